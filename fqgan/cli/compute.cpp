@@ -1,0 +1,76 @@
+// See compute.h.
+#include "fqgan/cli/compute.h"
+
+#include <CLI/CLI.hpp>
+#include <omp.h>
+#include <sched.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include "fqgan/core/error.h"
+
+namespace fqgan {
+
+void ComputeOptions::fields(FieldVisitor& visit) {
+  visit("device", device, about("'cpu', 'cuda' or 'cuda:N'"));
+  visit("precision", precision,
+        about("type of the activations; parameters stay float32").one_of({"float32", "bfloat16", "float64"}));
+  visit("threads", threads, about("CPU threads; unset: the physical cores").at_least(1).at_most(1024));
+}
+
+void add_compute_flags(CLI::App& command, ComputeOptions& options) {
+  command.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str();
+  command.add_option("--precision", options.precision, "float32, bfloat16 or float64")->capture_default_str()
+      ->check(CLI::IsMember({"float32", "bfloat16", "float64"}));
+  command.add_option("--threads", options.threads, "CPU threads; default: the physical cores")
+      ->check(CLI::Range(int64_t{1}, int64_t{1024}));
+}
+
+int64_t physical_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+  std::set<std::string> cores;                  // one entry a group of sibling threads
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings;
+    if (!(file >> siblings)) siblings = "cpu" + std::to_string(cpu);
+    cores.insert(siblings);
+  }
+  return std::max<int64_t>(1, static_cast<int64_t>(cores.size()));
+}
+
+namespace {
+
+torch::Device find_device(const std::string& name) {
+  const bool numbered = name.rfind("cuda:", 0) == 0 && name.size() > 5 && name.size() < 9 &&
+                        std::all_of(name.begin() + 5, name.end(), [](unsigned char c) { return std::isdigit(c); });
+  if (name == "cpu") return torch::kCPU;
+  if (name != "cuda" && !numbered) fail("device", "expected 'cpu', 'cuda' or 'cuda:N', got '" + name + "'");
+  const auto count = static_cast<int64_t>(torch::cuda::device_count());
+  const auto index = numbered ? std::stoll(name.substr(5)) : 0;
+  if (index >= count)
+    fail("device", "'" + name + "' is not there: this LibTorch finds " + std::to_string(count) +
+                       " CUDA devices. Hint: --device cpu, or a CUDA build of LibTorch and a driver");
+  return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+}  // namespace
+
+Numerics start_computing(const ComputeOptions& options) {
+  omp_set_dynamic(0);
+  at::set_num_threads(static_cast<int>(options.threads.value_or(physical_cores())));
+  Numerics numerics;
+  numerics.device = find_device(options.device);
+  numerics.compute = options.precision == "bfloat16"  ? torch::kBFloat16
+                     : options.precision == "float64" ? torch::kDouble
+                                                      : torch::kFloat;
+  numerics.twin = options.precision == "float64";
+  return numerics;
+}
+
+}  // namespace fqgan

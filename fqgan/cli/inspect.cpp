@@ -1,0 +1,102 @@
+// fqgan inspect CKPT_OR_RUN: what a checkpoint or a run holds.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <iostream>
+
+#include "fqgan/checkpoint/checkpoint.h"
+#include "fqgan/cli/program.h"
+#include "fqgan/core/error.h"
+#include "fqgan/run/log_reader.h"
+#include "fqgan/run/run_folder.h"
+
+namespace fqgan {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+/// "network.generator", "optimizer.discriminator": the part of a tensor's name that says whose it is.
+std::string owner(const std::string& tensor) {
+  const auto first = tensor.find('.');
+  return first == std::string::npos ? tensor : tensor.substr(0, tensor.find('.', first + 1));
+}
+
+Json checkpoint_json(const std::string& path) {
+  load_checkpoint(path, false);                  // verifies the checksums where there are any
+  const auto header = read_checkpoint_header(path);
+  Json json{{"checkpoint", path}, {"bytes", header.file_bytes}, {"tensors", header.tensors.size()}};
+  for (const char* key : {"kind", "family", "iteration", "images_seen", "fqgan", "format_version", "libtorch",
+                          "instruction_set", "threads"})
+    if (header.metadata.count(key)) json[key] = header.metadata.at(key);
+  if (header.metadata.count("data")) json["data"] = Json::parse(header.metadata.at("data"));
+  for (const auto& tensor : header.tensors) {
+    auto& group = json["contents"][owner(tensor.name)];
+    if (group.is_null()) group = Json{{"tensors", 0}, {"elements", 0}, {"bytes", 0}};
+    int64_t elements = 1;
+    for (const auto extent : tensor.shape) elements *= extent;
+    group["tensors"] = group["tensors"].get<int64_t>() + 1;
+    group["elements"] = group["elements"].get<int64_t>() + elements;
+    group["bytes"] = group["bytes"].get<int64_t>() + tensor.bytes;
+  }
+  return json;
+}
+
+Json run_json(const RunFolder& run) {
+  Json json{{"run", run.path().string()}, {"recipe", run.recipe().string()}};
+  for (const auto& path : run.checkpoints()) json["checkpoints"].push_back(path.filename().string());
+  for (const auto& path : run.sample_grids()) json["samples"].push_back(path.filename().string());
+  const auto log = read_log(run.log());
+  json["log_lines"] = log.size();
+  if (!log.empty())
+    for (const auto& [key, value] : log.back().numbers) json["last"][key] = value;
+  const auto checkpoints = run.checkpoints();
+  if (!checkpoints.empty()) json["newest_checkpoint"] = checkpoint_json(checkpoints.back());
+  return json;
+}
+
+void print(const Json& json, const std::string& indent = "") {
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_object()) {
+      std::cout << indent << key << ":\n";
+      print(value, indent + "  ");
+    } else if (value.is_array()) {
+      std::cout << indent << key << ":";
+      for (const auto& item : value) std::cout << " " << (item.is_string() ? item.get<std::string>() : item.dump());
+      std::cout << "\n";
+    } else {
+      std::cout << indent << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << "\n";
+    }
+  }
+}
+
+Json inspect(const std::string& path) {
+  if (!fs::exists(path)) fail(path, "there is no such file or folder");
+  if (!fs::is_directory(path)) return checkpoint_json(path);
+  if (RunFolder::is_run(path)) return run_json(RunFolder::open(path));
+  fail(path, "expected a checkpoint or a run folder (with recipe.toml), found another folder");
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& program, Action& action) {
+  struct Flags {
+    std::string path;
+    bool json = false;
+  };
+  auto flags = std::make_shared<Flags>();
+  auto* command = program.add_subcommand("inspect", "show what a checkpoint or a run folder holds");
+  command->add_option("path", flags->path, "checkpoint or run folder")->required();
+  command->add_flag("--json", flags->json, "one JSON document");
+  command->callback([flags, &action] {
+    action = [flags] {
+      const auto found = inspect(flags->path);
+      if (flags->json) std::cout << found.dump(2) << "\n";
+      else print(found);
+      return 0;
+    };
+  });
+}
+
+}  // namespace fqgan

@@ -1,0 +1,58 @@
+// fqgan options FAMILY: every option with type, default and meaning.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+
+#include "fqgan/cli/program.h"
+#include "fqgan/cli/recipe.h"
+#include "fqgan/models/registry.h"
+
+namespace fqgan {
+namespace {
+
+struct OptionsFlags {
+  std::string family;
+  bool json = false, toml = false;
+};
+
+void print_table(Recipe& recipe) {
+  const auto described = describe_options(recipe);
+  size_t width = 0;
+  for (const auto& field : described) width = std::max(width, field.key.size() + field.value.size() + 3);
+  for (const auto& field : described) {
+    const auto head = field.key + " = " + field.value;
+    std::cout << head << std::string(width + 2 - head.size(), ' ') << field.type << ": " << field.meaning << "\n";
+  }
+}
+
+void print_json(Recipe& recipe) {
+  auto list = nlohmann::json::array();
+  for (const auto& field : describe_options(recipe))
+    list.push_back({{"key", field.key}, {"type", field.type}, {"default", field.value}, {"meaning", field.meaning},
+                    {"changeable_on_resume", field.resumable}});
+  std::cout << list.dump(2) << "\n";
+}
+
+}  // namespace
+
+void add_options(CLI::App& program, Action& action) {
+  auto flags = std::make_shared<OptionsFlags>();
+  auto* command = program.add_subcommand("options", "list every option of a model family");
+  std::string known;
+  for (const auto& name : family_names()) known += (known.empty() ? "" : ", ") + name;
+  command->add_option("family", flags->family, "one of: " + known)->required();
+  command->add_flag("--json", flags->json, "one JSON document");
+  command->add_flag("--toml", flags->toml, "a complete recipe of the defaults");
+  command->callback([flags, &action] {
+    action = [flags] {
+      const auto recipe = default_recipe(flags->family);
+      if (flags->json) print_json(*recipe);
+      else if (flags->toml) std::cout << write_options(*recipe);
+      else print_table(*recipe);
+      return 0;
+    };
+  });
+}
+
+}  // namespace fqgan

@@ -1,0 +1,69 @@
+// See program.h.
+#include "fqgan/cli/program.h"
+
+#include <CLI/CLI.hpp>
+#include <c10/util/Exception.h>
+
+#include <iostream>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+
+namespace fqgan {
+namespace {
+
+void (*const commands[])(CLI::App&, Action&) = {add_train, add_sample, add_inspect, add_options, add_export};
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+int guarded(const Action& action) {
+  try {
+    return action();
+  } catch (const UserError& error) {
+    log_error(first_line(error.what()));
+    return 2;
+  } catch (const NumericalError& error) {
+    log_error(first_line(error.what()));
+    return 3;
+  } catch (const SystemError& error) {
+    log_error(first_line(error.what()));
+  } catch (const InternalError& error) {
+    log_error(std::string("a bug in fqgan, please report it: ") + error.what());
+  } catch (const c10::OutOfMemoryError& error) {
+    log_error("out of memory: " + first_line(error.what_without_backtrace()) +
+              " Hint: a smaller model.batch, with model.accumulate for the same effective batch");
+  } catch (const c10::Error& error) {
+    log_error("LibTorch: " + first_line(error.what_without_backtrace()));
+  } catch (const std::bad_alloc&) {
+    log_error("out of memory. Hint: a smaller model.batch or data.resolution");
+  } catch (const std::exception& error) {
+    log_error(first_line(error.what()));
+  }
+  return 1;
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  CLI::App program("Trains, measures and uses generative adversarial networks with feature quantization.", "fqgan");
+  program.require_subcommand(1);
+  program.set_version_flag("--version", FQGAN_VERSION);
+  bool quiet = false, verbose = false;
+  program.add_flag("-q,--quiet", quiet, "only warnings and errors");
+  program.add_flag("-v,--verbose", verbose, "more detail");
+  program.fallthrough();
+  Action action;
+  for (const auto add : commands) add(program, action);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& request) {          // --help, --version
+    return program.exit(request);
+  } catch (const CLI::ParseError& error) {
+    log_error(first_line(error.what()) + ". Hint: fqgan --help, fqgan COMMAND --help");
+    return 2;
+  }
+  set_log_level(quiet ? LogLevel::quiet : verbose ? LogLevel::verbose : LogLevel::normal);
+  return guarded(action);
+}
+
+}  // namespace fqgan

@@ -1,0 +1,129 @@
+// fqgan sample CKPT_OR_RUN --out grid.png | DIR | X.zip | X.safetensors
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+#include "fqgan/cli/checkpoints.h"
+#include "fqgan/cli/compute.h"
+#include "fqgan/cli/program.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/core/options.h"
+#include "fqgan/sampling/model.h"
+#include "fqgan/sampling/output.h"
+
+namespace fqgan {
+namespace {
+
+constexpr int64_t batch = 100, grid_columns = 10, default_files = 1000, unconditional_grid = 64;
+
+struct SampleFlags {
+  std::string checkpoint, out, latents;
+  std::vector<std::string> classes;
+  std::optional<int64_t> count;
+  uint64_t seed = 0;
+  double truncation = 1;
+  bool raw = false;
+  ComputeOptions compute;
+};
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+/// A class by name (upper and lower case alike) or index.
+int64_t find_class(const std::string& name, const DataInfo& data) {
+  if (!data.classes) fail("--class", "this model is unconditional: it has no classes");
+  for (size_t k = 0; k < data.class_names.size(); ++k)
+    if (lower(data.class_names[k]) == lower(name)) return static_cast<int64_t>(k);
+  int64_t index = -1;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+  if (error == std::errc() && end == name.data() + name.size()) {
+    if (index >= 0 && index < data.classes) return index;
+    fail("--class", "expected 0 to " + std::to_string(data.classes - 1) + ", got " + name);
+  }
+  const auto meant = closest(name, data.class_names);
+  fail("--class", "there is no class '" + name + "'" + (meant.empty() ? ". Hint: fqgan inspect lists them"
+                                                                      : ". Did you mean '" + meant + "'?"));
+}
+
+torch::Tensor read_latents(const std::string& path, SampleOptions& options) {
+  const auto file = load_checkpoint(path, false);
+  const auto z = file.tensors.find("z");
+  if (z == file.tensors.end()) fail(path, "expected a tensor 'z' (N x Z), found none");
+  const auto y = file.tensors.find("y");
+  if (y != file.tensors.end()) {
+    if (y->second.dim() != 1 || y->second.size(0) != z->second.size(0))
+      fail(path, "expected one entry of 'y' for each of the " + std::to_string(z->second.size(0)) + " rows of 'z'");
+    const auto labels = y->second.to(torch::kLong).contiguous();
+    options.labels.assign(labels.const_data_ptr<int64_t>(), labels.const_data_ptr<int64_t>() + labels.numel());
+  }
+  return z->second;
+}
+
+int64_t image_count(const SampleFlags& flags, const SampleOptions& options, bool one_row_a_class, int64_t rows) {
+  if (flags.count) return *flags.count;
+  if (options.latents.defined()) return options.latents.size(0);
+  if (one_row_a_class) return rows * grid_columns;
+  return flags.out.ends_with(".png") ? unconditional_grid : default_files;
+}
+
+int sample(const SampleFlags& flags) {
+  const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
+  const auto numerics = start_computing(flags.compute);
+  const auto model = load_model(checkpoint, path, numerics);
+  SampleOptions options;
+  options.seed = flags.seed;
+  options.truncation = flags.truncation;
+  options.average = !flags.raw;
+  if (!flags.latents.empty()) options.latents = read_latents(flags.latents, options);
+
+  std::vector<int64_t> classes;
+  for (const auto& name : flags.classes) classes.push_back(find_class(name, model.data));
+  const bool grid = flags.out.ends_with(".png");
+  const bool rows = grid && !flags.count && !options.latents.defined() && model.data.classes > 0;
+  if (rows && classes.empty())
+    for (int64_t k = 0; k < model.data.classes; ++k) classes.push_back(k);
+  OutputOptions output{{}, model.data.class_names};
+  for (const auto k : classes) {
+    options.labels.insert(options.labels.end(), rows ? grid_columns : 1, k);
+    if (rows) output.grid.row_labels.push_back(model.data.class_names[k]);
+  }
+  if (rows) output.grid.columns = grid_columns;
+  const auto count = image_count(flags, options, rows, static_cast<int64_t>(classes.size()));
+
+  const auto sampler = model.family->sampler(options);
+  const auto target = open_output(flags.out, output);
+  for (int64_t done = 0; done < count; done += batch) {
+    target->add(sampler->next(std::min(batch, count - done)));
+    log_status(std::to_string(done) + "/" + std::to_string(count) + " images");
+  }
+  target->finish();
+  log_status("");
+  log_info("wrote " + std::to_string(count) + " images of " + path + " to " + flags.out);
+  return 0;
+}
+
+}  // namespace
+
+void add_sample(CLI::App& program, Action& action) {
+  auto flags = std::make_shared<SampleFlags>();
+  auto* command = program.add_subcommand("sample", "draw images from a trained model");
+  command->add_option("model", flags->checkpoint, "checkpoint, or run folder (its newest checkpoint)")->required();
+  command->add_option("--out", flags->out, "grid.png, a folder, X.zip, or X.safetensors (raw tensors)")->required();
+  command->add_option("--count", flags->count, "images; default: a row of ten a class for a grid, 1000 for files")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--seed", flags->seed, "image i is a function of the seed and i")->capture_default_str();
+  command->add_option("--class", flags->classes, "class by name or index; repeatable, the classes take turns")
+      ->take_all()->expected(1)->allow_extra_args(false);
+  command->add_option("--truncation", flags->truncation, "scale of the latents: below 1 more typical, less varied")
+      ->capture_default_str()->check(CLI::Range(0., 10.));
+  command->add_option("--latents", flags->latents, "safetensors with `z` (N x Z) and optionally `y` (N)");
+  command->add_flag("--raw", flags->raw, "the trained generator itself, not its average");
+  add_compute_flags(*command, flags->compute);
+  command->callback([flags, &action] { action = [flags] { return sample(*flags); }; });
+}
+
+}  // namespace fqgan

@@ -1,0 +1,141 @@
+#include "fqgan/core/atomic_file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "fqgan/core/error.h"
+
+namespace fqgan {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string partial_mark = ".partial-";
+
+// Calls again while a signal interrupts.
+template <class Call>
+auto retried(Call call) {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
+[[noreturn]] void fail_writing(const fs::path& path, int error) {
+  std::string hint;
+  if (error == ENOSPC || error == EDQUOT) hint = ". Hint: free some space; what was saved before is whole";
+  if (error == EACCES || error == EPERM || error == EROFS) hint = ". Hint: choose a folder that you may write to";
+  fail<SystemError>(path.string(), "cannot write: " + std::string(std::strerror(error)) + hint);
+}
+
+// So that the new name survives a power cut. Some file systems cannot open or sync folders; nothing is lost then but
+// that.
+void sync_folder(const fs::path& file) {
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  const int descriptor = retried([&] { return open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (descriptor == -1) return;
+  const int error = retried([&] { return fsync(descriptor); }) == -1 ? errno : 0;
+  close(descriptor);
+  if (error == EIO || error == ENOSPC || error == EDQUOT) fail_writing(file, error);
+}
+
+bool is_running(pid_t process) { return kill(process, 0) == 0 || errno == EPERM; }
+
+}  // namespace
+
+AtomicFile::AtomicFile(fs::path path)
+    : path_(std::move(path)), temporary_(path_.string() + partial_mark + std::to_string(getpid())) {
+  file_ = retried([&] { return open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); });
+  if (file_ == -1) fail_writing(path_, errno);
+}
+
+AtomicFile::~AtomicFile() { discard(); }
+
+void AtomicFile::discard() {
+  if (file_ == -1) return;
+  close(std::exchange(file_, -1));
+  unlink(temporary_.c_str());
+}
+
+void AtomicFile::discard_and_fail(int error) {
+  discard();
+  fail_writing(path_, error);
+}
+
+void AtomicFile::write(const void* data, size_t bytes) {
+  FQGAN_CHECK(file_ != -1, "written to after commit() or an error: " + path_.string());
+  const char* rest = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t written = retried([&] { return ::write(file_, rest, bytes); });
+    if (written == -1) discard_and_fail(errno);
+    rest += written;
+    bytes -= static_cast<size_t>(written);
+  }
+}
+
+void AtomicFile::commit() {
+  FQGAN_CHECK(file_ != -1, "committed after commit() or an error: " + path_.string());
+  if (retried([&] { return fsync(file_); }) == -1) discard_and_fail(errno);
+  if (rename(temporary_.c_str(), path_.c_str()) == -1) discard_and_fail(errno);
+  // Network file systems report some write errors only here; fsync above has made them come out before the rename.
+  close(std::exchange(file_, -1));
+  sync_folder(path_);
+}
+
+void write_file_atomically(const fs::path& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+std::string read_file(const fs::path& path) {
+  const auto refuse = [&](int error) { fail(path.string(), "cannot read: " + std::string(std::strerror(error))); };
+  const int file = retried([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); });
+  if (file == -1) refuse(errno);
+  std::string text;
+  ssize_t got = 1;
+  int error = 0;
+  while (got > 0) {
+    const size_t before = text.size();
+    text.resize(before + (before < (1 << 16) ? 1 << 16 : before));  // doubles: linear time in all
+    got = retried([&] { return read(file, text.data() + before, text.size() - before); });
+    error = got == -1 ? errno : 0;
+    text.resize(before + (got > 0 ? static_cast<size_t>(got) : 0));
+  }
+  close(file);
+  if (error) refuse(error);
+  return text;
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!error && !fs::is_directory(path)) error = std::make_error_code(std::errc::not_a_directory);
+  if (!error && access(path.c_str(), W_OK | X_OK) == -1) error = std::error_code(errno, std::generic_category());
+  if (error) {
+    fail(path.string(), "expected a folder to write to, got: " + error.message() + ". Hint: choose another folder");
+  }
+}
+
+void remove_partial_files(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const auto mark = name.rfind(partial_mark);
+    if (mark == std::string::npos) continue;
+    const char* digits = name.data() + mark + partial_mark.size();
+    const char* name_end = name.data() + name.size();
+    pid_t process = 0;
+    const auto parsed = std::from_chars(digits, name_end, process);
+    if (parsed.ec != std::errc() || parsed.ptr != name_end || process <= 0 || is_running(process)) continue;
+    std::error_code ignored;  // another user's file stays
+    fs::remove(entry->path(), ignored);
+  }
+}
+
+}  // namespace fqgan

@@ -1,0 +1,39 @@
+// Files that are either whole or not there: a temporary file beside the target, fsync, rename, fsync of the folder.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace fqgan {
+
+class AtomicFile {
+ public:
+  /// Opens `path`.partial-<pid>. Errors: SystemError "[path] cannot write: No space left on device. Hint: ...".
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();  // without commit(): removes the temporary file
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* data, size_t bytes);  // Errors: SystemError; the temporary file is then gone
+  void write(std::string_view text) { write(text.data(), text.size()); }
+  void commit();  // fsync, rename, fsync of the folder
+
+ private:
+  void discard();
+  [[noreturn]] void discard_and_fail(int error);
+
+  std::filesystem::path path_, temporary_;
+  int file_ = -1;
+};
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view text);
+/// The whole file as a string. Errors: UserError that names the path and the system's reason.
+std::string read_file(const std::filesystem::path& path);
+/// Makes the folder and its parents. Errors: UserError (not writable, a file in the way).
+void make_folder(const std::filesystem::path& path);
+/// Removes what killed writers left behind (`*.partial-<pid>` of processes that no longer run) in a folder.
+void remove_partial_files(const std::filesystem::path& folder);
+
+}  // namespace fqgan

@@ -1,0 +1,161 @@
+// read_options: a merged recipe into a struct, with errors that say where, what was expected and what came.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/options_toml.h"
+
+namespace fqgan {
+namespace {
+
+using Kind = TomlNode::Kind;
+
+// One value on its way into a field.
+struct Source {
+  const TomlNode& node;
+  std::string key;  // dotted, with [index] in lists
+  const FieldInfo& info;
+
+  [[noreturn]] void refuse(const std::string& expected, const std::string& found, const std::string& hint = "") const {
+    fail(node.place, key + ": expected " + expected + ", got " + found + hint);
+  }
+  void check_range(double value, const std::string& kind) const {
+    const bool above = info.exclusive_minimum ? value > info.minimum : value >= info.minimum;
+    if (!above || !(value <= info.maximum)) refuse(kind + range_text(info), plain_text(value));
+  }
+};
+
+void convert(const Source& source, bool& out) {
+  if (source.node.kind != Kind::boolean) source.refuse("true or false", found_text(source.node));
+  out = source.node.boolean;
+}
+
+void convert(const Source& source, int64_t& out) {
+  const TomlNode& node = source.node;
+  if (node.kind != Kind::integer) {
+    const bool whole =
+        node.kind == Kind::number && std::abs(node.number) < 1e15 && std::trunc(node.number) == node.number;
+    source.refuse("an integer", found_text(node),
+                  whole ? ". Hint: write " + toml_text(static_cast<int64_t>(node.number)) : "");
+  }
+  source.check_range(static_cast<double>(node.integer), "an integer");
+  out = node.integer;
+}
+
+void convert(const Source& source, double& out) {
+  const TomlNode& node = source.node;
+  if (node.kind != Kind::integer && node.kind != Kind::number) source.refuse("a number", found_text(node));
+  const double value = node.kind == Kind::integer ? static_cast<double>(node.integer) : node.number;
+  source.check_range(value, "a number");  // refuses NaN too: it compares with nothing
+  out = value;
+}
+
+void convert(const Source& source, std::string& out) {
+  const TomlNode& node = source.node;
+  const bool scalar = node.kind != Kind::array && node.kind != Kind::table;
+  if (node.kind != Kind::string && !(scalar && !node.raw.empty())) {
+    source.refuse("a string", found_text(node), scalar ? ". Hint: put it in quotes" : "");
+  }
+  const std::string& value = node.kind == Kind::string ? node.string : node.raw;
+  const auto& choices = source.info.choices;
+  if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
+    const std::string meant = closest(value, choices);
+    source.refuse("one of " + list_text(choices), "'" + value + "'",
+                  meant.empty() ? "" : ". Did you mean '" + meant + "'?");
+  }
+  out = value;
+}
+
+template <class T>
+void convert(const Source& source, std::optional<T>& out) {
+  if (source.node.kind == Kind::string && source.node.string == "none") {
+    out.reset();
+  } else {
+    convert(source, out.emplace());
+  }
+}
+
+template <class T>
+void convert(const Source& source, std::vector<T>& out) {
+  if (source.node.kind != Kind::array) source.refuse("a list in [ ]", found_text(source.node));
+  out.clear();
+  for (const auto& element : source.node.children) {
+    T value;
+    convert({element, source.key + "[" + std::to_string(out.size()) + "]", source.info}, value);
+    out.push_back(value);
+  }
+}
+
+// Reads one table; collects the assignments, which are made only when the whole recipe is good.
+class Reader : public TemplateVisitor<Reader> {
+ public:
+  Reader(const TomlNode& table, std::string prefix, Options& root, std::vector<std::function<void()>>& assignments)
+      : table_(table), prefix_(std::move(prefix)), root_(root), assignments_(assignments) {}
+
+  void read(Options& options) {
+    options.fields(*this);
+    for (const auto& child : table_.children) {
+      if (std::find(names_.begin(), names_.end(), child.key) == names_.end()) refuse_unknown(child);
+    }
+  }
+
+  template <class T>
+  void field(const char* name, T& value, const FieldInfo& info) {
+    names_.push_back(name);
+    const TomlNode* node = table_.find(name);
+    if (!node) return;
+    T converted;
+    convert({*node, prefix_ + name, info}, converted);
+    assignments_.push_back([&value, converted = std::move(converted)] { value = converted; });
+  }
+
+  void group(const char* name, Options& group) {
+    names_.push_back(name);
+    const TomlNode* node = table_.find(name);
+    if (!node) return;
+    if (node->kind != Kind::table) fail(node->place, prefix_ + name + ": expected a table, got " + found_text(*node));
+    Reader(*node, prefix_ + name + ".", root_, assignments_).read(group);
+  }
+
+ private:
+  [[noreturn]] void refuse_unknown(const TomlNode& node) const {
+    const std::string message = "unknown key '" + prefix_ + node.key + "'. ";
+    const std::string meant = meant_by(node.key);
+    if (!meant.empty()) fail(node.place, message + "Did you mean '" + meant + "'?");
+    const std::string table = prefix_.empty() ? "at the top" : "in [" + prefix_.substr(0, prefix_.size() - 1) + "]";
+    if (names_.empty() || names_.size() > 16) {
+      fail(node.place, message + "Hint: `fqgan options` lists all keys");
+    }
+    fail(node.place, message + "Keys " + table + ": " + list_text(names_));
+  }
+
+  // A key of this table that is spelt alike, else the only key anywhere with that very name.
+  std::string meant_by(const std::string& name) const {
+    const std::string sibling = closest(name, names_);
+    if (!sibling.empty()) return prefix_ + sibling;
+    std::string elsewhere;
+    for (const auto& field : describe_options(root_)) {
+      if (field.key.substr(field.key.rfind('.') + 1) != name) continue;
+      if (!elsewhere.empty()) return "";
+      elsewhere = field.key;
+    }
+    return elsewhere;
+  }
+
+  const TomlNode& table_;
+  std::string prefix_;  // "" or "model.quantizer."
+  Options& root_;
+  std::vector<std::function<void()>>& assignments_;
+  std::vector<std::string> names_;  // fields and groups of this table
+};
+
+}  // namespace
+
+void read_options(const RecipeText& text, Options& options) {
+  std::vector<std::function<void()>> assignments;
+  Reader(text.impl_->root, "", options, assignments).read(options);
+  for (const auto& assign : assignments) assign();
+}
+
+}  // namespace fqgan

@@ -1,0 +1,131 @@
+// RecipeText: files, `extends` and --set become one merged tree.
+#include <algorithm>
+#include <filesystem>
+
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/options_toml.h"
+
+namespace fqgan {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = TomlNode::Kind;
+
+struct OpenFile {
+  std::string name;    // as the user says it
+  fs::path canonical;  // to recognise it again
+};
+
+TomlNode load(const std::string& toml, const std::string& name, std::vector<OpenFile>& chain);
+
+// The recipe that `extends` names, itself with all that it extends.
+TomlNode load_extended(const TomlNode& extends, const std::string& name, std::vector<OpenFile>& chain) {
+  if (extends.kind != Kind::string) {
+    fail(extends.place, "extends: expected a file name (string), got " + found_text(extends));
+  }
+  const fs::path target = (fs::path(name).parent_path() / extends.string).lexically_normal();
+  if (!fs::is_regular_file(target)) {
+    fail(extends.place, "extends: expected a recipe file, found none at '" + target.string() +
+                            "'. Hint: the path is relative to the folder of '" + name + "'");
+  }
+  const fs::path canonical = fs::weakly_canonical(target);
+  for (const auto& open : chain) {
+    if (open.canonical != canonical) continue;
+    std::string circle;
+    for (const auto& file : chain) circle += "'" + file.name + "' -> ";
+    fail(extends.place, "extends: expected an end, got a circle: " + circle + "'" + target.string() + "'");
+  }
+  return load(read_file(target.string()), target.string(), chain);
+}
+
+TomlNode load(const std::string& toml, const std::string& name, std::vector<OpenFile>& chain) {
+  chain.push_back({name, fs::weakly_canonical(name)});
+  TomlNode own = parse_toml(toml, name);
+  TomlNode result;
+  const auto extends =
+      std::find_if(own.children.begin(), own.children.end(), [](auto& child) { return child.key == "extends"; });
+  if (extends != own.children.end()) {
+    result = load_extended(*extends, name, chain);
+    own.children.erase(extends);
+  }
+  merge(result, own);
+  return result;
+}
+
+std::string trimmed(const std::string& text) {
+  const auto first = text.find_first_not_of(" \t");
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// "a.b.c" as its parts; one of them may be empty.
+std::vector<std::string> split_key(const std::string& key) {
+  std::vector<std::string> parts(1);
+  for (char c : key) {
+    if (c == '.') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+}  // namespace
+
+RecipeText::RecipeText() : impl_(std::make_unique<Impl>()) {}
+RecipeText::RecipeText(const RecipeText& other) : impl_(std::make_unique<Impl>(*other.impl_)) {}
+RecipeText& RecipeText::operator=(RecipeText other) {
+  impl_.swap(other.impl_);
+  return *this;
+}
+RecipeText::~RecipeText() = default;
+
+RecipeText RecipeText::from_file(const std::string& path) { return from_string(read_file(path), path); }
+
+RecipeText RecipeText::from_string(const std::string& toml, const std::string& name) {
+  RecipeText text;
+  std::vector<OpenFile> chain;
+  text.impl_->root = load(toml, name, chain);
+  return text;
+}
+
+void RecipeText::set(const std::string& assignment) {
+  const auto equals = assignment.find('=');
+  const std::string key = trimmed(assignment.substr(0, equals));
+  const auto parts = split_key(key);
+  if (equals == std::string::npos || std::count(parts.begin(), parts.end(), "")) {
+    fail("--set", "expected key=value, got '" + assignment + "'. Hint: such as --set training.steps=1000");
+  }
+  if (key == "extends") fail("--set", "extends: expected in a recipe file only, got it on the command line");
+
+  TomlNode value = parse_command_line_value(trimmed(assignment.substr(equals + 1)));
+  const TomlNode* on_the_way = &impl_->root;
+  for (size_t i = 0; on_the_way && i + 1 < parts.size(); ++i) {
+    on_the_way = on_the_way->find(parts[i]);
+    if (on_the_way && on_the_way->kind != Kind::table) {
+      fail("--set", key + ": expected '" + parts[i] + "' to be a table, got " + found_text(*on_the_way));
+    }
+  }
+  for (size_t i = parts.size(); i-- > 0;) {  // wrap the value in its tables, from the inside out
+    value.key = parts[i];
+    TomlNode table;
+    table.place = value.place;
+    table.children.push_back(std::move(value));
+    value = std::move(table);
+  }
+  merge(impl_->root, value);
+}
+
+std::string RecipeText::get(const std::string& key, const std::string& fallback) const {
+  const TomlNode* node = &impl_->root;
+  for (const auto& part : split_key(key)) {
+    node = node->find(part);
+    if (!node) return fallback;
+  }
+  if (node->kind != Kind::string && !node->raw.empty()) return node->raw;
+  if (node->kind != Kind::string) fail(node->place, key + ": expected a string, got " + found_text(*node));
+  return node->string;
+}
+
+}  // namespace fqgan

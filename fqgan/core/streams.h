@@ -1,0 +1,50 @@
+// Stateless random streams: a generator is a pure function of (seed, stream name, where in the training), so there is no
+// random state to save, and a resumed run draws what the uninterrupted one would have drawn.
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace fqgan {
+
+/// Where in the training a draw happens. All count from zero.
+struct Counters {
+  int64_t iteration = 0;       // complete rounds over all phases
+  int64_t phase = 0;           // index into the family's phases; -1 outside of them (initialisation, prepare)
+  int64_t repeat = 0;          // of the phase within the iteration
+  int64_t micro_batch = 0;     // of the repeat, under gradient accumulation
+  int64_t attempt = 0;         // how often the watchdog rolled back
+  int64_t images_seen = 0;     // real images taken from all streams; not part of the random key
+};
+
+/// 64 well-mixed bits of a key; the same on every machine.
+uint64_t mix_bits(uint64_t seed, std::string_view name, std::initializer_list<int64_t> where);
+
+class Streams {
+ public:
+  Streams(uint64_t seed, Counters at) : seed_(seed), at_(at) {}
+
+  /// A fresh CPU generator. The n-th call with the same name gives the n-th stream of that name, so that two dropout
+  /// layers (or two forwards) of one micro-batch differ while the whole stays a function of the order of calls.
+  at::Generator generator(std::string_view name);
+
+  /// Drawn on the CPU in float32 and then moved: the same values whatever the device and precision.
+  at::Tensor normal(at::IntArrayRef shape, std::string_view name);                       // N(0, 1)
+  at::Tensor uniform(at::IntArrayRef shape, std::string_view name);                      // [0, 1)
+  at::Tensor integers(int64_t below, at::IntArrayRef shape, std::string_view name);      // {0, ..., below - 1}, int64
+
+  uint64_t seed() const { return seed_; }
+  const Counters& at() const { return at_; }
+
+ private:
+  uint64_t seed_;
+  Counters at_;
+  std::map<std::string, int64_t, std::less<>> calls_;
+};
+
+}  // namespace fqgan

@@ -1,0 +1,89 @@
+// A data set: images with labels, by index. Sources (IDX files, folders, archives) differ only in how they make one.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fqgan/core/fields.h"
+
+namespace fqgan {
+
+/// One image: uint8 C x H x W, its class if it has one, and a name to speak of it ("train-images-idx3-ubyte.gz #17").
+struct Image {
+  at::Tensor pixels;
+  std::optional<int64_t> label;
+  std::string name;
+};
+
+/// What networks must know of the data.
+struct DataInfo {
+  int64_t images = 0, channels = 0, height = 0, width = 0;
+  int64_t classes = 0;                   // 0: no labels
+  std::vector<std::string> class_names;  // `classes` of them
+};
+
+/// An image that could not be read, and why.
+struct Skipped {
+  std::string name, reason;
+};
+
+struct Dataset {
+  virtual ~Dataset() = default;
+  virtual const DataInfo& info() const = 0;
+  /// Copies image `index` into `pixels` (C x H x W bytes, planar, of the size that info() says) and returns its label,
+  /// -1 without one.
+  /// Safe to call from several threads.
+  virtual int64_t read(int64_t index, uint8_t* pixels) const = 0;
+  virtual std::string name(int64_t index) const = 0;
+  /// Changes when the content does: what caches and logs call this data set.
+  virtual std::string key() const = 0;
+  /// What was left out because it could not be read.
+  virtual std::vector<Skipped> skipped() const { return {}; }
+};
+
+/// Where images come from and how they are brought to size; the table [data] of a recipe.
+struct DataOptions : Options {
+  std::optional<std::string> path;              // IDX file or folder, image folder, class folders, zip, CIFAR archive
+  std::string split = "train";                  // "train" or "test", where the source has both
+  std::optional<std::string> domain;            // "A" or "B" of a translation set (trainA, trainB, testA, testB)
+  std::optional<int64_t> resolution;            // pixels, height and (without `width`) width; unset: the images' own
+  std::optional<int64_t> width;                 // pixels, for targets that are not square
+  std::optional<int64_t> channels;              // 1 gray, 3 RGB, 4 RGBA; unset: the most that is found
+  std::string fit = "pad";                      // how another size becomes the target: pad, crop or stretch
+  std::string filter = "bicubic";               // of resizing: bicubic or lanczos
+  int64_t pad_value = 0;                        // 0..255, for `pad`
+  std::string alpha = "composite";              // transparency: laid on `background`, or kept as a fourth channel
+  std::vector<int64_t> background = {0, 0, 0};  // RGB, 0..255
+  bool labels = true;                           // false: forget the labels (unconditional training)
+  std::string part = "all";                     // "labelled" or "unlabelled": only those images
+  std::optional<int64_t> labels_per_class;      // semi-supervised: so many images a class keep their label
+  int64_t labels_seed = 0;                      // which ones
+  bool flip = false;                            // random horizontal flips
+  std::vector<std::string> class_names;         // where the source has none
+  std::optional<int64_t> limit;                 // take the first so many images
+  int64_t max_pixels = 100'000'000;             // an image with more is refused
+  bool strict = false;                          // true: an unreadable image is an error; false: it is skipped
+  std::string cache = "auto";                   // decoded images on disk: auto (big sets), on, off
+  void fields(FieldVisitor& visit) override;
+};
+
+/// Opens what `options.path` points to. Errors (UserError): missing path, nothing recognised there, wrong magic number,
+/// truncated file, image and label counts that differ, mixed sizes without `resolution`, no images.
+std::unique_ptr<Dataset> open_dataset(const DataOptions& options);
+
+/// A stream of images of any origin (a data set in order, a folder, a generator), for metrics and sampling.
+struct ImageSource {
+  virtual ~ImageSource() = default;
+  virtual std::vector<Image> next(int64_t count) = 0;  // fewer at the end
+  virtual void rewind() = 0;
+  virtual std::optional<int64_t> size() const = 0;  // unset: endless
+  virtual std::string key() const = 0;
+};
+std::unique_ptr<ImageSource> in_order(const Dataset& dataset);
+
+}  // namespace fqgan

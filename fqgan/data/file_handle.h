@@ -1,0 +1,33 @@
+// An open file with positioned reads and writes whose failures are errors that name it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace fqgan {
+
+class FileHandle {
+ public:
+  /// `flags` as for open(2). Errors: SystemError that names the path and the system's reason, as for all that follow.
+  FileHandle(std::filesystem::path path, int flags);
+  ~FileHandle();
+  FileHandle(FileHandle&& other) noexcept;
+  FileHandle& operator=(FileHandle&&) = delete;
+
+  int64_t size() const;
+  std::string read(int64_t at, int64_t bytes) const;  // all of them
+  void write(int64_t at, const void* data, size_t bytes) const;
+  void resize(int64_t bytes) const;
+  void reserve(int64_t bytes) const;  // makes it so long, of zeros that have their place on the disk
+  void sync() const;
+  int descriptor() const { return file_; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  [[noreturn]] void fail_with(int code) const;
+  std::filesystem::path path_;
+  int file_ = -1;
+};
+
+}  // namespace fqgan

@@ -1,0 +1,67 @@
+#include "fqgan/data/selection.h"
+
+#include <algorithm>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/streams.h"
+
+namespace fqgan {
+namespace {
+
+std::vector<std::string> names_of_classes(const Source& source, const DataOptions& options) {
+  int64_t highest = -1;
+  for (const auto& entry : source.entries) highest = std::max(highest, entry.label);
+  auto names = options.class_names.empty() ? source.class_names : options.class_names;
+  if (highest < 0) return {};
+  if (names.empty()) {
+    for (int64_t label = 0; label <= highest; ++label) names.push_back(std::to_string(label));
+  }
+  const auto given = static_cast<int64_t>(names.size());
+  const bool renames = !options.class_names.empty() && !source.class_names.empty();
+  if (given <= highest || (renames && names.size() != source.class_names.size())) {
+    fail("data", "class_names: expected " + std::to_string(std::max<int64_t>(highest + 1, source.class_names.size())) +
+                     " names, one a class of " + *options.path + ", got " + std::to_string(given));
+  }
+  return names;
+}
+
+// Semi-supervised sets: in each class the `labels_per_class` images that a random order puts first keep their label.
+void hide_labels(Selection& selection, const DataOptions& options) {
+  std::vector<std::pair<uint64_t, size_t>> order;
+  for (size_t i = 0; i < selection.entries.size(); ++i) {
+    order.emplace_back(mix_bits(static_cast<uint64_t>(options.labels_seed), "labels", {selection.entries[i]}), i);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<int64_t> kept(selection.class_names.size(), 0);
+  for (const auto& [bits, i] : order) {
+    auto& label = selection.labels[i];
+    if (label >= 0 && kept[static_cast<size_t>(label)]++ >= *options.labels_per_class) label = -1;
+  }
+}
+
+}  // namespace
+
+Selection select(const Source& source, const DataOptions& options) {
+  Selection selection;
+  if (options.labels) selection.class_names = names_of_classes(source, options);
+  for (size_t i = 0; i < source.entries.size(); ++i) {
+    selection.entries.push_back(static_cast<int64_t>(i));
+    selection.labels.push_back(options.labels ? source.entries[i].label : -1);
+  }
+  if (options.labels_per_class) hide_labels(selection, options);
+  size_t kept = 0;
+  const auto limit = static_cast<size_t>(options.limit.value_or(static_cast<int64_t>(source.entries.size())));
+  for (size_t i = 0; i < selection.entries.size() && kept < limit; ++i) {
+    if (options.part != "all" && (options.part == "labelled") != (selection.labels[i] >= 0)) continue;
+    selection.entries[kept] = selection.entries[i];
+    selection.labels[kept++] = selection.labels[i];
+  }
+  selection.entries.resize(kept);
+  selection.labels.resize(kept);
+  if (kept == 0) {
+    fail("data", *options.path + ": no images" + (options.part == "all" ? "" : " in the part '" + options.part + "'"));
+  }
+  return selection;
+}
+
+}  // namespace fqgan

@@ -1,0 +1,20 @@
+// Which images of a source are used, and with which labels.
+#pragma once
+
+#include <vector>
+
+#include "fqgan/data/source.h"
+
+namespace fqgan {
+
+struct Selection {
+  std::vector<int64_t> entries;          // indices into the source
+  std::vector<int64_t> labels;           // one each; -1: none
+  std::vector<std::string> class_names;  // empty: no labels
+};
+
+/// Applies labels, part, labels_per_class, class_names and limit. Errors: UserError (class names that do not match the
+/// labels, nothing left).
+Selection select(const Source& source, const DataOptions& options);
+
+}  // namespace fqgan

@@ -1,0 +1,114 @@
+// CIFAR-10 and CIFAR-100, the binary version as published (cifar-10-binary.tar.gz) or its unpacked folder. A record is
+// one label byte (CIFAR-100: coarse, then fine; the fine one is taken) and 3 x 32 x 32 planar bytes.
+#include <algorithm>
+#include <sstream>
+
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/data/source.h"
+#include "fqgan/data/tar.h"
+
+namespace fqgan {
+namespace {
+
+using std::filesystem::path;
+using Files = std::map<std::string, std::string>;
+
+constexpr RasterShape cifar_shape{32, 32, 3};
+
+// One published set: which files hold a split, and what a record is.
+struct Edition {
+  const char* names_file;
+  int64_t classes, label_bytes;
+  bool (*holds)(const std::string& name, bool train);
+};
+
+const Edition editions[] = {
+    {"batches.meta.txt", 10, 1,
+     [](const std::string& name, bool train) {
+       return train ? name.starts_with("data_batch_") && name.ends_with(".bin") : name == "test_batch.bin";
+     }},
+    {"fine_label_names.txt", 100, 2,
+     [](const std::string& name, bool train) { return name == (train ? "train.bin" : "test.bin"); }}};
+
+Files files_of(const path& given, bool train) {
+  const auto wanted = [&](const std::string& name) {
+    return std::any_of(std::begin(editions), std::end(editions), [&](const Edition& edition) {
+      return name == edition.names_file || edition.holds(name, train);
+    });
+  };
+  if (!std::filesystem::is_directory(given)) return read_tar(given, wanted);
+  Files files;
+  for (const auto& entry : std::filesystem::directory_iterator(given)) {
+    const auto name = entry.path().filename().string();
+    if (wanted(name)) files[name] = read_file(entry.path());
+  }
+  return files;
+}
+
+void append_records(ArraySource& source, const Edition& edition, const std::string& name, const std::string& bytes,
+                    const std::string& where) {
+  const auto record = static_cast<size_t>(edition.label_bytes + cifar_shape.bytes());
+  if (bytes.empty() || bytes.size() % record != 0) {
+    fail("data", where + ": " + name + ": expected records of " + std::to_string(record) + " bytes, found " +
+                     std::to_string(bytes.size()) + " bytes: truncated? Hint: download it again");
+  }
+  for (size_t at = 0; at < bytes.size(); at += record) {
+    const auto label = static_cast<uint8_t>(bytes[at + static_cast<size_t>(edition.label_bytes) - 1]);
+    const auto number = " #" + std::to_string(at / record);
+    if (label >= edition.classes) {
+      fail("data", where + ": " + name + number + ": expected a label below " + std::to_string(edition.classes) +
+                       ", found " + std::to_string(label));
+    }
+    source.entries.push_back({name + number, label});
+    const auto* pixels = reinterpret_cast<const uint8_t*>(bytes.data()) + at + edition.label_bytes;
+    source.planar.insert(source.planar.end(), pixels, pixels + cifar_shape.bytes());
+  }
+}
+
+void read_names(ArraySource& source, const Edition& edition, const Files& files) {
+  const auto found = files.find(edition.names_file);
+  if (found == files.end()) return;
+  std::istringstream lines(found->second);
+  for (std::string line; std::getline(lines, line);) {
+    line.erase(line.find_last_not_of(" \r") + 1);
+    if (!line.empty()) source.class_names.push_back(line);
+  }
+  if (static_cast<int64_t>(source.class_names.size()) != edition.classes) source.class_names.clear();
+}
+
+std::unique_ptr<Source> open(const path& given, const DataOptions& options) {
+  const bool train = options.split == "train";
+  const auto files = files_of(given, train);
+  auto source = std::make_unique<ArraySource>();
+  source->each = cifar_shape;
+  source->manifest.add("cifar/" + options.split);
+  if (!std::filesystem::is_directory(given)) source->manifest.add_file(given);
+  for (const auto& edition : editions) {
+    for (const auto& [name, bytes] : files) {  // in the order of their names: data_batch_1 to data_batch_5
+      if (!edition.holds(name, train)) continue;
+      append_records(*source, edition, name, bytes, given.string());
+      if (std::filesystem::is_directory(given)) source->manifest.add_file(given / name);
+    }
+    if (source->entries.empty()) continue;
+    read_names(*source, edition, files);
+    return source;
+  }
+  fail("data", given.string() +
+                   ": expected CIFAR's binary version (data_batch_1.bin or train.bin, test_batch.bin or "
+                   "test.bin), found none of its files for the split '" +
+                   options.split + "'");
+}
+
+bool recognises(const path& given, const DataOptions&) {
+  if (!std::filesystem::is_directory(given)) return is_tar(given);
+  return std::filesystem::exists(given / "data_batch_1.bin") || std::filesystem::exists(given / "test_batch.bin") ||
+         (std::filesystem::exists(given / "train.bin") && std::filesystem::exists(given / "fine_label_names.txt"));
+}
+
+}  // namespace
+
+const SourceKind cifar_source{"cifar", "a CIFAR-10 or CIFAR-100 binary archive (.tar.gz) or its folder", recognises,
+                              open};
+
+}  // namespace fqgan

@@ -1,0 +1,158 @@
+// IDX files, as MNIST, Fashion-MNIST and EMNIST are published: a big-endian header (magic number, extents) and bytes;
+// plain or .gz. The labels file stands beside the images file under MNIST's naming scheme.
+#include <algorithm>
+
+#include "fqgan/core/error.h"
+#include "fqgan/data/gz_file.h"
+#include "fqgan/data/source.h"
+
+namespace fqgan {
+namespace {
+
+using std::filesystem::path;
+
+constexpr uint32_t image_magic = 0x00000803, label_magic = 0x00000801;  // uint8 with 3 dimensions, with 1
+
+std::string hex(uint32_t value) {
+  char text[11];
+  std::snprintf(text, sizeof(text), "0x%08x", value);
+  return text;
+}
+
+struct IdxFile {
+  std::vector<int64_t> extents;
+  std::vector<uint8_t> bytes;
+};
+
+IdxFile read_idx(const path& file, uint32_t magic, const char* what) {
+  GzFile input(file);
+  const auto number = [&] {
+    const auto bytes = input.read(4);
+    if (bytes.size() < 4)
+      fail("data", file.string() + ": truncated: expected an IDX header, found the end of the file");
+    return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]};
+  };
+  const uint32_t found = number();
+  if (found != magic) {
+    fail("data",
+         file.string() + ": expected the magic number " + hex(magic) + " of IDX " + what + ", found " + hex(found));
+  }
+  IdxFile result;
+  int64_t expected = 1;
+  for (uint32_t dimension = 0; dimension < (magic & 0xff); ++dimension) {
+    result.extents.push_back(number());
+    if (result.extents.back() > 0 && expected > (int64_t{1} << 40) / result.extents.back()) {
+      fail("data", file.string() + ": the IDX header asks for more than 2^40 bytes");
+    }
+    expected *= result.extents.back();
+  }
+  result.bytes = input.read(expected);
+  if (static_cast<int64_t>(result.bytes.size()) < expected) {
+    fail("data", file.string() + ": truncated: expected " + std::to_string(expected) +
+                     " bytes after the header, found " + std::to_string(result.bytes.size()) +
+                     ". Hint: download it again");
+  }
+  if (!input.at_end()) {
+    fail("data", file.string() + ": expected " + std::to_string(expected) + " bytes after the header, found more");
+  }
+  return result;
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+bool names_images(const path& file) {
+  const auto name = file.filename().string();
+  return contains(name, "images-idx3") || contains(name, "images.idx3");
+}
+
+// train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz or train-labels-idx1-ubyte; "" where there is none.
+path labels_beside(const path& images) {
+  auto name = images.filename().string();
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    if (const auto at = name.rfind(from); at != std::string::npos) name.replace(at, from.size(), to);
+  };
+  replace("images", "labels");
+  replace("idx3", "idx1");
+  if (name == images.filename().string()) return {};
+  const auto bare = name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name;
+  for (const auto& candidate : {name, bare, bare + ".gz"}) {
+    if (std::filesystem::exists(images.parent_path() / candidate)) return images.parent_path() / candidate;
+  }
+  return {};
+}
+
+bool is_of_split(const path& file, const std::string& split) {
+  const auto name = file.filename().string();
+  return split == "train" ? contains(name, "train") : contains(name, "t10k") || contains(name, "test");
+}
+
+std::vector<path> image_files_in(const path& folder) {
+  std::vector<path> found;
+  std::error_code problem;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, problem)) {
+    if (names_images(entry.path())) found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+path images_file(const path& given, const DataOptions& options) {
+  if (!std::filesystem::is_directory(given)) return given;
+  auto found = image_files_in(given);
+  std::erase_if(found, [&](const path& file) { return !is_of_split(file, options.split); });
+  // The same file twice, plain and compressed: the plain one reads faster.
+  std::erase_if(found, [](const path& file) {
+    return file.extension() == ".gz" && std::filesystem::exists(path(file).replace_extension());
+  });
+  if (found.size() == 1) return found[0];
+  std::string names;
+  for (const auto& file : found) names += " " + file.filename().string();
+  fail("data", given.string() + ": expected one IDX images file of the split '" + options.split + "', found " +
+                   (found.empty() ? "none" : std::to_string(found.size()) + ":" + names) +
+                   ". Hint: give the path of the images file itself");
+}
+
+void add_labels(ArraySource& source, const path& images, const path& labels) {
+  const auto file = read_idx(labels, label_magic, "labels");
+  if (file.extents[0] != static_cast<int64_t>(source.entries.size())) {
+    fail("data", labels.string() + ": expected " + std::to_string(source.entries.size()) +
+                     " labels, as many as images in " + images.filename().string() + ", found " +
+                     std::to_string(file.extents[0]));
+  }
+  for (size_t i = 0; i < source.entries.size(); ++i) source.entries[i].label = file.bytes[i];
+  source.manifest.add_file(labels);
+}
+
+std::unique_ptr<Source> open(const path& given, const DataOptions& options) {
+  const path images = images_file(given, options);
+  auto file = read_idx(images, image_magic, "images");
+  auto source = std::make_unique<ArraySource>();
+  source->each = {file.extents[1], file.extents[2], 1};
+  if (file.extents[0] > 0 && source->each.bytes() == 0)
+    fail("data", images.string() + ": expected pixels, found 0x0 images");
+  source->planar = std::move(file.bytes);
+  source->manifest.add("idx");
+  source->manifest.add_file(images);
+  source->entries.resize(static_cast<size_t>(file.extents[0]));
+  const auto name = images.filename().string();
+  for (size_t i = 0; i < source->entries.size(); ++i) source->entries[i].name = name + " #" + std::to_string(i);
+  if (const path labels = labels_beside(images); !labels.empty() && options.labels) add_labels(*source, images, labels);
+  return source;
+}
+
+bool recognises(const path& given, const DataOptions&) {
+  if (std::filesystem::is_directory(given)) return !image_files_in(given).empty();
+  if (names_images(given)) return true;
+  try {
+    const auto magic = GzFile(given).read(4);
+    return magic == std::vector<uint8_t>{0, 0, 8, 3};
+  } catch (const UserError&) {
+    return false;  // damaged compression: another kind may know the file
+  }
+}
+
+}  // namespace
+
+const SourceKind idx_source{"idx", "IDX files (MNIST's format, plain or .gz)", recognises, open};
+
+}  // namespace fqgan

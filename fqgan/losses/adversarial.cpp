@@ -1,0 +1,34 @@
+// See adversarial.h. A new objective is one line of the table.
+#include "fqgan/losses/adversarial.h"
+
+#include <ATen/ATen.h>
+
+#include "fqgan/core/error.h"
+
+namespace fqgan {
+namespace {
+
+at::Tensor hinge_discriminator(const at::Tensor& real, const at::Tensor& fake) {
+  return at::relu(1 - real).mean() + at::relu(1 + fake).mean();
+}
+at::Tensor minus_mean(const at::Tensor& fake) { return -fake.mean(); }
+
+const AdversarialLoss table[] = {
+    {"hinge", hinge_discriminator, minus_mean},
+};
+
+}  // namespace
+
+const AdversarialLoss& adversarial_loss(const std::string& name) {
+  for (const auto& entry : table)
+    if (entry.name == name) return entry;
+  fail("loss", "there is no adversarial loss '" + name + "'");
+}
+
+std::vector<std::string> adversarial_loss_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : table) names.push_back(entry.name);
+  return names;
+}
+
+}  // namespace fqgan

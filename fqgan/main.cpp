@@ -1,0 +1,3 @@
+#include "fqgan/cli/program.h"
+
+int main(int argc, char** argv) { return fqgan::run_program(argc, argv); }

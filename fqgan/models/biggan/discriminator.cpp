@@ -1,0 +1,62 @@
+// See discriminator.h.
+#include "fqgan/models/biggan/discriminator.h"
+
+#include <algorithm>
+
+#include "fqgan/core/shape.h"
+
+namespace fqgan {
+
+DiscriminatorBlockImpl::DiscriminatorBlockImpl(int64_t in, int64_t out, bool first, bool down, WeightOptions weight,
+                                               Streams& random)
+    : first(first) {
+  const auto resample = down ? Resample::down : Resample::none;
+  conv1 = register_module("conv1", Conv2d(Conv2dOptions{in, out}, weight, random));
+  conv2 = register_module("conv2", Conv2d(Conv2dOptions{out, out, 3, resample}, weight, random));
+  if (in != out || down)
+    shortcut = register_module("shortcut", Conv2d(Conv2dOptions{in, out, 1, resample}, weight, random));
+}
+
+torch::Tensor DiscriminatorBlockImpl::forward(const torch::Tensor& x, Pass& pass) {
+  const auto h = conv2->forward(at::relu(conv1->forward(first ? x : at::relu(x), pass)), pass);
+  return h + (shortcut ? shortcut->forward(x, pass) : x);
+}
+
+BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, const BigGanPlan& plan, Streams& random) {
+  const WeightOptions weight{true, 1e-8, options.initialisation};
+  std::vector<TapPoint> points;
+  auto in = plan.channels, height = plan.height;
+  for (size_t b = 0; b < plan.discriminator.size(); ++b) {
+    const auto name = "block" + std::to_string(b);
+    const auto out = plan.discriminator[b];
+    blocks.push_back(register_module(name, DiscriminatorBlock(in, out, b == 0, plan.downsample[b], weight, random)));
+    points.push_back({name, out});
+    if (plan.downsample[b]) height /= 2;
+    const auto& sizes = options.discriminator.attention;
+    if (std::find(sizes.begin(), sizes.end(), height) != sizes.end())
+      attention.emplace(b, register_module("attention" + std::to_string(b), SelfAttention(out, weight, random)));
+    in = out;
+  }
+  taps = register_module("taps", std::make_shared<Taps>(points));
+  for (const auto& tap : options.quantizer.taps)
+    taps->attach(tap, std::make_shared<FeatureQuantizer>(taps->channels(tap), options.quantizer, random));
+  linear = register_module("linear", Linear(in, 1, true, weight, random));
+  if (plan.classes > 0) projection = register_module("projection", Embedding(plan.classes, in, weight, random));
+}
+
+torch::Tensor BigGanDiscriminatorImpl::forward(const torch::Tensor& images, const torch::Tensor& labels, Pass& pass) {
+  check_shape(images, {any, blocks[0]->conv1->options.in, any, any}, "discriminator images");
+  auto h = images;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    h = (*taps)(taps->points()[b].name.c_str(), blocks[b]->forward(h, pass), pass);
+    const auto here = attention.find(b);
+    if (here != attention.end()) h = here->second->forward(h, pass);
+  }
+  // The head is float32 (or float64): sums over positions and logits want the digits.
+  const auto pooled = at::relu(h).sum({2, 3}, false, linear->weight.scalar_type());          // N x C
+  auto logits = linear->forward(pooled, pass).squeeze(1);
+  if (projection) logits = logits + (projection->forward(labels, pass) * pooled).sum(1);
+  return logits;
+}
+
+}  // namespace fqgan

@@ -1,0 +1,131 @@
+// BigGAN's networks, optimizers and phases: D (several steps), then G. The quantizers' losses join both objectives, and in
+// the G phase the frozen D still updates its state, as in the released FQ-GAN code.
+#include <utility>
+
+#include "fqgan/core/error.h"
+#include "fqgan/losses/adversarial.h"
+#include "fqgan/models/biggan/discriminator.h"
+#include "fqgan/models/biggan/generator.h"
+#include "fqgan/models/biggan/sampler.h"
+
+namespace fqgan {
+namespace {
+
+class BigGan : public Family {
+ public:
+  BigGan(const BigGanOptions& o, const DataInfo& data, const Numerics& n, uint64_t seed)
+      : options_(o), loss_(adversarial_loss(o.loss)), plan_(o.plan(data)) {
+    numerics = n;
+    Streams random(seed, Counters{0, -1});
+    generator_ = BigGanGenerator(options_, plan_, random);
+    discriminator_ = BigGanDiscriminator(options_, plan_, random);
+    average_ = BigGanGenerator(options_, plan_, random);
+    networks = {{"generator", generator_.ptr()}, {"discriminator", discriminator_.ptr()}};
+    optimizers = {{"generator", options_.generator.adam.spec({"generator"})},
+                  {"discriminator", options_.discriminator.adam.spec({"discriminator"})}};
+    averages = {{"generator", {"generator", average_.ptr(), o.average.decay, o.average.start, o.average.ramp}}};
+    streams = {{"train", {"train", o.batch}}};
+    phases = {discriminator_phase(), generator_phase()};
+    place();
+  }
+
+  void prepare(Step& step) override {
+    if (options_.quantizer.taps.empty() || options_.quantizer.initialisation != "first_batch") return;
+    torch::NoGradGuard no_grad;
+    const auto batch = step.next("train");
+    auto pass = step.pass({{Role::real, batch.images.size(0)}});
+    pass.initialise = true;
+    pass.update_state = false;
+    discriminator_->forward(batch.images, labels_of(batch), pass);
+  }
+
+  std::unique_ptr<Sampler> sampler(const SampleOptions& request) override {
+    return biggan_sampler(options_, plan_, request.average ? average_ : generator_, numerics, request);
+  }
+
+ private:
+  struct Fakes { torch::Tensor images, labels; };
+
+  Phase discriminator_phase() {
+    Phase phase{"discriminator", "discriminator", {"discriminator"}};
+    if (options_.share_fakes) phase.records = {"generator"};
+    phase.repeats = options_.discriminator.steps;
+    phase.accumulate = options_.accumulate;
+    phase.gradients = [this](Step& step) { discriminator_gradients(step); };
+    return phase;
+  }
+
+  Phase generator_phase() {
+    Phase phase{"generator", "generator", {"generator"}};
+    phase.accumulate = options_.accumulate;
+    phase.gradients = [this](Step& step) { generator_gradients(step); };
+    return phase;
+  }
+
+  torch::Tensor labels_of(const Batch& batch) const { return plan_.classes ? batch.labels : torch::Tensor(); }
+
+  Fakes generate(Step& step) {
+    const auto device = numerics.device;
+    Fakes fakes;
+    const auto latents = step.random.normal({options_.batch, options_.generator.latent}, "latents").to(device, numerics.parameters());
+    if (plan_.classes) fakes.labels = step.random.integers(plan_.classes, {options_.batch}, "labels").to(device);
+    auto pass = step.pass({{Role::fake, options_.batch}});
+    fakes.images = generator_->forward(latents, fakes.labels, pass);
+    return fakes;
+  }
+
+  void discriminator_gradients(Step& step) {
+    const auto at = step.at();
+    const bool last = options_.share_fakes && at.repeat == options_.discriminator.steps - 1;
+    Fakes fakes;
+    {
+      torch::AutoGradMode recorded(last);
+      fakes = generate(step);
+    }
+    if (last) shared_.push_back(fakes);
+    const auto real = step.next("train");
+    auto pass = step.pass({{Role::fake, options_.batch}, {Role::real, real.images.size(0)}});
+    const auto images = at::cat({fakes.images.detach(), real.images}).contiguous(at::MemoryFormat::ChannelsLast);
+    const auto labels = plan_.classes ? at::cat({fakes.labels, real.labels}) : torch::Tensor();
+    const auto logits = discriminator_->forward(images, labels, pass);
+    const auto adversarial = loss_.discriminator(pass.rows_of(logits, Role::real), pass.rows_of(logits, Role::fake));
+    step.backward(adversarial + pass.tap_loss());
+    step.report("loss/discriminator", adversarial.detach());
+    step.report("logit/real", pass.rows_of(logits, Role::real).detach().mean());
+    step.report("logit/fake", pass.rows_of(logits, Role::fake).detach().mean());
+    step.report_taps(pass);
+  }
+
+  void generator_gradients(Step& step) {
+    Fakes fakes;
+    if (options_.share_fakes) {
+      fakes = std::move(shared_.front());
+      shared_.erase(shared_.begin());
+    } else {
+      fakes = generate(step);
+    }
+    auto pass = step.pass({{Role::fake, options_.batch}});
+    const auto logits = discriminator_->forward(fakes.images, fakes.labels, pass);
+    const auto adversarial = loss_.generator(logits);
+    step.backward(adversarial + pass.tap_loss());
+    step.report("loss/generator", adversarial.detach());
+  }
+
+  BigGanOptions options_;
+  const AdversarialLoss& loss_;
+  BigGanPlan plan_;
+  BigGanGenerator generator_{nullptr}, average_{nullptr};
+  BigGanDiscriminator discriminator_{nullptr};
+  std::vector<Fakes> shared_;          // of the last D step, one a micro-batch; empty between iterations
+};
+
+}  // namespace
+
+std::unique_ptr<Family> BigGanOptions::build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const {
+  Problems problems;
+  check(data, problems);
+  if (!problems.lines.empty()) fail("model", problems.lines.front());
+  return std::make_unique<BigGan>(*this, data, numerics, seed);
+}
+
+}  // namespace fqgan

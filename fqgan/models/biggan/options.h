@@ -1,0 +1,76 @@
+// Options of the BigGAN family (Brock et al. 2019; FQ-GAN's BigGAN): the table [model] of a recipe with family = "biggan".
+#pragma once
+
+#include "fqgan/models/family.h"
+#include "fqgan/nn/feature_quantizer.h"
+
+namespace fqgan {
+
+struct AdamOptions : Options {
+  explicit AdamOptions(double rate) : learning_rate(rate) {}
+  double learning_rate, beta1 = 0., beta2 = 0.999, epsilon = 1e-8;
+  void fields(FieldVisitor& visit) override;
+  OptimizerSpec spec(std::vector<std::string> networks) const;
+};
+
+struct BigGanGeneratorOptions : Options {
+  int64_t width = 64;                            // channels are multiples of it
+  std::vector<int64_t> multipliers;              // of the block inputs and the last output; empty: the reference's
+  int64_t latent = 128;                          // Z
+  std::vector<int64_t> attention;                // map sizes in pixels after which attention stands
+  bool spectral_norm = true;
+  AdamOptions adam{2e-4};
+  void fields(FieldVisitor& visit) override;
+};
+
+struct BigGanDiscriminatorOptions : Options {
+  int64_t width = 64;
+  std::vector<int64_t> multipliers;              // of the blocks' outputs; empty: the reference's
+  std::vector<bool> downsample;                  // which blocks halve; empty: the reference's
+  std::vector<int64_t> attention;
+  int64_t steps = 4;                             // D steps per G step
+  AdamOptions adam{2e-4};
+  void fields(FieldVisitor& visit) override;
+};
+
+struct BigGanAverageOptions : Options {
+  double decay = 0.9999;
+  int64_t start = 1000;
+  bool ramp = false;
+  int64_t standing_images = 0;
+  void fields(FieldVisitor& visit) override;
+};
+
+struct BigGanQuantizerOptions : FeatureQuantizerOptions {
+  std::vector<std::string> taps;                 // empty: no feature quantization
+  void fields(FieldVisitor& visit) override;
+};
+
+/// What the networks look like once the data is known.
+struct BigGanPlan {
+  int64_t channels, height, width, classes;      // of the images; classes = 0: unconditional
+  int64_t bottom_height, bottom_width;           // the generator's first map
+  std::vector<int64_t> generator;                // channels: block inputs and the last output
+  std::vector<int64_t> discriminator;            // channels of the blocks' outputs
+  std::vector<bool> downsample;
+};
+
+struct BigGanOptions : FamilyOptions {
+  int64_t batch = 64;
+  int64_t accumulate = 1;
+  bool conditional = true;
+  bool share_fakes = false;
+  std::string loss = "hinge";
+  std::string initialisation = "orthogonal";
+  BigGanGeneratorOptions generator;
+  BigGanDiscriminatorOptions discriminator;
+  BigGanAverageOptions average;
+  BigGanQuantizerOptions quantizer;
+
+  void fields(FieldVisitor& visit) override;
+  void check(const DataInfo& data, Problems& problems) const override;
+  std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const override;
+  BigGanPlan plan(const DataInfo& data) const;
+};
+
+}  // namespace fqgan

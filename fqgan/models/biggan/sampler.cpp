@@ -1,0 +1,112 @@
+// See sampler.h.
+#include "fqgan/models/biggan/sampler.h"
+
+#include <algorithm>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
+#include "fqgan/nn/copy.h"
+
+namespace fqgan {
+namespace {
+
+constexpr int64_t standing_batch = 500;        // images a forward while statistics are collected
+
+class BigGanSampler : public Sampler {
+ public:
+  BigGanSampler(const BigGanOptions& options, const BigGanPlan& plan, const BigGanGenerator& source, Numerics numerics,
+                SampleOptions request)
+      : plan_(plan), numerics_(numerics), request_(std::move(request)), latent_(options.generator.latent) {
+    for (const auto label : request_.labels) check_label(label);
+    if (request_.latents.defined()) check_shape(request_.latents, {any, latent_}, "latents");
+    Streams unused(0, {});
+    generator_ = BigGanGenerator(options, plan, unused);
+    convert(*generator_, numerics.parameters());
+    generator_->to(numerics.device);
+    copy_state(*source, *generator_);
+    if (options.average.standing_images > 0) collect_statistics(options.average.standing_images);
+  }
+
+  Images next(int64_t count) override {
+    torch::NoGradGuard no_grad;
+    const auto latents = draw_latents(count), labels = draw_labels(count);
+    drawn_ += count;
+    Streams random(request_.seed, Counters{drawn_, -1});
+    auto pass = this->pass(random);
+    return {generator_->forward(latents, labels, pass).to(torch::kCPU, torch::kFloat).contiguous(),
+            labels.defined() ? labels.cpu() : labels};
+  }
+
+ private:
+  void check_label(int64_t label) const {
+    if (!plan_.classes) fail("class", "this generator is unconditional: it has no classes");
+    if (label < 0 || label >= plan_.classes)
+      fail("class", "expected 0 to " + std::to_string(plan_.classes - 1) + ", got " + std::to_string(label));
+  }
+
+  Pass pass(Streams& random) const {
+    Pass pass(random);
+    pass.compute = numerics_.compute;
+    pass.twin = numerics_.twin;
+    return pass;
+  }
+
+  torch::Tensor to_parameters(const torch::Tensor& latents) const {
+    return latents.to(numerics_.device, numerics_.parameters());
+  }
+
+  /// Image i's own streams, so that it is the same whatever the batch size and however many are drawn.
+  Streams of_image(int64_t i) const { return Streams(request_.seed, Counters{i, -1}); }
+
+  torch::Tensor draw_latents(int64_t count) const {
+    if (request_.latents.defined()) {
+      if (drawn_ + count > request_.latents.size(0))
+        fail("latents", "expected at least " + std::to_string(drawn_ + count) + " rows, got " +
+                            std::to_string(request_.latents.size(0)));
+      return to_parameters(request_.latents.narrow(0, drawn_, count));
+    }
+    std::vector<torch::Tensor> rows;
+    for (int64_t i = 0; i < count; ++i) rows.push_back(of_image(drawn_ + i).normal({latent_}, "latents"));
+    return to_parameters(at::stack(rows) * request_.truncation);
+  }
+
+  torch::Tensor draw_labels(int64_t count) const {
+    if (!plan_.classes) return {};
+    std::vector<int64_t> labels(count);
+    for (int64_t i = 0; i < count; ++i)
+      labels[i] = request_.labels.empty() ? of_image(drawn_ + i).integers(plan_.classes, {1}, "labels").item<int64_t>()
+                                          : request_.labels[(drawn_ + i) % request_.labels.size()];
+    return torch::tensor(labels).to(numerics_.device);
+  }
+
+  /// The classes take turns, so that each has its share in the statistics.
+  void collect_statistics(int64_t images) {
+    torch::NoGradGuard no_grad;
+    Streams random(request_.seed, Counters{0, -2});
+    int64_t batches = 0;
+    for (int64_t done = 0; done < images; done += standing_batch) {
+      const auto count = std::min(standing_batch, images - done);
+      torch::Tensor labels;
+      if (plan_.classes) labels = torch::arange(done, done + count).remainder(plan_.classes).to(numerics_.device);
+      auto pass = this->pass(random);
+      pass.standing = ++batches;
+      generator_->forward(to_parameters(random.normal({count, latent_}, "latents")), labels, pass);
+    }
+  }
+
+  BigGanPlan plan_;
+  Numerics numerics_;
+  SampleOptions request_;
+  int64_t latent_, drawn_ = 0;
+  BigGanGenerator generator_{nullptr};
+};
+
+}  // namespace
+
+std::unique_ptr<Sampler> biggan_sampler(const BigGanOptions& options, const BigGanPlan& plan,
+                                        const BigGanGenerator& generator, const Numerics& numerics,
+                                        const SampleOptions& request) {
+  return std::make_unique<BigGanSampler>(options, plan, generator, numerics, request);
+}
+
+}  // namespace fqgan

@@ -1,0 +1,25 @@
+// The parts of the family interface that are the same for all.
+#include "fqgan/models/family.h"
+
+#include "fqgan/nn/copy.h"
+
+namespace fqgan {
+
+void Step::report_taps(const Pass& pass) {
+  for (const auto& entry : pass.reports) {
+    const auto prefix = "fq/" + entry.tap + "/" + role_name(entry.role) + "/";
+    if (entry.loss.defined()) report(prefix + "loss", entry.loss.detach().mean());
+    for (const auto& [figure, value] : entry.figures) report(prefix + figure, value);
+  }
+}
+
+void Family::place() {
+  const auto place_one = [&](torch::nn::Module& module) {
+    convert(module, numerics.parameters());
+    module.to(numerics.device);
+  };
+  for (auto& [name, network] : networks) place_one(*network);
+  for (auto& [name, average] : averages) place_one(*average.network);
+}
+
+}  // namespace fqgan

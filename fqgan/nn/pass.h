@@ -1,0 +1,61 @@
+// One forward pass, explicit: every mode, random stream and side result of a forward travels in this value, never in a
+// global, a thread-local or a train()/eval() flag. Layers take it as their last argument.
+#pragma once
+
+#include <c10/core/ScalarType.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "fqgan/core/streams.h"
+#include "fqgan/nn/ranks.h"
+
+namespace fqgan {
+
+/// What the rows of a batch are.
+enum class Role { real, fake, labelled, unlabelled, reference };
+const char* role_name(Role role);
+
+struct Segment {
+  Role role;
+  int64_t rows;                         // images, in batch order
+};
+
+/// What a tap module says of one segment. Tensors, so that nothing waits for a device until a report is due.
+struct TapReport {
+  std::string tap;
+  Role role;
+  at::Tensor loss;                      // [rows]: to be added to the objective, or undefined
+  std::map<std::string, at::Tensor> figures;   // scalars without gradient: perplexity, used_codes, ...
+};
+
+struct Pass {
+  explicit Pass(Streams& streams) : random(streams) {}
+
+  bool training = false;                // batch statistics, noise, dropout
+  bool update_state = false;            // running statistics, spectral vectors, dictionaries may be replaced
+  bool initialise = false;              // data-dependent initialisation (once, from Family::prepare)
+  bool twin = false;                    // plain reference operators; needed for double backward and float64
+  int64_t standing = 0;                 // k > 0: the k-th batch of a pass that averages batch statistics (BigGAN's
+                                        // standing statistics): stored += (batch - stored) / k
+  at::ScalarType compute = at::kFloat;  // type of the activations; parameters stay as they are
+  double images_seen = 0;               // for warm-ups
+  std::vector<Segment> segments;        // the rows of this batch, in order; empty: all of one kind
+  Streams& random;
+  const Ranks* ranks = nullptr;         // other processes that hold a share of the batch; null: none
+
+  std::set<std::string> keep;                       // taps whose features are asked for
+  std::map<std::string, at::Tensor> features;       // filled: N x C x H x W by tap name
+  std::vector<TapReport> reports;
+
+  int64_t rows() const;                 // sum over segments
+  /// The rows of every segment with this role, in order. Errors: InternalError when there is none.
+  at::Tensor rows_of(const at::Tensor& batch, Role role) const;
+  /// sum over taps and roles of the mean loss per role: the FQ term of an objective (FQ-GAN, section 3.2: mean over the
+  /// fakes plus mean over the reals, not the mean of the joint batch). A zero scalar when no tap reported a loss.
+  at::Tensor tap_loss() const;
+};
+
+}  // namespace fqgan

@@ -1,0 +1,38 @@
+// See taps.h.
+#include "fqgan/nn/taps.h"
+
+#include "fqgan/core/error.h"
+
+namespace fqgan {
+
+Taps::Taps(std::vector<TapPoint> points) : points_(std::move(points)) {}
+
+int64_t Taps::channels(const std::string& point) const {
+  std::string known;
+  for (const auto& candidate : points_) {
+    if (candidate.name == point) return candidate.channels;
+    known += (known.empty() ? "'" : ", '") + candidate.name + "'";
+  }
+  fail("taps", "there is no tap '" + point + "'; this network has " + (known.empty() ? "none" : known));
+}
+
+void Taps::attach(const std::string& point, std::shared_ptr<TapModule> module) {
+  channels(point);
+  int64_t already = 0;
+  for (const auto& [name, other] : modules_) already += name == point;
+  register_module(already ? point + "_" + std::to_string(already) : point, module);
+  modules_.emplace_back(point, std::move(module));
+}
+
+torch::Tensor Taps::operator()(const char* point, torch::Tensor h, Pass& pass) {
+  if (pass.keep.count(point)) pass.features[point] = h;
+  for (auto& [name, module] : modules_) {
+    if (name != point) continue;
+    auto replaced = module->apply(name, h, pass);
+    FQGAN_CHECK(replaced.sizes() == h.sizes(), "a tap module changed the shape of its features");
+    h = std::move(replaced);
+  }
+  return h;
+}
+
+}  // namespace fqgan

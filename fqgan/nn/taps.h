@@ -1,0 +1,45 @@
+// Named points in a network's forward pass: `h = taps("block2", h, pass)`. What stands at a tap (a quantizer) may replace
+// the features, keeping their shape; feature matching and diagnostics ask for features by name through Pass::keep.
+// Owned by its network, so that what stands at a tap is saved with it.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fqgan/nn/pass.h"
+
+namespace fqgan {
+
+/// A module that can stand at a tap.
+struct TapModule : torch::nn::Module {
+  /// h: N x C x H x W -> the same shape.
+  virtual torch::Tensor apply(const std::string& tap, const torch::Tensor& h, Pass& pass) = 0;
+};
+
+struct TapPoint {
+  std::string name;
+  int64_t channels;
+};
+
+struct Taps : torch::nn::Module {
+  /// `points`: every point that the network's forward calls, in order.
+  explicit Taps(std::vector<TapPoint> points);
+
+  /// Several modules at one tap act in the order in which they were attached.
+  /// Errors: UserError when there is no such point; it lists those that there are.
+  void attach(const std::string& point, std::shared_ptr<TapModule> module);
+  const std::vector<TapPoint>& points() const { return points_; }
+  int64_t channels(const std::string& point) const;      // same error
+  const std::vector<std::pair<std::string, std::shared_ptr<TapModule>>>& modules() const { return modules_; }
+
+  torch::Tensor operator()(const char* point, torch::Tensor h, Pass& pass);
+
+ private:
+  std::vector<TapPoint> points_;
+  std::vector<std::pair<std::string, std::shared_ptr<TapModule>>> modules_;
+};
+
+}  // namespace fqgan

@@ -1,0 +1,49 @@
+#include "fqgan/run/log_reader.h"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+
+namespace fqgan {
+namespace {
+
+using nlohmann::json;
+
+void flatten(const json& value, const std::string& key, LogRecord& record) {
+  if (value.is_structured()) {
+    for (const auto& [name, inner] : value.items()) flatten(inner, key.empty() ? name : key + "." + name, record);
+  } else if (value.is_string()) {
+    record.strings[key] = value.get<std::string>();
+  } else if (value.is_boolean()) {
+    record.numbers[key] = value.get<bool>() ? 1 : 0;
+  } else {
+    record.numbers[key] = value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+  }
+}
+
+}  // namespace
+
+std::vector<LogRecord> read_log(const std::filesystem::path& path) {
+  std::vector<LogRecord> records;
+  if (!std::filesystem::exists(path)) return records;
+  const std::string text = read_file(path);
+  size_t begin = 0;
+  for (int64_t line = 1; begin < text.size(); ++line) {
+    const size_t end = text.find('\n', begin);
+    if (end == text.npos) break;
+    const std::string_view entry = std::string_view(text).substr(begin, end - begin);
+    const json value = json::parse(entry, nullptr, /*allow_exceptions=*/false);
+    if (!value.is_object()) {
+      fail(path.string(), "line " + std::to_string(line) + ": expected a JSON object, got '" +
+                              std::string(entry.substr(0, 40)) + "'. Hint: remove that line");
+    }
+    flatten(value, "", records.emplace_back());
+    begin = end + 1;
+  }
+  return records;
+}
+
+}  // namespace fqgan

@@ -1,0 +1,170 @@
+#include "fqgan/run/run_folder.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+
+namespace fqgan {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string step_prefix = "step-";
+const std::string events_prefix = "events.out.tfevents.";
+
+std::string step_name(int64_t step, const char* extension) {
+  char name[48];
+  std::snprintf(name, sizeof name, "step-%08lld%s", static_cast<long long>(step), extension);
+  return name;
+}
+
+/// The step in "step-00001000.png"; none for any other name, such as that of a partial file.
+std::optional<int64_t> step_of(const fs::path& path, const char* extension) {
+  const std::string stem = path.stem().string();
+  if (path.extension() != extension || !stem.starts_with(step_prefix)) return std::nullopt;
+  int64_t step = 0;
+  const char* end = stem.data() + stem.size();
+  const auto [stopped, error] = std::from_chars(stem.data() + step_prefix.size(), end, step);
+  if (error != std::errc() || stopped != end || step < 0) return std::nullopt;
+  return step;
+}
+
+struct StepFile {
+  int64_t step;
+  fs::path path;
+};
+
+/// Ordered by step. A missing folder holds none.
+std::vector<StepFile> step_files(const fs::path& folder, const char* extension) {
+  std::vector<StepFile> files;
+  std::error_code missing;
+  for (const auto& entry : fs::directory_iterator(folder, missing)) {
+    if (const auto step = step_of(entry.path(), extension)) files.push_back({*step, entry.path()});
+  }
+  std::sort(files.begin(), files.end(), [](const StepFile& a, const StepFile& b) { return a.step < b.step; });
+  return files;
+}
+
+std::vector<fs::path> paths_of(const std::vector<StepFile>& files) {
+  std::vector<fs::path> paths;
+  for (const StepFile& file : files) paths.push_back(file.path);
+  return paths;
+}
+
+std::vector<fs::path> event_files(const fs::path& run) {
+  std::vector<fs::path> files;
+  std::error_code missing;
+  for (const auto& entry : fs::directory_iterator(run, missing)) {
+    if (entry.path().filename().string().starts_with(events_prefix)) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+/// A file that cannot be removed costs space, not the training.
+void remove_or_warn(const fs::path& path) {
+  std::error_code error;
+  fs::remove(path, error);
+  if (error) log_warning("[" + path.string() + "] cannot be removed: " + error.message());
+}
+
+void remove_later(const fs::path& folder, const char* extension, int64_t step) {
+  for (const StepFile& file : step_files(folder, extension)) {
+    if (file.step > step) remove_or_warn(file.path);
+  }
+}
+
+/// 0 for a missing file.
+int64_t length_of(const fs::path& path) {
+  std::error_code missing;
+  const auto length = fs::file_size(path, missing);
+  return missing ? 0 : static_cast<int64_t>(length);
+}
+
+void cut(const fs::path& path, int64_t length) {
+  std::error_code error;
+  fs::resize_file(path, static_cast<uintmax_t>(length), error);
+  if (error) fail<SystemError>(path.string(), "cannot be cut to its length at the checkpoint: " + error.message());
+}
+
+bool present(const fs::path& path) {
+  std::error_code ignored;  // a folder that may not be read holds nothing for us
+  return fs::exists(path, ignored);
+}
+
+}  // namespace
+
+bool RunFolder::is_run(const fs::path& path) { return present(path / "recipe.toml"); }
+
+RunFolder RunFolder::create(const fs::path& path) {
+  const RunFolder run(path);
+  if (is_run(path) || present(run.log()) || !run.checkpoints().empty()) {
+    fail(path.string(), "expected a new folder, found one that holds a run. Hint: fqgan train --resume " +
+                            path.string() + ", or choose another --out");
+  }
+  make_folder(path);
+  make_folder(path / "samples");
+  make_folder(path / "checkpoints");
+  return run;
+}
+
+RunFolder RunFolder::open(const fs::path& path) {
+  if (!is_run(path)) {
+    fail(path.string(), std::string("expected a run folder with a recipe.toml, found ") +
+                            (present(path) ? "none in it" : "no such folder") +
+                            ". Hint: name the folder that was given to fqgan train as --out");
+  }
+  return RunFolder(path);
+}
+
+fs::path RunFolder::events() const {
+  const std::vector<fs::path> existing = event_files(path_);
+  return existing.empty() ? path_ / (events_prefix + std::to_string(std::time(nullptr)) + ".fqgan") : existing.back();
+}
+
+fs::path RunFolder::samples(int64_t step) const { return path_ / "samples" / step_name(step, ".png"); }
+
+fs::path RunFolder::checkpoint(int64_t step) const { return path_ / "checkpoints" / step_name(step, ".safetensors"); }
+
+std::vector<fs::path> RunFolder::checkpoints() const {
+  return paths_of(step_files(path_ / "checkpoints", ".safetensors"));
+}
+
+std::vector<fs::path> RunFolder::sample_grids() const { return paths_of(step_files(path_ / "samples", ".png")); }
+
+void RunFolder::keep_last(int64_t count) const {
+  const std::vector<fs::path> all = checkpoints();
+  const auto total = static_cast<int64_t>(all.size());
+  for (int64_t i = 0; count > 0 && i < total - count; ++i) remove_or_warn(all[static_cast<size_t>(i)]);
+}
+
+void RunFolder::rewind(const LogOffsets& offsets, int64_t step) const {
+  // All lengths are checked before anything is cut, so that a refused resume leaves the folder as it was.
+  for (const auto& [name, offset] : offsets) {
+    const int64_t length = length_of(path_ / name);
+    FQGAN_CHECK(offset >= 0, "a log offset is negative: " + name);
+    if (length < offset) {
+      fail((path_ / name).string(), "expected at least " + std::to_string(offset) +
+                                        " bytes, as in the checkpoint, found " + std::to_string(length) +
+                                        ". Hint: restore the file, or start a new run with --from");
+    }
+  }
+  std::vector<fs::path> logs = event_files(path_);
+  logs.push_back(log());
+  logs.push_back(metrics());
+  for (const fs::path& file : logs) {
+    const auto found = offsets.find(file.filename().string());
+    if (present(file)) cut(file, found == offsets.end() ? 0 : found->second);
+  }
+  for (const fs::path& folder : {path_, path_ / "samples", path_ / "checkpoints"}) remove_partial_files(folder);
+  remove_later(path_ / "samples", ".png", step);
+  remove_later(path_ / "checkpoints", ".safetensors", step);
+}
+
+}  // namespace fqgan

@@ -1,0 +1,49 @@
+// The run folder, the contract between training and every reader (web pages, inspect, sample, evaluate):
+//   recipe.toml, log.jsonl, metrics.jsonl, events.out.tfevents.*, samples/step-*.png, checkpoints/step-*.safetensors
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fqgan/run/event_file.h"
+#include "fqgan/run/json_lines.h"
+#include "fqgan/run/run_lock.h"
+
+namespace fqgan {
+
+/// Byte lengths of the append-only logs at a checkpoint, by file name ("log.jsonl", "metrics.jsonl",
+/// "events.out.tfevents..."): on resume they are cut back to these, so that no line stands double and none is missing.
+using LogOffsets = std::map<std::string, int64_t>;
+
+class RunFolder {
+ public:
+  /// Makes the folder. Errors: UserError when it already holds a run ("Hint: --resume ... or another --out"), is a
+  /// file, or cannot be written.
+  static RunFolder create(const std::filesystem::path& path);
+  /// Opens an existing run. Errors: UserError when there is no recipe.toml.
+  static RunFolder open(const std::filesystem::path& path);
+  static bool is_run(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path recipe() const { return path_ / "recipe.toml"; }
+  std::filesystem::path log() const { return path_ / "log.jsonl"; }
+  std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+  std::filesystem::path events() const;                     // the existing events file, else a new name
+  std::filesystem::path samples(int64_t step) const;        // samples/step-00001000.png
+  std::filesystem::path checkpoint(int64_t step) const;     // checkpoints/step-00001000.safetensors
+  std::vector<std::filesystem::path> checkpoints() const;   // oldest first; partial files are not listed
+  std::vector<std::filesystem::path> sample_grids() const;  // oldest first
+  void keep_last(int64_t count) const;                      // removes older checkpoints; 0 keeps all
+  /// Cuts the logs back to `offsets` (a log that is not named is emptied) and removes partial files, and sample grids
+  /// and checkpoints of later steps than `step`. Errors: UserError when a log is shorter than its offset.
+  void rewind(const LogOffsets& offsets, int64_t step) const;
+
+ private:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+}  // namespace fqgan

@@ -1,0 +1,57 @@
+// See model.h.
+#include "fqgan/sampling/model.h"
+
+#include <nlohmann/json.hpp>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/options.h"
+#include "fqgan/models/registry.h"
+#include "fqgan/models/weights.h"
+
+namespace fqgan {
+namespace {
+
+std::string data_text(const DataInfo& data) {
+  return nlohmann::json{{"images", data.images}, {"channels", data.channels}, {"height", data.height},
+                        {"width", data.width},   {"classes", data.classes},   {"class_names", data.class_names}}
+      .dump();
+}
+
+DataInfo read_data(const std::string& text) {
+  const auto json = nlohmann::json::parse(text);
+  DataInfo data;
+  data.images = json.at("images");
+  data.channels = json.at("channels");
+  data.height = json.at("height");
+  data.width = json.at("width");
+  data.classes = json.at("classes");
+  data.class_names = json.at("class_names").get<std::vector<std::string>>();
+  return data;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> model_metadata(const std::string& family, FamilyOptions& options,
+                                                  const DataInfo& data, uint64_t seed) {
+  return {
+      {"family", family}, {"model", write_options(options)}, {"data", data_text(data)}, {"seed", std::to_string(seed)}};
+}
+
+Model load_model(const Checkpoint& checkpoint, const std::string& where, const Numerics& numerics) {
+  const auto text = [&](const char* key) -> const std::string& {
+    const auto found = checkpoint.metadata.find(key);
+    if (found == checkpoint.metadata.end())
+      fail(where, std::string("expected a checkpoint of fqgan, found none of its metadata ('") + key + "')");
+    return found->second;
+  };
+  Model model;
+  model.family_name = text("family");
+  auto options = family_options(model.family_name);
+  read_options(RecipeText::from_string(text("model"), where), *options);
+  model.data = read_data(text("data"));
+  model.family = options->build(model.data, numerics, std::stoull(text("seed")));
+  load_weights(*model.family, checkpoint.tensors, where);
+  return model;
+}
+
+}  // namespace fqgan

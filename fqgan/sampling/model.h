@@ -1,0 +1,26 @@
+// From a checkpoint back to a family: its metadata say which one, with which options, for which images.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "fqgan/checkpoint/checkpoint.h"
+#include "fqgan/models/family.h"
+
+namespace fqgan {
+
+/// The metadata by which load_model finds its way back: family, model (its options as TOML), data (JSON), seed.
+std::map<std::string, std::string> model_metadata(const std::string& family, FamilyOptions& options,
+                                                  const DataInfo& data, uint64_t seed);
+
+struct Model {
+  std::unique_ptr<Family> family;
+  std::string family_name;
+  DataInfo data;
+};
+
+/// Errors: UserError for a checkpoint without that metadata or of another architecture than it says.
+Model load_model(const Checkpoint& checkpoint, const std::string& where, const Numerics& numerics);
+
+}  // namespace fqgan

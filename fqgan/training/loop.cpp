@@ -1,0 +1,230 @@
+// See loop.h.
+#include "fqgan/training/loop.h"
+
+#include <ATen/Version.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/models/weights.h"
+#include "fqgan/nn/copy.h"
+#include "fqgan/training/average.h"
+#include "fqgan/training/figures.h"
+#include "fqgan/training/step.h"
+
+namespace fqgan {
+namespace {
+
+constexpr const char* figures_prefix = "state.loop.figures.";
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// What bit-exact resume depends on besides the checkpoint.
+std::map<std::string, std::string> machine() {
+  return {{"libtorch", TORCH_VERSION},
+          {"instruction_set", at::get_cpu_capability()},
+          {"threads", std::to_string(at::get_num_threads())}};
+}
+
+}  // namespace
+
+struct Loop::Impl {
+  Family& family;
+  LoopOptions options;
+  std::vector<Observer*> observers;
+  ImageStreams images;
+  Figures figures;
+  std::map<std::string, Adam> optimizers;
+  std::map<std::string, std::vector<torch::Tensor>> parameters;        // by network
+  Counters at;
+  bool prepared = false;
+  double started = 0, reported = 0;
+  int64_t images_reported = 0, checkpointed = -1, sampled = -1;
+
+  Impl(Family& f, const std::map<std::string, const Dataset*>& datasets, LoopOptions o, std::vector<Observer*> obs)
+      : family(f), options(std::move(o)), observers(std::move(obs)), images(f, datasets, options.seed, options.flip) {
+    for (const auto& [name, network] : family.networks) parameters[name] = network->parameters();
+    for (const auto& [name, average] : family.averages) {
+      copy_state(*family.networks.at(average.of), *average.network);
+      for (auto& parameter : average.network->parameters()) parameter.requires_grad_(false);
+    }
+    for (const auto& [name, spec] : family.optimizers) optimizers.emplace(name, Adam(spec, owned(spec)));
+  }
+
+  std::map<std::string, torch::Tensor> owned(const OptimizerSpec& spec) const {
+    std::map<std::string, torch::Tensor> named;
+    for (const auto& network : spec.networks)
+      for (const auto& [name, parameter] : family.networks.at(network)->named_parameters().pairs())
+        named.emplace(network + "." + name, parameter);
+    return named;
+  }
+
+  LoopStep step(int64_t phase, int64_t accumulate) {
+    at.phase = phase;
+    at.images_seen = images.images_taken();
+    return LoopStep(Streams(options.seed, at), images, figures, family.numerics, accumulate);
+  }
+
+  void unfreeze_only(const Phase& phase) {
+    const auto listed = [](const std::vector<std::string>& names, const std::string& name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    for (auto& [name, tensors] : parameters) {
+      const bool wanted = listed(phase.trains, name) || listed(phase.records, name);
+      for (auto& tensor : tensors) tensor.requires_grad_(wanted);
+    }
+  }
+
+  void run_phase(int64_t index) {
+    const auto& phase = family.phases[index];
+    if (at.iteration % phase.interval) return;
+    unfreeze_only(phase);
+    auto& optimizer = optimizers.at(phase.optimizer);
+    for (at.repeat = 0; at.repeat < phase.repeats; ++at.repeat) {
+      optimizer.clear_gradients();
+      for (at.micro_batch = 0; at.micro_batch < phase.accumulate; ++at.micro_batch) {
+        auto micro = step(index, phase.accumulate);
+        phase.gradients(micro);
+      }
+      at.micro_batch = 0;
+      auto micro = step(index, phase.accumulate);
+      if (phase.before_update) phase.before_update(micro);
+      optimizer.step(options.training.rate_factor(at.iteration));
+      if (phase.after_update) phase.after_update(micro);
+    }
+    at.repeat = 0;
+    optimizer.clear_gradients();
+  }
+
+  void prepare() {
+    if (prepared) return;
+    auto first = step(-1, 1);
+    family.prepare(first);
+    prepared = true;
+  }
+
+  void iterate() {
+    prepare();
+    images.start_iteration();
+    for (size_t p = 0; p < family.phases.size(); ++p) run_phase(static_cast<int64_t>(p));
+    for (const auto& [name, average] : family.averages)
+      update_average(average, *family.networks.at(average.of), at.iteration);
+    auto last = step(-1, 1);
+    family.after_iteration(last);
+    ++at.iteration;
+    at.images_seen = images.images_taken();
+  }
+
+  Progress progress() const {
+    Progress progress{at, options.training.iterations, now() - started};
+    progress.images_per_second = static_cast<double>(at.images_seen - images_reported) / std::max(now() - reported, 1e-9);
+    return progress;
+  }
+
+  void report() {
+    const Report due{progress(), figures.take()};
+    for (auto* observer : observers) observer->on_report(due);
+    reported = now();
+    images_reported = at.images_seen;
+  }
+
+  void sample() {
+    if (sampled == at.iteration) return;
+    sampled = at.iteration;
+    for (auto* observer : observers) observer->on_samples(progress(), family);
+  }
+
+  Checkpoint checkpoint() const {
+    Checkpoint saved{family_tensors(family), options.metadata};
+    for (const auto& [name, optimizer] : optimizers)
+      for (const auto& [key, tensor] : optimizer.state()) saved.tensors.emplace("optimizer." + name + "." + key, tensor);
+    for (const auto& [name, pair] : figures.state()) saved.tensors.emplace(figures_prefix + name, pair);
+    auto& metadata = saved.metadata;
+    metadata["kind"] = "full";
+    metadata["iteration"] = std::to_string(at.iteration);
+    metadata["attempt"] = std::to_string(at.attempt);
+    metadata["images_seen"] = std::to_string(at.images_seen);
+    for (const auto& [stream, cursor] : images.cursors()) metadata["cursor." + stream] = std::to_string(cursor);
+    for (const auto& [key, value] : machine()) metadata[key] = value;
+    return saved;
+  }
+
+  void save() {
+    if (!options.checkpoint_path || checkpointed == at.iteration) return;
+    auto saved = checkpoint();
+    for (auto* observer : observers) observer->save(saved.metadata);
+    const auto path = options.checkpoint_path(at.iteration);
+    save_checkpoint(path, saved);
+    checkpointed = at.iteration;
+    for (auto* observer : observers) observer->on_checkpoint(progress(), path);
+  }
+
+  void restore(const Checkpoint& checkpoint) {
+    const auto text = [&](const std::string& key) -> std::string {
+      const auto found = checkpoint.metadata.find(key);
+      if (found == checkpoint.metadata.end())
+        fail("resume", "the checkpoint lacks '" + key + "'. Hint: only full checkpoints can be resumed; "
+                       "start from weights with --from");
+      return found->second;
+    };
+    auto targets = family_tensors(family);
+    for (const auto& [name, optimizer] : optimizers)
+      for (const auto& [key, tensor] : optimizer.state()) targets.emplace("optimizer." + name + "." + key, tensor);
+    at.iteration = std::stoll(text("iteration"));
+    at.attempt = std::stoll(text("attempt"));
+    for (const auto& [stream, cursor] : images.cursors()) images.seek(stream, std::stoll(text("cursor." + stream)));
+    load_tensors(checkpoint.tensors, targets, "resume");
+    std::map<std::string, torch::Tensor> pending;
+    for (const auto& [name, tensor] : checkpoint.tensors)
+      if (name.rfind(figures_prefix, 0) == 0) pending.emplace(name.substr(std::string(figures_prefix).size()), tensor);
+    figures.restore(pending);
+    prepared = true;
+    checkpointed = sampled = at.iteration;
+    at.images_seen = images_reported = images.images_taken();
+    for (const auto& [key, value] : machine())
+      if (text(key) != value)
+        log_warning("resumed with " + key + " = " + value + ", trained so far with " + text(key) +
+                    ": the run goes on, but not to the same bits");
+  }
+
+  int run() {
+    const auto& training = options.training;
+    started = reported = now();
+    for (auto* observer : observers) observer->on_start(progress());
+    prepare();
+    if (at.iteration == 0) sample();
+    int signal = 0;
+    while (at.iteration < training.iterations && !signal) {
+      iterate();
+      const auto due = [&](int64_t every) { return every > 0 && at.iteration % every == 0; };
+      for (auto* observer : observers) observer->on_iteration(progress());
+      if (due(training.log_every) || at.iteration == training.iterations) report();
+      if (due(training.sample_every)) sample();
+      if (due(training.checkpoint_every)) save();
+      if (options.interrupted) signal = options.interrupted();
+    }
+    if (!signal && training.sample_every > 0) sample();
+    save();
+    for (auto* observer : observers) observer->on_end(progress());
+    return signal;
+  }
+};
+
+Loop::Loop(Family& family, const std::map<std::string, const Dataset*>& datasets, LoopOptions options,
+           std::vector<Observer*> observers)
+    : impl_(std::make_unique<Impl>(family, datasets, std::move(options), std::move(observers))) {}
+Loop::~Loop() = default;
+
+void Loop::restore(const Checkpoint& checkpoint) { impl_->restore(checkpoint); }
+int Loop::run() { return impl_->run(); }
+void Loop::iterate() { impl_->iterate(); }
+Checkpoint Loop::checkpoint() const { return impl_->checkpoint(); }
+const Counters& Loop::at() const { return impl_->at; }
+
+}  // namespace fqgan

@@ -1,0 +1,47 @@
+// The training loop: runs a family's phases, optimizers and averages, and saves them. It knows no method.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "fqgan/checkpoint/checkpoint.h"
+#include "fqgan/data/dataset.h"
+#include "fqgan/models/family.h"
+#include "fqgan/training/observer.h"
+#include "fqgan/training/optimizer.h"
+#include "fqgan/training/options.h"
+
+namespace fqgan {
+
+struct LoopOptions {
+  TrainingOptions training;
+  uint64_t seed = 0;
+  bool flip = false;
+  std::map<std::string, std::string> metadata;                   // goes into every checkpoint: recipe, data, version
+  std::function<std::string(int64_t iteration)> checkpoint_path; // where a checkpoint goes; empty: none are written
+  std::function<int()> interrupted;                              // a signal's number once one came, else 0; may be empty
+};
+
+class Loop {
+ public:
+  /// `family` and `datasets` (by the names that the family's streams use) must outlive the loop.
+  Loop(Family& family, const std::map<std::string, const Dataset*>& datasets, LoopOptions options,
+       std::vector<Observer*> observers);
+  ~Loop();
+
+  /// Continues from a full checkpoint. Errors: UserError for another architecture or a weights-only file.
+  void restore(const Checkpoint& checkpoint);
+  /// Trains to the end, or until a signal; saves then. Returns the signal's number, or 0.
+  int run();
+  /// One iteration over all phases, without reports and checkpoints.
+  void iterate();
+
+  Checkpoint checkpoint() const;
+  const Counters& at() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fqgan

@@ -1,0 +1,88 @@
+// See step.h.
+#include "fqgan/training/step.h"
+
+#include "fqgan/core/error.h"
+
+namespace fqgan {
+namespace {
+
+Batch to_batch(const RawBatch& raw, const Numerics& numerics) {
+  const auto pixels = raw.pixels.to(numerics.device, numerics.parameters()).div_(127.5).sub_(1);
+  return {pixels.to(pixels.options().dtype(numerics.compute), false, false, at::MemoryFormat::ChannelsLast),
+          raw.labels.to(numerics.device)};
+}
+
+}  // namespace
+
+ImageStreams::ImageStreams(const Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed,
+                           bool flip) {
+  for (const auto& [name, spec] : family.streams) {
+    const auto dataset = datasets.find(spec.dataset);
+    if (dataset == datasets.end()) fail("data", "this family needs a data set '" + spec.dataset + "'");
+    LoaderOptions options;
+    options.stream = name;
+    options.seed = seed;
+    options.batch = spec.batch;
+    options.flip = flip;
+    loaders_.emplace(name, std::make_unique<Loader>(*dataset->second, options));
+  }
+}
+
+Loader& ImageStreams::loader(const std::string& stream) {
+  const auto found = loaders_.find(stream);
+  FQGAN_CHECK(found != loaders_.end(), "no image stream '" + stream + "'");
+  return *found->second;
+}
+
+Batch ImageStreams::next(const std::string& stream, const Numerics& numerics) {
+  return to_batch(loader(stream).next(), numerics);
+}
+
+Batch ImageStreams::shared(const std::string& stream, int64_t micro_batch, const Numerics& numerics) {
+  auto& batch = shared_[{stream, micro_batch}];
+  if (!batch.images.defined()) batch = next(stream, numerics);
+  return batch;
+}
+
+int64_t ImageStreams::images_taken() const {
+  int64_t total = 0;
+  for (const auto& [name, loader] : loaders_) total += loader->cursor();
+  return total;
+}
+
+std::map<std::string, int64_t> ImageStreams::cursors() const {
+  std::map<std::string, int64_t> cursors;
+  for (const auto& [name, loader] : loaders_) cursors[name] = loader->cursor();
+  return cursors;
+}
+
+void ImageStreams::seek(const std::string& stream, int64_t cursor) { loader(stream).seek(cursor); }
+
+LoopStep::LoopStep(Streams streams, ImageStreams& images, Figures& figures, const Numerics& numerics,
+                   int64_t accumulate)
+    : Step(std::move(streams)), images_(images), figures_(figures), numerics_(numerics), accumulate_(accumulate) {}
+
+Batch LoopStep::next(const std::string& stream) { return images_.next(stream, numerics_); }
+
+Batch LoopStep::shared(const std::string& stream) { return images_.shared(stream, at().micro_batch, numerics_); }
+
+Pass LoopStep::pass(std::vector<Segment> segments) {
+  Pass pass(random);
+  pass.training = pass.update_state = true;
+  pass.twin = numerics_.twin;
+  pass.compute = numerics_.compute;
+  pass.images_seen = static_cast<double>(at().images_seen);
+  pass.segments = std::move(segments);
+  return pass;
+}
+
+void LoopStep::backward(const torch::Tensor& loss) {
+  // A device would be waited for here; there the figures are checked when a report is due.
+  if (loss.is_cpu() && !at::isfinite(loss.detach()).item<bool>())
+    throw NumericalError("loss", "the loss is not finite: training has diverged");
+  (accumulate_ == 1 ? loss : loss / static_cast<double>(accumulate_)).backward();
+}
+
+void LoopStep::report(const std::string& name, const torch::Tensor& value) { figures_.add(name, value); }
+
+}  // namespace fqgan

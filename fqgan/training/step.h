@@ -1,0 +1,49 @@
+// The loop's side of a micro-batch: image streams, passes, gradients, figures.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "fqgan/data/loader.h"
+#include "fqgan/models/family.h"
+#include "fqgan/training/figures.h"
+
+namespace fqgan {
+
+/// A family's image streams with what they have handed out.
+class ImageStreams {
+ public:
+  ImageStreams(const Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed, bool flip);
+  Batch next(const std::string& stream, const Numerics& numerics);
+  Batch shared(const std::string& stream, int64_t micro_batch, const Numerics& numerics);
+  void start_iteration() { shared_.clear(); }
+
+  int64_t images_taken() const;
+  std::map<std::string, int64_t> cursors() const;
+  void seek(const std::string& stream, int64_t cursor);
+
+ private:
+  Loader& loader(const std::string& stream);
+  std::map<std::string, std::unique_ptr<Loader>> loaders_;
+  std::map<std::pair<std::string, int64_t>, Batch> shared_;
+};
+
+class LoopStep : public Step {
+ public:
+  LoopStep(Streams streams, ImageStreams& images, Figures& figures, const Numerics& numerics, int64_t accumulate);
+  Batch next(const std::string& stream) override;
+  Batch shared(const std::string& stream) override;
+  Pass pass(std::vector<Segment> segments) override;
+  void backward(const torch::Tensor& loss) override;
+  void report(const std::string& name, const torch::Tensor& value) override;
+
+ private:
+  ImageStreams& images_;
+  Figures& figures_;
+  const Numerics& numerics_;
+  int64_t accumulate_;
+};
+
+}  // namespace fqgan

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Set-up, build and every test: layering, style, C++ (unit and end-to-end, through ctest), parity with PyTorch (pytest).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source=scripts/messages.sh
+source scripts/messages.sh
+build=build/release
+results=build/test-results
+summary=()
+failed=()
+
+usage() {
+  cat <<'END'
+usage: ./test.sh [--fast]
+Installs what is missing, builds everything and runs all tests. Exit code 0: all passed.
+  --fast               without the tests that are labelled slow
+  FQGAN_TORCH=/path    test on this LibTorch; docs/building.md
+END
+}
+
+ctest_filter=()
+pytest_filter=()
+case "$#-${1:-}" in
+  0-) ;;
+  1---fast) ctest_filter=(-LE slow) pytest_filter=(-m "not slow") ;;
+  1--h | 1---help) usage && exit 0 ;;
+  *) fail "expected at most one of --fast and --help, got '$*'" ;;
+esac
+
+# part NAME COMMAND...: runs it, and notes outcome, seconds and the counts of the result files that it left.
+part() {
+  local name=$1 start=$SECONDS outcome=passed counts
+  shift
+  say "$name"
+  rm -rf "$results" && mkdir -p "$results"
+  "$@" || outcome=FAILED
+  [ $outcome = passed ] || failed+=("$name")
+  counts=$(python3 scripts/count_tests.py "$results")
+  summary+=("$(printf '%-8s %-7s %7s  %s' "$name" $outcome "$(minutes $((SECONDS - start)))" "$counts")")
+}
+
+check_layers() { python3 scripts/check_layers.py --self-test && python3 scripts/check_layers.py; }
+
+# Each GoogleTest program writes a result file, so that test cases are counted, not programs.
+run_ctest() {
+  GTEST_OUTPUT="xml:$PWD/$results/" ctest --test-dir $build --output-on-failure --no-tests=error "${ctest_filter[@]}"
+}
+
+run_parity() {
+  FQGAN_BUILD=$PWD/$build .venv/bin/python -m pytest -q -o markers="slow: minutes, not seconds" "${pytest_filter[@]}" \
+    --junitxml="$results/parity.xml" tests/parity
+}
+
+scripts/setup.sh --tests
+part layers check_layers
+part style python3 scripts/check_style.py
+part C++ run_ctest
+part parity run_parity
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+if [ ${#failed[@]} -gt 0 ]; then fail "FAILED after $(minutes $SECONDS): ${failed[*]}"; fi
+say "all passed in $(minutes $SECONDS)"

@@ -1,0 +1,47 @@
+// libFuzzer target: a file of any content as a data set. The first byte chooses its name, and with it the parser: IDX, IDX
+// in gzip, CIFAR's tar, zip, or the labels file of a StyleGAN2-ADA folder.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/data/dataset.h"
+#include "fqgan/data/dataset_json.h"
+
+namespace {
+
+const char* const names[] = {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "cifar.tar", "images.zip"};
+
+std::filesystem::path folder() {
+  static const auto path = [] {
+    char name[] = "/tmp/fqgan-fuzz-XXXXXX";
+    return std::filesystem::path(mkdtemp(name));
+  }();
+  return path;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  fqgan::set_log_level(fqgan::LogLevel::quiet);
+  const std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const size_t kind = data[0] % 5;
+  try {
+    if (kind == 4) {
+      fqgan::parse_dataset_json(bytes, "dataset.json");
+      return 0;
+    }
+    const auto path = folder() / names[kind];
+    std::ofstream(path, std::ios::binary) << bytes;
+    fqgan::DataOptions options;
+    options.path = path.string();
+    options.resolution = 16;
+    options.max_pixels = 1 << 20;
+    options.cache = "off";
+    fqgan::open_dataset(options);
+  } catch (const fqgan::UserError&) {
+  }
+  return 0;
+}

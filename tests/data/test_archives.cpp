@@ -1,0 +1,217 @@
+// Zip and tar archives, honest and hostile, and CIFAR's binary version.
+#ifdef FQGAN_DECODERS
+#include <ATen/ops/zeros.h>
+#include <sys/stat.h>
+#include <zip.h>
+
+#include "data/make_files.h"
+#include "fqgan/core/error.h"
+#include "fqgan/data/dataset.h"
+#include "fqgan/data/image_file.h"
+#include "support/support.h"
+
+namespace fqgan::test {
+namespace {
+
+using Files = std::vector<std::pair<std::string, std::string>>;
+
+void write_zip(const std::filesystem::path& path, const Files& files, const std::string& link = "") {
+  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  ASSERT_NE(archive, nullptr);
+  for (const auto& [name, bytes] : files) {
+    auto* source = zip_source_buffer(archive, bytes.data(), bytes.size(), 0);
+    const auto index = zip_file_add(archive, name.c_str(), source, 0);
+    if (name == link) {
+      zip_file_set_external_attributes(archive, static_cast<zip_uint64_t>(index), 0, ZIP_OPSYS_UNIX,
+                                       static_cast<zip_uint32_t>(S_IFLNK | 0777) << 16);
+    }
+  }
+  ASSERT_EQ(zip_close(archive), 0);
+}
+
+std::string tar_entry(const std::string& name, const std::string& bytes, char type = '0') {
+  std::string header(512, '\0');
+  header.replace(0, name.size(), name);
+  char size[13];
+  std::snprintf(size, sizeof(size), "%011o", static_cast<unsigned>(bytes.size()));
+  header.replace(124, 11, size);
+  header[156] = type;
+  header.replace(257, 5, "ustar");
+  header.replace(148, 8, "        ");
+  unsigned sum = 0;
+  for (unsigned char c : header) sum += c;
+  char digits[9];
+  std::snprintf(digits, sizeof(digits), "%06o", sum);
+  header.replace(148, 7, std::string(digits, 7));
+  return header + bytes + std::string((512 - bytes.size() % 512) % 512, '\0');
+}
+
+// `count` CIFAR records whose bytes tell their number.
+std::string cifar(int count, int label_bytes, int classes) {
+  std::string bytes;
+  for (int i = 0; i < count; ++i) {
+    if (label_bytes == 2) bytes.push_back(static_cast<char>(i % 20));
+    bytes.push_back(static_cast<char>((i * 3) % classes));
+    for (int j = 0; j < 3072; ++j) bytes.push_back(static_cast<char>(i + j / 1024 * 50));
+  }
+  return bytes;
+}
+
+std::string png(int brightness) { return encode_png(at::zeros({1, 3, 3}, at::kByte).fill_(brightness)); }
+
+DataOptions at_path(const std::filesystem::path& path) {
+  DataOptions options;
+  options.path = path.string();
+  return options;
+}
+
+std::string error_of(const std::filesystem::path& path) {
+  return message_of<UserError>([&] { open_dataset(at_path(path)); });
+}
+
+TEST(Zip, OfClassFolders) {
+  TemporaryFolder folder;
+  write_zip(folder / "a.zip", {{"shoe/1.png", png(3)},
+                               {"bag/2.png", png(2)},
+                               {"bag/1.png", png(1)},
+                               {"__MACOSX/bag/._1.png", "junk"},
+                               {"bag/.DS_Store", "junk"},
+                               {"LICENSE", "text"}});
+  const auto data = open_dataset(at_path(folder / "a.zip"));
+  EXPECT_EQ(data->info().class_names, (std::vector<std::string>{"bag", "shoe"}));
+  ASSERT_EQ(data->info().images, 3);
+  uint8_t pixels[9];
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(data->read(i, pixels), i / 2);
+    EXPECT_EQ(pixels[4], i + 1);
+  }
+}
+
+TEST(Zip, FolderOfSplitArchives) {
+  TemporaryFolder folder;
+  write_zip(folder / "train.zip", {{"1.png", png(1)}, {"2.png", png(2)}});
+  write_zip(folder / "test.zip", {{"1.png", png(1)}});
+  auto options = at_path(folder.path);
+  EXPECT_EQ(open_dataset(options)->info().images, 2);
+  options.split = "test";
+  EXPECT_EQ(open_dataset(options)->info().images, 1);
+}
+
+TEST(Zip, ManyImagesFromSeveralThreads) {
+  TemporaryFolder folder;
+  Files files;
+  for (int i = 0; i < 250; ++i) files.push_back({std::to_string(1000 + i) + ".png", png(i)});
+  write_zip(folder / "a.zip", files);
+  const auto data = open_dataset(at_path(folder / "a.zip"));
+  uint8_t pixels[9];
+  for (int i = 0; i < 250; ++i) {
+    data->read(i, pixels);
+    EXPECT_EQ(pixels[0], i);
+  }
+}
+
+TEST(Zip, HostileEntriesAreRefused) {
+  TemporaryFolder folder;
+  for (const char* name : {"../evil.png", "a/../../evil.png", "/etc/evil.png", "a\\..\\evil.png", "C:/evil.png"}) {
+    write_zip(folder / "a.zip", {{"1.png", png(1)}, {name, png(2)}});
+    const auto error = error_of(folder / "a.zip");
+    EXPECT_CONTAINS(error, std::string("'") + name + "' leaves its folder");
+  }
+  write_zip(folder / "a.zip", {{"1.png", png(1)}, {"2.png", "/etc/passwd"}}, "2.png");
+  EXPECT_CONTAINS(error_of(folder / "a.zip"), "'2.png' is a link");
+}
+
+TEST(Zip, ABombIsNotUnpacked) {
+  TemporaryFolder folder;
+  write_zip(folder / "a.zip", {{"1.png", png(1)}, {"2.png", std::string(40'000'000, '\0')}});
+  auto options = at_path(folder / "a.zip");
+  options.max_pixels = 1000;
+  options.strict = true;
+  EXPECT_CONTAINS(message_of<UserError>([&] { open_dataset(options); }), "'2.png': 40000000 bytes: too large");
+}
+
+TEST(Zip, DamagedArchives) {
+  TemporaryFolder folder;
+  write_zip(folder / "a.zip", {{"1.png", png(1)}});
+  std::string bytes;
+  {
+    std::ifstream input(folder / "a.zip", std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(input), {});
+  }
+  write_bytes(folder / "b.zip", bytes.substr(0, bytes.size() / 2));
+  EXPECT_CONTAINS(error_of(folder / "b.zip"), "b.zip: not a readable zip archive");
+  bytes[50] ^= 0x55;  // in the compressed data
+  write_bytes(folder / "c.zip", bytes);
+  EXPECT_CONTAINS(error_of(folder / "c.zip"), "no image can be read; the first is '1.png'");
+}
+
+TEST(Cifar, TenAsPublished) {
+  TemporaryFolder folder;
+  std::string tar = tar_entry("cifar-10-batches-bin/", "", '5');
+  tar += tar_entry("cifar-10-batches-bin/data_batch_2.bin", cifar(2, 1, 10));
+  tar += tar_entry("cifar-10-batches-bin/data_batch_1.bin", cifar(3, 1, 10));
+  tar += tar_entry("cifar-10-batches-bin/readme.html", "text");
+  tar += tar_entry("cifar-10-batches-bin/test_batch.bin", cifar(1, 1, 10));
+  tar +=
+      tar_entry("cifar-10-batches-bin/batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n") + std::string(1024, '\0');
+  for (const bool compressed : {true, false}) {
+    const auto path = folder / (compressed ? "cifar-10-binary.tar.gz" : "it.tar");
+    write_bytes(path, compressed ? gzipped(tar) : tar);
+    auto options = at_path(path);
+    const auto data = open_dataset(options);
+    ASSERT_EQ(data->info().images, 5);
+    EXPECT_EQ(data->info().channels, 3);
+    EXPECT_EQ(data->info().height, 32);
+    EXPECT_EQ(data->info().class_names[9], "j");
+    EXPECT_EQ(data->name(3), "data_batch_2.bin #0");
+    std::vector<uint8_t> pixels(3072);
+    EXPECT_EQ(data->read(2, pixels.data()), 6);
+    EXPECT_EQ(pixels[0], 2);
+    EXPECT_EQ(pixels[1024], 52);
+    EXPECT_EQ(pixels[3071], 102);
+    options.split = "test";
+    EXPECT_EQ(open_dataset(options)->info().images, 1);
+  }
+}
+
+TEST(Cifar, HundredTakesTheFineLabels) {
+  TemporaryFolder folder;
+  std::string names;
+  for (int i = 0; i < 100; ++i) names += "class" + std::to_string(i) + "\n";
+  write_bytes(folder / "train.bin", cifar(40, 2, 100));
+  write_bytes(folder / "test.bin", cifar(2, 2, 100));
+  write_bytes(folder / "fine_label_names.txt", names);
+  const auto data = open_dataset(at_path(folder.path));
+  EXPECT_EQ(data->info().images, 40);
+  EXPECT_EQ(data->info().class_names[33], "class33");
+  std::vector<uint8_t> pixels(3072);
+  EXPECT_EQ(data->read(33, pixels.data()), 99);
+}
+
+TEST(Cifar, DamageIsNamed) {
+  TemporaryFolder folder;
+  const auto tar = tar_entry("data_batch_1.bin", cifar(3, 1, 10));
+  write_bytes(folder / "a.tar", tar.substr(0, 5000));
+  EXPECT_CONTAINS(error_of(folder / "a.tar"), "truncated in 'data_batch_1.bin': expected 9219 bytes");
+  const auto whole = gzipped(tar);
+  write_bytes(folder / "a.tar.gz", whole.substr(0, whole.size() - 12));
+  EXPECT_CONTAINS(error_of(folder / "a.tar.gz"), "a.tar.gz");
+  write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(3, 1, 10).substr(1)));
+  EXPECT_CONTAINS(error_of(folder / "a.tar"), "records of 3073 bytes, found 9218");
+  write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(5, 1, 11)) + std::string(1024, '\0'));
+  EXPECT_EQ(open_dataset(at_path(folder / "a.tar"))->info().classes, 10);
+  write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(5, 1, 100)));
+  EXPECT_CONTAINS(error_of(folder / "a.tar"), "data_batch_1.bin #4: expected a label below 10, found 12");
+  write_bytes(folder / "a.tar", tar_entry("cats.txt", "meow"));
+  EXPECT_CONTAINS(error_of(folder / "a.tar"), "expected CIFAR's binary version");
+  write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", "", '2') + tar);
+  EXPECT_CONTAINS(error_of(folder / "a.tar"), "is a link: refused");
+  auto broken = tar;
+  broken[125] = '7';  // the size, against the header's checksum
+  write_bytes(folder / "a.tar", broken);
+  EXPECT_CONTAINS(error_of(folder / "a.tar"), "damaged tar header");
+}
+
+}  // namespace
+}  // namespace fqgan::test
+#endif

@@ -1,0 +1,100 @@
+"""What the end-to-end tests share: the program, tiny data, a tiny recipe."""
+import gzip
+import os
+import pathlib
+import random
+import struct
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("FQGAN_BUILD", ROOT / "build" / "release")).resolve()
+PROGRAM = BUILD / "fqgan"
+
+RECIPE = """
+family = "biggan"
+seed = 3
+threads = 2
+[data]
+path = "{data}"
+resolution = 8
+class_names = ["zero", "one", "two"]
+[training]
+iterations = 12
+log_every = 2
+sample_every = 4
+checkpoint_every = 3
+[model]
+batch = 8
+share_fakes = true
+initialisation = "xavier"
+[model.generator]
+width = 4
+multipliers = [4, 2, 2]
+latent = 8
+[model.discriminator]
+width = 4
+multipliers = [2, 4]
+downsample = [true, true]
+steps = 2
+[model.average]
+start = 0
+ramp = true
+standing_images = 40
+[model.quantizer]
+taps = ["block1"]
+codes = 16
+initialisation = "first_batch"
+"""
+
+
+def write_idx(folder, images=60, size=8, classes=3):
+    """The four MNIST files' training half, gzipped, made of seeded noise."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draw = random.Random(1)
+    labels = bytes(i % classes for i in range(images))
+    pixels = bytes(min(255, draw.randrange(100) + 70 * labels[i // (size * size)]) for i in range(images * size * size))
+    with gzip.open(folder / "train-images-idx3-ubyte.gz", "wb") as file:
+        file.write(struct.pack(">iiii", 2051, images, size, size) + pixels)
+    with gzip.open(folder / "train-labels-idx1-ubyte.gz", "wb") as file:
+        file.write(struct.pack(">ii", 2049, images) + labels)
+    return folder
+
+
+def run(*arguments, **options):
+    """Runs the program; returns the finished process with text output."""
+    return subprocess.run([str(PROGRAM), *map(str, arguments)], capture_output=True, text=True, timeout=300, **options)
+
+
+def one_line_error(process, *parts, code=2):
+    """One line, the exit code, no trace; the parts stand in the line."""
+    assert process.returncode == code, process.stderr
+    lines = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, process.stderr
+    for word in ("terminate", "frame #", "Exception raised", "what():"):
+        assert word not in process.stderr
+    for part in parts:
+        assert str(part) in lines[0], lines[0]
+    return lines[0]
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """(recipe path, data folder)"""
+    data = write_idx(tmp_path / "data")
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(RECIPE.format(data=data))
+    return recipe, data
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A finished tiny run."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = write_idx(folder / "data")
+    recipe = folder / "tiny.toml"
+    recipe.write_text(RECIPE.format(data=data))
+    process = run("train", recipe, "--out", folder / "run")
+    assert process.returncode == 0, process.stderr
+    return folder / "run"

@@ -1,0 +1,177 @@
+// BigGAN: shapes for every size, gradients and second gradients through the whole D, folded against plain, sampling.
+#include "fqgan/core/error.h"
+#include "fqgan/core/options.h"
+#include "fqgan/models/biggan/discriminator.h"
+#include "fqgan/models/biggan/generator.h"
+#include "fqgan/models/registry.h"
+#include "fqgan/models/weights.h"
+#include "fqgan/nn/copy.h"
+#include "support/gradients.h"
+#include "support/support.h"
+
+namespace fqgan::test {
+namespace {
+
+DataInfo data(int64_t size, int64_t channels = 3, int64_t classes = 4) {
+  DataInfo info{1000, channels, size, size, classes, {}};
+  for (int64_t k = 0; k < classes; ++k) info.class_names.push_back(std::to_string(k));
+  return info;
+}
+
+BigGanOptions small() {
+  BigGanOptions options;
+  options.generator.width = options.discriminator.width = 2;
+  options.generator.latent = 5;
+  options.batch = 4;
+  return options;
+}
+
+BigGanOptions tiny() {                        // 8 x 8 images: two up blocks, two down blocks
+  auto options = small();
+  options.generator.multipliers = {4, 4, 4};
+  options.discriminator.multipliers = {4, 4, 4};
+  options.discriminator.downsample = {true, true, false};
+  options.generator.attention = {4};
+  options.discriminator.attention = {4};
+  options.quantizer.taps = {"block0", "block2"};
+  options.quantizer.codes = 6;
+  return options;
+}
+
+TEST(BigGan, MakesAndJudgesImagesOfEverySize) {
+  for (const int64_t size : {28, 32, 64})
+    for (const int64_t classes : {0, 4})
+      for (const int64_t channels : {1, 3}) {
+        const auto options = small();
+        const auto info = data(size, channels, classes);
+        Streams random(3, {});
+        const auto plan = options.plan(info);
+        EXPECT_EQ(plan.bottom_height, size == 28 ? 7 : 4);
+        BigGanGenerator generator(options, plan, random);
+        BigGanDiscriminator discriminator(options, plan, random);
+        TestPass t;
+        t.pass.compute = torch::kFloat;
+        t.pass.training = true;
+        const auto labels = classes ? torch::tensor({0, 3}, torch::kLong) : torch::Tensor();
+        const auto images = generator->forward(random.normal({2, 5}, "z"), labels, t.pass);
+        EXPECT_EQ(images.sizes(), (torch::IntArrayRef{2, channels, size, size}));
+        EXPECT_LE(images.abs().max().item<double>(), 1);
+        EXPECT_EQ(discriminator->forward(images, labels, t.pass).sizes(), (torch::IntArrayRef{2}));
+      }
+}
+
+struct Nets {
+  explicit Nets(const BigGanOptions& options) : plan(options.plan(data(8))), random(3, {}) {
+    generator = BigGanGenerator(options, plan, random);
+    discriminator = BigGanDiscriminator(options, plan, random);
+    for (torch::nn::Module* module : {(torch::nn::Module*)generator.get(), (torch::nn::Module*)discriminator.get()}) {
+      convert(*module, torch::kDouble);
+      torch::NoGradGuard no_grad;
+      for (auto& [name, parameter] : module->named_parameters().pairs())
+        if (name.ends_with("gain") || name.ends_with("bias")) parameter.add_(0.3);    // attention on, ReLUs off their kink
+    }
+    TestPass t;
+    t.pass.update_state = true;
+    const auto x = leaf({1, 3, 8, 8}).detach();
+    for (int i = 0; i < 300; ++i) {               // spectral vectors settle: then their gradient is exact
+      generator->forward(leaf({1, 5}).detach(), labels.narrow(0, 0, 1), t.pass);
+      discriminator->forward(x, labels.narrow(0, 0, 1), t.pass);
+    }
+  }
+  BigGanPlan plan;
+  Streams random;
+  BigGanGenerator generator{nullptr};
+  BigGanDiscriminator discriminator{nullptr};
+  torch::Tensor labels = torch::tensor({1, 3}, torch::kLong);
+};
+
+TEST(BigGan, FoldedNetworksEqualThePlainOnes) {
+  Nets nets(tiny());
+  TestPass folded, plain;
+  plain.pass.twin = true;
+  const auto z = leaf({2, 5}).detach();
+  const auto a = nets.generator->forward(z, nets.labels, folded.pass), b = nets.generator->forward(z, nets.labels, plain.pass);
+  EXPECT_LT((a - b).abs().max().item<double>(), 1e-12);
+  const auto c = nets.discriminator->forward(a, nets.labels, folded.pass), d = nets.discriminator->forward(a, nets.labels, plain.pass);
+  EXPECT_LT((c - d).abs().max().item<double>(), 1e-11);
+}
+
+TEST(BigGan, SecondGradientsThroughTheWholeDiscriminator) {
+  Nets nets(tiny());
+  TestPass t;
+  t.pass.twin = true;
+  auto inputs = std::vector<torch::Tensor>{leaf({1, 3, 8, 8})};
+  for (auto& [name, parameter] : nets.discriminator->named_parameters().pairs())
+    if (name == "block0.conv1.bias" || name == "attention0.query.weight" || name == "linear.weight" ||
+        name == "block2.conv2.bias" || name == "block1.shortcut.bias")
+      inputs.push_back(parameter);
+  ASSERT_EQ(inputs.size(), 6u);
+  const auto labels = nets.labels.narrow(0, 0, 1);
+  expect_gradients([&](const auto& in) { return nets.discriminator->forward(in[0], labels, t.pass); }, inputs);
+  expect_second_gradients([&](const auto& in) { return nets.discriminator->forward(in[0], labels, t.pass).pow(2); }, inputs);
+}
+
+TEST(BigGan, SamplesAreAFunctionOfSeedAndIndex) {
+  auto options = tiny();
+  options.average.standing_images = 20;
+  const auto family = options.build(data(8), {}, 1);
+  SampleOptions request;
+  request.seed = 9;
+  request.labels = {2, 0};
+  const auto all = family->sampler(request)->next(6);
+  const auto sampler = family->sampler(request);
+  EXPECT_LT((torch::cat({sampler->next(1).pixels, sampler->next(5).pixels}) - all.pixels).abs().max().item<double>(), 1e-5);
+  EXPECT_TRUE(torch::equal(all.labels, torch::tensor({2, 0, 2, 0, 2, 0}, torch::kLong)));
+  request.truncation = 0;
+  const auto typical = family->sampler(request)->next(4).pixels;
+  EXPECT_TRUE(torch::allclose(typical[0], typical[2], 1e-5, 1e-5));
+  request.latents = torch::zeros({2, 4});
+  EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(request); }), "[any, 5]");
+  request.latents = {};
+  request.labels = {4};
+  EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(request); }), "0 to 3");
+}
+
+TEST(BigGan, SamplingIsAPureReader) {
+  auto options = tiny();
+  options.average.standing_images = 20;
+  const auto family = options.build(data(8), {}, 1);
+  std::map<std::string, torch::Tensor> before;
+  for (const auto& [name, tensor] : family_tensors(*family)) before.emplace(name, tensor.clone());
+  family->sampler({})->next(3);
+  for (const auto& [name, tensor] : family_tensors(*family)) EXPECT_TRUE(torch::equal(tensor, before.at(name))) << name;
+}
+
+std::string first_problem(const BigGanOptions& options, const DataInfo& info) {
+  Problems problems;
+  options.check(info, problems);
+  return problems.lines.empty() ? "" : problems.lines.front();
+}
+
+TEST(BigGan, NamesImpossibleOptions) {
+  EXPECT_EQ(first_problem(tiny(), data(8)), "");
+  EXPECT_EQ(first_problem(small(), data(64)), "");
+  EXPECT_CONTAINS(first_problem(small(), data(48)), "28, 32 or 64");
+  auto options = tiny();
+  options.quantizer.taps = {"block9"};
+  EXPECT_CONTAINS(first_problem(options, data(8)), "'block0', 'block1', 'block2'");
+  options = tiny();
+  options.generator.attention = {5};
+  EXPECT_CONTAINS(first_problem(options, data(8)), "(4, 8), got 5");
+  options = tiny();
+  options.generator.multipliers = {4, 4, 4, 4, 4};
+  EXPECT_CONTAINS(first_problem(options, data(8)), "multiple of 16");
+  options = tiny();
+  options.discriminator.downsample = {true};
+  EXPECT_CONTAINS(first_problem(options, data(8)), "one entry for each of the 3 blocks, got 1");
+  options = tiny();
+  options.batch = 5000;
+  EXPECT_CONTAINS(first_problem(options, data(8)), "1000");
+}
+
+TEST(Registry, SuggestsTheFamilyThatWasMeant) {
+  EXPECT_CONTAINS(message_of<UserError>([] { family_options("bigan"); }), "Did you mean 'biggan'?");
+}
+
+}  // namespace
+}  // namespace fqgan::test

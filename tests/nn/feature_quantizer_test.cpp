@@ -1,0 +1,207 @@
+// The quantizer at a tap: against the formulas of the paper and the released layer, written out plainly in float64.
+#include "fqgan/nn/feature_quantizer.h"
+
+#include <ATen/Parallel.h>
+
+#include "fqgan/core/error.h"
+#include "fqgan/nn/copy.h"
+#include "support/gradients.h"
+#include "support/support.h"
+
+namespace fqgan::test {
+namespace {
+
+constexpr int64_t K = 5, D = 3;
+
+std::shared_ptr<FeatureQuantizer> quantizer(const std::string& mode = "loss_only") {
+  FeatureQuantizerOptions options;
+  options.codes = K;
+  options.mode = mode;
+  options.commitment = 2.5;
+  Streams random(5, {});
+  auto layer = std::make_shared<FeatureQuantizer>(D, options, random);
+  convert(*layer, torch::kDouble);
+  return layer;
+}
+
+torch::Tensor rows_of(const torch::Tensor& h) { return h.permute({0, 2, 3, 1}).reshape({-1, h.size(1)}); }
+
+torch::Tensor brute_force_codes(const torch::Tensor& rows, const torch::Tensor& codebook) {
+  return (rows.unsqueeze(1) - codebook.unsqueeze(0)).pow(2).sum(2).argmin(1);
+}
+
+// The released layer's update (FQ-BigGAN/vq_layer.py), with one-hot codes and K x D tensors.
+struct Reference {
+  torch::Tensor codebook, sum, size;
+  void update(const torch::Tensor& rows, double decay = 0.8, double epsilon = 1e-5) {
+    const auto one_hot = torch::one_hot(brute_force_codes(rows, codebook), K).to(torch::kDouble);
+    size = size * decay + (1 - decay) * one_hot.sum(0);
+    sum = sum * decay + (1 - decay) * one_hot.t().mm(rows);
+    const auto n = size.sum();
+    codebook = sum / ((size + epsilon) / (n + K * epsilon) * n).unsqueeze(1);
+  }
+};
+
+TEST(FeatureQuantizer, TenUpdatesFollowTheReleasedLayer) {
+  auto layer = quantizer();
+  Reference reference{layer->codebook.clone(), layer->codebook_sum.clone(), layer->cluster_size.clone()};
+  TestPass t;
+  t.pass.update_state = true;
+  for (uint64_t step = 0; step < 10; ++step) {
+    const auto h = leaf({4, D, 3, 2}, step).detach();
+    const auto expected =
+        (rows_of(h) - reference.codebook.index_select(0, brute_force_codes(rows_of(h), reference.codebook)))
+            .pow(2).reshape({4, -1}).mean(1) * 2.5;
+    t.pass.reports.clear();
+    EXPECT_TRUE(torch::equal(layer->apply("tap", h, t.pass), h));
+    EXPECT_LT((t.pass.reports.at(0).loss - expected).abs().max().item<double>(), 1e-12);
+    reference.update(rows_of(h));
+    EXPECT_LT((layer->codebook - reference.codebook).abs().max().item<double>(), 1e-12);
+    EXPECT_LT((layer->codebook_sum - reference.sum).abs().max().item<double>(), 1e-12);
+    EXPECT_LT((layer->cluster_size - reference.size).abs().max().item<double>(), 1e-12);
+  }
+  EXPECT_TRUE(torch::equal(layer->codebook, layer->named_buffers()["codebook"]));
+}
+
+TEST(FeatureQuantizer, CommitmentGradientIsRightInBothForms) {
+  auto layer = quantizer();
+  for (const bool twin : {false, true}) {
+    const Function loss = [&](const auto& in) {
+      TestPass t;
+      t.pass.twin = twin;
+      layer->apply("tap", in[0], t.pass);
+      return t.pass.reports.at(0).loss;
+    };
+    expect_gradients(loss, {leaf({2, D, 2, 3})});
+    expect_gradients(loss, {leaf({2, D, 2, 3}).detach().contiguous(at::MemoryFormat::ChannelsLast).requires_grad_(true)});
+  }
+}
+
+TEST(FeatureQuantizer, StraightThroughPassesTheNearestEntryAndTheWholeGradient) {
+  auto layer = quantizer("straight_through");
+  const auto h = leaf({2, D, 2, 2});
+  TestPass t;
+  const auto q = layer->apply("tap", h, t.pass);
+  const auto entries = layer->codebook.index_select(0, brute_force_codes(rows_of(h.detach()), layer->codebook));
+  EXPECT_LT((rows_of(q) - entries).abs().max().item<double>(), 1e-12);
+  const auto weight = leaf({2, D, 2, 2}, 3).detach();
+  EXPECT_TRUE(torch::equal(torch::autograd::grad({(q * weight).sum()}, {h})[0], weight));
+}
+
+TEST(FeatureQuantizer, WarmUpBlendsTheQuantizedFeaturesIn) {
+  auto layer = quantizer("straight_through");
+  layer->options.warmup_images = 1000;
+  const auto h = leaf({2, D, 2, 2}).detach();
+  const auto at_images = [&](double images) {
+    TestPass t;
+    t.pass.images_seen = images;
+    return layer->apply("tap", h, t.pass);
+  };
+  EXPECT_TRUE(torch::equal(at_images(0), h));
+  const auto full = at_images(5000);
+  EXPECT_LT((at_images(250) - (h + 0.25 * (full - h))).abs().max().item<double>(), 1e-12);
+}
+
+TEST(FeatureQuantizer, TwoForwardsBeforeOneBackwardUseTheirOwnDictionaries) {
+  const auto h = leaf({2, D, 2, 2});
+  const auto gradient = [&](bool second) {
+    auto layer = quantizer();
+    TestPass t;
+    t.pass.update_state = true;
+    layer->apply("tap", h, t.pass);
+    const auto loss = t.pass.reports.at(0).loss.sum();
+    if (second) layer->apply("tap", leaf({2, D, 2, 2}, 4), t.pass);
+    return torch::autograd::grad({loss}, {h})[0];
+  };
+  EXPECT_TRUE(torch::equal(gradient(false), gradient(true)));
+}
+
+TEST(FeatureQuantizer, ReportsPerSegment) {
+  auto layer = quantizer();
+  TestPass t;
+  t.pass.segments = {{Role::fake, 1}, {Role::real, 2}};
+  const auto h = torch::cat({layer->codebook[2].reshape({1, D, 1, 1}).expand({1, D, 1, 2}),
+                             leaf({2, D, 1, 2}).detach()});
+  layer->apply("tap", h, t.pass);
+  ASSERT_EQ(t.pass.reports.size(), 2u);
+  EXPECT_EQ(t.pass.reports[0].role, Role::fake);
+  EXPECT_NEAR(t.pass.reports[0].loss.item<double>(), 0, 1e-20);
+  EXPECT_NEAR(t.pass.reports[0].figures["perplexity"].item<double>(), 1, 1e-6);
+  EXPECT_EQ(t.pass.reports[0].figures["used_codes"].item<int64_t>(), 1);
+  EXPECT_EQ(t.pass.reports[1].loss.size(0), 2);
+  const auto sum_of_means = t.pass.reports[0].loss.mean() + t.pass.reports[1].loss.mean();
+  EXPECT_DOUBLE_EQ(t.pass.tap_loss().item<double>(), sum_of_means.item<double>());
+}
+
+TEST(FeatureQuantizer, FirstBatchInitialisationTakesRowsOfTheBatch) {
+  FeatureQuantizerOptions options;
+  options.codes = K;
+  options.initialisation = "first_batch";
+  Streams random(5, {});
+  FeatureQuantizer layer(D, options, random);
+  TestPass t;
+  t.pass.initialise = true;
+  const auto h = leaf({2, D, 2, 2}).detach().to(torch::kFloat);
+  layer.apply("tap", h, t.pass);
+  const auto distances = (layer.codebook.unsqueeze(1) - rows_of(h).unsqueeze(0)).abs().sum(2);
+  EXPECT_EQ((distances == 0).any(1).sum().item<int64_t>(), K);
+  EXPECT_EQ((distances == 0).any(0).sum().item<int64_t>(), K) << "rows are taken without replacement";
+  EXPECT_LT((layer.codebook_sum / layer.cluster_size.unsqueeze(1) - layer.codebook).abs().max().item<double>(), 1e-6);
+}
+
+TEST(FeatureQuantizer, BrokenFeaturesLeaveTheDictionaryAlone) {
+  auto layer = quantizer();
+  const auto before = layer->codebook.clone();
+  auto h = leaf({1, D, 2, 2}).detach();
+  h[0][0][0][0] = std::nan("");
+  TestPass t;
+  t.pass.update_state = true;
+  EXPECT_CONTAINS(message_of<NumericalError>([&] { layer->apply("block2", h, t.pass); }), "block2");
+  EXPECT_TRUE(torch::equal(before, layer->codebook));
+}
+
+TEST(FeatureQuantizer, TheSameBitsForOneAndTwoThreads) {
+  FeatureQuantizerOptions options;
+  options.codes = 64;
+  const auto h = Streams(3, {}).normal({16, 32, 12, 12}, "h");
+  const auto run = [&](int threads) {
+    at::set_num_threads(threads);
+    Streams random(5, {});
+    FeatureQuantizer layer(32, options, random);
+    TestPass t;
+    t.pass.update_state = true;
+    for (int i = 0; i < 3; ++i) layer.apply("tap", h, t.pass);
+    return layer.codebook.clone();
+  };
+  const auto before = at::get_num_threads();
+  const auto one = run(1), two = run(2);
+  at::set_num_threads(before);
+  EXPECT_TRUE(torch::equal(one, two));
+}
+
+TEST(FeatureQuantizer, CountsDeadCodes) {
+  auto layer = quantizer();
+  TestPass t;
+  t.pass.update_state = true;
+  const auto h = layer->codebook[1].reshape({1, D, 1, 1}).clone();
+  for (int i = 0; i < 99; ++i) layer->apply("tap", h, t.pass);
+  t.pass.reports.clear();
+  layer->apply("tap", h, t.pass);
+  layer->apply("tap", h, t.pass);
+  EXPECT_EQ(t.pass.reports.back().figures["dead_codes"].item<int64_t>(), K - 1);
+}
+
+TEST(Taps, NameWhatThereIs) {
+  Taps taps({{"block0", 4}, {"block1", D}});
+  EXPECT_CONTAINS(message_of<UserError>([&] { taps.attach("block7", quantizer()); }), "'block0', 'block1'");
+  taps.attach("block1", quantizer());
+  TestPass t;
+  t.pass.keep = {"block1"};
+  const auto h = leaf({1, D, 2, 2}).detach();
+  taps("block1", h, t.pass);
+  EXPECT_TRUE(torch::equal(t.pass.features.at("block1"), h));
+  EXPECT_TRUE(taps.named_buffers().contains("block1.codebook"));
+}
+
+}  // namespace
+}  // namespace fqgan::test

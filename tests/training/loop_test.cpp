@@ -1,0 +1,203 @@
+// The loop against four families, resume to the bit, and what it promises them.
+#include "fqgan/training/loop.h"
+
+#include "fqgan/core/error.h"
+#include "fqgan/models/weights.h"
+#include "fqgan/nn/copy.h"
+#include "support/support.h"
+#include "support/toy_data.h"
+#include "training/stub_families.h"
+
+namespace fqgan::test {
+namespace {
+
+using Make = std::unique_ptr<Family> (*)();
+
+struct Collector : Observer {
+  void on_report(const Report& report) override { reports.push_back(report); }
+  std::vector<Report> reports;
+};
+
+/// A loop over toy data for one family.
+struct Bench {
+  explicit Bench(Make make, int64_t iterations = 2, std::vector<Observer*> observers = {}) : family(make()) {
+    LoopOptions options;
+    options.training.iterations = iterations;
+    options.training.log_every = 1;
+    options.training.sample_every = 0;
+    options.seed = 21;
+    loop = std::make_unique<Loop>(
+        *family, std::map<std::string, const Dataset*>{{"train", &data}, {"labelled", &data}, {"a", &data}, {"b", &other}},
+        options, observers);
+  }
+  ToyData data{12, 1, 8, 3}, other{10, 1, 8, 3};
+  std::unique_ptr<Family> family;
+  std::unique_ptr<Loop> loop;
+};
+
+void expect_same(const Checkpoint& a, const Checkpoint& b) {
+  ASSERT_EQ(a.tensors.size(), b.tensors.size());
+  for (const auto& [name, tensor] : a.tensors) EXPECT_TRUE(torch::equal(tensor, b.tensors.at(name))) << name;
+  for (const auto& [key, value] : a.metadata) EXPECT_EQ(value, b.metadata.at(key)) << key;
+}
+
+Checkpoint copy_of(const Checkpoint& checkpoint) {
+  Checkpoint copy{{}, checkpoint.metadata};
+  for (const auto& [name, tensor] : checkpoint.tensors) copy.tensors.emplace(name, tensor.clone());
+  return copy;
+}
+
+class Families : public ::testing::TestWithParam<Make> {};
+
+TEST_P(Families, TwoIterationsChangeEveryNetworkAndStayFinite) {
+  Bench bench(GetParam());
+  std::map<std::string, torch::Tensor> before;
+  for (const auto& [name, tensor] : family_tensors(*bench.family)) before.emplace(name, tensor.clone());
+  EXPECT_EQ(bench.loop->run(), 0);
+  EXPECT_EQ(bench.loop->at().iteration, 2);
+  for (const auto& [name, network] : bench.family->networks)
+    for (const auto& [key, parameter] : network->named_parameters().pairs()) {
+      EXPECT_TRUE(torch::isfinite(parameter).all().item<bool>()) << name << "." << key;
+      EXPECT_FALSE(torch::equal(parameter, before.at("network." + name + "." + key))) << name << "." << key;
+    }
+}
+
+TEST_P(Families, ResumeToTheBit) {
+  Bench whole(GetParam(), 5);
+  whole.loop->run();
+  Bench first(GetParam(), 5);
+  for (int i = 0; i < 3; ++i) first.loop->iterate();
+  const auto saved = copy_of(first.loop->checkpoint());
+  Bench second(GetParam(), 5);
+  second.loop->restore(saved);
+  expect_same(second.loop->checkpoint(), saved);
+  second.loop->iterate();
+  second.loop->iterate();
+  auto resumed = second.loop->checkpoint();
+  auto expected = whole.loop->checkpoint();
+  // The run() above took its figures at each report; iterate() keeps them.
+  for (auto* checkpoint : {&resumed, &expected})
+    std::erase_if(checkpoint->tensors, [](const auto& entry) { return entry.first.starts_with("state.loop."); });
+  expect_same(resumed, expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stubs, Families,
+                         ::testing::Values(biggan_stub, stylegan2_stub, ugatit_stub, semi_supervised_stub),
+                         [](const auto& info) {
+                           const char* names[] = {"BigGan", "StyleGan2", "Ugatit", "SemiSupervised"};
+                           return names[info.index];
+                         });
+
+TEST(Loop, RunsLazyPhasesAtTheirInterval) {
+  Bench bench(stylegan2_stub);
+  auto step_count = [&] {
+    return bench.loop->checkpoint().tensors.at("optimizer.generator.step.generator.conv.weight").item<double>();
+  };
+  bench.loop->iterate();
+  EXPECT_EQ(step_count(), 2);          // Gmain and Greg share one optimizer
+  bench.loop->iterate();
+  EXPECT_EQ(step_count(), 3);
+  bench.loop->iterate();
+  EXPECT_EQ(step_count(), 5);
+  EXPECT_NE(bench.family->state.at("path_length_mean").item<double>(), 0);
+}
+
+TEST(Loop, SharedBatchesAreTheSameInEveryPhase) {
+  Collector collector;
+  Bench bench(ugatit_stub, 3, {&collector});
+  bench.loop->run();
+  ASSERT_EQ(collector.reports.size(), 3u);
+  for (const auto& report : collector.reports)
+    EXPECT_EQ(report.figures.at("first_pixel/discriminators"), report.figures.at("first_pixel/generators"));
+  EXPECT_NE(collector.reports[0].figures.at("first_pixel/generators"), collector.reports[1].figures.at("first_pixel/generators"));
+  EXPECT_EQ(bench.loop->at().images_seen, 3 * 2 * 4);
+  for (const auto* name : {"generator_a2b", "generator_b2a"})
+    EXPECT_LE(bench.family->networks.at(name)->named_parameters()["rho"].item<double>(), 1.);
+}
+
+TEST(Loop, PreparesOnceAndNotOnResume) {
+  Bench first(semi_supervised_stub);
+  first.loop->iterate();
+  const auto saved = copy_of(first.loop->checkpoint());
+  EXPECT_EQ(saved.metadata.at("cursor.unlabelled_d"), "8");
+  EXPECT_EQ(saved.metadata.at("cursor.labelled"), "4");
+  Bench second(semi_supervised_stub);
+  second.loop->restore(saved);
+  second.loop->iterate();
+  EXPECT_EQ(second.loop->checkpoint().metadata.at("cursor.unlabelled_d"), "12");
+}
+
+TEST(Loop, AveragesFollowTheirNetwork) {
+  Bench bench(semi_supervised_stub);
+  bench.loop->iterate();
+  const auto& average = bench.family->averages.at("classifier");
+  const auto network = state_of(*bench.family->networks.at("classifier")), mean = state_of(*average.network);
+  EXPECT_FALSE(torch::equal(mean.at("scale"), network.at("scale")));
+  EXPECT_FALSE(mean.at("scale").requires_grad());
+}
+
+TEST(Loop, FreezesWhatAPhaseDoesNotTrain) {
+  Bench bench(biggan_stub);
+  auto& phases = bench.family->phases;
+  const auto inner = phases[0].gradients;
+  phases[0].gradients = [&](Step& step) {
+    inner(step);
+    for (const auto& parameter : bench.family->networks.at("generator")->parameters()) {
+      EXPECT_FALSE(parameter.requires_grad());
+      EXPECT_FALSE(parameter.grad().defined());
+    }
+  };
+  bench.loop->iterate();
+}
+
+TEST(Loop, AccumulatedMicroBatchesAreOneBatch) {
+  // Gradients of R1 on a batch of 4 against two micro-batches whose streams hand out halves of it.
+  Bench one(stylegan2_stub), two(stylegan2_stub);
+  for (auto* bench : {&one, &two})
+    bench->family->phases.erase(bench->family->phases.begin(), bench->family->phases.begin() + 3);   // only Dreg
+  auto& phase = two.family->phases[0];
+  phase.accumulate = 2;
+  one.loop->iterate();
+  std::vector<Counters> seen;
+  const auto inner = phase.gradients;
+  phase.gradients = [&](Step& step) { seen.push_back(step.at()); inner(step); };
+  two.loop->iterate();
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[1].micro_batch, 1);
+  EXPECT_EQ(two.loop->at().images_seen, 8);
+  EXPECT_EQ(two.loop->checkpoint().tensors.at("optimizer.discriminator.step.discriminator.linear.weight").item<double>(), 1);
+}
+
+TEST(Loop, AnInfiniteLossIsANumericalError) {
+  Bench bench(biggan_stub);
+  bench.family->phases[1].gradients = [](Step& step) { step.backward(torch::full({}, INFINITY)); };
+  EXPECT_CONTAINS(message_of<NumericalError>([&] { bench.loop->iterate(); }), "loss");
+}
+
+TEST(Loop, RefusesACheckpointOfAnotherArchitecture) {
+  Bench biggan(biggan_stub), style(stylegan2_stub);
+  EXPECT_THROW(style.loop->restore(biggan.loop->checkpoint()), UserError);
+  auto damaged = copy_of(biggan.loop->checkpoint());
+  damaged.tensors["network.generator.conv.weight"] = torch::zeros({1, 4, 5, 5});
+  EXPECT_CONTAINS(message_of<UserError>([&] { biggan.loop->restore(damaged); }), "network.generator.conv.weight");
+  damaged.metadata.erase("iteration");
+  EXPECT_CONTAINS(message_of<UserError>([&] { biggan.loop->restore(damaged); }), "--from");
+}
+
+TEST(Loop, ASignalSavesAndStops) {
+  TemporaryFolder folder;
+  auto family = biggan_stub();
+  ToyData data(12, 1, 8, 3);
+  LoopOptions options;
+  options.training.iterations = 100;
+  options.training.sample_every = 0;
+  int64_t polls = 0;
+  options.interrupted = [&] { return ++polls == 3 ? 15 : 0; };
+  options.checkpoint_path = [&](int64_t step) { return (folder / (std::to_string(step) + ".safetensors")).string(); };
+  Loop loop(*family, {{"train", &data}}, options, {});
+  EXPECT_EQ(loop.run(), 15);
+  EXPECT_EQ(load_checkpoint(folder / "3.safetensors").metadata.at("iteration"), "3");
+}
+
+}  // namespace
+}  // namespace fqgan::test

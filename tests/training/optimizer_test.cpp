@@ -1,0 +1,84 @@
+// Adam and averages against their formulas; the learning rate's course.
+#include "fqgan/training/optimizer.h"
+
+#include "fqgan/training/average.h"
+#include "fqgan/training/figures.h"
+#include "fqgan/training/options.h"
+#include "fqgan/core/error.h"
+#include "support/gradients.h"
+#include "support/support.h"
+
+namespace fqgan::test {
+namespace {
+
+TEST(Adam, FollowsTheFormula) {
+  auto w = leaf({3, 4}), unused = leaf({2});
+  const auto untouched = unused.detach().clone();
+  auto expected = w.detach().clone(), m = torch::zeros({3, 4}, torch::kDouble), v = torch::zeros({3, 4}, torch::kDouble);
+  Adam adam({{}, 0.01, 0.5, 0.9, 1e-6}, {{"w", w}, {"unused", unused}});
+  for (int t = 1; t <= 5; ++t) {
+    adam.clear_gradients();
+    (w.pow(3).sum() * t).backward();
+    const auto g = w.grad().clone();
+    adam.step(t == 3 ? 0.5 : 1.);
+    m = 0.5 * m + 0.5 * g;
+    v = 0.9 * v + 0.1 * g * g;
+    const auto update = m / (1 - std::pow(0.5, t)) / ((v / (1 - std::pow(0.9, t))).sqrt() + 1e-6);
+    expected = expected - (t == 3 ? 0.005 : 0.01) * update;
+    EXPECT_LT((w.detach() - expected).abs().max().item<double>(), 1e-12);
+  }
+  EXPECT_TRUE(torch::equal(unused.detach(), untouched));
+  EXPECT_EQ(adam.state().at("step.w").item<double>(), 5);
+  EXPECT_EQ(adam.state().at("step.unused").item<double>(), 0);
+}
+
+struct OneWeight : torch::nn::Module {
+  explicit OneWeight(double value) {
+    weight = register_parameter("weight", torch::full({2}, value, torch::kDouble));
+    buffer = register_buffer("buffer", torch::full({2}, value, torch::kDouble));
+  }
+  torch::Tensor weight, buffer;
+};
+
+TEST(Average, RampsStartsAndCopiesBuffers) {
+  OneWeight source(1);
+  const auto network = std::make_shared<OneWeight>(0);
+  AverageSpec spec{"source", network, 0.9, 2, true};
+  update_average(spec, source, 1);                     // before the start: a copy
+  EXPECT_DOUBLE_EQ(network->weight[0].item<double>(), 1);
+  torch::NoGradGuard no_grad;
+  network->weight.fill_(0);
+  network->buffer.fill_(0);
+  update_average(spec, source, 2);                     // t = 0: decay 0.1
+  EXPECT_DOUBLE_EQ(network->weight[0].item<double>(), 0.9);
+  EXPECT_DOUBLE_EQ(network->buffer[0].item<double>(), 1);
+  network->weight.fill_(0);
+  update_average(spec, source, 1000);                  // far on: decay 0.9
+  EXPECT_NEAR(network->weight[0].item<double>(), 0.1, 1e-12);
+}
+
+TEST(TrainingOptions, LearningRateFallsLinearly) {
+  TrainingOptions options;
+  options.iterations = 100;
+  EXPECT_EQ(options.rate_factor(99), 1);
+  options.decay_from = 0.5;
+  options.decay_to = 0.1;
+  EXPECT_EQ(options.rate_factor(50), 1);
+  EXPECT_NEAR(options.rate_factor(75), 0.55, 1e-12);
+  EXPECT_NEAR(options.rate_factor(100), 0.1, 1e-12);
+}
+
+TEST(Figures, AreMeansAndSurviveARestart) {
+  Figures figures;
+  figures.add("a", torch::tensor(1.f));
+  Figures other;
+  other.restore(figures.state());
+  other.add("a", torch::tensor(4.f));
+  EXPECT_DOUBLE_EQ(other.take().at("a"), 2.5);
+  EXPECT_TRUE(other.take().empty());
+  figures.add("a", torch::tensor(NAN));
+  EXPECT_CONTAINS(message_of<NumericalError>([&] { figures.take(); }), "[a]");
+}
+
+}  // namespace
+}  // namespace fqgan::test
