@@ -1,4 +1,5 @@
 """Prints the folder of the `torch` that this Python would import, without importing it (that takes seconds)."""
+
 import importlib.util
 import os
 import sys

@@ -5,6 +5,7 @@
 
 The font is "fixed" of X11 (misc-fixed 6x13, public domain), which Debian has in its package xfonts-base.
 """
+
 import gzip
 import pathlib
 import struct

@@ -1,4 +1,3 @@
-// See weights.h.
 #include "fqgan/checkpoint/weights.h"
 
 namespace fqgan {

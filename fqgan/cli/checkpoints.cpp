@@ -1,4 +1,3 @@
-// See checkpoints.h.
 #include "fqgan/cli/checkpoints.h"
 
 #include <filesystem>

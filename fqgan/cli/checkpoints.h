@@ -14,8 +14,8 @@ struct NamedCheckpoint {
   Checkpoint checkpoint;
 };
 
-/// The newest checkpoint of a run that is whole; damaged ones are named in a warning and passed over. Unset: the run has
-/// none yet. Errors: UserError when it has some and none is whole.
+/// The newest checkpoint of a run that is whole; damaged ones are named in a warning and passed over. Unset: the run
+/// has none yet. Errors: UserError when it has some and none is whole.
 std::optional<NamedCheckpoint> newest_checkpoint(const RunFolder& run);
 
 /// Errors: UserError for a path that is neither a checkpoint nor a run with one.

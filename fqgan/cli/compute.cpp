@@ -1,11 +1,10 @@
-// See compute.h.
 #include "fqgan/cli/compute.h"
 
-#include <CLI/CLI.hpp>
 #include <omp.h>
 #include <sched.h>
 #include <torch/torch.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <set>
@@ -23,7 +22,8 @@ void ComputeOptions::fields(FieldVisitor& visit) {
 
 void add_compute_flags(CLI::App& command, ComputeOptions& options) {
   command.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str();
-  command.add_option("--precision", options.precision, "float32, bfloat16 or float64")->capture_default_str()
+  command.add_option("--precision", options.precision, "float32, bfloat16 or float64")
+      ->capture_default_str()
       ->check(CLI::IsMember({"float32", "bfloat16", "float64"}));
   command.add_option("--threads", options.threads, "CPU threads; default: the physical cores")
       ->check(CLI::Range(int64_t{1}, int64_t{1024}));
@@ -33,7 +33,7 @@ int64_t physical_cores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
-  std::set<std::string> cores;                  // one entry a group of sibling threads
+  std::set<std::string> cores;  // one entry a group of sibling threads
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed)) continue;
     std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");

@@ -7,21 +7,24 @@
 #include "fqgan/core/fields.h"
 #include "fqgan/models/family.h"
 
-namespace CLI { class App; }
+namespace CLI {
+class App;
+}
 
 namespace fqgan {
 
 struct ComputeOptions : Options {
-  std::string device = "cpu";                   // cpu, cuda, cuda:1
-  std::string precision = "float32";            // of the activations; parameters stay float32
-  std::optional<int64_t> threads;               // unset: the physical cores
+  std::string device = "cpu";         // cpu, cuda, cuda:1
+  std::string precision = "float32";  // of the activations; parameters stay float32
+  std::optional<int64_t> threads;     // unset: the physical cores
   void fields(FieldVisitor& visit) override;
 };
 
 /// --device, --precision, --threads
 void add_compute_flags(CLI::App& command, ComputeOptions& options);
 
-/// Sets the thread count (dynamic counts off) and resolves the device. Errors: UserError for a device that is not there.
+/// Sets the thread count (dynamic counts off) and resolves the device. Errors: UserError for a device that is not
+/// there.
 Numerics start_computing(const ComputeOptions& options);
 
 /// Physical cores that this process may run on.

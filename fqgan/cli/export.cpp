@@ -1,8 +1,7 @@
 // fqgan export CKPT_OR_RUN --weights-only --out X.safetensors: the small file that people share.
-#include "fqgan/checkpoint/weights.h"
-
 #include <CLI/CLI.hpp>
 
+#include "fqgan/checkpoint/weights.h"
 #include "fqgan/cli/checkpoints.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/error.h"
@@ -19,11 +18,12 @@ void add_export(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("export", "write a model for others");
   command->add_option("model", flags->checkpoint, "checkpoint, or run folder (its newest checkpoint)")->required();
   command->add_option("--out", flags->out, "X.safetensors")->required();
-  command->add_flag("--weights-only", flags->weights_only,
-                    "networks and averages, without what only a resume needs")->required();
+  command->add_flag("--weights-only", flags->weights_only, "networks and averages, without what only a resume needs")
+      ->required();
   command->callback([flags, &action] {
     action = [flags] {
-      if (!flags->out.ends_with(".safetensors")) fail("--out", "expected a name that ends in .safetensors, got '" + flags->out + "'");
+      if (!flags->out.ends_with(".safetensors"))
+        fail("--out", "expected a name that ends in .safetensors, got '" + flags->out + "'");
       const auto [path, checkpoint] = open_checkpoint(flags->checkpoint);
       save_checkpoint(flags->out, weights_only(checkpoint));
       log_info("wrote the weights of " + path + " to " + flags->out);

@@ -1,9 +1,8 @@
 // fqgan inspect CKPT_OR_RUN: what a checkpoint or a run holds.
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
-
 #include <filesystem>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/cli/program.h"
@@ -24,7 +23,7 @@ std::string owner(const std::string& tensor) {
 }
 
 Json checkpoint_json(const std::string& path) {
-  load_checkpoint(path, false);                  // verifies the checksums where there are any
+  load_checkpoint(path, false);  // verifies the checksums where there are any
   const auto header = read_checkpoint_header(path);
   Json json{{"checkpoint", path}, {"bytes", header.file_bytes}, {"tensors", header.tensors.size()}};
   for (const char* key : {"kind", "family", "iteration", "images_seen", "fqgan", "format_version", "libtorch",
@@ -92,8 +91,10 @@ void add_inspect(CLI::App& program, Action& action) {
   command->callback([flags, &action] {
     action = [flags] {
       const auto found = inspect(flags->path);
-      if (flags->json) std::cout << found.dump(2) << "\n";
-      else print(found);
+      if (flags->json)
+        std::cout << found.dump(2) << "\n";
+      else
+        print(found);
       return 0;
     };
   });

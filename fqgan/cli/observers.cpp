@@ -1,10 +1,8 @@
-// See observers.h.
 #include "fqgan/cli/observers.h"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/data/image_file.h"

@@ -1,8 +1,7 @@
 // fqgan options FAMILY: every option with type, default and meaning.
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
-
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/recipe.h"
@@ -29,7 +28,10 @@ void print_table(Recipe& recipe) {
 void print_json(Recipe& recipe) {
   auto list = nlohmann::json::array();
   for (const auto& field : describe_options(recipe))
-    list.push_back({{"key", field.key}, {"type", field.type}, {"default", field.value}, {"meaning", field.meaning},
+    list.push_back({{"key", field.key},
+                    {"type", field.type},
+                    {"default", field.value},
+                    {"meaning", field.meaning},
                     {"changeable_on_resume", field.resumable}});
   std::cout << list.dump(2) << "\n";
 }
@@ -47,9 +49,12 @@ void add_options(CLI::App& program, Action& action) {
   command->callback([flags, &action] {
     action = [flags] {
       const auto recipe = default_recipe(flags->family);
-      if (flags->json) print_json(*recipe);
-      else if (flags->toml) std::cout << write_options(*recipe);
-      else print_table(*recipe);
+      if (flags->json)
+        print_json(*recipe);
+      else if (flags->toml)
+        std::cout << write_options(*recipe);
+      else
+        print_table(*recipe);
       return 0;
     };
   });

@@ -1,9 +1,8 @@
-// See program.h.
 #include "fqgan/cli/program.h"
 
-#include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
 
+#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "fqgan/core/error.h"
@@ -56,7 +55,7 @@ int run_program(int argc, char** argv) {
   for (const auto add : commands) add(program, action);
   try {
     program.parse(argc, argv);
-  } catch (const CLI::Success& request) {          // --help, --version
+  } catch (const CLI::Success& request) {  // --help, --version
     return program.exit(request);
   } catch (const CLI::ParseError& error) {
     log_error(first_line(error.what()) + ". Hint: fqgan --help, fqgan COMMAND --help");

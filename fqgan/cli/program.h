@@ -3,11 +3,14 @@
 
 #include <functional>
 
-namespace CLI { class App; }
+namespace CLI {
+class App;
+}
 
 namespace fqgan {
 
-/// 0 done; 2 the user's input is wrong; 3 training diverged; 130 and 143 interrupted or terminated after saving; 1 the rest.
+/// 0 done; 2 the user's input is wrong; 3 training diverged; 130 and 143 interrupted or terminated after saving; 1 the
+/// rest.
 int run_program(int argc, char** argv);
 
 /// What a command does once its flags are read; returns the exit code.

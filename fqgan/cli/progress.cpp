@@ -11,9 +11,7 @@ namespace {
 constexpr double redraw_seconds = 0.2, plain_line_seconds = 10;
 constexpr int bar_width = 24;
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::string clock_text(double seconds) {
   const auto total = static_cast<int64_t>(seconds + 0.5);
@@ -22,7 +20,8 @@ std::string clock_text(double seconds) {
     std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", static_cast<long long>(total / 3600),
                   static_cast<long long>(total / 60 % 60), static_cast<long long>(total % 60));
   else
-    std::snprintf(text, sizeof text, "%lld:%02lld", static_cast<long long>(total / 60), static_cast<long long>(total % 60));
+    std::snprintf(text, sizeof text, "%lld:%02lld", static_cast<long long>(total / 60),
+                  static_cast<long long>(total % 60));
   return text;
 }
 
@@ -66,7 +65,8 @@ class ProgressBar : public Observer {
   std::string text(const Progress& progress) const {
     const auto done = progress.at.iteration - start_iteration_;
     const auto left = done > 0 ? progress.seconds / static_cast<double>(done) *
-                                     static_cast<double>(progress.iterations - progress.at.iteration) : 0.;
+                                     static_cast<double>(progress.iterations - progress.at.iteration)
+                               : 0.;
     return std::to_string(progress.at.iteration) + "/" + std::to_string(progress.iterations) + "  " +
            std::to_string(static_cast<int64_t>(rate(progress))) + " images/s, " + clock_text(left) + " left";
   }

@@ -1,4 +1,3 @@
-// See recipe.h.
 #include "fqgan/cli/recipe.h"
 
 #include "fqgan/models/registry.h"

@@ -1,4 +1,5 @@
-// A recipe: everything that an experiment is. Read from TOML, written resolved into the run folder and every checkpoint.
+// A recipe: everything that an experiment is. Read from TOML, written resolved into the run folder and every
+// checkpoint.
 #pragma once
 
 #include <memory>
@@ -14,10 +15,10 @@ namespace fqgan {
 struct Recipe : Options {
   std::string family = "biggan";
   int64_t seed = 0;
-  ComputeOptions compute;               // its fields stand at the top of the recipe
+  ComputeOptions compute;  // its fields stand at the top of the recipe
   DataOptions data;
   TrainingOptions training;
-  std::unique_ptr<FamilyOptions> model; // the family's; made before the fields are read
+  std::unique_ptr<FamilyOptions> model;  // the family's; made before the fields are read
   void fields(FieldVisitor& visit) override;
 };
 

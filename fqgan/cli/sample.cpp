@@ -1,6 +1,5 @@
 // fqgan sample CKPT_OR_RUN --out grid.png | DIR | X.zip | X.safetensors
 #include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <charconv>
 
@@ -45,8 +44,8 @@ int64_t find_class(const std::string& name, const DataInfo& data) {
     fail("--class", "expected 0 to " + std::to_string(data.classes - 1) + ", got " + name);
   }
   const auto meant = closest(name, data.class_names);
-  fail("--class", "there is no class '" + name + "'" + (meant.empty() ? ". Hint: fqgan inspect lists them"
-                                                                      : ". Did you mean '" + meant + "'?"));
+  fail("--class", "there is no class '" + name + "'" +
+                      (meant.empty() ? ". Hint: fqgan inspect lists them" : ". Did you mean '" + meant + "'?"));
 }
 
 torch::Tensor read_latents(const std::string& path, SampleOptions& options) {
@@ -117,9 +116,12 @@ void add_sample(CLI::App& program, Action& action) {
       ->check(CLI::PositiveNumber);
   command->add_option("--seed", flags->seed, "image i is a function of the seed and i")->capture_default_str();
   command->add_option("--class", flags->classes, "class by name or index; repeatable, the classes take turns")
-      ->take_all()->expected(1)->allow_extra_args(false);
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
   command->add_option("--truncation", flags->truncation, "scale of the latents: below 1 more typical, less varied")
-      ->capture_default_str()->check(CLI::Range(0., 10.));
+      ->capture_default_str()
+      ->check(CLI::Range(0., 10.));
   command->add_option("--latents", flags->latents, "safetensors with `z` (N x Z) and optionally `y` (N)");
   command->add_flag("--raw", flags->raw, "the trained generator itself, not its average");
   add_compute_flags(*command, flags->compute);

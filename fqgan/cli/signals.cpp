@@ -1,4 +1,3 @@
-// See signals.h.
 #include "fqgan/cli/signals.h"
 
 #include <csignal>
@@ -18,7 +17,7 @@ void remember(int signal) {
 void catch_signals() {
   std::signal(SIGINT, remember);
   std::signal(SIGTERM, remember);
-  std::signal(SIGXFSZ, SIG_IGN);        // a file size limit is then an error like a full disk
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error like a full disk
 }
 
 int caught_signal() { return caught; }

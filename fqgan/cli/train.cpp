@@ -1,7 +1,7 @@
 // fqgan train RECIPE | --resume RUN
-#include <CLI/CLI.hpp>
 #include <torch/torch.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 
@@ -49,8 +49,9 @@ std::unique_ptr<Recipe> recipe_of_run(const RunFolder& run, const TrainFlags& fl
   for (const auto& key : changed_fields(*before, *after)) {
     const auto field = std::find_if(described.begin(), described.end(), [&](const auto& f) { return f.key == key; });
     if (field != described.end() && field->resumable) continue;
-    fail("--set", "'" + key + "' cannot be changed on --resume (only length and cadence can). "
-                  "Hint: fine-tune a new run with --from");
+    fail("--set", "'" + key +
+                      "' cannot be changed on --resume (only length and cadence can). "
+                      "Hint: fine-tune a new run with --from");
   }
   return after;
 }
@@ -61,7 +62,7 @@ std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
   auto recipe = read_recipe(text);
   if (!flags.data.empty()) recipe->data.path = flags.data;
   if (!recipe->data.path) fail("data.path", "the recipe names no data. Hint: --data PATH");
-  recipe->data.path = fs::absolute(*recipe->data.path).lexically_normal();   // a resume may start elsewhere
+  recipe->data.path = fs::absolute(*recipe->data.path).lexically_normal();  // a resume may start elsewhere
   return recipe;
 }
 
@@ -156,7 +157,7 @@ int resume(const TrainFlags& flags) {
   const auto family = recipe->model->build(dataset->info(), numerics, static_cast<uint64_t>(recipe->seed));
   describe(*recipe, dataset->info(), *family);
   const auto text = write_options(*recipe);
-  Training training(std::move(recipe), folder);                 // takes the lock before anything is changed
+  Training training(std::move(recipe), folder);  // takes the lock before anything is changed
   const auto found = newest_checkpoint(folder);
   const auto* checkpoint = found ? &found->checkpoint : nullptr;
   const auto metadata = checkpoint ? checkpoint->metadata : std::map<std::string, std::string>{};
@@ -183,15 +184,18 @@ void add_train(CLI::App& program, Action& action) {
   command->add_option("--from", flags->from, "fine-tune: start from this checkpoint's weights, with fresh optimizers");
   auto* resume_flag = command->add_option("--resume", flags->resume, "go on with this run folder");
   command->add_option("--set", flags->set, "override an option: --set model.quantizer.codes=512 (repeatable)")
-      ->take_all()->expected(1)->allow_extra_args(false);
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
   command->add_flag("--dry-run", flags->dry_run, "check recipe, data and networks; write nothing");
   resume_flag->excludes(recipe);
   command->callback([flags, &action] {
     if (flags->recipe.empty() == flags->resume.empty())
       throw CLI::ValidationError("train", "expected a recipe file or --resume RUN");
     if (!flags->resume.empty() && !(flags->data.empty() && flags->out.empty() && flags->from.empty()))
-      throw CLI::ValidationError("train", "--resume takes its data and folder from the run; --data, --out and --from do "
-                                          "not go with it");
+      throw CLI::ValidationError("train",
+                                 "--resume takes its data and folder from the run; --data, --out and --from do "
+                                 "not go with it");
     action = [flags] { return flags->resume.empty() ? train_new(*flags) : resume(*flags); };
   });
 }

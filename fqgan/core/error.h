@@ -41,7 +41,7 @@ template <class Error = UserError>
 }  // namespace fqgan
 
 /// Our own invariants. For the user's input use `fail`.
-#define FQGAN_CHECK(condition, message) \
-  do {                                  \
+#define FQGAN_CHECK(condition, message)                                                 \
+  do {                                                                                  \
     if (!(condition)) ::fqgan::throw_internal(__FILE__, __LINE__, #condition, message); \
   } while (false)

@@ -14,12 +14,12 @@ uint64_t finalise(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/// LibTorch's own seeding keeps only 32 bits of a seed, so that some streams of a long run would be the same; the twister's
-/// state is filled from all 64.
+/// LibTorch's own seeding keeps only 32 bits of a seed, so that some streams of a long run would be the same; the
+/// twister's state is filled from all 64.
 at::mt19937_data_pod twister_state(uint64_t key) {
   at::mt19937_data_pod state{};
   state.seed_ = key;
-  state.left_ = 1;                     // as after seeding: the first draw makes the next block
+  state.left_ = 1;  // as after seeding: the first draw makes the next block
   state.next_ = 0;
   state.seeded_ = true;
   for (auto& word : state.state_) word = static_cast<uint32_t>(finalise(key += 0x9e3779b97f4a7c15ull));
@@ -39,8 +39,8 @@ uint64_t mix_bits(uint64_t seed, std::string_view name, std::initializer_list<in
 at::Generator Streams::generator(std::string_view name) {
   auto call = calls_.find(name);
   if (call == calls_.end()) call = calls_.emplace(std::string(name), 0).first;
-  const auto key = mix_bits(seed_, name,
-                            {at_.iteration, at_.phase, at_.repeat, at_.micro_batch, at_.attempt, call->second++});
+  const auto key =
+      mix_bits(seed_, name, {at_.iteration, at_.phase, at_.repeat, at_.micro_batch, at_.attempt, call->second++});
   auto generator = at::make_generator<at::CPUGeneratorImpl>(0);
   at::mt19937 engine;
   engine.set_data(twister_state(key));

@@ -1,5 +1,5 @@
-// Stateless random streams: a generator is a pure function of (seed, stream name, where in the training), so there is no
-// random state to save, and a resumed run draws what the uninterrupted one would have drawn.
+// Stateless random streams: a generator is a pure function of (seed, stream name, where in the training), so there is
+// no random state to save, and a resumed run draws what the uninterrupted one would have drawn.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -14,12 +14,12 @@ namespace fqgan {
 
 /// Where in the training a draw happens. All count from zero.
 struct Counters {
-  int64_t iteration = 0;       // complete rounds over all phases
-  int64_t phase = 0;           // index into the family's phases; -1 outside of them (initialisation, prepare)
-  int64_t repeat = 0;          // of the phase within the iteration
-  int64_t micro_batch = 0;     // of the repeat, under gradient accumulation
-  int64_t attempt = 0;         // how often the watchdog rolled back
-  int64_t images_seen = 0;     // real images taken from all streams; not part of the random key
+  int64_t iteration = 0;    // complete rounds over all phases
+  int64_t phase = 0;        // index into the family's phases; -1 outside of them (initialisation, prepare)
+  int64_t repeat = 0;       // of the phase within the iteration
+  int64_t micro_batch = 0;  // of the repeat, under gradient accumulation
+  int64_t attempt = 0;      // how often the watchdog rolled back
+  int64_t images_seen = 0;  // real images taken from all streams; not part of the random key
 };
 
 /// 64 well-mixed bits of a key; the same on every machine.
@@ -34,9 +34,9 @@ class Streams {
   at::Generator generator(std::string_view name);
 
   /// Drawn on the CPU in float32 and then moved: the same values whatever the device and precision.
-  at::Tensor normal(at::IntArrayRef shape, std::string_view name);                       // N(0, 1)
-  at::Tensor uniform(at::IntArrayRef shape, std::string_view name);                      // [0, 1)
-  at::Tensor integers(int64_t below, at::IntArrayRef shape, std::string_view name);      // {0, ..., below - 1}, int64
+  at::Tensor normal(at::IntArrayRef shape, std::string_view name);                   // N(0, 1)
+  at::Tensor uniform(at::IntArrayRef shape, std::string_view name);                  // [0, 1)
+  at::Tensor integers(int64_t below, at::IntArrayRef shape, std::string_view name);  // {0, ..., below - 1}, int64
 
   uint64_t seed() const { return seed_; }
   const Counters& at() const { return at_; }

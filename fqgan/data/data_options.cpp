@@ -1,3 +1,4 @@
+// The fields of the table [data].
 #include "fqgan/data/dataset.h"
 
 namespace fqgan {

@@ -58,7 +58,10 @@ void FileHandle::resize(int64_t bytes) const {
 
 void FileHandle::reserve(int64_t bytes) const {
   if (bytes == 0) return;
-  if (const int code = posix_fallocate(file_, 0, bytes); code != 0) fail_with(code);
+  const int code = posix_fallocate(file_, 0, bytes);
+  if (code == 0) return;
+  fail<SystemError>("data", path_.string() + ": " + std::to_string(bytes) + " bytes cannot be reserved: " +
+                                std::strerror(code) + ". Hint: free some space, or set FQGAN_CACHE to another place");
 }
 
 void FileHandle::sync() const {

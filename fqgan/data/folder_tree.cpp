@@ -1,3 +1,4 @@
+// A folder on disk as a tree of files.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>

@@ -15,15 +15,29 @@
 namespace fqgan {
 namespace {
 
-// C x H x W to H x W x C (the order of channels_last memory), mirrored where asked for.
+// C x H x W to H x W x C (the order of channels_last memory), mirrored where asked for. The number of channels is a
+// template's, so that the inner loop is unrolled: at 512 pixels this is most of the loader's work.
+template <int channels>
 void interleave(const uint8_t* planar, const DataInfo& info, bool mirrored, uint8_t* to) {
-  const int64_t channels = info.channels, width = info.width;
-  for (int64_t c = 0; c < channels; ++c) {
-    for (int64_t y = 0; y < info.height; ++y, planar += width) {
-      uint8_t* row = to + y * width * channels + c;
-      for (int64_t x = 0; x < width; ++x) row[x * channels] = planar[mirrored ? width - 1 - x : x];
+  const int64_t pixels = info.height * info.width;
+  for (int64_t y = 0; y < info.height; ++y, planar += info.width) {
+    for (int64_t x = 0; x < info.width; ++x) {
+      const uint8_t* from = planar + (mirrored ? info.width - 1 - x : x);
+      for (int c = 0; c < channels; ++c) *to++ = from[c * pixels];
     }
   }
+}
+
+void interleave(const uint8_t* planar, const DataInfo& info, bool mirrored, uint8_t* to) {
+  switch (info.channels) {
+    case 1:
+      return interleave<1>(planar, info, mirrored, to);
+    case 3:
+      return interleave<3>(planar, info, mirrored, to);
+    case 4:
+      return interleave<4>(planar, info, mirrored, to);
+  }
+  FQGAN_CHECK(false, "1, 3 or 4 channels");
 }
 
 }  // namespace

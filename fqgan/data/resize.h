@@ -1,6 +1,6 @@
-// Antialiased resizing that agrees with Pillow's `Image.resize` (bicubic a = -0.5, Lanczos with three lobes): separable,
-// 22-bit fixed-point weights, and rounding to 8 bits between the two passes. Which pass comes first shows only where the
-// first one clips; it is Pillow 13's choice (older versions always began with the columns).
+// Antialiased resizing that agrees with Pillow's `Image.resize` (bicubic a = -0.5, Lanczos with three lobes):
+// separable, 22-bit fixed-point weights, and rounding to 8 bits between the two passes. Which pass comes first shows
+// only where the first one clips; it is Pillow 13's choice (older versions always began with the columns).
 #pragma once
 
 #include "fqgan/data/raster.h"

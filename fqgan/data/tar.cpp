@@ -49,7 +49,8 @@ Header parse(const std::vector<uint8_t>& bytes, const std::string& where) {
 }
 
 void skip(GzFile& input, int64_t bytes) {
-  for (constexpr int64_t piece = 1 << 20; bytes > 0; bytes -= piece) input.read(std::min(piece, bytes));
+  constexpr int64_t piece = 1 << 20;
+  while (bytes > 0 && !input.read(std::min(piece, bytes)).empty()) bytes -= piece;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// What training knows of a model family: networks, optimizers, averages, image streams and phases, all by name. The loop
-// (fqgan/training) runs phases; it knows no method and no architecture. A family knows no files and no loop.
+// What training knows of a model family: networks, optimizers, averages, image streams and phases, all by name. The
+// loop (fqgan/training) runs phases; it knows no method and no architecture. A family knows no files and no loop.
 #pragma once
 
 #include <torch/torch.h>
@@ -18,8 +18,8 @@ namespace fqgan {
 
 /// A batch as networks take it: images in [-1, 1], in the compute type, on the device, channels_last.
 struct Batch {
-  torch::Tensor images;                // N x C x H x W
-  torch::Tensor labels;                // int64, N; undefined without classes
+  torch::Tensor images;  // N x C x H x W
+  torch::Tensor labels;  // int64, N; undefined without classes
 };
 
 /// One call of a phase's `gradients`: one micro-batch. The loop's side of the conversation.
@@ -46,56 +46,58 @@ class Step {
 
 /// A part of an iteration that ends in one optimizer step (per repeat).
 struct Phase {
-  std::string name, optimizer;          // several phases may share one optimizer (Gmain and Greg)
-  std::vector<std::string> trains;      // networks whose parameters take gradients; the others are frozen by the loop
-  std::vector<std::string> records;     // networks that keep gradients too because a later phase of the same iteration
-                                        // goes on from what they made here; their gradients are not stepped or cleared
-  int64_t interval = 1;                 // runs when iteration % interval == 0
-  int64_t repeats = 1;                  // optimizer steps an iteration
-  int64_t accumulate = 1;               // micro-batches an optimizer step
+  std::string name, optimizer;       // several phases may share one optimizer (Gmain and Greg)
+  std::vector<std::string> trains;   // networks whose parameters take gradients; the others are frozen by the loop
+  std::vector<std::string> records;  // networks that keep gradients too because a later phase of the same iteration
+                                     // goes on from what they made here; their gradients are not stepped or cleared
+  int64_t interval = 1;              // runs when iteration % interval == 0
+  int64_t repeats = 1;               // optimizer steps an iteration
+  int64_t accumulate = 1;            // micro-batches an optimizer step
   std::function<void(Step&)> gradients;
-  std::function<void(Step&)> before_update, after_update;   // after_update: e.g. clipping rho; may be empty
+  std::function<void(Step&)> before_update, after_update;  // after_update: e.g. clipping rho; may be empty
 };
 
 struct OptimizerSpec {
-  std::vector<std::string> networks;    // whose parameters it owns
+  std::vector<std::string> networks;  // whose parameters it owns
   double learning_rate = 2e-4, beta1 = 0., beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.;
 };
 
 /// A network whose parameters follow another's: p <- decay p + (1 - decay) q after each iteration, buffers are copied.
 struct AverageSpec {
-  std::string of;                       // network name
+  std::string of;  // network name
   std::shared_ptr<torch::nn::Module> network;
   double decay = 0.9999;
-  int64_t start = 0;                    // iterations; before, the average is a copy
-  bool ramp = false;                    // decay_t = min(decay, (1 + t) / (10 + t))
+  int64_t start = 0;  // iterations; before, the average is a copy
+  bool ramp = false;  // decay_t = min(decay, (1 + t) / (10 + t))
 };
 
 /// An endless stream of batches over a data set of the run.
 struct StreamSpec {
-  std::string dataset = "train";        // which of the run's data sets
-  int64_t batch = 64;                   // images a call
+  std::string dataset = "train";  // which of the run's data sets
+  int64_t batch = 64;             // images a call
 };
 
 /// Where and how networks compute.
 struct Numerics {
   torch::Device device = torch::kCPU;
-  torch::ScalarType compute = torch::kFloat;     // of the activations: float32, bfloat16, float64
-  bool twin = false;                             // plain reference operators
+  torch::ScalarType compute = torch::kFloat;  // of the activations: float32, bfloat16, float64
+  bool twin = false;                          // plain reference operators
   torch::ScalarType parameters() const { return compute == torch::kDouble ? torch::kDouble : torch::kFloat; }
 };
 
 struct SampleOptions {
-  bool average = true;                  // the averaged generator, where the family has one
+  bool average = true;  // the averaged generator, where the family has one
   uint64_t seed = 0;
-  std::vector<int64_t> labels;          // the class of each image, repeated as needed; empty: drawn uniformly
-  double truncation = 1;                // scale of the latents' spread; 1: none
-  torch::Tensor latents;                // N x Z instead of drawn ones; undefined: drawn
+  std::vector<int64_t> labels;  // the class of each image, repeated as needed; empty: drawn uniformly
+  double truncation = 1;        // scale of the latents' spread; 1: none
+  torch::Tensor latents;        // N x Z instead of drawn ones; undefined: drawn
 };
 
 /// Images one after another, from a generator.
 struct Sampler {
-  struct Images { torch::Tensor pixels, labels; };       // float32 N x C x H x W in [-1, 1]; int64 N or undefined
+  struct Images {
+    torch::Tensor pixels, labels;
+  };  // float32 N x C x H x W in [-1, 1]; int64 N or undefined
   virtual ~Sampler() = default;
   virtual Images next(int64_t count) = 0;
 };
@@ -107,8 +109,8 @@ class Family {
   std::map<std::string, OptimizerSpec> optimizers;
   std::map<std::string, AverageSpec> averages;
   std::map<std::string, StreamSpec> streams;
-  std::vector<Phase> phases;            // in order
-  std::map<std::string, torch::Tensor> state;            // whatever else must survive a resume
+  std::vector<Phase> phases;                   // in order
+  std::map<std::string, torch::Tensor> state;  // whatever else must survive a resume
   Numerics numerics;
 
   /// Once before the first iteration, never on resume: data-dependent initialisation, reference batch.

@@ -14,7 +14,9 @@ struct Entry {
 };
 
 template <class T>
-std::unique_ptr<FamilyOptions> make() { return std::make_unique<T>(); }
+std::unique_ptr<FamilyOptions> make() {
+  return std::make_unique<T>();
+}
 
 const Entry table[] = {
     {"biggan", make<BigGanOptions>},
@@ -35,8 +37,8 @@ std::unique_ptr<FamilyOptions> family_options(const std::string& name) {
     known += (known.empty() ? "'" : ", '") + std::string(entry.name) + "'";
   }
   const auto meant = closest(name, family_names());
-  fail("family", "expected one of " + known + ", got '" + name + "'" +
-                     (meant.empty() ? "" : ". Did you mean '" + meant + "'?"));
+  fail("family",
+       "expected one of " + known + ", got '" + name + "'" + (meant.empty() ? "" : ". Did you mean '" + meant + "'?"));
 }
 
 }  // namespace fqgan

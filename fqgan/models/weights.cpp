@@ -1,4 +1,3 @@
-// See weights.h.
 #include "fqgan/models/weights.h"
 
 #include "fqgan/core/error.h"
@@ -17,29 +16,33 @@ void insert_prefixed(std::map<std::string, torch::Tensor>& into, const std::stri
 
 std::map<std::string, torch::Tensor> family_tensors(const Family& family) {
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, network] : family.networks) insert_prefixed(tensors, "network." + name + ".", state_of(*network));
+  for (const auto& [name, network] : family.networks)
+    insert_prefixed(tensors, "network." + name + ".", state_of(*network));
   for (const auto& [name, average] : family.averages)
     insert_prefixed(tensors, "average." + name + ".", state_of(*average.network));
   insert_prefixed(tensors, "state.", family.state);
   return tensors;
 }
 
-void load_tensors(const std::map<std::string, torch::Tensor>& saved, const std::map<std::string, torch::Tensor>& targets,
-                  const std::string& where) {
+void load_tensors(const std::map<std::string, torch::Tensor>& saved,
+                  const std::map<std::string, torch::Tensor>& targets, const std::string& where) {
   int64_t wrong = 0;
   std::string first;
   for (const auto& [name, target] : targets) {
     const auto found = saved.find(name);
     std::string problem;
-    if (found == saved.end()) problem = "lacks '" + name + "'";
+    if (found == saved.end())
+      problem = "lacks '" + name + "'";
     else if (found->second.sizes() != target.sizes())
-      problem = "'" + name + "' has shape " + shape_text(found->second.sizes()) + ", expected " + shape_text(target.sizes());
+      problem =
+          "'" + name + "' has shape " + shape_text(found->second.sizes()) + ", expected " + shape_text(target.sizes());
     if (problem.empty()) continue;
     if (wrong++ == 0) first = problem;
   }
   if (wrong)
-    fail(where, "the checkpoint is of another architecture: " + first + (wrong > 1 ? " (and " + std::to_string(wrong - 1) +
-                " more differ)" : "") + ". Hint: use the recipe that it was trained with");
+    fail(where, "the checkpoint is of another architecture: " + first +
+                    (wrong > 1 ? " (and " + std::to_string(wrong - 1) + " more differ)" : "") +
+                    ". Hint: use the recipe that it was trained with");
   torch::NoGradGuard no_grad;
   for (auto [name, target] : targets) target.copy_(saved.at(name));
 }

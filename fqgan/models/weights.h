@@ -11,10 +11,10 @@ namespace fqgan {
 /// Handles to everything that the family itself holds.
 std::map<std::string, torch::Tensor> family_tensors(const Family& family);
 
-/// Copies `saved` into `targets` (handles by name). Errors: UserError that names the first tensor that is missing or has
-/// another shape, and counts them; `where` stands for the file. Nothing is copied then.
-void load_tensors(const std::map<std::string, torch::Tensor>& saved, const std::map<std::string, torch::Tensor>& targets,
-                  const std::string& where);
+/// Copies `saved` into `targets` (handles by name). Errors: UserError that names the first tensor that is missing or
+/// has another shape, and counts them; `where` stands for the file. Nothing is copied then.
+void load_tensors(const std::map<std::string, torch::Tensor>& saved,
+                  const std::map<std::string, torch::Tensor>& targets, const std::string& where);
 
 /// Networks and averages of the same architecture: for sampling and fine-tuning. Averages that `saved` lacks altogether
 /// start from their networks.

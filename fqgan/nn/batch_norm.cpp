@@ -1,4 +1,3 @@
-// See batch_norm.h.
 #include "fqgan/nn/batch_norm.h"
 
 #include "fqgan/core/shape.h"

@@ -1,6 +1,6 @@
-// Batch normalization, with one gain and bias a channel or with class-conditional ones (conditional batch norm, Dumoulin
-// et al. 2017, in BigGAN's form: gain = 1 + embedding). Stored statistics follow with momentum 0.1, or average the batches
-// of a pass that collects standing statistics (BigGAN, appendix A).
+// Batch normalization, with one gain and bias a channel or with class-conditional ones (conditional batch norm,
+// Dumoulin et al. 2017, in BigGAN's form: gain = 1 + embedding). Stored statistics follow with momentum 0.1, or average
+// the batches of a pass that collects standing statistics (BigGAN, appendix A).
 #pragma once
 
 #include <torch/torch.h>
@@ -16,8 +16,8 @@ struct BatchNormImpl : torch::nn::Module {
   /// x: N x C x H x W; labels: N int64, or undefined without classes.
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& labels, Pass& pass);
 
-  torch::Tensor stored_mean, stored_var;        // C
-  torch::Tensor gain, bias;                     // C
+  torch::Tensor stored_mean, stored_var;  // C
+  torch::Tensor gain, bias;               // C
   Embedding class_gain{nullptr}, class_bias{nullptr};
   double epsilon;
 };

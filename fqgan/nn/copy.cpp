@@ -1,4 +1,3 @@
-// See copy.h.
 #include "fqgan/nn/copy.h"
 
 #include "fqgan/core/error.h"

@@ -1,4 +1,3 @@
-// See feature_quantizer.h.
 #include "fqgan/nn/feature_quantizer.h"
 
 #include <algorithm>
@@ -24,8 +23,8 @@ void FeatureQuantizerOptions::fields(FieldVisitor& visit) {
   visit("codes", codes, about("dictionary entries K").at_least(1));
   visit("decay", decay, about("momentum lambda of the dictionary updates").at_least(0).at_most(1));
   visit("commitment", commitment, about("factor of the commitment loss").at_least(0));
-  visit("mode", mode, about("what flows on: the features, or their nearest entries").one_of({"loss_only",
-                                                                                            "straight_through"}));
+  visit("mode", mode,
+        about("what flows on: the features, or their nearest entries").one_of({"loss_only", "straight_through"}));
   visit("warmup_images", warmup_images,
         about("straight_through: real images over which the quantized share grows to 1").at_least(0));
   visit("epsilon", epsilon, about("Laplace smoothing of the cluster sizes").more_than(0));
@@ -55,8 +54,10 @@ torch::Tensor FeatureQuantizer::apply(const std::string& tap, const torch::Tenso
   if (pass.update_state) update(rows, codes, pass.ranks);
   if (options.mode == "loss_only") return h;
 
-  const auto quantized = at::embedding(entries, codes).to(h.scalar_type())
-                             .reshape({h.size(0), h.size(2), h.size(3), h.size(1)}).permute({0, 3, 1, 2});
+  const auto quantized = at::embedding(entries, codes)
+                             .to(h.scalar_type())
+                             .reshape({h.size(0), h.size(2), h.size(3), h.size(1)})
+                             .permute({0, 3, 1, 2});
   const double share = options.warmup_images ? std::min(1., pass.images_seen / options.warmup_images) : 1.;
   return h + share * (quantized - h.detach());
 }
@@ -82,7 +83,8 @@ void FeatureQuantizer::update(const torch::Tensor& rows, const torch::Tensor& co
   const auto size = cluster_size * options.decay + counts.to(cluster_size.scalar_type()) * fresh;
   const auto sum = codebook_sum * options.decay + sums.to(codebook_sum.scalar_type()) * fresh;
   const auto total = size.sum();
-  const auto smoothed = (size + options.epsilon) / (total + static_cast<double>(options.codes) * options.epsilon) * total;
+  const auto smoothed =
+      (size + options.epsilon) / (total + static_cast<double>(options.codes) * options.epsilon) * total;
   codebook.set_data(sum / smoothed.unsqueeze(1));
   codebook_sum.set_data(sum);
   cluster_size.set_data(size);

@@ -1,4 +1,3 @@
-// See initialise.h.
 #include "fqgan/nn/initialise.h"
 
 #include <cmath>
@@ -12,7 +11,7 @@ void orthogonal(torch::Tensor& weight, Streams& random) {
   const auto rows = weight.size(0), columns = weight.numel() / rows;
   auto gaussian = random.normal({std::max(rows, columns), std::min(rows, columns)}, "initialise");
   auto [q, r] = torch::linalg_qr(gaussian.to(torch::kDouble));
-  q = q * r.diagonal().sign();                                 // makes the distribution uniform over orthogonal matrices
+  q = q * r.diagonal().sign();  // makes the distribution uniform over orthogonal matrices
   if (rows < columns) q = q.t();
   weight.copy_(q.reshape(weight.sizes()));
 }

@@ -17,8 +17,8 @@ namespace fqgan {
 void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random);
 const std::vector<std::string>& initialisation_styles();
 
-/// Initialises every spectral or plain weight of `module` and its children that has one (parameters named "weight" with two
-/// dimensions or more), in the order of registration.
+/// Initialises every spectral or plain weight of `module` and its children that has one (parameters named "weight" with
+/// two dimensions or more), in the order of registration.
 void initialise_weights(torch::nn::Module& module, const std::string& style, Streams& random);
 
 }  // namespace fqgan

@@ -1,4 +1,3 @@
-// See layers.h.
 #include "fqgan/nn/layers.h"
 
 #include "fqgan/core/shape.h"
@@ -20,9 +19,7 @@ torch::Tensor cast_bias(const torch::Tensor& b, const torch::Tensor& like) {
   return b.defined() ? b.to(like.scalar_type()) : b;
 }
 
-torch::Tensor upsample(const torch::Tensor& x) {
-  return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
-}
+torch::Tensor upsample(const torch::Tensor& x) { return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}); }
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// Convolution, linear and embedding layers whose weights may be spectrally normalized. Parameters stay in their own type
-// (float32 masters); the effective weight is cast to the type of the input, once a forward.
+// Convolution, linear and embedding layers whose weights may be spectrally normalized. Parameters stay in their own
+// type (float32 masters); the effective weight is cast to the type of the input, once a forward.
 #pragma once
 
 #include "fqgan/nn/spectral_norm.h"
@@ -9,9 +9,9 @@ namespace fqgan {
 enum class Resample { none, up, down };
 
 struct Conv2dOptions {
-  int64_t in, out;                    // channels
-  int64_t kernel = 3;                 // 1 or 3 pixels; stride 1, "same" padding
-  Resample resample = Resample::none; // nearest x2 before, or 2x2 average after the convolution
+  int64_t in, out;                     // channels
+  int64_t kernel = 3;                  // 1 or 3 pixels; stride 1, "same" padding
+  Resample resample = Resample::none;  // nearest x2 before, or 2x2 average after the convolution
   bool bias = true;
 };
 
@@ -23,7 +23,7 @@ struct Conv2dImpl : WeightedLayer {
   Conv2dImpl(Conv2dOptions options, WeightOptions weight, Streams& random);
   torch::Tensor forward(const torch::Tensor& x, Pass& pass);
   Conv2dOptions options;
-  torch::Tensor bias;                 // Co or undefined
+  torch::Tensor bias;  // Co or undefined
 
  private:
   torch::Tensor folded(const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& b);
@@ -35,7 +35,7 @@ TORCH_MODULE(Conv2d);
 struct LinearImpl : WeightedLayer {
   LinearImpl(int64_t in, int64_t out, bool with_bias, WeightOptions weight, Streams& random);
   torch::Tensor forward(const torch::Tensor& x, Pass& pass);
-  torch::Tensor bias;                 // Co or undefined
+  torch::Tensor bias;  // Co or undefined
 };
 TORCH_MODULE(Linear);
 

@@ -9,11 +9,16 @@ namespace fqgan {
 
 const char* role_name(Role role) {
   switch (role) {
-    case Role::real: return "real";
-    case Role::fake: return "fake";
-    case Role::labelled: return "labelled";
-    case Role::unlabelled: return "unlabelled";
-    case Role::reference: return "reference";
+    case Role::real:
+      return "real";
+    case Role::fake:
+      return "fake";
+    case Role::labelled:
+      return "labelled";
+    case Role::unlabelled:
+      return "unlabelled";
+    case Role::reference:
+      return "reference";
   }
   FQGAN_CHECK(false, "unknown role");
 }

@@ -20,15 +20,15 @@ const char* role_name(Role role);
 
 struct Segment {
   Role role;
-  int64_t rows;                         // images, in batch order
+  int64_t rows;  // images, in batch order
 };
 
 /// What a tap module says of one segment. Tensors, so that nothing waits for a device until a report is due.
 struct TapReport {
   std::string tap;
   Role role;
-  at::Tensor loss;                      // [rows]: to be added to the objective, or undefined
-  std::map<std::string, at::Tensor> figures;   // scalars without gradient: perplexity, used_codes, ...
+  at::Tensor loss;                            // [rows]: to be added to the objective, or undefined
+  std::map<std::string, at::Tensor> figures;  // scalars without gradient: perplexity, used_codes, ...
 };
 
 struct Pass {
@@ -44,13 +44,13 @@ struct Pass {
   double images_seen = 0;               // for warm-ups
   std::vector<Segment> segments;        // the rows of this batch, in order; empty: all of one kind
   Streams& random;
-  const Ranks* ranks = nullptr;         // other processes that hold a share of the batch; null: none
+  const Ranks* ranks = nullptr;  // other processes that hold a share of the batch; null: none
 
-  std::set<std::string> keep;                       // taps whose features are asked for
-  std::map<std::string, at::Tensor> features;       // filled: N x C x H x W by tap name
+  std::set<std::string> keep;                  // taps whose features are asked for
+  std::map<std::string, at::Tensor> features;  // filled: N x C x H x W by tap name
   std::vector<TapReport> reports;
 
-  int64_t rows() const;                 // sum over segments
+  int64_t rows() const;  // sum over segments
   /// The rows of every segment with this role, in order. Errors: InternalError when there is none.
   at::Tensor rows_of(const at::Tensor& batch, Role role) const;
   /// sum over taps and roles of the mean loss per role: the FQ term of an objective (FQ-GAN, section 3.2: mean over the

@@ -1,4 +1,3 @@
-// See self_attention.h.
 #include "fqgan/nn/self_attention.h"
 
 #include "fqgan/core/error.h"
@@ -27,12 +26,13 @@ SelfAttentionImpl::SelfAttentionImpl(int64_t channels, WeightOptions weight, Str
 
 torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, Pass& pass) {
   const auto height = x.size(2), width = x.size(3);
-  if (height % 2 || width % 2) fail("self_attention", "expected an even height and width, got " +
-                                                          std::to_string(height) + " x " + std::to_string(width));
-  const auto q = query->forward(x, pass).flatten(2);                     // N x C/8 x HW
-  const auto k = pooled(key->forward(x, pass)).flatten(2);               // N x C/8 x HW/4
-  const auto v = pooled(value->forward(x, pass)).flatten(2);             // N x C/2 x HW/4
-  const auto weights = at::softmax(at::bmm(q.transpose(1, 2), k), -1);   // N x HW x HW/4
+  if (height % 2 || width % 2)
+    fail("self_attention",
+         "expected an even height and width, got " + std::to_string(height) + " x " + std::to_string(width));
+  const auto q = query->forward(x, pass).flatten(2);                    // N x C/8 x HW
+  const auto k = pooled(key->forward(x, pass)).flatten(2);              // N x C/8 x HW/4
+  const auto v = pooled(value->forward(x, pass)).flatten(2);            // N x C/2 x HW/4
+  const auto weights = at::softmax(at::bmm(q.transpose(1, 2), k), -1);  // N x HW x HW/4
   const auto mixed = at::bmm(v, weights.transpose(1, 2)).unflatten(2, {height, width});
   return at::addcmul(x, output->forward(mixed, pass), gain.to(x.scalar_type()));
 }

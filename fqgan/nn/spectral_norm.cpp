@@ -1,4 +1,3 @@
-// See spectral_norm.h.
 #include "fqgan/nn/spectral_norm.h"
 
 #include "fqgan/nn/initialise.h"
@@ -19,7 +18,7 @@ WeightedLayer::WeightedLayer(std::vector<int64_t> shape, WeightOptions options, 
 
 torch::Tensor WeightedLayer::effective_weight(Pass& pass) {
   if (!weight_options.spectral) return weight;
-  const auto matrix = weight.reshape({weight.size(0), -1});     // Co x R
+  const auto matrix = weight.reshape({weight.size(0), -1});  // Co x R
   torch::Tensor u_next, v;
   {
     torch::NoGradGuard no_grad;

@@ -1,6 +1,6 @@
-// Weights under spectral normalization (Miyato et al. 2018): W / sigma, sigma by one step of the power iteration a forward.
-// Matches BigGAN-PyTorch's layers.SN with one singular value: v = normalize(u W), u' = normalize(v W^T), sigma = v W^T u'^T,
-// no gradient through u' and v; the stored u is replaced by u' only when the pass updates state.
+// Weights under spectral normalization (Miyato et al. 2018): W / sigma, sigma by one step of the power iteration a
+// forward. Matches BigGAN-PyTorch's layers.SN with one singular value: v = normalize(u W), u' = normalize(v W^T), sigma
+// = v W^T u'^T, no gradient through u' and v; the stored u is replaced by u' only when the pass updates state.
 #pragma once
 
 #include <torch/torch.h>
@@ -12,7 +12,7 @@ namespace fqgan {
 /// How a layer's weight is made.
 struct WeightOptions {
   bool spectral = true;
-  double epsilon = 1e-8;               // lower bound of the norms
+  double epsilon = 1e-8;  // lower bound of the norms
   std::string initialisation = "orthogonal";
 };
 

@@ -1,4 +1,3 @@
-// See taps.h.
 #include "fqgan/nn/taps.h"
 
 #include "fqgan/core/error.h"

@@ -1,6 +1,6 @@
-// Named points in a network's forward pass: `h = taps("block2", h, pass)`. What stands at a tap (a quantizer) may replace
-// the features, keeping their shape; feature matching and diagnostics ask for features by name through Pass::keep.
-// Owned by its network, so that what stands at a tap is saved with it.
+// Named points in a network's forward pass: `h = taps("block2", h, pass)`. What stands at a tap (a quantizer) may
+// replace the features, keeping their shape; feature matching and diagnostics ask for features by name through
+// Pass::keep. Owned by its network, so that what stands at a tap is saved with it.
 #pragma once
 
 #include <torch/torch.h>
@@ -32,7 +32,7 @@ struct Taps : torch::nn::Module {
   /// Errors: UserError when there is no such point; it lists those that there are.
   void attach(const std::string& point, std::shared_ptr<TapModule> module);
   const std::vector<TapPoint>& points() const { return points_; }
-  int64_t channels(const std::string& point) const;      // same error
+  int64_t channels(const std::string& point) const;  // same error
   const std::vector<std::pair<std::string, std::shared_ptr<TapModule>>>& modules() const { return modules_; }
 
   torch::Tensor operator()(const char* point, torch::Tensor h, Pass& pass);

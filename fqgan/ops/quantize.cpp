@@ -1,5 +1,5 @@
-// Registration, Meta kernels and autograd of the quantization operators. The backward formula calls a dispatcher operator
-// that is itself closed to autograd: under create_graph it is an error, never a silent constant.
+// Registration, Meta kernels and autograd of the quantization operators. The backward formula calls a dispatcher
+// operator that is itself closed to autograd: under create_graph it is an error, never a silent constant.
 #include "fqgan/ops/quantize.h"
 
 #include <ATen/ATen.h>
@@ -49,7 +49,8 @@ std::tuple<at::Tensor, at::Tensor> code_statistics_meta(const at::Tensor& rows, 
   return {at::empty({count}, options), at::empty_symint({count, rows.sym_size(1)}, options)};
 }
 at::Tensor commitment_loss_meta(const at::Tensor& h, const at::Tensor&, const at::Tensor&) {
-  return at::empty_symint({h.sym_size(0)}, h.options().dtype(h.scalar_type() == at::kDouble ? at::kDouble : at::kFloat));
+  return at::empty_symint({h.sym_size(0)},
+                          h.options().dtype(h.scalar_type() == at::kDouble ? at::kDouble : at::kFloat));
 }
 at::Tensor commitment_loss_backward_meta(const at::Tensor&, const at::Tensor& h, const at::Tensor&, const at::Tensor&) {
   return at::empty_like(h);

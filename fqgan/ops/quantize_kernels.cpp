@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 
 #include <numeric>
 #include <vector>
@@ -15,7 +16,9 @@ namespace {
 
 constexpr int64_t block_rows = 256;
 
-at::ScalarType accumulation_type(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat; }
+at::ScalarType accumulation_type(const at::Tensor& x) {
+  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
 
 at::Tensor block_codes(const at::Tensor& rows, const at::Tensor& codebook, const at::Tensor& offset) {
   return at::addmm(offset, rows.to(codebook.scalar_type()), codebook.t()).argmax(1);
@@ -53,7 +56,7 @@ at::Tensor nearest_code(const at::Tensor& rows, const at::Tensor& codebook) {
   at::NoGradGuard no_grad;
   const auto type = accumulation_type(rows);
   const auto codes_wide = codebook.to(type);
-  const auto offset = codes_wide.pow(2).sum(1) * -0.5;                 // K
+  const auto offset = codes_wide.pow(2).sum(1) * -0.5;  // K
   if (!rows.is_cpu()) return block_codes(rows, codes_wide, offset);
   auto codes = at::empty({rows.size(0)}, rows.options().dtype(at::kLong));
   const auto blocks = (rows.size(0) + block_rows - 1) / block_rows;
@@ -79,9 +82,12 @@ std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& rows, const
     return {counts, sums};
   }
   const auto x = rows.contiguous(), k = codes.contiguous();
-  if (x.scalar_type() == at::kDouble) sum_groups<double, double>(x, k, counts, sums);
-  else if (x.scalar_type() == at::kBFloat16) sum_groups<at::BFloat16, float>(x, k, counts, sums);
-  else sum_groups<float, float>(x.to(at::kFloat), k, counts, sums);
+  if (x.scalar_type() == at::kDouble)
+    sum_groups<double, double>(x, k, counts, sums);
+  else if (x.scalar_type() == at::kBFloat16)
+    sum_groups<at::BFloat16, float>(x, k, counts, sums);
+  else
+    sum_groups<float, float>(x.to(at::kFloat), k, counts, sums);
   return {counts, sums};
 }
 
@@ -94,7 +100,7 @@ at::Tensor commitment_loss(const at::Tensor& h, const at::Tensor& codebook, cons
 at::Tensor commitment_loss_backward(const at::Tensor& gradient, const at::Tensor& h, const at::Tensor& codebook,
                                     const at::Tensor& codes) {
   at::NoGradGuard no_grad;
-  const auto scale = gradient * (2. / static_cast<double>(h.numel() / h.size(0)));       // N
+  const auto scale = gradient * (2. / static_cast<double>(h.numel() / h.size(0)));  // N
   const auto nearest = at::embedding(codebook, codes).reshape({h.size(0), h.size(2), h.size(3), h.size(1)});
   const auto difference = h.permute({0, 2, 3, 1}).to(codebook.scalar_type()) - nearest;
   return (difference * scale.reshape({-1, 1, 1, 1})).to(h.scalar_type()).permute({0, 3, 1, 2});

@@ -1,4 +1,3 @@
-// See model.h.
 #include "fqgan/sampling/model.h"
 
 #include <nlohmann/json.hpp>

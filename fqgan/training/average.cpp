@@ -1,4 +1,3 @@
-// See average.h.
 #include "fqgan/training/average.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// See figures.h.
 #include "fqgan/training/figures.h"
 
 #include <cmath>
@@ -34,8 +33,7 @@ std::map<std::string, torch::Tensor> Figures::state() const {
 
 void Figures::restore(const std::map<std::string, torch::Tensor>& state) {
   sums_.clear();
-  for (const auto& [name, pair] : state)
-    sums_[name] = {pair[0].clone(), static_cast<int64_t>(pair[1].item<double>())};
+  for (const auto& [name, pair] : state) sums_[name] = {pair[0].clone(), static_cast<int64_t>(pair[1].item<double>())};
 }
 
 }  // namespace fqgan

@@ -18,7 +18,10 @@ class Figures {
   void restore(const std::map<std::string, torch::Tensor>& state);
 
  private:
-  struct Sum { torch::Tensor total; int64_t count = 0; };
+  struct Sum {
+    torch::Tensor total;
+    int64_t count = 0;
+  };
   std::map<std::string, Sum> sums_;
 };
 

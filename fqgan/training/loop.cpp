@@ -1,4 +1,3 @@
-// See loop.h.
 #include "fqgan/training/loop.h"
 
 #include <ATen/Version.h>
@@ -21,9 +20,7 @@ namespace {
 
 constexpr const char* figures_prefix = "state.loop.figures.";
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// What bit-exact resume depends on besides the checkpoint.
 std::map<std::string, std::string> machine() {
@@ -41,7 +38,7 @@ struct Loop::Impl {
   ImageStreams images;
   Figures figures;
   std::map<std::string, Adam> optimizers;
-  std::map<std::string, std::vector<torch::Tensor>> parameters;        // by network
+  std::map<std::string, std::vector<torch::Tensor>> parameters;  // by network
   Counters at;
   bool prepared = false;
   double started = 0, reported = 0;
@@ -123,7 +120,8 @@ struct Loop::Impl {
 
   Progress progress() const {
     Progress progress{at, options.training.iterations, now() - started};
-    progress.images_per_second = static_cast<double>(at.images_seen - images_reported) / std::max(now() - reported, 1e-9);
+    progress.images_per_second =
+        static_cast<double>(at.images_seen - images_reported) / std::max(now() - reported, 1e-9);
     return progress;
   }
 
@@ -143,7 +141,8 @@ struct Loop::Impl {
   Checkpoint checkpoint() const {
     Checkpoint saved{family_tensors(family), options.metadata};
     for (const auto& [name, optimizer] : optimizers)
-      for (const auto& [key, tensor] : optimizer.state()) saved.tensors.emplace("optimizer." + name + "." + key, tensor);
+      for (const auto& [key, tensor] : optimizer.state())
+        saved.tensors.emplace("optimizer." + name + "." + key, tensor);
     for (const auto& [name, pair] : figures.state()) saved.tensors.emplace(figures_prefix + name, pair);
     auto& metadata = saved.metadata;
     metadata["kind"] = "full";
@@ -169,8 +168,9 @@ struct Loop::Impl {
     const auto text = [&](const std::string& key) -> std::string {
       const auto found = checkpoint.metadata.find(key);
       if (found == checkpoint.metadata.end())
-        fail("resume", "the checkpoint lacks '" + key + "'. Hint: only full checkpoints can be resumed; "
-                       "start from weights with --from");
+        fail("resume", "the checkpoint lacks '" + key +
+                           "'. Hint: only full checkpoints can be resumed; "
+                           "start from weights with --from");
       return found->second;
     };
     auto targets = family_tensors(family);

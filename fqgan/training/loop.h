@@ -17,9 +17,9 @@ struct LoopOptions {
   TrainingOptions training;
   uint64_t seed = 0;
   bool flip = false;
-  std::map<std::string, std::string> metadata;                   // goes into every checkpoint: recipe, data, version
-  std::function<std::string(int64_t iteration)> checkpoint_path; // where a checkpoint goes; empty: none are written
-  std::function<int()> interrupted;                              // a signal's number once one came, else 0; may be empty
+  std::map<std::string, std::string> metadata;                    // goes into every checkpoint: recipe, data, version
+  std::function<std::string(int64_t iteration)> checkpoint_path;  // where a checkpoint goes; empty: none are written
+  std::function<int()> interrupted;  // a signal's number once one came, else 0; may be empty
 };
 
 class Loop {

@@ -11,23 +11,23 @@ namespace fqgan {
 class Family;
 
 struct Progress {
-  Counters at;                          // at.iteration: complete iterations so far
-  int64_t iterations = 0;               // the whole length
-  double seconds = 0;                   // since this process began to train
-  double images_per_second = 0;         // real images, since the last report
+  Counters at;                   // at.iteration: complete iterations so far
+  int64_t iterations = 0;        // the whole length
+  double seconds = 0;            // since this process began to train
+  double images_per_second = 0;  // real images, since the last report
 };
 
 struct Report {
   Progress progress;
-  std::map<std::string, double> figures;        // means since the last report, by name ("loss/generator")
+  std::map<std::string, double> figures;  // means since the last report, by name ("loss/generator")
 };
 
 struct Observer {
   virtual ~Observer() = default;
   virtual void on_start(const Progress&) {}
-  virtual void on_iteration(const Progress&) {}                 // cheap things only
-  virtual void on_report(const Report&) {}                      // every training.log_every
-  virtual void on_samples(const Progress&, Family&) {}          // every training.sample_every, and at the start and end
+  virtual void on_iteration(const Progress&) {}         // cheap things only
+  virtual void on_report(const Report&) {}              // every training.log_every
+  virtual void on_samples(const Progress&, Family&) {}  // every training.sample_every, and at the start and end
   virtual void on_checkpoint(const Progress&, const std::string& path) {}
   virtual void on_end(const Progress&) {}
   /// What a checkpoint must know of this observer (log offsets): asked for before each save.

@@ -1,4 +1,3 @@
-// See optimizer.h.
 #include "fqgan/training/optimizer.h"
 
 namespace fqgan {

@@ -16,8 +16,8 @@ class Adam {
   /// Owns nothing: `parameters` are handles by their full name ("generator.block0.conv1.weight").
   Adam(OptimizerSpec spec, std::map<std::string, torch::Tensor> parameters);
 
-  /// One step with learning rate spec.learning_rate * factor. Parameters without a gradient stay as they are and their step
-  /// is not counted, as in torch.optim.Adam.
+  /// One step with learning rate spec.learning_rate * factor. Parameters without a gradient stay as they are and their
+  /// step is not counted, as in torch.optim.Adam.
   void step(double factor);
   /// Drops the gradients.
   void clear_gradients();

@@ -1,4 +1,3 @@
-// See options.h.
 #include "fqgan/training/options.h"
 
 namespace fqgan {

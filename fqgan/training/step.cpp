@@ -1,4 +1,3 @@
-// See step.h.
 #include "fqgan/training/step.h"
 
 #include "fqgan/core/error.h"

@@ -1,4 +1,5 @@
 """What the end-to-end tests share: the program, tiny data, a tiny recipe."""
+
 import gzip
 import os
 import pathlib

@@ -1,4 +1,5 @@
-"""Resume to the bit: runs killed with -9 at random moments, also in the middle of a save, against an uninterrupted one."""
+"""Resume to the bit: runs killed with -9, also in the middle of a save, against an uninterrupted one."""
+
 import json
 import random
 import signal
@@ -16,8 +17,10 @@ CLOCK = {"seconds", "images_per_second"}
 def tensors(path):
     with safe_open(path, "pt") as file:
         return {key: file.get_tensor(key) for key in file.keys()}, {
-            key: value for key, value in file.metadata().items()
-            if not key.startswith(("log.", "checksum.")) and key != "recipe"}
+            key: value
+            for key, value in file.metadata().items()
+            if not key.startswith(("log.", "checksum.")) and key != "recipe"
+        }
 
 
 def assert_same_run(a, b):
@@ -32,8 +35,13 @@ def assert_same_run(a, b):
     assert [p.name for p in sorted((a / "samples").iterdir())] == [p.name for p in sorted((b / "samples").iterdir())]
     for path in (a / "samples").iterdir():
         assert path.read_bytes() == (b / "samples" / path.name).read_bytes(), path.name
-    logs = [[{k: v for k, v in json.loads(line).items() if k not in CLOCK} for line in (r / "log.jsonl").read_text().splitlines()]
-            for r in (a, b)]
+    logs = [
+        [
+            {k: v for k, v in json.loads(line).items() if k not in CLOCK}
+            for line in (r / "log.jsonl").read_text().splitlines()
+        ]
+        for r in (a, b)
+    ]
     assert logs[0] == logs[1]
 
 
@@ -64,7 +72,7 @@ def test_killed_at_several_moments(tiny, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert run("train", recipe, "--out", whole, "--set", "training.iterations=24").returncode == 0
     process = start("train", recipe, "--out", broken, "--set", "training.iterations=24")
-    assert kill_when(process, lambda: (broken / "recipe.toml").exists())          # before the first iteration
+    assert kill_when(process, lambda: (broken / "recipe.toml").exists())  # before the first iteration
     for moment in (1, 2, 4, 7, 9):
         process = start("train", "--resume", broken)
         kill_when(process, lambda: lines(broken) >= moment)
@@ -74,15 +82,20 @@ def test_killed_at_several_moments(tiny, tmp_path):
 
 def test_killed_while_a_checkpoint_is_being_written(tiny, tmp_path):
     recipe, _ = tiny
-    settings = ["--set", "training.checkpoint_every=1", "--set", "model.quantizer.codes=20000", "--set",
-                "model.discriminator.width=16"]
+    settings = [
+        "--set",
+        "training.checkpoint_every=1",
+        "--set",
+        "model.quantizer.codes=20000",
+        "--set",
+        "model.discriminator.width=16",
+    ]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert run("train", recipe, "--out", whole, *settings).returncode == 0
     process = start("train", recipe, "--out", broken, *settings)
     hits = 0
     for _ in range(6):
-        hits += kill_when(process, lambda: any((broken / "checkpoints").glob("*.partial-*"))
-                          and random.random() < 0.3)
+        hits += kill_when(process, lambda: any((broken / "checkpoints").glob("*.partial-*")) and random.random() < 0.3)
         process = start("train", "--resume", broken)
     process.wait()
     assert hits >= 1
@@ -95,8 +108,18 @@ def test_signals_save_and_stop(tiny, tmp_path):
     recipe, _ = tiny
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         folder = tmp_path / f"run-{code}"
-        process = start("train", recipe, "--out", folder, "--set", "training.iterations=100000", "--set",
-                        "training.checkpoint_every=0", "--set", "training.sample_every=0")
+        process = start(
+            "train",
+            recipe,
+            "--out",
+            folder,
+            "--set",
+            "training.iterations=100000",
+            "--set",
+            "training.checkpoint_every=0",
+            "--set",
+            "training.sample_every=0",
+        )
         end = time.monotonic() + 60
         while lines(folder) < 2 and time.monotonic() < end:
             time.sleep(0.01)

@@ -26,7 +26,7 @@ BigGanOptions small() {
   return options;
 }
 
-BigGanOptions tiny() {                        // 8 x 8 images: two up blocks, two down blocks
+BigGanOptions tiny() {  // 8 x 8 images: two up blocks, two down blocks
   auto options = small();
   options.generator.multipliers = {4, 4, 4};
   options.discriminator.multipliers = {4, 4, 4};
@@ -68,12 +68,13 @@ struct Nets {
       convert(*module, torch::kDouble);
       torch::NoGradGuard no_grad;
       for (auto& [name, parameter] : module->named_parameters().pairs())
-        if (name.ends_with("gain") || name.ends_with("bias")) parameter.add_(0.3);    // attention on, ReLUs off their kink
+        if (name.ends_with("gain") || name.ends_with("bias"))
+          parameter.add_(0.3);  // attention on, ReLUs off their kink
     }
     TestPass t;
     t.pass.update_state = true;
     const auto x = leaf({1, 3, 8, 8}).detach();
-    for (int i = 0; i < 300; ++i) {               // spectral vectors settle: then their gradient is exact
+    for (int i = 0; i < 300; ++i) {  // spectral vectors settle: then their gradient is exact
       generator->forward(leaf({1, 5}).detach(), labels.narrow(0, 0, 1), t.pass);
       discriminator->forward(x, labels.narrow(0, 0, 1), t.pass);
     }
@@ -90,9 +91,11 @@ TEST(BigGan, FoldedNetworksEqualThePlainOnes) {
   TestPass folded, plain;
   plain.pass.twin = true;
   const auto z = leaf({2, 5}).detach();
-  const auto a = nets.generator->forward(z, nets.labels, folded.pass), b = nets.generator->forward(z, nets.labels, plain.pass);
+  const auto a = nets.generator->forward(z, nets.labels, folded.pass),
+             b = nets.generator->forward(z, nets.labels, plain.pass);
   EXPECT_LT((a - b).abs().max().item<double>(), 1e-12);
-  const auto c = nets.discriminator->forward(a, nets.labels, folded.pass), d = nets.discriminator->forward(a, nets.labels, plain.pass);
+  const auto c = nets.discriminator->forward(a, nets.labels, folded.pass),
+             d = nets.discriminator->forward(a, nets.labels, plain.pass);
   EXPECT_LT((c - d).abs().max().item<double>(), 1e-11);
 }
 
@@ -108,7 +111,8 @@ TEST(BigGan, SecondGradientsThroughTheWholeDiscriminator) {
   ASSERT_EQ(inputs.size(), 6u);
   const auto labels = nets.labels.narrow(0, 0, 1);
   expect_gradients([&](const auto& in) { return nets.discriminator->forward(in[0], labels, t.pass); }, inputs);
-  expect_second_gradients([&](const auto& in) { return nets.discriminator->forward(in[0], labels, t.pass).pow(2); }, inputs);
+  expect_second_gradients([&](const auto& in) { return nets.discriminator->forward(in[0], labels, t.pass).pow(2); },
+                          inputs);
 }
 
 TEST(BigGan, SamplesAreAFunctionOfSeedAndIndex) {
@@ -120,14 +124,15 @@ TEST(BigGan, SamplesAreAFunctionOfSeedAndIndex) {
   request.labels = {2, 0};
   const auto all = family->sampler(request)->next(6);
   const auto sampler = family->sampler(request);
-  EXPECT_LT((torch::cat({sampler->next(1).pixels, sampler->next(5).pixels}) - all.pixels).abs().max().item<double>(), 1e-5);
+  EXPECT_LT((torch::cat({sampler->next(1).pixels, sampler->next(5).pixels}) - all.pixels).abs().max().item<double>(),
+            1e-5);
   EXPECT_TRUE(torch::equal(all.labels, torch::tensor({2, 0, 2, 0, 2, 0}, torch::kLong)));
   request.truncation = 0;
   const auto typical = family->sampler(request)->next(4).pixels;
   EXPECT_TRUE(torch::allclose(typical[0], typical[2], 1e-5, 1e-5));
   request.latents = torch::zeros({2, 4});
   EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(request); }), "[any, 5]");
-  request.latents = {};
+  request.latents = torch::Tensor();
   request.labels = {4};
   EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(request); }), "0 to 3");
 }

@@ -51,7 +51,10 @@ TEST(FeatureQuantizer, TenUpdatesFollowTheReleasedLayer) {
     const auto h = leaf({4, D, 3, 2}, step).detach();
     const auto expected =
         (rows_of(h) - reference.codebook.index_select(0, brute_force_codes(rows_of(h), reference.codebook)))
-            .pow(2).reshape({4, -1}).mean(1) * 2.5;
+            .pow(2)
+            .reshape({4, -1})
+            .mean(1) *
+        2.5;
     t.pass.reports.clear();
     EXPECT_TRUE(torch::equal(layer->apply("tap", h, t.pass), h));
     EXPECT_LT((t.pass.reports.at(0).loss - expected).abs().max().item<double>(), 1e-12);
@@ -73,7 +76,8 @@ TEST(FeatureQuantizer, CommitmentGradientIsRightInBothForms) {
       return t.pass.reports.at(0).loss;
     };
     expect_gradients(loss, {leaf({2, D, 2, 3})});
-    expect_gradients(loss, {leaf({2, D, 2, 3}).detach().contiguous(at::MemoryFormat::ChannelsLast).requires_grad_(true)});
+    expect_gradients(loss,
+                     {leaf({2, D, 2, 3}).detach().contiguous(at::MemoryFormat::ChannelsLast).requires_grad_(true)});
   }
 }
 
@@ -120,8 +124,8 @@ TEST(FeatureQuantizer, ReportsPerSegment) {
   auto layer = quantizer();
   TestPass t;
   t.pass.segments = {{Role::fake, 1}, {Role::real, 2}};
-  const auto h = torch::cat({layer->codebook[2].reshape({1, D, 1, 1}).expand({1, D, 1, 2}),
-                             leaf({2, D, 1, 2}).detach()});
+  const auto h =
+      torch::cat({layer->codebook[2].reshape({1, D, 1, 1}).expand({1, D, 1, 2}), leaf({2, D, 1, 2}).detach()});
   layer->apply("tap", h, t.pass);
   ASSERT_EQ(t.pass.reports.size(), 2u);
   EXPECT_EQ(t.pass.reports[0].role, Role::fake);

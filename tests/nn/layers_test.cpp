@@ -1,8 +1,8 @@
 // Convolution, linear, embedding and spectral normalization: gradients of every form, folded against plain.
 #include "fqgan/nn/layers.h"
 
-#include "fqgan/nn/copy.h"
 #include "fqgan/core/error.h"
+#include "fqgan/nn/copy.h"
 #include "support/gradients.h"
 #include "support/support.h"
 
@@ -78,7 +78,8 @@ TEST(Linear, GradientsAreRight) {
     convert(*layer, torch::kDouble);
     if (weight.spectral) settle(*layer);
     TestPass t;
-    expect_gradients([&](const auto& in) { return layer->forward(in[0], t.pass); }, {leaf({5, 3}), layer->weight, layer->bias});
+    expect_gradients([&](const auto& in) { return layer->forward(in[0], t.pass); },
+                     {leaf({5, 3}), layer->weight, layer->bias});
     expect_second_gradients([&](const auto& in) { return layer->forward(in[0], t.pass).pow(3); },
                             {leaf({2, 3}), layer->weight, layer->bias});
   }

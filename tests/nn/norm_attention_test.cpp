@@ -1,9 +1,9 @@
 // Batch normalization, self-attention and initial weights.
+#include "fqgan/core/error.h"
 #include "fqgan/nn/batch_norm.h"
 #include "fqgan/nn/copy.h"
 #include "fqgan/nn/initialise.h"
 #include "fqgan/nn/self_attention.h"
-#include "fqgan/core/error.h"
 #include "support/gradients.h"
 #include "support/support.h"
 
@@ -36,7 +36,8 @@ TEST(BatchNorm, ConditionalIsOnePlusTheClassGain) {
   const auto x = leaf({4, 3, 2, 2}).detach();
   const auto labels = torch::tensor({4, 0, 4, 2}, torch::kLong);
   const auto mean = x.mean({0, 2, 3}, true), var = x.var({0, 2, 3}, false, true);
-  const auto gain = 1 + layer->class_gain->weight.index_select(0, labels), bias = layer->class_bias->weight.index_select(0, labels);
+  const auto gain = 1 + layer->class_gain->weight.index_select(0, labels),
+             bias = layer->class_bias->weight.index_select(0, labels);
   const auto expected = (x - mean) / (var + 1e-5).sqrt() * gain.reshape({4, 3, 1, 1}) + bias.reshape({4, 3, 1, 1});
   EXPECT_LT((layer->forward(x, labels, t.pass) - expected).abs().max().item<double>(), 1e-12);
 }
@@ -112,7 +113,8 @@ TEST(Initialise, HasTheNamedDistributions) {
   const double bound = std::sqrt(6. / (200 * 9));
   EXPECT_LE(many.abs().max().item<double>(), bound);
   EXPECT_NEAR(many.std().item<double>(), bound / std::sqrt(3.), 1e-4);
-  EXPECT_CONTAINS(message_of<UserError>([&] { initialise_weight(many, "zeros", random); }), "orthogonal, normal or xavier");
+  EXPECT_CONTAINS(message_of<UserError>([&] { initialise_weight(many, "zeros", random); }),
+                  "orthogonal, normal or xavier");
 }
 
 }  // namespace

@@ -48,8 +48,7 @@ TEST(CommitmentLoss, DoubleBackwardIsAnErrorNotAConstant) {
   auto h = normal({2, 3, 2, 2}, "h").requires_grad_(true);
   const auto codebook = normal({4, 3}, "codebook");
   const auto codes = Streams(1, {}).integers(4, {8}, "codes");
-  const auto gradient =
-      torch::autograd::grad({ops::commitment_loss(h, codebook, codes).sum()}, {h}, {}, true, true)[0];
+  const auto gradient = torch::autograd::grad({ops::commitment_loss(h, codebook, codes).sum()}, {h}, {}, true, true)[0];
   EXPECT_ANY_THROW(gradient.pow(2).sum().backward());
   const auto open =
       torch::autograd::grad({ops::commitment_loss_twin(h, codebook, codes).sum()}, {h}, {}, true, true)[0];
@@ -69,7 +68,8 @@ TEST(Operators, RefuseShapesThatDoNotFit) {
   EXPECT_CONTAINS(message_of<UserError>([] { ops::nearest_code(at::zeros({4, 5}), at::zeros({3, 6})); }), "[any, 6]");
   EXPECT_CONTAINS(message_of<UserError>([] {
                     ops::commitment_loss(at::zeros({1, 6, 2, 2}), at::zeros({3, 6}), at::zeros({3}, at::kLong));
-                  }), "expected shape [4], got [3]");
+                  }),
+                  "expected shape [4], got [3]");
 }
 
 }  // namespace

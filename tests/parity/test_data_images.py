@@ -1,6 +1,7 @@
 """Decoding, transparency and resizing against Pillow, and the cache killed in the middle of being built.
 
 Needs Pillow, NumPy and the program fqgan_data_dump ($FQGAN_DATA_DUMP, else the release build's)."""
+
 import io
 import json
 import os
@@ -56,7 +57,11 @@ def picture(mode="RGB", size=(37, 29), seed=0):
     rgb = np.clip(np.stack(planes, -1) + random.normal(0, 8, (height, width, 3)), 0, 255).astype(np.uint8)
     image = Image.fromarray(rgb)
     if mode in ("RGBA", "LA"):
-        image.putalpha(Image.fromarray(np.clip((x * 255) // max(1, width - 1) + random.integers(-20, 20, x.shape), 0, 255).astype(np.uint8)))
+        image.putalpha(
+            Image.fromarray(
+                np.clip((x * 255) // max(1, width - 1) + random.integers(-20, 20, x.shape), 0, 255).astype(np.uint8)
+            )
+        )
     return image.convert(mode)
 
 
@@ -152,13 +157,30 @@ FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANC
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
-@pytest.mark.parametrize("size, target", [((37, 29), (16, 16)), ((37, 29), (64, 64)), ((200, 31), (24, 40)),
-                                          ((5, 7), (50, 3)), ((300, 300), (7, 7)), ((64, 64), (63, 65))])
+@pytest.mark.parametrize(
+    "size, target",
+    [
+        ((37, 29), (16, 16)),
+        ((37, 29), (64, 64)),
+        ((200, 31), (24, 40)),
+        ((5, 7), (50, 3)),
+        ((300, 300), (7, 7)),
+        ((64, 64), (63, 65)),
+    ],
+)
 def test_stretch(name, mode, size, target, tmp_path):
     image = picture(mode, size)
     expected = array(image.resize(target, FILTERS[name])).astype(int)
-    got = load_one(encoded(image, "PNG"), "a.png", tmp_path, "fit=stretch", f"filter={name}", "alpha=keep",
-                   f"resolution={target[1]}", f"width={target[0]}").astype(int)
+    got = load_one(
+        encoded(image, "PNG"),
+        "a.png",
+        tmp_path,
+        "fit=stretch",
+        f"filter={name}",
+        "alpha=keep",
+        f"resolution={target[1]}",
+        f"width={target[0]}",
+    ).astype(int)
     assert got.shape == expected.shape
     assert np.abs(got - expected).max() <= 1
 
@@ -174,8 +196,16 @@ def test_stretch_of_noise(name, mode, tmp_path):
         noise[..., 3:] = random.integers(0, 256, noise[..., 3:].shape)
         image = Image.fromarray(noise.astype(np.uint8).squeeze(-1) if mode == "L" else noise.astype(np.uint8), mode)
         expected = array(image.resize([int(side) for side in target], FILTERS[name])).astype(int)
-        got = load_one(encoded(image, "PNG"), "a.png", tmp_path, "fit=stretch", f"filter={name}", "alpha=keep",
-                       f"resolution={target[1]}", f"width={target[0]}").astype(int)
+        got = load_one(
+            encoded(image, "PNG"),
+            "a.png",
+            tmp_path,
+            "fit=stretch",
+            f"filter={name}",
+            "alpha=keep",
+            f"resolution={target[1]}",
+            f"width={target[0]}",
+        ).astype(int)
         assert np.abs(got - expected).max() <= 1, (width, height, target)
 
 
@@ -207,8 +237,7 @@ def test_gray_from_colour(tmp_path):
     np.testing.assert_array_equal(got, array(image.convert("L")))
 
 
-def test_png_that_we_write_is_read_by_pillow(tmp_path):
-    """Through the program that samples, once there is a checkpoint; here: what Pillow thinks of a damaged one."""
+def test_unreadable_images_are_named_and_skipped(tmp_path):
     data = encoded(picture(), "PNG")
     folder = tmp_path / "images"
     folder.mkdir()
@@ -228,12 +257,16 @@ def test_cache_survives_kill(tmp_path):
         (folder / f"{i:04}.jpg").write_bytes(data)
     settings = ["resolution=96", "fit=crop", "filter=lanczos", "cache=on"]
     environment = dict(os.environ, FQGAN_CACHE=str(tmp_path / "killed"))
-    process = subprocess.Popen([DUMP, folder, tmp_path / "x.bin", *settings], env=environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [DUMP, folder, tmp_path / "x.bin", *settings],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     stride, deadline = 96 * 96 * 3, time.time() + 60
     while process.poll() is None and time.time() < deadline:
         partial = list((tmp_path / "killed" / "data").glob("*.partial"))
-        if partial and partial[0].stat().st_size >= 600 * (stride + 1) and any(partial[0].read_bytes()[600 * stride:]):
+        if partial and partial[0].stat().st_size >= 600 * (stride + 1) and any(partial[0].read_bytes()[600 * stride :]):
             break
         time.sleep(0.05)
     if process.poll() is not None:

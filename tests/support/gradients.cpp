@@ -9,9 +9,7 @@ torch::Tensor projection_of(const torch::Tensor& y) {
   return Streams(99, {}).normal(y.sizes(), "projection").to(torch::kDouble);
 }
 
-double value_of(const Function& f, const std::vector<torch::Tensor>& inputs) {
-  return f(inputs).item<double>();
-}
+double value_of(const Function& f, const std::vector<torch::Tensor>& inputs) { return f(inputs).item<double>(); }
 
 void compare(const Function& scalar, std::vector<torch::Tensor>& inputs, double tolerance) {
   constexpr double h = 1e-5;
@@ -43,7 +41,12 @@ torch::Tensor leaf(std::vector<int64_t> shape, uint64_t seed) {
 }
 
 void expect_gradients(const Function& f, std::vector<torch::Tensor> inputs, double tolerance) {
-  compare([&](const auto& x) { const auto y = f(x); return (y * projection_of(y)).sum(); }, inputs, tolerance);
+  compare(
+      [&](const auto& x) {
+        const auto y = f(x);
+        return (y * projection_of(y)).sum();
+      },
+      inputs, tolerance);
 }
 
 void expect_second_gradients(const Function& f, std::vector<torch::Tensor> inputs, double tolerance) {

@@ -19,8 +19,8 @@ torch::Tensor leaf(std::vector<int64_t> shape, uint64_t seed = 1);
 /// Inputs: float64 leaves that require gradients (module parameters may be among them).
 void expect_gradients(const Function& f, std::vector<torch::Tensor> inputs, double tolerance = 1e-6);
 
-/// The gradient of a random projection of d f / d `first` with respect to all `inputs`, against central differences: what a
-/// gradient penalty needs. `first` is inputs[0].
+/// The gradient of a random projection of d f / d `first` with respect to all `inputs`, against central differences:
+/// what a gradient penalty needs. `first` is inputs[0].
 void expect_second_gradients(const Function& f, std::vector<torch::Tensor> inputs, double tolerance = 1e-5);
 
 /// Streams and a pass for one layer test.

@@ -27,7 +27,8 @@ struct Bench {
     options.training.sample_every = 0;
     options.seed = 21;
     loop = std::make_unique<Loop>(
-        *family, std::map<std::string, const Dataset*>{{"train", &data}, {"labelled", &data}, {"a", &data}, {"b", &other}},
+        *family,
+        std::map<std::string, const Dataset*>{{"train", &data}, {"labelled", &data}, {"a", &data}, {"b", &other}},
         options, observers);
   }
   ToyData data{12, 1, 8, 3}, other{10, 1, 8, 3};
@@ -81,12 +82,13 @@ TEST_P(Families, ResumeToTheBit) {
   expect_same(resumed, expected);
 }
 
+std::string family_name(const ::testing::TestParamInfo<Make>& info) {
+  const char* names[] = {"BigGan", "StyleGan2", "Ugatit", "SemiSupervised"};
+  return names[info.index];
+}
 INSTANTIATE_TEST_SUITE_P(Stubs, Families,
                          ::testing::Values(biggan_stub, stylegan2_stub, ugatit_stub, semi_supervised_stub),
-                         [](const auto& info) {
-                           const char* names[] = {"BigGan", "StyleGan2", "Ugatit", "SemiSupervised"};
-                           return names[info.index];
-                         });
+                         family_name);
 
 TEST(Loop, RunsLazyPhasesAtTheirInterval) {
   Bench bench(stylegan2_stub);
@@ -94,7 +96,7 @@ TEST(Loop, RunsLazyPhasesAtTheirInterval) {
     return bench.loop->checkpoint().tensors.at("optimizer.generator.step.generator.conv.weight").item<double>();
   };
   bench.loop->iterate();
-  EXPECT_EQ(step_count(), 2);          // Gmain and Greg share one optimizer
+  EXPECT_EQ(step_count(), 2);  // Gmain and Greg share one optimizer
   bench.loop->iterate();
   EXPECT_EQ(step_count(), 3);
   bench.loop->iterate();
@@ -109,7 +111,8 @@ TEST(Loop, SharedBatchesAreTheSameInEveryPhase) {
   ASSERT_EQ(collector.reports.size(), 3u);
   for (const auto& report : collector.reports)
     EXPECT_EQ(report.figures.at("first_pixel/discriminators"), report.figures.at("first_pixel/generators"));
-  EXPECT_NE(collector.reports[0].figures.at("first_pixel/generators"), collector.reports[1].figures.at("first_pixel/generators"));
+  EXPECT_NE(collector.reports[0].figures.at("first_pixel/generators"),
+            collector.reports[1].figures.at("first_pixel/generators"));
   EXPECT_EQ(bench.loop->at().images_seen, 3 * 2 * 4);
   for (const auto* name : {"generator_a2b", "generator_b2a"})
     EXPECT_LE(bench.family->networks.at(name)->named_parameters()["rho"].item<double>(), 1.);
@@ -154,18 +157,22 @@ TEST(Loop, AccumulatedMicroBatchesAreOneBatch) {
   // Gradients of R1 on a batch of 4 against two micro-batches whose streams hand out halves of it.
   Bench one(stylegan2_stub), two(stylegan2_stub);
   for (auto* bench : {&one, &two})
-    bench->family->phases.erase(bench->family->phases.begin(), bench->family->phases.begin() + 3);   // only Dreg
+    bench->family->phases.erase(bench->family->phases.begin(), bench->family->phases.begin() + 3);  // only Dreg
   auto& phase = two.family->phases[0];
   phase.accumulate = 2;
   one.loop->iterate();
   std::vector<Counters> seen;
   const auto inner = phase.gradients;
-  phase.gradients = [&](Step& step) { seen.push_back(step.at()); inner(step); };
+  phase.gradients = [&](Step& step) {
+    seen.push_back(step.at());
+    inner(step);
+  };
   two.loop->iterate();
   ASSERT_EQ(seen.size(), 2u);
   EXPECT_EQ(seen[1].micro_batch, 1);
   EXPECT_EQ(two.loop->at().images_seen, 8);
-  EXPECT_EQ(two.loop->checkpoint().tensors.at("optimizer.discriminator.step.discriminator.linear.weight").item<double>(), 1);
+  EXPECT_EQ(
+      two.loop->checkpoint().tensors.at("optimizer.discriminator.step.discriminator.linear.weight").item<double>(), 1);
 }
 
 TEST(Loop, AnInfiniteLossIsANumericalError) {

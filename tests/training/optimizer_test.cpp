@@ -1,10 +1,10 @@
 // Adam and averages against their formulas; the learning rate's course.
 #include "fqgan/training/optimizer.h"
 
+#include "fqgan/core/error.h"
 #include "fqgan/training/average.h"
 #include "fqgan/training/figures.h"
 #include "fqgan/training/options.h"
-#include "fqgan/core/error.h"
 #include "support/gradients.h"
 #include "support/support.h"
 
@@ -14,7 +14,8 @@ namespace {
 TEST(Adam, FollowsTheFormula) {
   auto w = leaf({3, 4}), unused = leaf({2});
   const auto untouched = unused.detach().clone();
-  auto expected = w.detach().clone(), m = torch::zeros({3, 4}, torch::kDouble), v = torch::zeros({3, 4}, torch::kDouble);
+  auto expected = w.detach().clone(), m = torch::zeros({3, 4}, torch::kDouble),
+       v = torch::zeros({3, 4}, torch::kDouble);
   Adam adam({{}, 0.01, 0.5, 0.9, 1e-6}, {{"w", w}, {"unused", unused}});
   for (int t = 1; t <= 5; ++t) {
     adam.clear_gradients();
@@ -44,16 +45,16 @@ TEST(Average, RampsStartsAndCopiesBuffers) {
   OneWeight source(1);
   const auto network = std::make_shared<OneWeight>(0);
   AverageSpec spec{"source", network, 0.9, 2, true};
-  update_average(spec, source, 1);                     // before the start: a copy
+  update_average(spec, source, 1);  // before the start: a copy
   EXPECT_DOUBLE_EQ(network->weight[0].item<double>(), 1);
   torch::NoGradGuard no_grad;
   network->weight.fill_(0);
   network->buffer.fill_(0);
-  update_average(spec, source, 2);                     // t = 0: decay 0.1
+  update_average(spec, source, 2);  // t = 0: decay 0.1
   EXPECT_DOUBLE_EQ(network->weight[0].item<double>(), 0.9);
   EXPECT_DOUBLE_EQ(network->buffer[0].item<double>(), 1);
   network->weight.fill_(0);
-  update_average(spec, source, 1000);                  // far on: decay 0.9
+  update_average(spec, source, 1000);  // far on: decay 0.9
   EXPECT_NEAR(network->weight[0].item<double>(), 0.1, 1e-12);
 }
 

@@ -14,7 +14,8 @@ constexpr int64_t latent = 6, size = 8, batch = 4;
 struct ToyGenerator : torch::nn::Module {
   explicit ToyGenerator(Streams& random) {
     linear = register_module("linear", Linear(latent, 4 * 4 * 4, true, WeightOptions{false, 0, "xavier"}, random));
-    conv = register_module("conv", Conv2d(Conv2dOptions{4, 1, 3, Resample::up}, WeightOptions{false, 0, "xavier"}, random));
+    conv = register_module("conv",
+                           Conv2d(Conv2dOptions{4, 1, 3, Resample::up}, WeightOptions{false, 0, "xavier"}, random));
   }
   torch::Tensor forward(const torch::Tensor& z, Pass& pass) {
     return at::tanh(conv->forward(linear->forward(z, pass).reshape({-1, 4, 4, 4}).to(pass.compute), pass));
@@ -80,7 +81,8 @@ class BigGanStub : public Stub {
     Phase g{"generator", "generator", {"generator"}};
     g.gradients = [this](Step& step) {
       auto pass = step.pass({{Role::fake, batch}});
-      step.backward(hinge().generator(discriminator_->forward(fakes(*generator_, step).images, pass)) + pass.tap_loss());
+      step.backward(hinge().generator(discriminator_->forward(fakes(*generator_, step).images, pass)) +
+                    pass.tap_loss());
     };
     phases = {d, g};
   }
@@ -102,14 +104,16 @@ class StyleGan2Stub : public Stub {
     averages = {{"generator", {"generator", std::make_shared<ToyGenerator>(initial_), 0.99}}};
     streams = {{"train", {"train", batch}}};
     state = {{"path_length_mean", torch::zeros({})}};
-    phases = {phase("Gmain", "generator", 1, &StyleGan2Stub::g_main), phase("Greg", "generator", 2, &StyleGan2Stub::g_reg),
+    phases = {phase("Gmain", "generator", 1, &StyleGan2Stub::g_main),
+              phase("Greg", "generator", 2, &StyleGan2Stub::g_reg),
               phase("Dmain", "discriminator", 1, &StyleGan2Stub::d_main),
               phase("Dreg", "discriminator", 2, &StyleGan2Stub::d_reg)};
   }
   void after_iteration(Step& step) override { step.report("augmentation/p", torch::zeros({})); }
 
  private:
-  Phase phase(const std::string& name, const std::string& network, int64_t interval, void (StyleGan2Stub::*run)(Step&)) {
+  Phase phase(const std::string& name, const std::string& network, int64_t interval,
+              void (StyleGan2Stub::*run)(Step&)) {
     Phase phase{name, network, {network}};
     phase.interval = interval;
     phase.gradients = [this, run](Step& step) { (this->*run)(step); };
@@ -119,7 +123,7 @@ class StyleGan2Stub : public Stub {
     auto pass = step.pass({{Role::fake, batch}});
     step.backward(at::softplus(-discriminator_->forward(fakes(*generator_, step).images, pass)).mean());
   }
-  void g_reg(Step& step) {                       // path length: a gradient penalty through G, with state
+  void g_reg(Step& step) {  // path length: a gradient penalty through G, with state
     auto pass = penalty_pass(step);
     const auto z = step.random.normal({batch, latent}, "latents").requires_grad_(true);
     const auto images = generator_->forward(z, pass);
@@ -134,11 +138,11 @@ class StyleGan2Stub : public Stub {
     const auto real = step.next("train").images;
     auto pass = step.pass({{Role::fake, batch}, {Role::real, batch}});
     const auto logits = discriminator_->forward(at::cat({fakes(*generator_, step).images.detach(), real}), pass);
-    step.backward(at::softplus(pass.rows_of(logits, Role::fake)).mean());     // two backwards, one step
+    step.backward(at::softplus(pass.rows_of(logits, Role::fake)).mean());  // two backwards, one step
     auto again = step.pass({{Role::real, batch}});
     step.backward(at::softplus(-discriminator_->forward(real, again)).mean());
   }
-  void d_reg(Step& step) {                       // R1
+  void d_reg(Step& step) {  // R1
     const auto real = step.next("train").images.detach().requires_grad_(true);
     auto pass = penalty_pass(step);
     const auto logits = discriminator_->forward(real, pass);
@@ -162,7 +166,9 @@ struct ToyTranslator : torch::nn::Module {
     conv = register_module("conv", Conv2d(Conv2dOptions{1, 1}, WeightOptions{false, 0, "xavier"}, random));
     rho = register_parameter("rho", torch::ones({1, 1, 1, 1}));
   }
-  struct Output { torch::Tensor image, cam, heat_map; };
+  struct Output {
+    torch::Tensor image, cam, heat_map;
+  };
   Output forward(const torch::Tensor& x, Pass& pass) {
     const auto h = conv->forward(x, pass);
     return {at::tanh(h * rho + x * (1 - rho)), h.mean({1, 2, 3}), h.abs()};
@@ -196,7 +202,8 @@ class UgatitStub : public Stub {
       const auto fake_b = generators_[0]->forward(a, pass);
       const auto cycled = generators_[1]->forward(fake_b.image, pass), identity = generators_[0]->forward(b, pass);
       step.backward(against(fake_b.image, 1, step) + (cycled.image - a).abs().mean() * 10 +
-                    (identity.image - b).abs().mean() * 10 + at::softplus(fake_b.cam).mean() + 0.3 * generators_[0]->rho.mean());
+                    (identity.image - b).abs().mean() * 10 + at::softplus(fake_b.cam).mean() +
+                    0.3 * generators_[0]->rho.mean());
       step.report("first_pixel/generators", a.flatten()[0]);
     };
     g.after_update = [this](Step&) {
@@ -247,22 +254,26 @@ class SemiSupervisedStub : public Stub {
     classifier_ = add<DataInitialised>("classifier", size * size, int64_t{3});
     optimizers = {{"generator", {{"generator"}, 3e-3, 0.5}}, {"classifier", {{"classifier"}, 3e-3, 0.5}}};
     averages = {{"classifier", {"classifier", std::make_shared<DataInitialised>(size * size, 3, initial_), 0.9}}};
-    streams = {{"labelled", {"labelled", batch}}, {"unlabelled_d", {"train", batch}}, {"unlabelled_g", {"train", batch}}};
+    streams = {
+        {"labelled", {"labelled", batch}}, {"unlabelled_d", {"train", batch}}, {"unlabelled_g", {"train", batch}}};
     Phase d{"classifier", "classifier", {"classifier"}};
     d.gradients = [this](Step& step) {
       const auto labelled = step.next("labelled"), unlabelled = step.next("unlabelled_d");
       auto pass = step.pass({{Role::labelled, batch}, {Role::unlabelled, batch}, {Role::fake, batch}});
-      const auto logits = forward(at::cat({labelled.images, unlabelled.images, fakes(*generator_, step).images.detach()}), pass);
+      const auto logits =
+          forward(at::cat({labelled.images, unlabelled.images, fakes(*generator_, step).images.detach()}), pass);
       const auto z = at::logsumexp(logits, 1);
       const auto real = pass.rows_of(z, Role::unlabelled), fake = pass.rows_of(z, Role::fake);
-      step.backward(at::cross_entropy_loss(pass.rows_of(logits, Role::labelled), labelled.labels) -
-                    0.5 * real.mean() + 0.5 * at::softplus(real).mean() + 0.5 * at::softplus(fake).mean());
+      step.backward(at::cross_entropy_loss(pass.rows_of(logits, Role::labelled), labelled.labels) - 0.5 * real.mean() +
+                    0.5 * at::softplus(real).mean() + 0.5 * at::softplus(fake).mean());
     };
     Phase g{"generator", "generator", {"generator"}};
-    g.gradients = [this](Step& step) {           // feature matching
+    g.gradients = [this](Step& step) {  // feature matching
       auto pass = step.pass({{Role::unlabelled, batch}, {Role::fake, batch}});
       const auto features = forward(at::cat({step.next("unlabelled_g").images, fakes(*generator_, step).images}), pass);
-      step.backward((pass.rows_of(features, Role::unlabelled).mean(0) - pass.rows_of(features, Role::fake).mean(0)).pow(2).mean());
+      step.backward((pass.rows_of(features, Role::unlabelled).mean(0) - pass.rows_of(features, Role::fake).mean(0))
+                        .pow(2)
+                        .mean());
     };
     phases = {d, g};
   }
@@ -273,7 +284,9 @@ class SemiSupervisedStub : public Stub {
   }
 
  private:
-  torch::Tensor forward(const torch::Tensor& images, Pass& pass) { return classifier_->forward(images.flatten(1), pass); }
+  torch::Tensor forward(const torch::Tensor& images, Pass& pass) {
+    return classifier_->forward(images.flatten(1), pass);
+  }
   std::shared_ptr<ToyGenerator> generator_;
   std::shared_ptr<DataInitialised> classifier_;
 };

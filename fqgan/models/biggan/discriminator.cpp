@@ -1,4 +1,3 @@
-// See discriminator.h.
 #include "fqgan/models/biggan/discriminator.h"
 
 #include <algorithm>
@@ -22,7 +21,8 @@ torch::Tensor DiscriminatorBlockImpl::forward(const torch::Tensor& x, Pass& pass
   return h + (shortcut ? shortcut->forward(x, pass) : x);
 }
 
-BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, const BigGanPlan& plan, Streams& random) {
+BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, const BigGanPlan& plan,
+                                                 Streams& random) {
   const WeightOptions weight{true, 1e-8, options.initialisation};
   std::vector<TapPoint> points;
   auto in = plan.channels, height = plan.height;
@@ -53,7 +53,7 @@ torch::Tensor BigGanDiscriminatorImpl::forward(const torch::Tensor& images, cons
     if (here != attention.end()) h = here->second->forward(h, pass);
   }
   // The head is float32 (or float64): sums over positions and logits want the digits.
-  const auto pooled = at::relu(h).sum({2, 3}, false, linear->weight.scalar_type());          // N x C
+  const auto pooled = at::relu(h).sum({2, 3}, false, linear->weight.scalar_type());  // N x C
   auto logits = linear->forward(pooled, pass).squeeze(1);
   if (projection) logits = logits + (projection->forward(labels, pass) * pooled).sum(1);
   return logits;

@@ -8,8 +8,8 @@
 
 namespace fqgan {
 
-/// N x Ci x H x W -> N x Co x H' x W': (ReLU) - 3x3 - ReLU - 3x3 (down), plus a 1x1 (down) shortcut where the channels or
-/// the size change. The first block has no ReLU before it.
+/// N x Ci x H x W -> N x Co x H' x W': (ReLU) - 3x3 - ReLU - 3x3 (down), plus a 1x1 (down) shortcut where the channels
+/// or the size change. The first block has no ReLU before it.
 struct DiscriminatorBlockImpl : torch::nn::Module {
   DiscriminatorBlockImpl(int64_t in, int64_t out, bool first, bool down, WeightOptions weight, Streams& random);
   torch::Tensor forward(const torch::Tensor& x, Pass& pass);
@@ -28,7 +28,7 @@ struct BigGanDiscriminatorImpl : torch::nn::Module {
   std::map<size_t, SelfAttention> attention;
   std::shared_ptr<Taps> taps;
   Linear linear{nullptr};
-  Embedding projection{nullptr};                         // classes x C; null without classes
+  Embedding projection{nullptr};  // classes x C; null without classes
 };
 TORCH_MODULE(BigGanDiscriminator);
 

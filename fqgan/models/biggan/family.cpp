@@ -1,5 +1,5 @@
-// BigGAN's networks, optimizers and phases: D (several steps), then G. The quantizers' losses join both objectives, and in
-// the G phase the frozen D still updates its state, as in the released FQ-GAN code.
+// BigGAN's networks, optimizers and phases: D (several steps), then G. The quantizers' losses join both objectives, and
+// in the G phase the frozen D still updates its state, as in the released FQ-GAN code.
 #include <utility>
 
 #include "fqgan/core/error.h"
@@ -44,7 +44,9 @@ class BigGan : public Family {
   }
 
  private:
-  struct Fakes { torch::Tensor images, labels; };
+  struct Fakes {
+    torch::Tensor images, labels;
+  };
 
   Phase discriminator_phase() {
     Phase phase{"discriminator", "discriminator", {"discriminator"}};
@@ -67,7 +69,8 @@ class BigGan : public Family {
   Fakes generate(Step& step) {
     const auto device = numerics.device;
     Fakes fakes;
-    const auto latents = step.random.normal({options_.batch, options_.generator.latent}, "latents").to(device, numerics.parameters());
+    const auto latents =
+        step.random.normal({options_.batch, options_.generator.latent}, "latents").to(device, numerics.parameters());
     if (plan_.classes) fakes.labels = step.random.integers(plan_.classes, {options_.batch}, "labels").to(device);
     auto pass = step.pass({{Role::fake, options_.batch}});
     fakes.images = generator_->forward(latents, fakes.labels, pass);
@@ -116,7 +119,7 @@ class BigGan : public Family {
   BigGanPlan plan_;
   BigGanGenerator generator_{nullptr}, average_{nullptr};
   BigGanDiscriminator discriminator_{nullptr};
-  std::vector<Fakes> shared_;          // of the last D step, one a micro-batch; empty between iterations
+  std::vector<Fakes> shared_;  // of the last D step, one a micro-batch; empty between iterations
 };
 
 }  // namespace

@@ -1,4 +1,3 @@
-// See generator.h.
 #include "fqgan/models/biggan/generator.h"
 
 #include <algorithm>
@@ -7,7 +6,8 @@
 
 namespace fqgan {
 
-GeneratorBlockImpl::GeneratorBlockImpl(int64_t in, int64_t out, int64_t classes, WeightOptions weight, Streams& random) {
+GeneratorBlockImpl::GeneratorBlockImpl(int64_t in, int64_t out, int64_t classes, WeightOptions weight,
+                                       Streams& random) {
   norm1 = register_module("norm1", BatchNorm(in, classes, weight.initialisation, random));
   conv1 = register_module("conv1", Conv2d(Conv2dOptions{in, out, 3, Resample::up}, weight, random));
   norm2 = register_module("norm2", BatchNorm(out, classes, weight.initialisation, random));
@@ -25,14 +25,15 @@ BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const Big
   const WeightOptions weight{options.generator.spectral_norm, 1e-8, options.initialisation};
   const auto& channels = plan.generator;
   linear = register_module(
-      "linear", Linear(options.generator.latent, channels[0] * plan.bottom_height * plan.bottom_width, true, weight, random));
+      "linear",
+      Linear(options.generator.latent, channels[0] * plan.bottom_height * plan.bottom_width, true, weight, random));
   for (size_t b = 0; b + 1 < channels.size(); ++b) {
     blocks.push_back(register_module("block" + std::to_string(b),
                                      GeneratorBlock(channels[b], channels[b + 1], plan.classes, weight, random)));
     const auto& sizes = options.generator.attention;
     if (std::find(sizes.begin(), sizes.end(), plan.bottom_height << (b + 1)) != sizes.end())
-      attention.emplace(b, register_module("attention" + std::to_string(b),
-                                           SelfAttention(channels[b + 1], weight, random)));
+      attention.emplace(
+          b, register_module("attention" + std::to_string(b), SelfAttention(channels[b + 1], weight, random)));
   }
   norm = register_module("norm", BatchNorm(channels.back(), 0, options.initialisation, random));
   output = register_module("output", Conv2d(Conv2dOptions{channels.back(), plan.channels}, weight, random));
@@ -40,8 +41,8 @@ BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const Big
 
 torch::Tensor BigGanGeneratorImpl::forward(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass) {
   check_shape(latents, {any, linear->weight.size(1)}, "generator latents");
-  auto h = linear->forward(latents, pass).reshape({latents.size(0), plan.generator[0], plan.bottom_height,
-                                                   plan.bottom_width});
+  auto h = linear->forward(latents, pass)
+               .reshape({latents.size(0), plan.generator[0], plan.bottom_height, plan.bottom_width});
   h = h.to(h.options().dtype(pass.compute), false, false, at::MemoryFormat::ChannelsLast);
   for (size_t b = 0; b < blocks.size(); ++b) {
     h = blocks[b]->forward(h, labels, pass);

@@ -20,14 +20,14 @@ TORCH_MODULE(GeneratorBlock);
 
 struct BigGanGeneratorImpl : torch::nn::Module {
   BigGanGeneratorImpl(const BigGanOptions& options, const BigGanPlan& plan, Streams& random);
-  /// latents: N x Z (float32 or float64), labels: N int64 or undefined -> images N x C x H x W in [-1, 1], in the compute
-  /// type, channels_last.
+  /// latents: N x Z (float32 or float64), labels: N int64 or undefined -> images N x C x H x W in [-1, 1], in the
+  /// compute type, channels_last.
   torch::Tensor forward(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass);
 
   BigGanPlan plan;
   Linear linear{nullptr};
   std::vector<GeneratorBlock> blocks;
-  std::map<size_t, SelfAttention> attention;             // by the block that it follows
+  std::map<size_t, SelfAttention> attention;  // by the block that it follows
   BatchNorm norm{nullptr};
   Conv2d output{nullptr};
 };

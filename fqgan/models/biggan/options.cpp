@@ -27,9 +27,7 @@ std::vector<int64_t> times(std::vector<int64_t> values, int64_t factor) {
   return values;
 }
 
-int64_t halvings(const std::vector<bool>& downsample) {
-  return std::count(downsample.begin(), downsample.end(), true);
-}
+int64_t halvings(const std::vector<bool>& downsample) { return std::count(downsample.begin(), downsample.end(), true); }
 
 std::string size_text(int64_t height, int64_t width) { return std::to_string(height) + " x " + std::to_string(width); }
 
@@ -99,8 +97,8 @@ BigGanPlan BigGanOptions::plan(const DataInfo& data) const {
   const auto known = architectures.find(std::min(data.height, data.width));
   const auto reference = known == architectures.end() ? Architecture{} : known->second;
   plan.generator = times(generator.multipliers.empty() ? reference.generator : generator.multipliers, generator.width);
-  plan.discriminator =
-      times(discriminator.multipliers.empty() ? reference.discriminator : discriminator.multipliers, discriminator.width);
+  plan.discriminator = times(discriminator.multipliers.empty() ? reference.discriminator : discriminator.multipliers,
+                             discriminator.width);
   plan.downsample = discriminator.downsample.empty() ? reference.downsample : discriminator.downsample;
   const auto factor = int64_t{1} << std::min<size_t>(plan.generator.size() - !plan.generator.empty(), 30);
   plan.bottom_height = data.height / factor;
@@ -131,8 +129,8 @@ void check_widths(const std::string& key, const std::vector<int64_t>& attention,
 void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Problems& problems) {
   const auto blocks = static_cast<int64_t>(plan.generator.size()) - 1;
   if (blocks < 1)
-    return problems.add("model.generator.multipliers", "expected at least two entries, got " +
-                                                           std::to_string(plan.generator.size()));
+    return problems.add("model.generator.multipliers",
+                        "expected at least two entries, got " + std::to_string(plan.generator.size()));
   const auto factor = int64_t{1} << std::min<int64_t>(blocks, 30);
   if (plan.height % factor || plan.width % factor || plan.bottom_height < 2 || plan.bottom_width < 2)
     return problems.add("model.generator.multipliers",

@@ -1,4 +1,5 @@
-// Options of the BigGAN family (Brock et al. 2019; FQ-GAN's BigGAN): the table [model] of a recipe with family = "biggan".
+// Options of the BigGAN family (Brock et al. 2019; FQ-GAN's BigGAN): the table [model] of a recipe with family =
+// "biggan".
 #pragma once
 
 #include "fqgan/models/family.h"
@@ -14,10 +15,10 @@ struct AdamOptions : Options {
 };
 
 struct BigGanGeneratorOptions : Options {
-  int64_t width = 64;                            // channels are multiples of it
-  std::vector<int64_t> multipliers;              // of the block inputs and the last output; empty: the reference's
-  int64_t latent = 128;                          // Z
-  std::vector<int64_t> attention;                // map sizes in pixels after which attention stands
+  int64_t width = 64;                // channels are multiples of it
+  std::vector<int64_t> multipliers;  // of the block inputs and the last output; empty: the reference's
+  int64_t latent = 128;              // Z
+  std::vector<int64_t> attention;    // map sizes in pixels after which attention stands
   bool spectral_norm = true;
   AdamOptions adam{2e-4};
   void fields(FieldVisitor& visit) override;
@@ -25,10 +26,10 @@ struct BigGanGeneratorOptions : Options {
 
 struct BigGanDiscriminatorOptions : Options {
   int64_t width = 64;
-  std::vector<int64_t> multipliers;              // of the blocks' outputs; empty: the reference's
-  std::vector<bool> downsample;                  // which blocks halve; empty: the reference's
+  std::vector<int64_t> multipliers;  // of the blocks' outputs; empty: the reference's
+  std::vector<bool> downsample;      // which blocks halve; empty: the reference's
   std::vector<int64_t> attention;
-  int64_t steps = 4;                             // D steps per G step
+  int64_t steps = 4;  // D steps per G step
   AdamOptions adam{2e-4};
   void fields(FieldVisitor& visit) override;
 };
@@ -42,16 +43,16 @@ struct BigGanAverageOptions : Options {
 };
 
 struct BigGanQuantizerOptions : FeatureQuantizerOptions {
-  std::vector<std::string> taps;                 // empty: no feature quantization
+  std::vector<std::string> taps;  // empty: no feature quantization
   void fields(FieldVisitor& visit) override;
 };
 
 /// What the networks look like once the data is known.
 struct BigGanPlan {
-  int64_t channels, height, width, classes;      // of the images; classes = 0: unconditional
-  int64_t bottom_height, bottom_width;           // the generator's first map
-  std::vector<int64_t> generator;                // channels: block inputs and the last output
-  std::vector<int64_t> discriminator;            // channels of the blocks' outputs
+  int64_t channels, height, width, classes;  // of the images; classes = 0: unconditional
+  int64_t bottom_height, bottom_width;       // the generator's first map
+  std::vector<int64_t> generator;            // channels: block inputs and the last output
+  std::vector<int64_t> discriminator;        // channels of the blocks' outputs
   std::vector<bool> downsample;
 };
 

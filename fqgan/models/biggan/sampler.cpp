@@ -1,4 +1,3 @@
-// See sampler.h.
 #include "fqgan/models/biggan/sampler.h"
 
 #include <algorithm>
@@ -10,7 +9,7 @@
 namespace fqgan {
 namespace {
 
-constexpr int64_t standing_batch = 500;        // images a forward while statistics are collected
+constexpr int64_t standing_batch = 500;  // images a forward while statistics are collected
 
 class BigGanSampler : public Sampler {
  public:

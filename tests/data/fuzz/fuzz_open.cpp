@@ -1,5 +1,5 @@
-// libFuzzer target: a file of any content as a data set. The first byte chooses its name, and with it the parser: IDX, IDX
-// in gzip, CIFAR's tar, zip, or the labels file of a StyleGAN2-ADA folder.
+// libFuzzer target: a file of any content as a data set. The first byte chooses its name, and with it the parser: IDX,
+// IDX in gzip, CIFAR's tar, zip, or the labels file of a StyleGAN2-ADA folder.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
