@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set-up, build and every test: layering, style, C++ (unit and end-to-end, through ctest), parity with PyTorch (pytest).
+# Set-up, build and every test: layering, style, C++ (ctest), the program end to end and parity with Python (pytest).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=scripts/messages.sh
@@ -48,16 +48,18 @@ run_ctest() {
   GTEST_OUTPUT="xml:$PWD/$results/" ctest --test-dir $build --output-on-failure --no-tests=error "${ctest_filter[@]}"
 }
 
-run_parity() {
+# run_pytest FOLDER: the program and the libraries of build/release against Python.
+run_pytest() {
   FQGAN_BUILD=$PWD/$build .venv/bin/python -m pytest -q -o markers="slow: minutes, not seconds" "${pytest_filter[@]}" \
-    --junitxml="$results/parity.xml" tests/parity
+    --junitxml="$results/pytest.xml" "$1"
 }
 
 scripts/setup.sh --tests
 part layers check_layers
 part style python3 scripts/check_style.py
 part C++ run_ctest
-part parity run_parity
+part program run_pytest tests/end_to_end
+part parity run_pytest tests/parity
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

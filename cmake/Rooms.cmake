@@ -3,7 +3,7 @@
 #   fqgan_shared_library(TARGET ROOM...)   one shared library of several rooms
 #   fqgan_room_tests(NAME LINKED...)       one test binary of tests/NAME/*.cpp
 #
-# Loading the precompiled <torch/torch.h> costs 5 seconds a file, parsing it 20. So the rooms that need it are built from
+# Loading the precompiled <torch/torch.h> costs 5 seconds a file, parsing it 20. The rooms that need it are built from
 # few large units, and the others (FQGAN_NARROW_ROOMS) include narrowly and do without.
 set(FQGAN_NARROW_ROOMS core ops data checkpoint run)
 

@@ -15,7 +15,8 @@ source scripts/messages.sh
 packages=(g++ cmake ninja-build ccache pkg-config git python3 python3-venv libcli11-dev libtomlplusplus-dev
   nlohmann-json3-dev libpng-dev libjpeg-dev libwebp-dev libzip-dev zlib1g-dev libgtest-dev dataset-fashion-mnist)
 torch_wheel=torch==2.13.0
-test_modules=(numpy pytest safetensors)
+test_modules=(numpy pytest safetensors PIL)
+test_packages=(numpy pytest safetensors pillow)
 build=build/release
 in_place=true  # until something had to be done
 
@@ -107,7 +108,7 @@ install_test_modules() {
     can_import torch || pip_install "torch for the tests (.venv cannot import the one in $torch)" "$torch_wheel"
   fi
   printf -v modules '%s, ' "${test_modules[@]}"
-  can_import "${modules%, }" || pip_install "Python packages of the tests" "${test_modules[@]}"
+  can_import "${modules%, }" || pip_install "Python packages of the tests" "${test_packages[@]}"
 }
 
 configure() {

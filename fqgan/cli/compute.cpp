@@ -63,6 +63,9 @@ torch::Device find_device(const std::string& name) {
 
 Numerics start_computing(const ComputeOptions& options) {
   omp_set_dynamic(0);
+  // Dictionary entries that are never used decay towards zero; products of denormal numbers are fifty times slower. Set
+  // before the first parallel region: the pool's threads inherit it.
+  at::globalContext().setFlushDenormal(true);
   at::set_num_threads(static_cast<int>(options.threads.value_or(physical_cores())));
   Numerics numerics;
   numerics.device = find_device(options.device);

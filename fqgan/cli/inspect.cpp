@@ -1,10 +1,10 @@
-// fqgan inspect CKPT_OR_RUN: what a checkpoint or a run holds.
+// fqgan inspect PATH: what a checkpoint, a run or a data set holds.
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/checkpoint.h"
+#include "fqgan/cli/inspect_data.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/error.h"
 #include "fqgan/run/log_reader.h"
@@ -14,7 +14,6 @@ namespace fqgan {
 namespace {
 
 using Json = nlohmann::ordered_json;
-namespace fs = std::filesystem;
 
 /// "network.generator", "optimizer.discriminator": the part of a tensor's name that says whose it is.
 std::string owner(const std::string& tensor) {
@@ -70,34 +69,34 @@ void print(const Json& json, const std::string& indent = "") {
   }
 }
 
-Json inspect(const std::string& path) {
-  if (!fs::exists(path)) fail(path, "there is no such file or folder");
-  if (!fs::is_directory(path)) return checkpoint_json(path);
-  if (RunFolder::is_run(path)) return run_json(RunFolder::open(path));
-  fail(path, "expected a checkpoint or a run folder (with recipe.toml), found another folder");
+int inspect(const InspectDataFlags& flags) {
+  const bool is_run = RunFolder::is_run(flags.path), is_checkpoint = flags.path.ends_with(".safetensors");
+  if (!is_run && !is_checkpoint) return inspect_data(flags);
+  if (!flags.against.empty() || !flags.pictures.empty() || !flags.set.empty())
+    fail(flags.path,
+         "--overlap, --pictures and --set are for data sets; this is a " + std::string(is_run ? "run" : "checkpoint"));
+  const auto found = is_run ? run_json(RunFolder::open(flags.path)) : checkpoint_json(flags.path);
+  if (flags.json)
+    std::cout << found.dump(2) << "\n";
+  else
+    print(found);
+  return 0;
 }
 
 }  // namespace
 
 void add_inspect(CLI::App& program, Action& action) {
-  struct Flags {
-    std::string path;
-    bool json = false;
-  };
-  auto flags = std::make_shared<Flags>();
-  auto* command = program.add_subcommand("inspect", "show what a checkpoint or a run folder holds");
-  command->add_option("path", flags->path, "checkpoint or run folder")->required();
+  auto flags = std::make_shared<InspectDataFlags>();
+  auto* command = program.add_subcommand("inspect", "show what a checkpoint, a run or a data set holds");
+  command->add_option("path", flags->path, "checkpoint (.safetensors), run folder, or images")->required();
   command->add_flag("--json", flags->json, "one JSON document");
-  command->callback([flags, &action] {
-    action = [flags] {
-      const auto found = inspect(flags->path);
-      if (flags->json)
-        std::cout << found.dump(2) << "\n";
-      else
-        print(found);
-      return 0;
-    };
-  });
+  command->add_option("--pictures", flags->pictures, "data: write a contact sheet and the mean image into this folder");
+  command->add_option("--overlap", flags->against, "data: warn about images that stand in this second set too");
+  command->add_option("--set", flags->set, "data: an option, as in a recipe: --set data.resolution=64 (repeatable)")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  command->callback([flags, &action] { action = [flags] { return inspect(*flags); }; });
 }
 
 }  // namespace fqgan

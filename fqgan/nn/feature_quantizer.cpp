@@ -97,7 +97,8 @@ void FeatureQuantizer::report(const std::string& tap, const torch::Tensor& loss,
   if (segments.empty()) segments = {{Role::real, h.size(0)}};
   const auto positions = h.size(2) * h.size(3);
   // The variance of the whole batch's features, so that both roles are measured with one ruler.
-  const auto variance = ops::map_rows(h).to(codebook.scalar_type()).var(0, false).mean().clamp_min(1e-12);
+  const auto rows = ops::map_rows(h).to(codebook.scalar_type());
+  const auto variance = (rows.pow(2).mean(0) - rows.mean(0).pow(2)).mean().clamp_min(1e-12);
   int64_t first = 0;
   for (const auto& segment : segments) {
     TapReport entry{tap, segment.role, loss.narrow(0, first, segment.rows), {}};

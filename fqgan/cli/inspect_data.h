@@ -1,0 +1,20 @@
+// fqgan inspect DATA: what a data set holds, and what may be wrong with it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace fqgan {
+
+struct InspectDataFlags {
+  std::string path;
+  std::string against;            // a second set, searched for images of the first; empty: none
+  std::string pictures;           // folder for mean.png and contact.png; empty: none are written
+  std::vector<std::string> set;   // data.resolution=64, ...
+  bool json = false;
+};
+
+/// Prints the survey; returns the exit code. Errors: as open_dataset.
+int inspect_data(const InspectDataFlags& flags);
+
+}  // namespace fqgan
