@@ -3,10 +3,11 @@
 #include <c10/util/Exception.h>
 
 #include <CLI/CLI.hpp>
-#include <iostream>
+#include <algorithm>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/options.h"
 
 namespace fqgan {
 namespace {
@@ -41,6 +42,16 @@ int guarded(const Action& action) {
   return 1;
 }
 
+/// CLI11 would only say that a command is missing.
+void refuse_unknown_command(const CLI::App& program, const std::string& word) {
+  std::vector<std::string> names;
+  for (const auto* command : program.get_subcommands({})) names.push_back(command->get_name());
+  if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end()) return;
+  const auto meant = closest(word, names);
+  fail("fqgan", "there is no command '" + word + "'. " +
+                    (meant.empty() ? "Hint: fqgan --help lists them" : "Did you mean '" + meant + "'?"));
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv) {
@@ -54,9 +65,13 @@ int run_program(int argc, char** argv) {
   Action action;
   for (const auto add : commands) add(program, action);
   try {
+    if (argc > 1) refuse_unknown_command(program, argv[1]);
     program.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
     return program.exit(request);
+  } catch (const UserError& error) {
+    log_error(error.what());
+    return 2;
   } catch (const CLI::ParseError& error) {
     log_error(first_line(error.what()) + ". Hint: fqgan --help, fqgan COMMAND --help");
     return 2;

@@ -28,7 +28,7 @@ def train(recipe, *settings, out=None, **options):
         ("model.batch=2.5", ["model.batch", "integer"]),
         ("model.generator.adam.beta1=1.5", ["beta1", "1.5"]),
         ("model.batch=61", ["model.batch", "60", "61"]),
-        ("data.resolution=12", ["12 x 12"]),
+        ("data.resolution=10", ["10 x 10", "multiple of 4"]),
         ("data.resolution=-4", ["data.resolution"]),
         ("model.generator.attention=[5]", ["attention", "5"]),
         ('model.quantizer.taps=["block7"]', ["block7", "'block0', 'block1'"]),
@@ -52,7 +52,7 @@ def test_wrong_recipes(tiny, tmp_path):
     (tmp_path / "nodata.toml").write_text('family = "biggan"\n')
     one_line_error(train(tmp_path / "nodata.toml"), "--data")
     one_line_error(run("train"), "--resume")
-    one_line_error(run("trian"), "trian")
+    one_line_error(run("trian"), "trian", "Did you mean 'train'")
 
 
 def damage_idx(data, change):
@@ -70,7 +70,7 @@ def test_wrong_data(tiny):
     one_line_error(train(recipe), images.name)
     images.write_bytes(whole)
     damage_idx(data, lambda content: content[:500])
-    one_line_error(train(recipe), "train-images-idx3-ubyte", "500")
+    one_line_error(train(recipe), "train-images-idx3-ubyte", "3840", "484")
     (data / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x09" + bytes(100))
     one_line_error(train(recipe), "train-images-idx3-ubyte")
     shutil.rmtree(data)
