@@ -54,17 +54,18 @@ void read_bytes(const std::string& path, std::ifstream& stream, void* to, int64_
 std::string read_header_text(const std::string& path, std::ifstream& stream, int64_t file_bytes) {
   const std::string other = "not a safetensors file. Hint: expected a checkpoint (*.safetensors)";
   if (file_bytes < header_length_bytes + 2) {
-    fail(path, file_bytes == 0 ? "truncated: the file is empty" : other);
+    fail<DamagedFile>(path, file_bytes == 0 ? "truncated: the file is empty" : other);
   }
   uint64_t length = 0;
   char first = 0;
   read_bytes(path, stream, &length, header_length_bytes);
   read_bytes(path, stream, &first, 1);
-  if (first != '{' || length < 2 || length > header_limit_bytes) fail(path, other);
+  if (first != '{' || length < 2 || length > header_limit_bytes) fail<DamagedFile>(path, other);
   const int64_t expected = header_length_bytes + static_cast<int64_t>(length);
   if (expected > file_bytes) {
-    fail(path, "truncated: expected at least " + std::to_string(expected) + " bytes, found " +
-                   std::to_string(file_bytes) + ". Hint: take the checkpoint before it, or copy the file again");
+    fail<DamagedFile>(path, "truncated: expected at least " + std::to_string(expected) + " bytes, found " +
+                                std::to_string(file_bytes) +
+                                ". Hint: take the checkpoint before it, or copy the file again");
   }
   std::string text(length, first);
   read_bytes(path, stream, text.data() + 1, static_cast<int64_t>(length) - 1);
@@ -121,7 +122,7 @@ Checkpoint load_checkpoint(const std::string& path, bool require_ours) {
   OpenFile file = open_file(path);
   const bool ours = is_ours(file.header);
   if (require_ours && !ours) {
-    fail(path, "expected a checkpoint of fqgan, found a safetensors file of another program. Hint: fqgan import");
+    fail(path, "expected a checkpoint of fqgan, found a safetensors file of another program");
   }
   Checkpoint checkpoint;
   Sha256 sum;
@@ -129,8 +130,8 @@ Checkpoint load_checkpoint(const std::string& path, bool require_ours) {
     checkpoint.tensors[entry.name] = read_tensor(path, file.stream, entry, ours ? &sum : nullptr);
   }
   if (ours && sum.hex() != file.header.metadata.at("checksum.data")) {
-    fail(path,
-         "damaged: the checksum of the data differs. Hint: take the checkpoint before it, or copy the file again");
+    fail<DamagedFile>(
+        path, "damaged: the checksum of the data differs. Hint: take the checkpoint before it, or copy the file again");
   }
   checkpoint.metadata = std::move(file.header.metadata);
   return checkpoint;

@@ -54,7 +54,7 @@ struct PlacedTensor {
 /// A size or offset: at most 2^62, so that sums of two cannot overflow.
 int64_t parse_size(const std::string& path, const std::string& tensor, const json& value) {
   if (!value.is_number_unsigned() || value.get<uint64_t>() > (uint64_t{1} << 62)) {
-    fail(path, "damaged: tensor '" + tensor + "' has the size or offset " + value.dump());
+    fail<DamagedFile>(path, "damaged: tensor '" + tensor + "' has the size or offset " + value.dump());
   }
   return value.get<int64_t>();
 }
@@ -66,7 +66,7 @@ int64_t bytes_of(const std::string& path, const TensorEntry& entry) {
     empty |= extent == 0;
     overflow |= __builtin_mul_overflow(bytes, std::max<int64_t>(extent, 1), &bytes);
   }
-  if (overflow) fail(path, "damaged: tensor '" + entry.name + "' has an impossible shape" + restore_hint);
+  if (overflow) fail<DamagedFile>(path, "damaged: tensor '" + entry.name + "' has an impossible shape" + restore_hint);
   return empty ? 0 : bytes;
 }
 
@@ -74,7 +74,8 @@ PlacedTensor parse_tensor(const std::string& path, const std::string& name, cons
   const bool complete = value.is_object() && value.contains("dtype") && value["dtype"].is_string() &&
                         value.contains("shape") && value["shape"].is_array() && value.contains("data_offsets") &&
                         value["data_offsets"].is_array() && value["data_offsets"].size() == 2;
-  if (!complete) fail(path, "damaged: tensor '" + name + "' lacks dtype, shape or data_offsets" + restore_hint);
+  if (!complete)
+    fail<DamagedFile>(path, "damaged: tensor '" + name + "' lacks dtype, shape or data_offsets" + restore_hint);
 
   PlacedTensor tensor;
   tensor.entry.name = name;
@@ -88,17 +89,18 @@ PlacedTensor parse_tensor(const std::string& path, const std::string& name, cons
   tensor.end = parse_size(path, name, value["data_offsets"][1]);
   tensor.entry.bytes = bytes_of(path, tensor.entry);
   if (tensor.end - tensor.begin != tensor.entry.bytes) {
-    fail(path, "damaged: tensor '" + name + "' expected " + std::to_string(tensor.entry.bytes) + " bytes, found " +
-                   std::to_string(tensor.end - tensor.begin) + restore_hint);
+    fail<DamagedFile>(path, "damaged: tensor '" + name + "' expected " + std::to_string(tensor.entry.bytes) +
+                                " bytes, found " + std::to_string(tensor.end - tensor.begin) + restore_hint);
   }
   return tensor;
 }
 
 std::map<std::string, std::string> parse_metadata(const std::string& path, const json& value) {
   std::map<std::string, std::string> metadata;
-  if (!value.is_object()) fail(path, "damaged: the metadata is not a table of strings" + restore_hint);
+  if (!value.is_object()) fail<DamagedFile>(path, "damaged: the metadata is not a table of strings" + restore_hint);
   for (const auto& [key, text] : value.items()) {
-    if (!text.is_string()) fail(path, "damaged: metadata entry '" + key + "' is not a string" + restore_hint);
+    if (!text.is_string())
+      fail<DamagedFile>(path, "damaged: metadata entry '" + key + "' is not a string" + restore_hint);
     metadata[key] = text.get<std::string>();
   }
   return metadata;
@@ -112,7 +114,7 @@ void check_version(const std::string& path, const CheckpointHeader& header) {
   const char* end = version.data() + version.size();
   const auto [stopped, error] = std::from_chars(version.data(), end, number);
   if (error != std::errc() || stopped != end || number < checkpoint_format_version) {
-    fail(path, "damaged: format_version is '" + version + "'" + restore_hint);
+    fail<DamagedFile>(path, "damaged: format_version is '" + version + "'" + restore_hint);
   }
   fail(path, "expected format_version " + std::to_string(checkpoint_format_version) + ", got the newer " + version +
                  ". Hint: take a newer fqgan");
@@ -122,7 +124,7 @@ void check_header_checksum(const std::string& path, const CheckpointHeader& head
   const size_t place = checksum_place(text);
   const bool same = place != text.npos && header.metadata.contains("checksum.data") &&
                     text.substr(place, checksum_digits) == header_checksum(text, place);
-  if (!same) fail(path, "damaged: the checksum of the header differs" + restore_hint);
+  if (!same) fail<DamagedFile>(path, "damaged: the checksum of the header differs" + restore_hint);
 }
 
 /// The tensors in the order of their data, which must fill the data section without gap or overlap.
@@ -135,16 +137,17 @@ std::vector<TensorEntry> in_file_order(const std::string& path, std::vector<Plac
   int64_t end = 0;
   for (PlacedTensor& tensor : placed) {
     if (tensor.begin != end) {
-      fail(path, "damaged: the data of tensor '" + tensor.entry.name + "' expected at byte " + std::to_string(end) +
-                     ", found at " + std::to_string(tensor.begin) + restore_hint);
+      fail<DamagedFile>(path, "damaged: the data of tensor '" + tensor.entry.name + "' expected at byte " +
+                                  std::to_string(end) + ", found at " + std::to_string(tensor.begin) + restore_hint);
     }
     end = tensor.end;
     tensors.push_back(std::move(tensor.entry));
   }
   const int64_t expected = data_begin + end;
   if (expected != file_bytes) {
-    fail(path, std::string(file_bytes < expected ? "truncated" : "damaged") + ": expected " + std::to_string(expected) +
-                   " bytes, found " + std::to_string(file_bytes) + restore_hint);
+    fail<DamagedFile>(path, std::string(file_bytes < expected ? "truncated" : "damaged") + ": expected " +
+                                std::to_string(expected) + " bytes, found " + std::to_string(file_bytes) +
+                                restore_hint);
   }
   return tensors;
 }
@@ -182,7 +185,7 @@ std::string write_header(const std::string& path, const std::vector<TensorEntry>
 
 CheckpointHeader parse_header(const std::string& path, std::string_view text, int64_t file_bytes) {
   const json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!root.is_object()) fail(path, "damaged: the header is not JSON" + restore_hint);
+  if (!root.is_object()) fail<DamagedFile>(path, "damaged: the header is not JSON" + restore_hint);
   CheckpointHeader header;
   header.file_bytes = file_bytes;
   std::vector<PlacedTensor> placed;

@@ -12,7 +12,7 @@ std::optional<NamedCheckpoint> newest_checkpoint(const RunFolder& run) {
   for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
     try {
       return NamedCheckpoint{path->string(), load_checkpoint(*path)};
-    } catch (const UserError& error) {
+    } catch (const DamagedFile& error) {
       log_warning(std::string(error.what()) + " Going back to the one before.");
     }
   }

@@ -14,10 +14,10 @@
 namespace fqgan {
 
 void ComputeOptions::fields(FieldVisitor& visit) {
-  visit("device", device, about("'cpu', 'cuda' or 'cuda:N'"));
+  visit("device", device, about("'cpu', 'cuda' or 'cuda:N'").on_resume());
   visit("precision", precision,
         about("type of the activations; parameters stay float32").one_of({"float32", "bfloat16", "float64"}));
-  visit("threads", threads, about("CPU threads; unset: the physical cores").at_least(1).at_most(1024));
+  visit("threads", threads, about("CPU threads; unset: the physical cores").at_least(1).at_most(1024).on_resume());
 }
 
 void add_compute_flags(CLI::App& command, ComputeOptions& options) {
@@ -66,6 +66,7 @@ Numerics start_computing(const ComputeOptions& options) {
   // Dictionary entries that are never used decay towards zero; products of denormal numbers are fifty times slower. Set
   // before the first parallel region: the pool's threads inherit it.
   at::globalContext().setFlushDenormal(true);
+  at::globalContext().setDeterministicCuDNN(true);
   at::set_num_threads(static_cast<int>(options.threads.value_or(physical_cores())));
   Numerics numerics;
   numerics.device = find_device(options.device);

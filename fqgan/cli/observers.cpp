@@ -4,6 +4,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/data/image_file.h"
 #include "fqgan/models/family.h"
@@ -42,7 +43,8 @@ void RunRecorder::save(std::map<std::string, std::string>& metadata) {
 LogOffsets RunRecorder::offsets(const std::map<std::string, std::string>& metadata) {
   LogOffsets offsets;
   for (const auto& [key, value] : metadata)
-    if (key.starts_with(offset_prefix)) offsets[key.substr(std::string(offset_prefix).size())] = std::stoll(value);
+    if (key.starts_with(offset_prefix))
+      offsets[key.substr(std::string(offset_prefix).size())] = number_of(metadata, key, "resume");
   return offsets;
 }
 

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "fqgan/cli/checkpoints.h"
 #include "fqgan/cli/compute.h"
@@ -9,6 +10,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
+#include "fqgan/core/shape.h"
 #include "fqgan/sampling/model.h"
 #include "fqgan/sampling/output.h"
 
@@ -52,6 +54,7 @@ torch::Tensor read_latents(const std::string& path, SampleOptions& options) {
   const auto file = load_checkpoint(path, false);
   const auto z = file.tensors.find("z");
   if (z == file.tensors.end()) fail(path, "expected a tensor 'z' (N x Z), found none");
+  if (z->second.dim() != 2) fail(path, "expected 'z' of shape N x Z, got " + shape_text(z->second.sizes()));
   const auto y = file.tensors.find("y");
   if (y != file.tensors.end()) {
     if (y->second.dim() != 1 || y->second.size(0) != z->second.size(0))
@@ -79,6 +82,10 @@ int sample(const SampleFlags& flags) {
   options.average = !flags.raw;
   if (!flags.latents.empty()) options.latents = read_latents(flags.latents, options);
 
+  if (!std::isfinite(flags.truncation))
+    fail("--truncation", "expected a number in [0, 10], got one that is not finite");
+  if (!options.labels.empty() && !flags.classes.empty())
+    fail("--class", "the latents' file has classes of its own ('y'). Hint: leave one of them out");
   std::vector<int64_t> classes;
   for (const auto& name : flags.classes) classes.push_back(find_class(name, model.data));
   const bool grid = flags.out.ends_with(".png");

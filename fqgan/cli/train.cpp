@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
+#include "fqgan/checkpoint/metadata.h"
 #include "fqgan/cli/checkpoints.h"
 #include "fqgan/cli/observers.h"
 #include "fqgan/cli/program.h"
@@ -35,8 +37,9 @@ std::string plural(int64_t count, const std::string& one) {
 
 void refuse(const Problems& problems) {
   if (problems.lines.empty()) return;
-  for (size_t i = 0; i + 1 < problems.lines.size(); ++i) log_error(problems.lines[i]);
-  throw UserError(problems.lines.back());
+  std::string line;
+  for (const auto& problem : problems.lines) line += (line.empty() ? "" : "; ") + problem;
+  throw UserError(line);
 }
 
 /// On resume --set may change length and cadence only: everything else is what the bits depend on.
@@ -56,12 +59,22 @@ std::unique_ptr<Recipe> recipe_of_run(const RunFolder& run, const TrainFlags& fl
   return after;
 }
 
+/// Recipes and checkpoints are UTF-8: what is not would be noticed at the first save only.
+void refuse_bad_text(const std::string& key, const std::vector<std::string>& texts) {
+  for (const auto& text : texts) try {
+      (void)nlohmann::json(text).dump();
+    } catch (const nlohmann::json::type_error&) {
+      fail(key, "expected names in UTF-8, got '" + text + "'. Hint: rename the file or folder");
+    }
+}
+
 std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
   auto text = RecipeText::from_file(flags.recipe);
   for (const auto& assignment : flags.set) text.set(assignment);
   auto recipe = read_recipe(text);
   if (!flags.data.empty()) recipe->data.path = flags.data;
-  if (!recipe->data.path) fail("data.path", "the recipe names no data. Hint: --data PATH");
+  if (recipe->data.path.value_or("").empty()) fail("data.path", "the recipe names no data. Hint: --data PATH");
+  refuse_bad_text("data.path", {*recipe->data.path});
   recipe->data.path = fs::absolute(*recipe->data.path).lexically_normal();  // a resume may start elsewhere
   return recipe;
 }
@@ -88,89 +101,103 @@ void describe(const Recipe& recipe, const DataInfo& data, const Family& family) 
            plural(at::get_num_threads(), "thread"));
 }
 
-class Training {
- public:
-  Training(std::unique_ptr<Recipe> recipe, RunFolder folder)
-      : recipe_(std::move(recipe)), run_(std::move(folder)), lock_(run_.path()) {}
-
-  int run(Family& family, const Dataset& dataset, const Checkpoint* resumed) {
-    RunRecorder recorder(run_);
-    SampleGrids grids(run_, dataset.info(), static_cast<uint64_t>(recipe_->seed), recorder.events());
-    CheckpointKeeper keeper(run_, recipe_->training.keep_checkpoints);
-    const auto bar = progress_bar();
-    Loop loop(family, {{"train", &dataset}}, loop_options(dataset), {&recorder, &grids, &keeper, bar.get()});
-    if (resumed) loop.restore(*resumed);
-    catch_signals();
-    const int signal = loop.run();
-    const auto samples = run_.sample_grids();
-    log_info("run folder: " + run_.path().string());
-    if (!samples.empty()) log_info("samples: " + samples.back().string());
-    if (!signal) return 0;
-    log_info("saved and stopped. Go on with: fqgan train --resume " + run_.path().string());
-    return 128 + signal;
-  }
-
- private:
-  LoopOptions loop_options(const Dataset& dataset) {
-    LoopOptions options;
-    options.training = recipe_->training;
-    options.seed = static_cast<uint64_t>(recipe_->seed);
-    options.flip = recipe_->data.flip;
-    options.metadata = model_metadata(recipe_->family, *recipe_->model, dataset.info(), options.seed);
-    options.metadata["recipe"] = write_options(*recipe_);
-    options.metadata["data_key"] = dataset.key();
-    options.metadata["fqgan"] = FQGAN_VERSION;
-    options.checkpoint_path = [this](int64_t step) { return run_.checkpoint(step).string(); };
-    options.interrupted = caught_signal;
-    return options;
-  }
-
-  std::unique_ptr<Recipe> recipe_;
-  RunFolder run_;
-  RunLock lock_;
+/// What a training works on.
+struct Parts {
+  std::unique_ptr<Recipe> recipe;
+  std::unique_ptr<Dataset> dataset;
+  std::unique_ptr<Family> family;
 };
 
-int train_new(const TrainFlags& flags) {
-  auto recipe = recipe_from_file(flags);
+Parts assemble(std::unique_ptr<Recipe> recipe) {
   const auto numerics = start_computing(recipe->compute);
-  const auto dataset = open_dataset(recipe->data);
+  recipe->compute.threads = at::get_num_threads();  // the bits depend on it: a resume elsewhere keeps it
+  auto dataset = open_dataset(recipe->data);
+  refuse_bad_text("data.class_names", dataset->info().class_names);
   Problems problems;
   recipe->model->check(dataset->info(), problems);
   refuse(problems);
-  const auto family = recipe->model->build(dataset->info(), numerics, static_cast<uint64_t>(recipe->seed));
-  if (!flags.from.empty()) load_weights(*family, open_checkpoint(flags.from).checkpoint.tensors, flags.from);
+  auto family = recipe->model->build(dataset->info(), numerics, static_cast<uint64_t>(recipe->seed));
   describe(*recipe, dataset->info(), *family);
+  return {std::move(recipe), std::move(dataset), std::move(family)};
+}
+
+/// The data as the networks see it: an unconditional model knows no classes.
+DataInfo seen_data(const Parts& parts) {
+  auto info = parts.dataset->info();
+  if (parts.family->classes > 0) return info;
+  info.classes = 0;
+  info.class_names.clear();
+  return info;
+}
+
+LoopOptions loop_options(const Parts& parts, const RunFolder& folder) {
+  const auto& recipe = *parts.recipe;
+  LoopOptions options;
+  options.training = recipe.training;
+  options.seed = static_cast<uint64_t>(recipe.seed);
+  options.flip = recipe.data.flip;
+  options.metadata = model_metadata(recipe.family, *recipe.model, seen_data(parts), options.seed);
+  options.metadata["recipe"] = write_options(*parts.recipe);
+  options.metadata["data_key"] = parts.dataset->key();
+  options.metadata["fqgan"] = FQGAN_VERSION;
+  options.checkpoint_path = [folder](int64_t step) { return folder.checkpoint(step).string(); };
+  options.interrupted = caught_signal;
+  return options;
+}
+
+int run(const Parts& parts, const RunFolder& folder, Loop& loop) {
+  RunRecorder recorder(folder);
+  SampleGrids grids(folder, seen_data(parts), static_cast<uint64_t>(parts.recipe->seed), recorder.events());
+  CheckpointKeeper keeper(folder, parts.recipe->training.keep_checkpoints);
+  const auto bar = progress_bar();
+  catch_signals();
+  const int signal = loop.run({&recorder, &grids, &keeper, bar.get()});
+  const auto samples = folder.sample_grids();
+  log_info("run folder: " + folder.path().string());
+  if (!samples.empty()) log_info("samples: " + samples.back().string());
+  if (!signal) return 0;
+  log_info("saved and stopped. Go on with: fqgan train --resume " + folder.path().string());
+  return 128 + signal;
+}
+
+int train_new(const TrainFlags& flags) {
+  const auto parts = assemble(recipe_from_file(flags));
+  if (!flags.from.empty()) load_weights(*parts.family, open_checkpoint(flags.from).checkpoint.tensors, flags.from);
   if (flags.dry_run) {
     log_info("dry run: nothing was written");
     return 0;
   }
-  auto folder = RunFolder::create(free_run_path(flags));
-  write_file_atomically(folder.recipe(), write_options(*recipe));
-  return Training(std::move(recipe), folder).run(*family, *dataset, nullptr);
+  const auto folder = RunFolder::create(free_run_path(flags));
+  const RunLock lock(folder.path());
+  if (RunFolder::is_run(folder.path()))
+    fail(folder.path().string(), "another training has just started in this folder");
+  write_file_atomically(folder.recipe(), write_options(*parts.recipe));
+  auto options = loop_options(parts, folder);
+  options.fine_tune = !flags.from.empty();
+  Loop loop(*parts.family, {{"train", parts.dataset.get()}}, std::move(options));
+  return run(parts, folder, loop);
 }
 
+/// Nothing in the folder is changed before its checkpoint has been accepted.
 int resume(const TrainFlags& flags) {
-  auto folder = RunFolder::open(flags.resume);
-  auto recipe = recipe_of_run(folder, flags);
-  const auto numerics = start_computing(recipe->compute);
-  const auto dataset = open_dataset(recipe->data);
-  const auto family = recipe->model->build(dataset->info(), numerics, static_cast<uint64_t>(recipe->seed));
-  describe(*recipe, dataset->info(), *family);
-  const auto text = write_options(*recipe);
-  Training training(std::move(recipe), folder);  // takes the lock before anything is changed
+  const auto folder = RunFolder::open(flags.resume);
+  const RunLock lock(folder.path());
+  const auto parts = assemble(recipe_of_run(folder, flags));
   const auto found = newest_checkpoint(folder);
-  const auto* checkpoint = found ? &found->checkpoint : nullptr;
-  const auto metadata = checkpoint ? checkpoint->metadata : std::map<std::string, std::string>{};
-  if (checkpoint && metadata.at("data_key") != dataset->key())
-    log_warning("the data has changed since the run began: it goes on, but not to the same bits");
-  const auto step = checkpoint ? std::stoll(metadata.at("iteration")) : -1;
+  const auto metadata = found ? found->checkpoint.metadata : std::map<std::string, std::string>{};
+  Loop loop(*parts.family, {{"train", parts.dataset.get()}}, loop_options(parts, folder));
+  if (found) {
+    loop.restore(found->checkpoint);
+    if (text_of(metadata, "data_key", found->path) != parts.dataset->key())
+      log_warning("the data has changed since the run began: it goes on, but not to the same bits");
+  }
   if (flags.dry_run) {
-    log_info("dry run: would go on from iteration " + std::to_string(std::max(step, 0LL)) + "; nothing was written");
+    log_info("dry run: would go on from iteration " + std::to_string(loop.at().iteration) + "; nothing was written");
     return 0;
   }
-  folder.rewind(RunRecorder::offsets(metadata), step);
-  write_file_atomically(folder.recipe(), text);
-  return training.run(*family, *dataset, checkpoint);
+  folder.rewind(RunRecorder::offsets(metadata), found ? loop.at().iteration : -1);
+  write_file_atomically(folder.recipe(), write_options(*parts.recipe));
+  return run(parts, folder, loop);
 }
 
 }  // namespace

@@ -13,6 +13,11 @@ struct UserError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A file that was ours and is not whole any more (truncated, a checksum that differs).
+struct DamagedFile : UserError {
+  using UserError::UserError;
+};
+
 /// The machine failed us (disk full, folder not writable while running): one line, exit code 1.
 struct SystemError : std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -95,7 +95,7 @@ void RecipeText::set(const std::string& assignment) {
   const std::string key = trimmed(assignment.substr(0, equals));
   const auto parts = split_key(key);
   if (equals == std::string::npos || std::count(parts.begin(), parts.end(), "")) {
-    fail("--set", "expected key=value, got '" + assignment + "'. Hint: such as --set training.steps=1000");
+    fail("--set", "expected key=value, got '" + assignment + "'. Hint: such as --set training.iterations=1000");
   }
   if (key == "extends") fail("--set", "extends: expected in a recipe file only, got it on the command line");
 

@@ -25,6 +25,7 @@ struct DataInfo {
   int64_t images = 0, channels = 0, height = 0, width = 0;
   int64_t classes = 0;                   // 0: no labels
   std::vector<std::string> class_names;  // `classes` of them
+  int64_t unlabelled = 0;                // images without a class, where there are classes
 };
 
 /// An image that could not be read, and why.

@@ -1,5 +1,6 @@
 #include "fqgan/data/stored_dataset.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "fqgan/core/error.h"
@@ -74,6 +75,7 @@ class StoredDataset : public Dataset {
              store_.shape.width,
              static_cast<int64_t>(selection.class_names.size()),
              selection.class_names};
+    if (info_.classes > 0) info_.unlabelled = std::count(labels_.begin(), labels_.end(), -1);
   }
 
   const DataInfo& info() const override { return info_; }

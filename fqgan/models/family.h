@@ -62,7 +62,7 @@ struct OptimizerSpec {
   double learning_rate = 2e-4, beta1 = 0., beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.;
 };
 
-/// A network whose parameters follow another's: p <- decay p + (1 - decay) q after each iteration, buffers are copied.
+/// A network that follows another: p <- decay p + (1 - decay) q after each iteration, for parameters and buffers.
 struct AverageSpec {
   std::string of;  // network name
   std::shared_ptr<torch::nn::Module> network;
@@ -112,6 +112,7 @@ class Family {
   std::vector<Phase> phases;                   // in order
   std::map<std::string, torch::Tensor> state;  // whatever else must survive a resume
   Numerics numerics;
+  int64_t classes = 0;  // that the networks know; 0: unconditional
 
   /// Once before the first iteration, never on resume: data-dependent initialisation, reference batch.
   virtual void prepare(Step&) {}

@@ -20,8 +20,8 @@ torch::Tensor perplexity(const torch::Tensor& counts) {
 }  // namespace
 
 void FeatureQuantizerOptions::fields(FieldVisitor& visit) {
-  visit("codes", codes, about("dictionary entries K").at_least(1));
-  visit("decay", decay, about("momentum lambda of the dictionary updates").at_least(0).at_most(1));
+  visit("codes", codes, about("dictionary entries K").at_least(1).at_most(1 << 24));
+  visit("decay", decay, about("momentum lambda of the dictionary updates").at_least(0).at_most(0.999999));
   visit("commitment", commitment, about("factor of the commitment loss").at_least(0));
   visit("mode", mode,
         about("what flows on: the features, or their nearest entries").one_of({"loss_only", "straight_through"}));

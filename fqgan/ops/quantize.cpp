@@ -7,8 +7,6 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include "fqgan/core/error.h"
-#include "fqgan/core/shape.h"
 #include "fqgan/ops/quantize_kernels.h"
 
 namespace fqgan::ops {
@@ -83,21 +81,17 @@ TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
 }
 
 at::Tensor nearest_code(const at::Tensor& rows, const at::Tensor& codebook) {
-  check_shape(rows, {any, codebook.size(1)}, "nearest_code");
   static const auto op = dispatched<at::Tensor(const at::Tensor&, const at::Tensor&)>("fqgan::nearest_code");
   return op.call(rows, codebook);
 }
 
 std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& rows, const at::Tensor& codes, int64_t count) {
-  check_shape(codes, {rows.size(0)}, "code_statistics");
   using Signature = std::tuple<at::Tensor, at::Tensor>(const at::Tensor&, const at::Tensor&, int64_t);
   static const auto op = dispatched<Signature>("fqgan::code_statistics");
   return op.call(rows, codes, count);
 }
 
 at::Tensor commitment_loss(const at::Tensor& h, const at::Tensor& codebook, const at::Tensor& codes) {
-  check_shape(h, {any, codebook.size(1), any, any}, "commitment_loss");
-  check_shape(codes, {h.size(0) * h.size(2) * h.size(3)}, "commitment_loss");
   using Signature = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&);
   static const auto op = dispatched<Signature>("fqgan::commitment_loss");
   return op.call(h, codebook, codes);

@@ -9,6 +9,8 @@
 #include <numeric>
 #include <vector>
 
+#include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
 #include "fqgan/ops/quantize.h"
 
 namespace fqgan::ops::kernels {
@@ -50,10 +52,23 @@ void sum_groups(const at::Tensor& rows, const at::Tensor& codes, at::Tensor& cou
   });
 }
 
+/// The kernels index with the codes.
+void check_codes(const at::Tensor& codes, int64_t count, const std::string& where) {
+  if (codes.scalar_type() != at::kLong)
+    fail(where, "expected codes of type int64, got " + std::string(codes.dtype().name()));
+  if (codes.numel() == 0) return;
+  const auto lowest = codes.min().item<int64_t>(), highest = codes.max().item<int64_t>();
+  if (lowest < 0 || highest >= count)
+    fail(where, "expected codes in 0 to " + std::to_string(count - 1) + ", got " + std::to_string(lowest) + " to " +
+                    std::to_string(highest));
+}
+
 }  // namespace
 
 at::Tensor nearest_code(const at::Tensor& rows, const at::Tensor& codebook) {
   at::NoGradGuard no_grad;
+  check_shape(codebook, {any, any}, "nearest_code codebook");
+  check_shape(rows, {any, codebook.size(1)}, "nearest_code rows");
   const auto type = accumulation_type(rows);
   const auto codes_wide = codebook.to(type);
   const auto offset = codes_wide.pow(2).sum(1) * -0.5;  // K
@@ -73,6 +88,9 @@ at::Tensor nearest_code(const at::Tensor& rows, const at::Tensor& codebook) {
 
 std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& rows, const at::Tensor& codes, int64_t count) {
   at::NoGradGuard no_grad;
+  check_shape(rows, {any, any}, "code_statistics rows");
+  check_shape(codes, {rows.size(0)}, "code_statistics codes");
+  check_codes(codes, count, "code_statistics");
   const auto type = accumulation_type(rows);
   auto counts = at::zeros({count}, rows.options().dtype(type));
   auto sums = at::zeros({count, rows.size(1)}, rows.options().dtype(type));
@@ -93,6 +111,9 @@ std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& rows, const
 
 at::Tensor commitment_loss(const at::Tensor& h, const at::Tensor& codebook, const at::Tensor& codes) {
   at::NoGradGuard no_grad;
+  check_shape(h, {any, codebook.size(1), any, any}, "commitment_loss features");
+  check_shape(codes, {h.size(0) * h.size(2) * h.size(3)}, "commitment_loss codes");
+  check_codes(codes, codebook.size(0), "commitment_loss");
   const auto type = accumulation_type(h);
   return commitment_loss_twin(h.to(type), codebook.to(type), codes);
 }

@@ -1,4 +1,4 @@
-// The kernels behind fqgan/ops/quantize.h, below autograd and without shape checks.
+// The kernels behind fqgan/ops/quantize.h, below autograd. They check shapes and codes, for callers from Python too.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
 #include "fqgan/models/registry.h"
@@ -16,16 +17,20 @@ std::string data_text(const DataInfo& data) {
       .dump();
 }
 
-DataInfo read_data(const std::string& text) {
-  const auto json = nlohmann::json::parse(text);
-  DataInfo data;
-  data.images = json.at("images");
-  data.channels = json.at("channels");
-  data.height = json.at("height");
-  data.width = json.at("width");
-  data.classes = json.at("classes");
-  data.class_names = json.at("class_names").get<std::vector<std::string>>();
-  return data;
+DataInfo read_data(const std::string& text, const std::string& where) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    DataInfo data;
+    data.images = json.at("images");
+    data.channels = json.at("channels");
+    data.height = json.at("height");
+    data.width = json.at("width");
+    data.classes = json.at("classes");
+    data.class_names = json.at("class_names").get<std::vector<std::string>>();
+    if (static_cast<int64_t>(data.class_names.size()) == data.classes) return data;
+  } catch (const nlohmann::json::exception&) {
+  }
+  fail(where, "expected a description of the images in the checkpoint's metadata 'data', found '" + text + "'");
 }
 
 }  // namespace
@@ -37,18 +42,13 @@ std::map<std::string, std::string> model_metadata(const std::string& family, Fam
 }
 
 Model load_model(const Checkpoint& checkpoint, const std::string& where, const Numerics& numerics) {
-  const auto text = [&](const char* key) -> const std::string& {
-    const auto found = checkpoint.metadata.find(key);
-    if (found == checkpoint.metadata.end())
-      fail(where, std::string("expected a checkpoint of fqgan, found none of its metadata ('") + key + "')");
-    return found->second;
-  };
   Model model;
-  model.family_name = text("family");
+  model.family_name = text_of(checkpoint.metadata, "family", where);
   auto options = family_options(model.family_name);
-  read_options(RecipeText::from_string(text("model"), where), *options);
-  model.data = read_data(text("data"));
-  model.family = options->build(model.data, numerics, std::stoull(text("seed")));
+  read_options(RecipeText::from_string(text_of(checkpoint.metadata, "model", where), where), *options);
+  model.data = read_data(text_of(checkpoint.metadata, "data", where), where);
+  const auto seed = static_cast<uint64_t>(number_of(checkpoint.metadata, "seed", where));
+  model.family = options->build(model.data, numerics, seed);
   load_weights(*model.family, checkpoint.tensors, where);
   return model;
 }

@@ -1,4 +1,5 @@
-// Averaged networks: parameters follow by momentum, buffers are copied.
+// Averaged networks: parameters and floating buffers follow by momentum (BigGAN-PyTorch's utils.ema averages its whole
+// state), counters are copied.
 #pragma once
 
 #include "fqgan/models/family.h"

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <set>
 
+#include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/models/weights.h"
@@ -19,6 +20,8 @@ namespace fqgan {
 namespace {
 
 constexpr const char* figures_prefix = "state.loop.figures.";
+// In the place of a phase's index in the random key; -1 is that of the initial weights.
+constexpr int64_t prepare_phase = -2, after_iteration_phase = -3;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -40,15 +43,15 @@ struct Loop::Impl {
   std::map<std::string, Adam> optimizers;
   std::map<std::string, std::vector<torch::Tensor>> parameters;  // by network
   Counters at;
-  bool prepared = false;
+  bool prepared;
   double started = 0, reported = 0;
   int64_t images_reported = 0, checkpointed = -1, sampled = -1;
 
-  Impl(Family& f, const std::map<std::string, const Dataset*>& datasets, LoopOptions o, std::vector<Observer*> obs)
-      : family(f), options(std::move(o)), observers(std::move(obs)), images(f, datasets, options.seed, options.flip) {
+  Impl(Family& f, const std::map<std::string, const Dataset*>& datasets, LoopOptions o)
+      : family(f), options(std::move(o)), images(f, datasets, options.seed, options.flip), prepared(options.fine_tune) {
     for (const auto& [name, network] : family.networks) parameters[name] = network->parameters();
     for (const auto& [name, average] : family.averages) {
-      copy_state(*family.networks.at(average.of), *average.network);
+      if (!options.fine_tune) copy_state(*family.networks.at(average.of), *average.network);
       for (auto& parameter : average.network->parameters()) parameter.requires_grad_(false);
     }
     for (const auto& [name, spec] : family.optimizers) optimizers.emplace(name, Adam(spec, owned(spec)));
@@ -89,11 +92,11 @@ struct Loop::Impl {
         auto micro = step(index, phase.accumulate);
         phase.gradients(micro);
       }
-      at.micro_batch = 0;
-      auto micro = step(index, phase.accumulate);
+      auto micro = step(index, phase.accumulate);  // after the last micro-batch: random streams of its own
       if (phase.before_update) phase.before_update(micro);
       optimizer.step(options.training.rate_factor(at.iteration));
       if (phase.after_update) phase.after_update(micro);
+      at.micro_batch = 0;
     }
     at.repeat = 0;
     optimizer.clear_gradients();
@@ -101,7 +104,7 @@ struct Loop::Impl {
 
   void prepare() {
     if (prepared) return;
-    auto first = step(-1, 1);
+    auto first = step(prepare_phase, 1);
     family.prepare(first);
     prepared = true;
   }
@@ -112,7 +115,7 @@ struct Loop::Impl {
     for (size_t p = 0; p < family.phases.size(); ++p) run_phase(static_cast<int64_t>(p));
     for (const auto& [name, average] : family.averages)
       update_average(average, *family.networks.at(average.of), at.iteration);
-    auto last = step(-1, 1);
+    auto last = step(after_iteration_phase, 1);
     family.after_iteration(last);
     ++at.iteration;
     at.images_seen = images.images_taken();
@@ -158,6 +161,9 @@ struct Loop::Impl {
     if (!options.checkpoint_path || checkpointed == at.iteration) return;
     auto saved = checkpoint();
     for (auto* observer : observers) observer->save(saved.metadata);
+    for (const auto& [name, tensor] : saved.tensors)
+      if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>())
+        throw NumericalError(name, "the numbers are not finite: training has diverged; earlier checkpoints are kept");
     const auto path = options.checkpoint_path(at.iteration);
     save_checkpoint(path, saved);
     checkpointed = at.iteration;
@@ -165,21 +171,16 @@ struct Loop::Impl {
   }
 
   void restore(const Checkpoint& checkpoint) {
-    const auto text = [&](const std::string& key) -> std::string {
-      const auto found = checkpoint.metadata.find(key);
-      if (found == checkpoint.metadata.end())
-        fail("resume", "the checkpoint lacks '" + key +
-                           "'. Hint: only full checkpoints can be resumed; "
-                           "start from weights with --from");
-      return found->second;
-    };
+    if (text_of(checkpoint.metadata, "kind", "resume") != "full")
+      fail("resume", "expected a full checkpoint, found weights only. Hint: start from weights with --from");
     auto targets = family_tensors(family);
     for (const auto& [name, optimizer] : optimizers)
       for (const auto& [key, tensor] : optimizer.state()) targets.emplace("optimizer." + name + "." + key, tensor);
-    at.iteration = std::stoll(text("iteration"));
-    at.attempt = std::stoll(text("attempt"));
-    for (const auto& [stream, cursor] : images.cursors()) images.seek(stream, std::stoll(text("cursor." + stream)));
     load_tensors(checkpoint.tensors, targets, "resume");
+    at.iteration = number_of(checkpoint.metadata, "iteration", "resume");
+    at.attempt = number_of(checkpoint.metadata, "attempt", "resume");
+    for (const auto& [stream, cursor] : images.cursors())
+      images.seek(stream, number_of(checkpoint.metadata, "cursor." + stream, "resume"));
     std::map<std::string, torch::Tensor> pending;
     for (const auto& [name, tensor] : checkpoint.tensors)
       if (name.rfind(figures_prefix, 0) == 0) pending.emplace(name.substr(std::string(figures_prefix).size()), tensor);
@@ -188,8 +189,8 @@ struct Loop::Impl {
     checkpointed = sampled = at.iteration;
     at.images_seen = images_reported = images.images_taken();
     for (const auto& [key, value] : machine())
-      if (text(key) != value)
-        log_warning("resumed with " + key + " = " + value + ", trained so far with " + text(key) +
+      if (const auto& before = text_of(checkpoint.metadata, key, "resume"); before != value)
+        log_warning("resumed with " + key + " = " + value + ", trained so far with " + before +
                     ": the run goes on, but not to the same bits");
   }
 
@@ -198,31 +199,34 @@ struct Loop::Impl {
     started = reported = now();
     for (auto* observer : observers) observer->on_start(progress());
     prepare();
-    if (at.iteration == 0) sample();
+    if (at.iteration == 0 && training.sample_every > 0) sample();
+    if (at.iteration == 0 && options.fine_tune) save();  // a resume must not begin from initial weights
     int signal = 0;
     while (at.iteration < training.iterations && !signal) {
       iterate();
       const auto due = [&](int64_t every) { return every > 0 && at.iteration % every == 0; };
       for (auto* observer : observers) observer->on_iteration(progress());
-      if (due(training.log_every) || at.iteration == training.iterations) report();
-      if (due(training.sample_every)) sample();
-      if (due(training.checkpoint_every)) save();
+      const bool last = at.iteration == training.iterations;
+      if (due(training.log_every) || last) report();
+      if (due(training.sample_every) || (last && training.sample_every > 0)) sample();
+      if (due(training.checkpoint_every) || last) save();  // after everything else: it knows the logs' lengths
       if (options.interrupted) signal = options.interrupted();
     }
-    if (!signal && training.sample_every > 0) sample();
     save();
     for (auto* observer : observers) observer->on_end(progress());
     return signal;
   }
 };
 
-Loop::Loop(Family& family, const std::map<std::string, const Dataset*>& datasets, LoopOptions options,
-           std::vector<Observer*> observers)
-    : impl_(std::make_unique<Impl>(family, datasets, std::move(options), std::move(observers))) {}
+Loop::Loop(Family& family, const std::map<std::string, const Dataset*>& datasets, LoopOptions options)
+    : impl_(std::make_unique<Impl>(family, datasets, std::move(options))) {}
 Loop::~Loop() = default;
 
 void Loop::restore(const Checkpoint& checkpoint) { impl_->restore(checkpoint); }
-int Loop::run() { return impl_->run(); }
+int Loop::run(std::vector<Observer*> observers) {
+  impl_->observers = std::move(observers);
+  return impl_->run();
+}
 void Loop::iterate() { impl_->iterate(); }
 Checkpoint Loop::checkpoint() const { return impl_->checkpoint(); }
 const Counters& Loop::at() const { return impl_->at; }

@@ -17,7 +17,9 @@ struct LoopOptions {
   TrainingOptions training;
   uint64_t seed = 0;
   bool flip = false;
-  std::map<std::string, std::string> metadata;                    // goes into every checkpoint: recipe, data, version
+  std::map<std::string, std::string> metadata;  // goes into every checkpoint: recipe, data, version
+  bool fine_tune = false;                       // the family holds trained weights: keep its averages,
+                                                // do not prepare it, and save before the first step
   std::function<std::string(int64_t iteration)> checkpoint_path;  // where a checkpoint goes; empty: none are written
   std::function<int()> interrupted;  // a signal's number once one came, else 0; may be empty
 };
@@ -25,14 +27,13 @@ struct LoopOptions {
 class Loop {
  public:
   /// `family` and `datasets` (by the names that the family's streams use) must outlive the loop.
-  Loop(Family& family, const std::map<std::string, const Dataset*>& datasets, LoopOptions options,
-       std::vector<Observer*> observers);
+  Loop(Family& family, const std::map<std::string, const Dataset*>& datasets, LoopOptions options);
   ~Loop();
 
   /// Continues from a full checkpoint. Errors: UserError for another architecture or a weights-only file.
   void restore(const Checkpoint& checkpoint);
   /// Trains to the end, or until a signal; saves then. Returns the signal's number, or 0.
-  int run();
+  int run(std::vector<Observer*> observers = {});
   /// One iteration over all phases, without reports and checkpoints.
   void iterate();
 

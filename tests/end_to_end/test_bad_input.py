@@ -36,6 +36,10 @@ def train(recipe, *settings, out=None, **options):
         ("device=tpu", ["device", "tpu"]),
         ("device=cuda:99", ["cuda:99"]),
         ("data.path=/nowhere/at/all", ["/nowhere/at/all"]),
+        ("data.path=", ["data.path"]),
+        ("data.labels_per_class=5", ["model.conditional", "45"]),
+        ("model.generator.width=4611686018427387904", ["model.generator.width"]),
+        ("model.quantizer.decay=1", ["model.quantizer.decay"]),
         ("nonsense", ["nonsense"]),
     ],
 )
@@ -112,6 +116,8 @@ def test_sampling(trained, tmp_path):
     one_line_error(run("sample", tmp_path / "none.safetensors", "--out", tmp_path / "x.png"), "none.safetensors")
     one_line_error(run("sample", trained), "--out")
     one_line_error(run("sample", trained, "--out", tmp_path / "x.png", "--truncation", -1), "truncation")
+    one_line_error(run("sample", trained, "--out", tmp_path / "x.png", "--truncation", "nan"), "truncation")
+    one_line_error(run("export", trained, "--weights-only", "--out", tmp_path), "--out")
     one_line_error(run("inspect", tmp_path / "none"), "none")
 
 

@@ -154,6 +154,32 @@ def test_unconditional_training_with_attention(tiny, tmp_path):
     assert run("sample", tmp_path / "run", "--out", tmp_path / "grid.png").returncode == 0
 
 
+def test_an_unconditional_model_on_labelled_images(tiny, tmp_path):
+    process = run(
+        "train",
+        tiny[0],
+        "--out",
+        tmp_path / "run",
+        "--set",
+        "model.conditional=false",
+        "--set",
+        "training.iterations=1",
+    )
+    assert process.returncode == 0, process.stderr
+    assert run("sample", tmp_path / "run", "--out", tmp_path / "grid.png").returncode == 0
+
+
+def test_fine_tuning_survives_an_early_end(trained, tiny, tmp_path):
+    """--from writes its first checkpoint before the first step, so that a resume never starts from initial weights."""
+    process = run("train", tiny[0], "--from", trained, "--out", tmp_path / "run", "--set", "training.iterations=2")
+    assert process.returncode == 0, process.stderr
+    first = load_file(tmp_path / "run" / "checkpoints" / "step-00000000.safetensors")
+    before = load_file(trained / "checkpoints" / "step-00000012.safetensors")
+    for key in before:
+        if key.startswith(("network.", "average.")):
+            assert first[key].equal(before[key]), key
+
+
 def test_help_names_the_commands():
     text = run("--help").stdout
     for command in ("train", "sample", "inspect", "options", "export"):

@@ -41,18 +41,18 @@ struct OneWeight : torch::nn::Module {
   torch::Tensor weight, buffer;
 };
 
-TEST(Average, RampsStartsAndCopiesBuffers) {
+TEST(Average, RampsStartsAndAveragesBuffers) {
   OneWeight source(1);
   const auto network = std::make_shared<OneWeight>(0);
   AverageSpec spec{"source", network, 0.9, 2, true};
-  update_average(spec, source, 1);  // before the start: a copy
+  update_average(spec, source, 0);  // before the start: a copy
   EXPECT_DOUBLE_EQ(network->weight[0].item<double>(), 1);
   torch::NoGradGuard no_grad;
   network->weight.fill_(0);
   network->buffer.fill_(0);
   update_average(spec, source, 2);  // t = 0: decay 0.1
   EXPECT_DOUBLE_EQ(network->weight[0].item<double>(), 0.9);
-  EXPECT_DOUBLE_EQ(network->buffer[0].item<double>(), 1);
+  EXPECT_DOUBLE_EQ(network->buffer[0].item<double>(), 0.9);
   network->weight.fill_(0);
   update_average(spec, source, 1000);  // far on: decay 0.9
   EXPECT_NEAR(network->weight[0].item<double>(), 0.1, 1e-12);

@@ -16,6 +16,7 @@ class BigGan : public Family {
   BigGan(const BigGanOptions& o, const DataInfo& data, const Numerics& n, uint64_t seed)
       : options_(o), loss_(adversarial_loss(o.loss)), plan_(o.plan(data)) {
     numerics = n;
+    classes = plan_.classes;
     Streams random(seed, Counters{0, -1});
     generator_ = BigGanGenerator(options_, plan_, random);
     discriminator_ = BigGanDiscriminator(options_, plan_, random);

@@ -45,20 +45,23 @@ OptimizerSpec AdamOptions::spec(std::vector<std::string> networks) const {
 }
 
 void BigGanGeneratorOptions::fields(FieldVisitor& visit) {
-  visit("width", width, about("channels are multiples of it").at_least(1));
+  visit("width", width, about("channels are multiples of it").at_least(1).at_most(65536));
   visit("multipliers", multipliers,
         about("channels over width: each block's input, then the last output; empty: the reference's for this size")
-            .at_least(1));
-  visit("latent", latent, about("width Z of the latent").at_least(1));
+            .at_least(1)
+            .at_most(1024));
+  visit("latent", latent, about("width Z of the latent").at_least(1).at_most(65536));
   visit("attention", attention, about("map heights, in pixels, after which self-attention stands").at_least(2));
   visit("spectral_norm", spectral_norm, about("spectral normalization of the weights"));
   visit("adam", adam, about("optimizer"));
 }
 
 void BigGanDiscriminatorOptions::fields(FieldVisitor& visit) {
-  visit("width", width, about("channels are multiples of it").at_least(1));
+  visit("width", width, about("channels are multiples of it").at_least(1).at_most(65536));
   visit("multipliers", multipliers,
-        about("channels over width: each block's output; empty: the reference's for this size").at_least(1));
+        about("channels over width: each block's output; empty: the reference's for this size")
+            .at_least(1)
+            .at_most(1024));
   visit("downsample", downsample, about("which blocks halve the map; empty: the reference's for this size"));
   visit("attention", attention, about("map heights, in pixels, after which self-attention stands").at_least(2));
   visit("steps", steps, about("discriminator steps per generator step").at_least(1));
@@ -79,7 +82,7 @@ void BigGanQuantizerOptions::fields(FieldVisitor& visit) {
 }
 
 void BigGanOptions::fields(FieldVisitor& visit) {
-  visit("batch", batch, about("images per step, real and generated each").at_least(1));
+  visit("batch", batch, about("images per step, real and generated each").at_least(1).at_most(1 << 20));
   visit("accumulate", accumulate, about("batches whose gradients are averaged into one optimizer step").at_least(1));
   visit("conditional", conditional, about("use the classes, where the data has them"));
   visit("share_fakes", share_fakes,
@@ -186,6 +189,9 @@ void BigGanOptions::check(const DataInfo& data, Problems& problems) const {
   }
   check_generator(*this, plan, problems);
   check_discriminator(*this, plan, problems);
+  if (plan.classes && data.unlabelled)
+    problems.add("model.conditional", "expected a class for every image, found " + std::to_string(data.unlabelled) +
+                                          " without one. Hint: data.part = \"labelled\", or model.conditional = false");
   if (batch > data.images)
     problems.add("model.batch", "expected at most the number of images (" + std::to_string(data.images) + "), got " +
                                     std::to_string(batch));

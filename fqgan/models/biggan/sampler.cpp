@@ -19,7 +19,9 @@ class BigGanSampler : public Sampler {
     for (const auto label : request_.labels) check_label(label);
     if (request_.latents.defined()) check_shape(request_.latents, {any, latent_}, "latents");
     Streams unused(0, {});
-    generator_ = BigGanGenerator(options, plan, unused);
+    auto quick = options;  // its initial weights are overwritten: no orthogonal ones
+    quick.initialisation = "normal";
+    generator_ = BigGanGenerator(quick, plan, unused);
     convert(*generator_, numerics.parameters());
     generator_->to(numerics.device);
     copy_state(*source, *generator_);
@@ -82,13 +84,13 @@ class BigGanSampler : public Sampler {
   void collect_statistics(int64_t images) {
     torch::NoGradGuard no_grad;
     Streams random(request_.seed, Counters{0, -2});
-    int64_t batches = 0;
-    for (int64_t done = 0; done < images; done += standing_batch) {
-      const auto count = std::min(standing_batch, images - done);
+    const auto batches = (images + standing_batch - 1) / standing_batch;
+    for (int64_t b = 0; b < batches; ++b) {  // of equal size within one: each counts the same
+      const auto done = images * b / batches, count = images * (b + 1) / batches - done;
       torch::Tensor labels;
       if (plan_.classes) labels = torch::arange(done, done + count).remainder(plan_.classes).to(numerics_.device);
       auto pass = this->pass(random);
-      pass.standing = ++batches;
+      pass.standing = b + 1;
       generator_->forward(to_parameters(random.normal({count, latent_}, "latents")), labels, pass);
     }
   }
