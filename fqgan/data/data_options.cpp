@@ -23,7 +23,8 @@ void DataOptions::fields(FieldVisitor& visit) {
         about("semi-supervised: so many images a class keep their label").at_least(1));
   visit("labels_seed", labels_seed, about("which images keep their label"));
   visit("flip", flip, about("mirror each image with probability 1/2, anew in every epoch"));
-  visit("class_names", class_names, about("names of the classes in the order of their numbers"));
+  visit("class_names", class_names,
+        about("names of the classes in the order of their numbers, where the data has none"));
   visit("limit", limit, about("take the first so many images").at_least(1));
   visit("max_pixels", max_pixels, about("an image with more pixels is refused as a decompression bomb").at_least(1));
   visit("strict", strict, about("true: an unreadable image is an error; false: it is named and skipped"));

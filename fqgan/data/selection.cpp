@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
 #include "fqgan/core/streams.h"
 
 namespace fqgan {
@@ -11,16 +12,17 @@ namespace {
 std::vector<std::string> names_of_classes(const Source& source, const DataOptions& options) {
   int64_t highest = -1;
   for (const auto& entry : source.entries) highest = std::max(highest, entry.label);
-  auto names = options.class_names.empty() ? source.class_names : options.class_names;
+  if (!source.class_names.empty() && !options.class_names.empty() && source.class_names != options.class_names)
+    log_info("data.class_names is not used: " + *options.path + " has names of its own");
+  auto names = source.class_names.empty() ? options.class_names : source.class_names;
   if (highest < 0) return {};
   if (names.empty()) {
     for (int64_t label = 0; label <= highest; ++label) names.push_back(std::to_string(label));
   }
   const auto given = static_cast<int64_t>(names.size());
-  const bool renames = !options.class_names.empty() && !source.class_names.empty();
-  if (given <= highest || (renames && names.size() != source.class_names.size())) {
-    fail("data", "class_names: expected " + std::to_string(std::max<int64_t>(highest + 1, source.class_names.size())) +
-                     " names, one a class of " + *options.path + ", got " + std::to_string(given));
+  if (given <= highest) {
+    fail("data", "class_names: expected " + std::to_string(highest + 1) + " names, one a class of " + *options.path +
+                     ", got " + std::to_string(given));
   }
   return names;
 }
