@@ -7,7 +7,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/messages.sh
 seconds=${1:-60}
 build=build/fuzz
-command -v clang++ >/dev/null || fail "clang++ is missing. Hint: apt-get install clang libclang-rt-14-dev"
+packages=(clang libclang-rt-14-dev)
+if ! command -v clang++ >/dev/null && [ "$(id -u)" = 0 ]; then
+  step "installation of ${packages[*]}" "by hand: apt-get install ${packages[*]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "${packages[@]}"
+fi
+command -v clang++ >/dev/null || fail "clang++ is missing. Hint: apt-get install ${packages[*]}"
 torch=$(sed -n 's/^FQGAN_TORCH:[A-Z]*=//p' build/release/CMakeCache.txt) || fail "build first: scripts/setup.sh"
 
 # LibTorch is not instrumented: its containers would be reported as overflows where they cross into our code.
