@@ -114,6 +114,4 @@ void FeatureQuantizer::report(const std::string& tap, const torch::Tensor& loss,
   }
 }
 
-int64_t FeatureQuantizer::dead_codes() const { return (idle_updates >= dead_after_updates).sum().item<int64_t>(); }
-
 }  // namespace fqgan

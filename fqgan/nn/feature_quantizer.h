@@ -26,13 +26,11 @@ struct FeatureQuantizer : TapModule {
 
   /// h: N x D x H x W. Loss-only: returns h. Straight-through: h + share * stop_gradient(e - h).
   /// Reports per segment: loss [rows] (the commitment loss, mean over an image's elements times `commitment`), and the
-  /// figures perplexity, used_codes, relative_error (squared error over the features' variance).
+  /// figures perplexity, used_codes, dead_codes (unused in the last 100 updates) and relative_error (squared error over
+  /// the features' variance).
   /// With pass.update_state the dictionary takes one momentum step over all rows of the batch (and of all ranks).
   /// Errors: NumericalError that names the tap when features are not finite; the dictionary then stays as it was.
   torch::Tensor apply(const std::string& tap, const torch::Tensor& h, Pass& pass) override;
-
-  /// Codes unused in the last 100 updates.
-  int64_t dead_codes() const;
 
   FeatureQuantizerOptions options;
   torch::Tensor codebook, codebook_sum;  // K x D
