@@ -42,7 +42,7 @@ void refuse(const Problems& problems) {
   throw UserError(line);
 }
 
-/// On resume --set may change length and cadence only: everything else is what the bits depend on.
+/// On resume --set may change length, cadence, device and threads (the last two with a warning about the bits).
 std::unique_ptr<Recipe> recipe_of_run(const RunFolder& run, const TrainFlags& flags) {
   auto text = RecipeText::from_file(run.recipe());
   const auto before = read_recipe(text);
@@ -53,7 +53,7 @@ std::unique_ptr<Recipe> recipe_of_run(const RunFolder& run, const TrainFlags& fl
     const auto field = std::find_if(described.begin(), described.end(), [&](const auto& f) { return f.key == key; });
     if (field != described.end() && field->resumable) continue;
     fail("--set", "'" + key +
-                      "' cannot be changed on --resume (only length and cadence can). "
+                      "' cannot be changed on --resume (only length, cadence, device and threads can). "
                       "Hint: fine-tune a new run with --from");
   }
   return after;

@@ -141,11 +141,16 @@ struct Loop::Impl {
     for (auto* observer : observers) observer->on_samples(progress(), family);
   }
 
-  Checkpoint checkpoint() const {
-    Checkpoint saved{family_tensors(family), options.metadata};
+  /// Handles to what a resume must find again: the family's tensors and the optimizers' state.
+  std::map<std::string, torch::Tensor> tensors() const {
+    auto tensors = family_tensors(family);
     for (const auto& [name, optimizer] : optimizers)
-      for (const auto& [key, tensor] : optimizer.state())
-        saved.tensors.emplace("optimizer." + name + "." + key, tensor);
+      for (const auto& [key, tensor] : optimizer.state()) tensors.emplace("optimizer." + name + "." + key, tensor);
+    return tensors;
+  }
+
+  Checkpoint checkpoint() const {
+    Checkpoint saved{tensors(), options.metadata};
     for (const auto& [name, pair] : figures.state()) saved.tensors.emplace(figures_prefix + name, pair);
     auto& metadata = saved.metadata;
     metadata["kind"] = "full";
@@ -173,10 +178,7 @@ struct Loop::Impl {
   void restore(const Checkpoint& checkpoint) {
     if (text_of(checkpoint.metadata, "kind", "resume") != "full")
       fail("resume", "expected a full checkpoint, found weights only. Hint: start from weights with --from");
-    auto targets = family_tensors(family);
-    for (const auto& [name, optimizer] : optimizers)
-      for (const auto& [key, tensor] : optimizer.state()) targets.emplace("optimizer." + name + "." + key, tensor);
-    load_tensors(checkpoint.tensors, targets, "resume");
+    load_tensors(checkpoint.tensors, tensors(), "resume");
     at.iteration = number_of(checkpoint.metadata, "iteration", "resume");
     at.attempt = number_of(checkpoint.metadata, "attempt", "resume");
     for (const auto& [stream, cursor] : images.cursors())

@@ -3,6 +3,7 @@
 import json
 import struct
 
+import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 import torch
@@ -131,40 +132,23 @@ def test_weights_only_and_fine_tuning(trained, tiny, tmp_path):
     assert tuned["optimizer.generator.step.generator.block0.conv1.weight"].item() == 1
 
 
-def test_unconditional_training_with_attention(tiny, tmp_path):
-    process = run(
-        "train",
-        tiny[0],
-        "--out",
-        tmp_path / "run",
-        "--set",
-        "data.labels=false",
-        "--set",
-        "training.iterations=2",
-        "--set",
-        "model.generator.attention=[4]",
-        "--set",
-        "model.discriminator.attention=[4]",
-        "--set",
-        "model.quantizer.mode=straight_through",
-        "--set",
-        "precision=bfloat16",
-    )
-    assert process.returncode == 0, process.stderr
-    assert run("sample", tmp_path / "run", "--out", tmp_path / "grid.png").returncode == 0
-
-
-def test_an_unconditional_model_on_labelled_images(tiny, tmp_path):
-    process = run(
-        "train",
-        tiny[0],
-        "--out",
-        tmp_path / "run",
-        "--set",
-        "model.conditional=false",
-        "--set",
-        "training.iterations=1",
-    )
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [
+            "data.labels=false",
+            "model.generator.attention=[4]",
+            "model.discriminator.attention=[4]",
+            "model.quantizer.mode=straight_through",
+            "precision=bfloat16",
+        ],
+        ["model.conditional=false"],
+    ],
+    ids=["unconditional with attention", "an unconditional model on labelled images"],
+)
+def test_variants_train_and_sample(tiny, tmp_path, settings):
+    overrides = [word for setting in ["training.iterations=2", *settings] for word in ("--set", setting)]
+    process = run("train", tiny[0], "--out", tmp_path / "run", *overrides)
     assert process.returncode == 0, process.stderr
     assert run("sample", tmp_path / "run", "--out", tmp_path / "grid.png").returncode == 0
 

@@ -155,6 +155,12 @@ def test_webp(mode, lossless, tmp_path):
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 
 
+def stretched(image, name, target, tmp_path):
+    """Our stretch to target = (width, height), with the filter of that name; H x W x C."""
+    options = ("fit=stretch", f"filter={name}", "alpha=keep", f"resolution={target[1]}", f"width={target[0]}")
+    return load_one(encoded(image, "PNG"), "a.png", tmp_path, *options).astype(int)
+
+
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 @pytest.mark.parametrize(
@@ -171,16 +177,7 @@ FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANC
 def test_stretch(name, mode, size, target, tmp_path):
     image = picture(mode, size)
     expected = array(image.resize(target, FILTERS[name])).astype(int)
-    got = load_one(
-        encoded(image, "PNG"),
-        "a.png",
-        tmp_path,
-        "fit=stretch",
-        f"filter={name}",
-        "alpha=keep",
-        f"resolution={target[1]}",
-        f"width={target[0]}",
-    ).astype(int)
+    got = stretched(image, name, target, tmp_path)
     assert got.shape == expected.shape
     assert np.abs(got - expected).max() <= 1
 
@@ -196,16 +193,7 @@ def test_stretch_of_noise(name, mode, tmp_path):
         noise[..., 3:] = random.integers(0, 256, noise[..., 3:].shape)
         image = Image.fromarray(noise.astype(np.uint8).squeeze(-1) if mode == "L" else noise.astype(np.uint8), mode)
         expected = array(image.resize([int(side) for side in target], FILTERS[name])).astype(int)
-        got = load_one(
-            encoded(image, "PNG"),
-            "a.png",
-            tmp_path,
-            "fit=stretch",
-            f"filter={name}",
-            "alpha=keep",
-            f"resolution={target[1]}",
-            f"width={target[0]}",
-        ).astype(int)
+        got = stretched(image, name, target, tmp_path)
         assert np.abs(got - expected).max() <= 1, (width, height, target)
 
 
