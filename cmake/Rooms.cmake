@@ -28,6 +28,9 @@ function(fqgan_shared_library target)
     file(GLOB_RECURSE found CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fqgan/${room}/*.cpp)
     list(APPEND sources ${found})
   endforeach()
+  if(FQGAN_OPERATORS_ONLY)
+    list(FILTER sources EXCLUDE REGEX "/core/options_")  # recipes: they need toml++
+  endif()
   list(GET ARGN 0 first_room)
   add_library(${target} SHARED ${sources})
   fqgan_compile_like(${target} ${first_room})
@@ -41,4 +44,23 @@ function(fqgan_room_tests name)
   # One ctest entry a binary: each start of LibTorch costs a quarter of a second.
   add_test(NAME ${name} COMMAND fqgan_${name}_tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
+endfunction()
+
+# The files of fqgan/ops/kernels, each with its instruction set; which one runs is decided at run time. Loops become
+# vectors from -O3 on; products are not contracted, so that all of them give the same sums.
+set(FQGAN_AVX512 "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512bf16;-mavx2;-mfma;-mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
+function(fqgan_kernel_flags)
+  set(kernels ${CMAKE_SOURCE_DIR}/fqgan/ops/kernels)
+  set(common -O3 -ffp-contract=off)
+  set_source_files_properties(${kernels}/plain.cpp PROPERTIES COMPILE_OPTIONS "${common}")
+  if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+    set_source_files_properties(${kernels}/avx2.cpp PROPERTIES COMPILE_OPTIONS "${common};-mavx2;-mfma")
+    set_source_files_properties(${kernels}/avx512.cpp PROPERTIES COMPILE_OPTIONS "${common};${FQGAN_AVX512}")
+    set_source_files_properties(${kernels}/amx.cpp PROPERTIES
+      COMPILE_OPTIONS "${common};${FQGAN_AVX512};-mamx-tile;-mamx-bf16")
+  else()
+    foreach(file avx2 avx512 amx)
+      set_source_files_properties(${kernels}/${file}.cpp PROPERTIES HEADER_FILE_ONLY ON)
+    endforeach()
+  endif()
 endfunction()

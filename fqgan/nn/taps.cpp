@@ -18,8 +18,12 @@ int64_t Taps::channels(const std::string& point) const {
 void Taps::attach(const std::string& point, std::shared_ptr<TapModule> module) {
   channels(point);
   int64_t already = 0;
-  for (const auto& [name, other] : modules_) already += name == point;
-  register_module(already ? point + "_" + std::to_string(already) : point, module);
+  bool owned = false;
+  for (const auto& [name, other] : modules_) {
+    already += name == point;
+    owned |= other == module;
+  }
+  if (!owned) register_module(already ? point + "_" + std::to_string(already) : point, module);
   modules_.emplace_back(point, std::move(module));
 }
 

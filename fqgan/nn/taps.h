@@ -28,7 +28,8 @@ struct Taps : torch::nn::Module {
   /// `points`: every point that the network's forward calls, in order.
   explicit Taps(std::vector<TapPoint> points);
 
-  /// Several modules at one tap act in the order in which they were attached.
+  /// Several modules at one tap act in the order in which they were attached. One module may stand at several taps; it
+  /// is saved under the first.
   /// Errors: UserError when there is no such point; it lists those that there are.
   void attach(const std::string& point, std::shared_ptr<TapModule> module);
   const std::vector<TapPoint>& points() const { return points_; }

@@ -1,30 +1,51 @@
-// The operators of feature quantization, as registered with TORCH_LIBRARY(fqgan) in quantize.cpp.
-// Shapes: M rows, D code dimension, K codes, N images.
+// The operators of feature quantization (FQ-GAN, Zhao et al. 2020, section 3), as registered with TORCH_LIBRARY(fqgan)
+// in quantize.cpp. Each checks its arguments and throws UserError ([operator] expected ..., got ...).
+//
+// features: N x D x H x W, contiguous or channels_last, or M x D; float32, bfloat16 (computed in float32) or float64.
+// codebook: K x D, its gradient is never taken. codes: int64, N x H x W or M. An M x D matrix is M images of one
+// position. On the processor float32 and bfloat16 run on kernels (quantize_cpu.h), all else on plain operators, the
+// reference twin (quantize_twin.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <tuple>
 
 namespace fqgan::ops {
 
-/// rows M x D, codebook K x D -> int64 M: the nearest code, argmax of x.e - |e|^2 / 2; the lowest index on a tie. The
-/// same codes for any number of threads. No gradient.
-at::Tensor nearest_code(const at::Tensor& rows, const at::Tensor& codebook);
+/// The code of each position: argmin_k |x - e_k|^2; the lowest of equals. Exact: the same code that a search in float64
+/// finds, whatever the type in which candidates were screened, the memory layout, the instruction set and the number of
+/// threads. No gradient.
+at::Tensor nearest_code(const at::Tensor& features, const at::Tensor& codebook);
 
-/// rows M x D, codes M -> counts K, sums K x D (float32; float64 for float64 rows): each code's rows summed in their
-/// order, so that the bits do not depend on the number of threads. No gradient.
-std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& rows, const at::Tensor& codes, int64_t count);
+/// counts K, sums K x D (float32; float64 for float64 features): how many rows each code has, and their sum, in the
+/// rows' order. No gradient.
+std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& features, const at::Tensor& codes, int64_t count);
 
-/// h N x D x H x W, codebook K x D, codes N*H*W (positions in N, H, W order) -> loss N: the mean over an image's
-/// elements of |h - e|^2 (FQ-GAN, equation 3, with the commitment factor left out). Differentiable in h, once: its
-/// backward operator is closed to autograd and throws under create_graph.
-at::Tensor commitment_loss(const at::Tensor& h, const at::Tensor& codebook, const at::Tensor& codes);
+/// Loss N: the mean over an image's elements of (x - e)^2 (equation 3, with the commitment factor left out); float32,
+/// or float64 for float64 features. Differentiable in the features, once: its backward operator is closed to autograd
+/// and throws under create_graph.
+at::Tensor commitment_loss(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes);
 
-/// The same, through plain differentiable operators: the reference twin.
-at::Tensor commitment_loss_twin(const at::Tensor& h, const at::Tensor& codebook, const at::Tensor& codes);
+/// features + share * (e - features), e itself for share = 1; the gradient passes straight through to the features, to
+/// any order.
+at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
+                            double share = 1);
 
-/// h N x C x H x W -> N*H*W x C: a view for channels_last memory, else a copy.
-at::Tensor map_rows(const at::Tensor& h);
+/// One momentum step of a dictionary (van den Oord et al. 2017, appendix A.1): cluster_size and codebook_sum move by
+/// 1 - decay towards counts and sums, and codebook = codebook_sum / (cluster_size smoothed by epsilon, Laplace).
+/// Returns new codebook, codebook_sum, cluster_size; nothing is written into.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> momentum_update(const at::Tensor& codebook_sum,
+                                                               const at::Tensor& cluster_size, const at::Tensor& counts,
+                                                               const at::Tensor& sums, double decay, double epsilon);
+
+/// Lloyd's k-means from the centres `start` (K x D): codebook K x D and counts K after `iterations` rounds. A centre
+/// without rows stays where it is. `sum` makes counts and sums those of several processes; empty: there is one.
+std::tuple<at::Tensor, at::Tensor> kmeans(const at::Tensor& features, const at::Tensor& start, int64_t iterations,
+                                          const std::function<void(at::Tensor&)>& sum = {});
+
+/// nearest_code's output, not filled.
+at::Tensor code_output(const at::Tensor& features);
 
 }  // namespace fqgan::ops

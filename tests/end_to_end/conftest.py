@@ -46,7 +46,7 @@ standing_images = 40
 [model.quantizer]
 taps = ["block1"]
 codes = 16
-initialisation = "first_batch"
+initialisation = "kmeans"
 """
 
 

@@ -38,8 +38,16 @@ BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, c
     in = out;
   }
   taps = register_module("taps", std::make_shared<Taps>(points));
-  for (const auto& tap : options.quantizer.taps)
-    taps->attach(tap, std::make_shared<FeatureQuantizer>(taps->channels(tap), options.quantizer, random));
+  std::shared_ptr<FeatureQuantizer> shared;
+  for (const auto& tap : options.quantizer.taps) {
+    const auto& sharing = options.quantizer.shared_with;
+    const bool shares = std::find(sharing.begin(), sharing.end(), tap) != sharing.end();
+    const auto quantizer =
+        shares && shared ? shared
+                         : std::make_shared<FeatureQuantizer>(taps->channels(tap), options.quantizer, random);
+    if (shares) shared = quantizer;
+    taps->attach(tap, quantizer);
+  }
   linear = register_module("linear", Linear(in, 1, true, weight, random));
   if (plan.classes > 0) projection = register_module("projection", Embedding(plan.classes, in, weight, random));
 }

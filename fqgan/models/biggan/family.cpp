@@ -31,7 +31,7 @@ class BigGan : public Family {
   }
 
   void prepare(Step& step) override {
-    if (options_.quantizer.taps.empty() || options_.quantizer.initialisation != "first_batch") return;
+    if (options_.quantizer.taps.empty() || options_.quantizer.initialisation != "kmeans") return;
     torch::NoGradGuard no_grad;
     const auto batch = step.next("train");
     auto pass = step.pass({{Role::real, batch.images.size(0)}});

@@ -78,6 +78,7 @@ void BigGanAverageOptions::fields(FieldVisitor& visit) {
 
 void BigGanQuantizerOptions::fields(FieldVisitor& visit) {
   visit("taps", taps, about("discriminator taps ('block0', ...) with feature quantization; empty: none"));
+  visit("shared_with", shared_with, about("those of the taps that use one dictionary; their widths must be equal"));
   FeatureQuantizerOptions::fields(visit);
 }
 
@@ -147,6 +148,30 @@ void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Probl
   check_widths("model.generator.attention", options.generator.attention, sizes, channels, problems);
 }
 
+/// widths: of the taps block0, block1, ...; known: their names, for the message.
+void check_quantizer(const BigGanQuantizerOptions& options, const std::vector<int64_t>& widths,
+                     const std::string& known, Problems& problems) {
+  const auto count = [](const auto& list, const auto& name) { return std::count(list.begin(), list.end(), name); };
+  std::optional<int64_t> shared_width;
+  for (size_t b = 0; b < widths.size(); ++b) {
+    const auto tap = "block" + std::to_string(b);
+    if (!count(options.taps, tap) || !count(options.shared_with, tap)) continue;
+    if (shared_width.value_or(widths[b]) != widths[b])
+      problems.add("model.quantizer.shared_with", "one dictionary has one width, but '" + tap + "' has " +
+                                                      std::to_string(widths[b]) + " channels and another tap " +
+                                                      std::to_string(*shared_width));
+    shared_width = widths[b];
+  }
+  for (const auto& tap : options.taps) {
+    if (known.find("'" + tap + "'") == std::string::npos)
+      problems.add("model.quantizer.taps", "there is no tap '" + tap + "'; this discriminator has " + known);
+    if (count(options.taps, tap) > 1) problems.add("model.quantizer.taps", "'" + tap + "' is named twice");
+  }
+  for (const auto& tap : options.shared_with)
+    if (!count(options.taps, tap))
+      problems.add("model.quantizer.shared_with", "'" + tap + "' is not one of model.quantizer.taps");
+}
+
 void check_discriminator(const BigGanOptions& options, const BigGanPlan& plan, Problems& problems) {
   const auto blocks = plan.discriminator.size();
   if (blocks == 0) return problems.add("model.discriminator.multipliers", "expected at least one entry, got none");
@@ -167,12 +192,7 @@ void check_discriminator(const BigGanOptions& options, const BigGanPlan& plan, P
   }
   check_attention("model.discriminator.attention", options.discriminator.attention, sizes, problems);
   check_widths("model.discriminator.attention", options.discriminator.attention, sizes, plan.discriminator, problems);
-  for (const auto& tap : options.quantizer.taps) {
-    const auto found = taps.find("'" + tap + "'") != std::string::npos;
-    if (!found) problems.add("model.quantizer.taps", "there is no tap '" + tap + "'; this discriminator has " + taps);
-    if (std::count(options.quantizer.taps.begin(), options.quantizer.taps.end(), tap) > 1)
-      problems.add("model.quantizer.taps", "'" + tap + "' is named twice");
-  }
+  check_quantizer(options.quantizer, plan.discriminator, taps, problems);
 }
 
 }  // namespace

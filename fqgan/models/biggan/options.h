@@ -43,7 +43,8 @@ struct BigGanAverageOptions : Options {
 };
 
 struct BigGanQuantizerOptions : FeatureQuantizerOptions {
-  std::vector<std::string> taps;  // empty: no feature quantization
+  std::vector<std::string> taps;         // empty: no feature quantization
+  std::vector<std::string> shared_with;  // those of them that use one dictionary
   void fields(FieldVisitor& visit) override;
 };
 

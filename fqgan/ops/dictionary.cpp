@@ -1,0 +1,91 @@
+#include "fqgan/ops/dictionary.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/util/BFloat16.h>
+
+#include <cmath>
+#include <limits>
+#include <string_view>
+#include <unordered_set>
+
+namespace fqgan::ops {
+namespace {
+
+int64_t round_up(int64_t x, int64_t step) { return (x + step - 1) / step * step; }
+
+float above(double x) {
+  const auto nearest = static_cast<float>(x);
+  return nearest >= x ? nearest : std::nextafter(nearest, std::numeric_limits<float>::infinity());
+}
+
+/// Denormal numbers are zero: bfloat16 products take them for that, and float32 products would be fifty times slower.
+float flushed(float x) { return std::abs(x) < std::numeric_limits<float>::min() ? 0.f : x; }
+
+}  // namespace
+
+PackedDictionary::PackedDictionary(const at::Tensor& e, const kernels::Kernels& kernels)
+    : codebook(e.const_data_ptr<float>()),
+      codes(e.size(0)),
+      channels(e.size(1)),
+      half(codes),
+      blocks_(round_up(codes, kernels.block) / kernels.block),
+      depth_(round_up(channels, kernels::depth_step)),
+      rounding_(2. * static_cast<double>(channels + 8) * 0x1p-23),
+      packed_(at::zeros({blocks_ * kernels.block * depth_},
+                        e.options().dtype(kernels.screens_bfloat16 ? at::kBFloat16 : at::kFloat))),
+      start_(blocks_ * kernels.block, -std::numeric_limits<float>::infinity()),
+      reach_(start_.size(), 0),
+      norm_(start_.size(), 0),
+      repeated_(codes, false) {
+  std::unordered_set<std::string_view> seen;
+  seen.reserve(codes);
+  for (int64_t k = 0; k < codes; ++k)
+    repeated_[k] =
+        !seen.emplace(reinterpret_cast<const char*>(codebook + k * channels), channels * sizeof(float)).second;
+  at::parallel_for(0, codes, 16, [&](int64_t first, int64_t last) {
+    for (int64_t k = first; k < last; ++k) pack(k, kernels);
+  });
+}
+
+void PackedDictionary::pack(int64_t k, const kernels::Kernels& kernels) {
+  const float* e = codebook + k * channels;
+  const auto block = k / kernels.block, place = k % kernels.block;
+  double squares = 0, lost = 0;
+  for (int64_t d = 0; d < channels; ++d) squares += static_cast<double>(e[d]) * static_cast<double>(e[d]);
+  half[k] = squares / 2;
+  if (repeated_[k]) return;  // its start stays at -infinity
+  const bool narrow = kernels.screens_bfloat16;
+  const auto first = block * depth_ * kernels.block;
+  auto* pairs = narrow ? packed_.mutable_data_ptr<at::BFloat16>() + first + place * 2 : nullptr;
+  auto* floats = narrow ? nullptr : packed_.mutable_data_ptr<float>() + first + place;
+  for (int64_t d = 0; d < channels; ++d) {
+    const float value = flushed(narrow ? static_cast<float>(at::BFloat16(e[d])) : e[d]);
+    const double difference = static_cast<double>(e[d]) - static_cast<double>(value);
+    lost += difference * difference;
+    if (narrow)
+      pairs[d / 2 * kernels.block * 2 + d % 2] = value;
+    else
+      floats[d * kernels.block] = value;
+  }
+  norm_[k] = above(std::sqrt(squares));
+  reach_[k] = above(std::sqrt(lost) + rounding_ * std::sqrt(squares));
+  start_[k] = above(-half[k] + rounding_ * half[k]);
+}
+
+kernels::Dictionary PackedDictionary::view() const {
+  return {blocks_, depth_, packed_.const_data_ptr(), start_.data(), reach_.data(), norm_.data()};
+}
+
+double PackedDictionary::lower_bound(float bound, int32_t k, float norm, float residual) const {
+  const double margin = static_cast<double>(norm) * static_cast<double>(reach_[k]) +
+                        static_cast<double>(residual) * static_cast<double>(norm_[k]) + rounding_ * half[k];
+  return static_cast<double>(bound) - 2.000001 * margin;
+}
+
+void PackedDictionary::append_lane(int64_t lane, std::vector<int32_t>& list) const {
+  for (int64_t k = lane; k < codes; k += kernels::lanes)
+    if (!repeated_[k]) list.push_back(static_cast<int32_t>(k));
+}
+
+}  // namespace fqgan::ops

@@ -1,0 +1,58 @@
+// AVX-512 with BF16: screening in bfloat16 with float32 sums, and in float32, in tiles of 6 rows and 64 codes.
+#include <immintrin.h>
+
+#include "fqgan/ops/kernels/kernels.h"
+
+namespace fqgan::ops::kernels {
+namespace {
+
+// Each needs what stands before it.
+// clang-format off
+#include "fqgan/ops/kernels/avx512_vector.h"
+#include "fqgan/ops/kernels/rows_body.h"
+#include "fqgan/ops/kernels/screen_body.h"
+#include "fqgan/ops/kernels/screen_float32.h"
+// clang-format on
+
+struct BFloat16 {
+  using Element = uint16_t;
+  static constexpr int64_t step = 2, block = 64;
+  template <int R, int64_t vectors>
+  static void accumulate(const uint16_t* const (&row)[R], int64_t d, const uint16_t* packed,
+                         Vector::Floats (&sum)[R][vectors]) {
+    __m512bh e[vectors];
+    for (int64_t v = 0; v < vectors; ++v) e[v] = (__m512bh)_mm512_loadu_si512(packed + v * 32);
+    for (int r = 0; r < R; ++r) {
+      int32_t pair;
+      __builtin_memcpy(&pair, row[r] + d, sizeof pair);
+      const auto x = (__m512bh)_mm512_set1_epi32(pair);
+      for (int64_t v = 0; v < vectors; ++v) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], x, e[v]);
+    }
+  }
+};
+
+}  // namespace
+
+const Kernels avx512_float32_kernels = {"avx512",     screen_with<6, Float32<64>>,
+                                        64,           false,
+                                        nullptr,      load_bfloat16,
+                                        load_float32, norms,
+                                        exact_best,   loss,
+                                        gradient,     blend,
+                                        sums};
+
+const Kernels avx512_kernels = {"avx512_bf16",
+                                screen_with<6, BFloat16>,
+                                64,
+                                true,
+                                &avx512_float32_kernels,
+                                load_bfloat16,
+                                load_float32,
+                                norms,
+                                exact_best,
+                                loss,
+                                gradient,
+                                blend,
+                                sums};
+
+}  // namespace fqgan::ops::kernels

@@ -1,0 +1,25 @@
+// Any processor: vectors of four, as the compiler makes them.
+#include "fqgan/ops/kernels/kernels.h"
+
+namespace fqgan::ops::kernels {
+namespace {
+
+// Each needs what stands before it.
+// clang-format off
+#include "fqgan/ops/kernels/plain_vector.h"
+#include "fqgan/ops/kernels/rows_body.h"
+#include "fqgan/ops/kernels/screen_body.h"
+#include "fqgan/ops/kernels/screen_float32.h"
+// clang-format on
+
+}  // namespace
+
+const Kernels plain_kernels = {"plain",      screen_with<2, Float32<16>>,
+                               16,           false,
+                               nullptr,      load_bfloat16,
+                               load_float32, norms,
+                               exact_best,   loss,
+                               gradient,     blend,
+                               sums};
+
+}  // namespace fqgan::ops::kernels
