@@ -22,5 +22,8 @@ void add_sample(CLI::App& program, Action& action);
 void add_inspect(CLI::App& program, Action& action);
 void add_options(CLI::App& program, Action& action);
 void add_export(CLI::App& program, Action& action);
+void add_sweep(CLI::App& program, Action& action);
+void add_import(CLI::App& program, Action& action);
+void add_score(CLI::App& program, Action& action);
 
 }  // namespace fqgan

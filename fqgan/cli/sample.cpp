@@ -24,7 +24,7 @@ struct SampleFlags {
   std::vector<std::string> classes;
   std::optional<int64_t> count;
   uint64_t seed = 0;
-  double truncation = 1;
+  std::optional<double> truncation;
   bool raw = false;
   ComputeOptions compute;
 };
@@ -82,7 +82,7 @@ int sample(const SampleFlags& flags) {
   options.average = !flags.raw;
   if (!flags.latents.empty()) options.latents = read_latents(flags.latents, options);
 
-  if (!std::isfinite(flags.truncation))
+  if (flags.truncation && !std::isfinite(*flags.truncation))
     fail("--truncation", "expected a number in [0, 10], got one that is not finite");
   if (!options.labels.empty() && !flags.classes.empty())
     fail("--class", "the latents' file has classes of its own ('y'). Hint: leave one of them out");
@@ -126,8 +126,7 @@ void add_sample(CLI::App& program, Action& action) {
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
-  command->add_option("--truncation", flags->truncation, "scale of the latents: below 1 more typical, less varied")
-      ->capture_default_str()
+  command->add_option("--truncation", flags->truncation, "latents beyond it are drawn again: a small one gives typical images, less varied")
       ->check(CLI::Range(0., 10.));
   command->add_option("--latents", flags->latents, "safetensors with `z` (N x Z) and optionally `y` (N)");
   command->add_flag("--raw", flags->raw, "the trained generator itself, not its average");

@@ -13,8 +13,23 @@ at::Tensor hinge_discriminator(const at::Tensor& real, const at::Tensor& fake) {
 }
 at::Tensor minus_mean(const at::Tensor& fake) { return -fake.mean(); }
 
+at::Tensor saturating_discriminator(const at::Tensor& real, const at::Tensor& fake) {
+  return at::softplus(-real).mean() + at::softplus(fake).mean();
+}
+at::Tensor non_saturating_generator(const at::Tensor& fake) { return at::softplus(-fake).mean(); }
+
+at::Tensor squared_discriminator(const at::Tensor& real, const at::Tensor& fake) {
+  return (real - 1).pow(2).mean() + fake.pow(2).mean();
+}
+at::Tensor squared_generator(const at::Tensor& fake) { return (fake - 1).pow(2).mean(); }
+
+at::Tensor critic(const at::Tensor& real, const at::Tensor& fake) { return fake.mean() - real.mean(); }
+
 const AdversarialLoss table[] = {
     {"hinge", hinge_discriminator, minus_mean},
+    {"non_saturating", saturating_discriminator, non_saturating_generator},
+    {"lsgan", squared_discriminator, squared_generator},
+    {"wasserstein", critic, minus_mean},
 };
 
 }  // namespace

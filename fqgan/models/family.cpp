@@ -1,6 +1,7 @@
 // The parts of the family interface that are the same for all.
 #include "fqgan/models/family.h"
 
+#include "fqgan/core/error.h"
 #include "fqgan/nn/copy.h"
 
 namespace fqgan {
@@ -11,6 +12,10 @@ void Step::report_taps(const Pass& pass) {
     if (entry.loss.defined()) report(prefix + "loss", entry.loss.detach().mean());
     for (const auto& [figure, value] : entry.figures) report(prefix + figure, value);
   }
+}
+
+torch::Tensor Family::judge(const Batch&, Pass&) {
+  fail("model", "this family has no discriminator that scores single images");
 }
 
 void Family::place() {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -89,7 +90,7 @@ struct SampleOptions {
   bool average = true;  // the averaged generator, where the family has one
   uint64_t seed = 0;
   std::vector<int64_t> labels;  // the class of each image, repeated as needed; empty: drawn uniformly
-  double truncation = 1;        // scale of the latents' spread; 1: none
+  std::optional<double> truncation;  // latents beyond it are drawn again; unset: none
   torch::Tensor latents;        // N x Z instead of drawn ones; undefined: drawn
 };
 
@@ -120,6 +121,9 @@ class Family {
   /// Draws images without touching the networks' state. Errors: UserError for a class out of range, latents of another
   /// width, a family that cannot sample.
   virtual std::unique_ptr<Sampler> sampler(const SampleOptions& options) = 0;
+  /// Logits N of images as the trained discriminator sees them: its state is only read; pass.reports says what stands at
+  /// its taps. Errors: UserError for a family without such a discriminator.
+  virtual torch::Tensor judge(const Batch& images, Pass& pass);
   /// Brings all networks and averages to numerics.device and the parameters' type.
   void place();
 };

@@ -1,6 +1,7 @@
-// Batch normalization, with one gain and bias a channel or with class-conditional ones (conditional batch norm,
-// Dumoulin et al. 2017, in BigGAN's form: gain = 1 + embedding). Stored statistics follow with momentum 0.1, or average
-// the batches of a pass that collects standing statistics (BigGAN, appendix A).
+// Batch normalization, with one gain and bias a channel or with conditional ones (conditional batch norm, Dumoulin et
+// al. 2017, in BigGAN's form: gain = 1 + what an embedding makes of the class, or a linear layer of a vector). Stored
+// statistics follow with momentum 0.1, or average the batches of a pass that collects standing statistics (BigGAN,
+// appendix A).
 #pragma once
 
 #include <torch/torch.h>
@@ -9,16 +10,22 @@
 
 namespace fqgan {
 
+/// Where gain and bias come from; both zero: parameters of the layer.
+struct Condition {
+  int64_t classes = 0;   // an embedding of the class, never spectrally normalized
+  int64_t width = 0;     // else a linear layer without bias of a vector this wide
+  WeightOptions weight;  // of either
+};
+
 struct BatchNormImpl : torch::nn::Module {
-  /// classes = 0: parameters `gain`, `bias` C. Otherwise embeddings classes x C, initialised by `initialisation`.
-  BatchNormImpl(int64_t channels, int64_t classes, const std::string& initialisation, Streams& random,
-                double epsilon = 1e-5);
-  /// x: N x C x H x W; labels: N int64, or undefined without classes.
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& labels, Pass& pass);
+  BatchNormImpl(int64_t channels, const Condition& condition, Streams& random, double epsilon = 1e-5);
+  /// x: N x C x H x W; condition: labels N int64, vectors N x width, or undefined.
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& condition, Pass& pass);
 
   torch::Tensor stored_mean, stored_var;  // C
   torch::Tensor gain, bias;               // C
   Embedding class_gain{nullptr}, class_bias{nullptr};
+  Linear vector_gain{nullptr}, vector_bias{nullptr};
   double epsilon;
 };
 TORCH_MODULE(BatchNorm);

@@ -173,7 +173,9 @@ void FeatureQuantizer::report(const std::string& tap, const torch::Tensor& loss,
   first = 0;
   for (size_t s = 0; s < segments.size(); ++s) {
     const auto index = static_cast<int64_t>(s), rows = segments[s].rows;
-    TapReport entry{tap, segments[s].role, loss.narrow(0, first, rows) * options.commitment, {}};
+    TapReport entry{tap, segments[s].role, loss.narrow(0, first, rows) * options.commitment};
+    entry.codes = codes.narrow(0, first, rows);
+    entry.error = loss.detach().narrow(0, first, rows);
     entry.figures["perplexity"] = perplexity(all_counts[index]);
     entry.figures["used_codes"] = (all_counts[index] > 0).sum();
     entry.figures["dead_codes"] = (idle_updates >= dead_after_updates).sum();

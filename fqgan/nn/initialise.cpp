@@ -37,6 +37,10 @@ void initialise_weight(torch::Tensor weight, const std::string& style, Streams& 
   }
 }
 
+torch::Tensor initial_bias(int64_t count, int64_t fan_in, Streams& random) {
+  return (random.uniform({count}, "initialise bias") * 2 - 1) / std::sqrt(static_cast<double>(fan_in));
+}
+
 void initialise_weights(torch::nn::Module& module, const std::string& style, Streams& random) {
   for (const auto& [name, parameter] : module.named_parameters().pairs()) {
     const bool is_weight = name == "weight" || (name.size() > 7 && name.compare(name.size() - 7, 7, ".weight") == 0);

@@ -17,6 +17,9 @@ namespace fqgan {
 void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random);
 const std::vector<std::string>& initialisation_styles();
 
+/// A layer's initial biases: uniform, bound 1 / sqrt(fan_in), PyTorch's default, which the releases keep.
+torch::Tensor initial_bias(int64_t count, int64_t fan_in, Streams& random);
+
 /// Initialises every spectral or plain weight of `module` and its children that has one (parameters named "weight" with
 /// two dimensions or more), in the order of registration.
 void initialise_weights(torch::nn::Module& module, const std::string& style, Streams& random);

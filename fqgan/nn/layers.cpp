@@ -1,6 +1,7 @@
 #include "fqgan/nn/layers.h"
 
 #include "fqgan/core/shape.h"
+#include "fqgan/nn/initialise.h"
 
 namespace fqgan {
 namespace {
@@ -25,7 +26,7 @@ torch::Tensor upsample(const torch::Tensor& x) { return at::upsample_nearest2d(x
 
 Conv2dImpl::Conv2dImpl(Conv2dOptions o, WeightOptions weight, Streams& random)
     : WeightedLayer({o.out, o.in, o.kernel, o.kernel}, std::move(weight), random), options(o) {
-  if (options.bias) bias = register_parameter("bias", torch::zeros({options.out}));
+  if (options.bias) bias = register_parameter("bias", initial_bias(o.out, o.in * o.kernel * o.kernel, random));
 }
 
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& x, Pass& pass) {
@@ -52,7 +53,7 @@ torch::Tensor Conv2dImpl::folded(const torch::Tensor& x, const torch::Tensor& w,
 
 LinearImpl::LinearImpl(int64_t in, int64_t out, bool with_bias, WeightOptions weight, Streams& random)
     : WeightedLayer({out, in}, std::move(weight), random) {
-  if (with_bias) bias = register_parameter("bias", torch::zeros({out}));
+  if (with_bias) bias = register_parameter("bias", initial_bias(out, in, random));
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x, Pass& pass) {

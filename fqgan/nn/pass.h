@@ -28,6 +28,7 @@ struct TapReport {
   std::string tap;
   Role role;
   at::Tensor loss;                            // [rows]: to be added to the objective, or undefined
+  at::Tensor codes, error;                    // [rows, H, W], [rows]: of a quantizer; without gradient
   std::map<std::string, at::Tensor> figures;  // scalars without gradient: perplexity, used_codes, ...
 };
 

@@ -10,6 +10,9 @@
 
 namespace fqgan {
 
+/// Metadata: a network that the file has in its initial state only ("discriminator").
+inline constexpr const char* untrained_key = "untrained";
+
 /// The metadata by which load_model finds its way back: family, model (its options as TOML), data (JSON), seed.
 std::map<std::string, std::string> model_metadata(const std::string& family, FamilyOptions& options,
                                                   const DataInfo& data, uint64_t seed);

@@ -39,14 +39,14 @@ BigGanOptions tiny() {  // 8 x 8 images: two up blocks, two down blocks
 }
 
 TEST(BigGan, MakesAndJudgesImagesOfEverySize) {
-  for (const int64_t size : {28, 32, 64})
+  for (const int64_t size : {28, 32, 48, 64, 128, 256})
     for (const int64_t classes : {0, 4})
       for (const int64_t channels : {1, 3}) {
         const auto options = small();
         const auto info = data(size, channels, classes);
         Streams random(3, {});
         const auto plan = options.plan(info);
-        EXPECT_EQ(plan.bottom_height, size == 28 ? 7 : 4);
+        EXPECT_EQ(plan.bottom_height, size == 28 ? 7 : size == 48 ? 6 : 4);
         BigGanGenerator generator(options, plan, random);
         BigGanDiscriminator discriminator(options, plan, random);
         TestPass t;
@@ -147,6 +147,46 @@ TEST(BigGan, SamplingIsAPureReader) {
   for (const auto& [name, tensor] : family_tensors(*family)) EXPECT_TRUE(torch::equal(tensor, before.at(name))) << name;
 }
 
+TEST(BigGan, TruncationChangesTheSamplesAndNoneDoesNot) {
+  const auto family = tiny().build(data(8), {}, 1);
+  const auto spread = [&](std::optional<double> truncation) {
+    SampleOptions request;
+    request.labels = {1};
+    request.truncation = truncation;
+    return family->sampler(request)->next(64).pixels.std(0).mean().item<double>();
+  };
+  EXPECT_LT(spread(0.1), 0.3 * spread({})) << "typical images vary little";
+  EXPECT_NEAR(spread(50), spread({}), 0.2 * spread({})) << "nothing lies beyond 50 deviations";
+}
+
+// Hierarchical latents and the shared embedding: each part of the latent reaches its own block only.
+TEST(BigGan, HierarchicalLatentsEnterBlockByBlock) {
+  auto options = tiny();
+  options.generator.hierarchical = true;
+  options.generator.shared_embedding = 6;
+  options.generator.latent = 13;  // 3 parts of 4; one is left out
+  options.initialisation = "normal";
+  const auto plan = options.plan(data(8));
+  EXPECT_EQ(plan.chunk, 4);
+  EXPECT_EQ(plan.latent, 12);
+  Streams random(3, {});
+  BigGanGenerator generator(options, plan, random);
+  convert(*generator, torch::kDouble);
+  EXPECT_TRUE(generator->named_parameters().contains("shared.weight"));
+  EXPECT_TRUE(generator->named_buffers().contains("block1.norm2.vector_gain.u"));
+  const auto labels = torch::tensor({1}, torch::kLong);
+  const auto function = [&](const auto& in) {
+    TestPass t;
+    t.pass.training = false;
+    return generator->forward(in[0], labels, t.pass);
+  };
+  expect_gradients(function, {leaf({1, 12})});
+  const auto z = leaf({1, 12});
+  const auto gradient = torch::autograd::grad({function(std::vector<torch::Tensor>{z}).pow(2).sum()}, {z})[0];
+  for (int64_t part = 0; part < 3; ++part)
+    EXPECT_GT(gradient.narrow(1, 4 * part, 4).abs().max().item<double>(), 0) << "part " << part;
+}
+
 std::string first_problem(const BigGanOptions& options, const DataInfo& info) {
   Problems problems;
   options.check(info, problems);
@@ -156,8 +196,21 @@ std::string first_problem(const BigGanOptions& options, const DataInfo& info) {
 TEST(BigGan, NamesImpossibleOptions) {
   EXPECT_EQ(first_problem(tiny(), data(8)), "");
   EXPECT_EQ(first_problem(small(), data(64)), "");
-  EXPECT_CONTAINS(first_problem(small(), data(48)), "28, 32 or 64");
+  EXPECT_EQ(first_problem(small(), data(48)), "");
+  EXPECT_CONTAINS(first_problem(small(), data(36)), "built-in architecture");
   auto options = tiny();
+  options.generator.hierarchical = true;
+  EXPECT_CONTAINS(first_problem(options, data(8)), "shared embedding");
+  options.generator.latent = 2;
+  EXPECT_CONTAINS(first_problem(options, data(8)), "3 parts");
+  options = tiny();
+  options.quantizer.shared_with = {"block1"};
+  EXPECT_CONTAINS(first_problem(options, data(8)), "'block1' is not one of model.quantizer.taps");
+  options.quantizer.taps = {"block0", "block1"};
+  options.quantizer.shared_with = {"block0", "block1"};
+  options.discriminator.multipliers = {4, 8, 8};
+  EXPECT_CONTAINS(first_problem(options, data(8)), "has 16 channels and another tap 8");
+  options = tiny();
   options.quantizer.taps = {"block9"};
   EXPECT_CONTAINS(first_problem(options, data(8)), "'block0', 'block1', 'block2'");
   options = tiny();

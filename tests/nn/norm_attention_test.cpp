@@ -12,7 +12,7 @@ namespace {
 
 BatchNorm batch_norm(int64_t classes) {
   Streams random(5, {});
-  BatchNorm layer(3, classes, "normal", random);
+  BatchNorm layer(3, Condition{classes, 0, {true, 1e-8, "normal"}}, random);
   convert(*layer, torch::kDouble);
   return layer;
 }

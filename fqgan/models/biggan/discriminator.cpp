@@ -23,7 +23,7 @@ torch::Tensor DiscriminatorBlockImpl::forward(const torch::Tensor& x, Pass& pass
 
 BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, const BigGanPlan& plan,
                                                  Streams& random) {
-  const WeightOptions weight{true, 1e-8, options.initialisation};
+  const WeightOptions weight{true, options.spectral_epsilon, options.initialisation};
   std::vector<TapPoint> points;
   auto in = plan.channels, height = plan.height;
   for (size_t b = 0; b < plan.discriminator.size(); ++b) {
@@ -43,8 +43,7 @@ BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, c
     const auto& sharing = options.quantizer.shared_with;
     const bool shares = std::find(sharing.begin(), sharing.end(), tap) != sharing.end();
     const auto quantizer =
-        shares && shared ? shared
-                         : std::make_shared<FeatureQuantizer>(taps->channels(tap), options.quantizer, random);
+        shares && shared ? shared : std::make_shared<FeatureQuantizer>(taps->channels(tap), options.quantizer, random);
     if (shares) shared = quantizer;
     taps->attach(tap, quantizer);
   }

@@ -4,9 +4,11 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/losses/adversarial.h"
+#include "fqgan/losses/gradient_penalty.h"
 #include "fqgan/models/biggan/discriminator.h"
 #include "fqgan/models/biggan/generator.h"
 #include "fqgan/models/biggan/sampler.h"
+#include "fqgan/nn/orthogonal.h"
 
 namespace fqgan {
 namespace {
@@ -44,6 +46,10 @@ class BigGan : public Family {
     return biggan_sampler(options_, plan_, request.average ? average_ : generator_, numerics, request);
   }
 
+  torch::Tensor judge(const Batch& batch, Pass& pass) override {
+    return discriminator_->forward(batch.images, labels_of(batch), pass);
+  }
+
  private:
   struct Fakes {
     torch::Tensor images, labels;
@@ -55,6 +61,8 @@ class BigGan : public Family {
     phase.repeats = options_.discriminator.steps;
     phase.accumulate = options_.accumulate;
     phase.gradients = [this](Step& step) { discriminator_gradients(step); };
+    if (const auto strength = options_.discriminator.orthogonal; strength > 0)
+      phase.before_update = [this, strength](Step&) { add_orthogonal_gradients(*discriminator_, strength); };
     return phase;
   }
 
@@ -62,6 +70,8 @@ class BigGan : public Family {
     Phase phase{"generator", "generator", {"generator"}};
     phase.accumulate = options_.accumulate;
     phase.gradients = [this](Step& step) { generator_gradients(step); };
+    if (const auto strength = options_.generator.orthogonal; strength > 0)
+      phase.before_update = [this, strength](Step&) { add_orthogonal_gradients(*generator_, strength, "shared."); };
     return phase;
   }
 
@@ -71,7 +81,7 @@ class BigGan : public Family {
     const auto device = numerics.device;
     Fakes fakes;
     const auto latents =
-        step.random.normal({options_.batch, options_.generator.latent}, "latents").to(device, numerics.parameters());
+        step.random.normal({options_.batch, plan_.latent}, "latents").to(device, numerics.parameters());
     if (plan_.classes) fakes.labels = step.random.integers(plan_.classes, {options_.batch}, "labels").to(device);
     auto pass = step.pass({{Role::fake, options_.batch}});
     fakes.images = generator_->forward(latents, fakes.labels, pass);
@@ -94,10 +104,25 @@ class BigGan : public Family {
     const auto logits = discriminator_->forward(images, labels, pass);
     const auto adversarial = loss_.discriminator(pass.rows_of(logits, Role::real), pass.rows_of(logits, Role::fake));
     step.backward(adversarial + pass.tap_loss());
+    if (options_.discriminator.gradient_penalty > 0) penalise(step, real, fakes.images);
     step.report("loss/discriminator", adversarial.detach());
     step.report("logit/real", pass.rows_of(logits, Role::real).detach().mean());
     step.report("logit/fake", pass.rows_of(logits, Role::fake).detach().mean());
     step.report_taps(pass);
+  }
+
+  /// In float32, through operators that can be differentiated twice; no state follows these images.
+  void penalise(Step& step, const Batch& real, const torch::Tensor& fakes) {
+    const auto type = numerics.parameters();
+    const auto share = step.random.uniform({options_.batch}, "gradient penalty").to(numerics.device);
+    const auto images = between(real.images.to(type), fakes.to(type), share);
+    auto pass = step.pass({{Role::real, options_.batch}});
+    pass.twin = true;
+    pass.update_state = false;
+    pass.compute = type;
+    const auto penalty = gradient_penalty(discriminator_->forward(images, labels_of(real), pass), images);
+    step.backward(penalty * options_.discriminator.gradient_penalty);
+    step.report("loss/gradient_penalty", penalty.detach());
   }
 
   void generator_gradients(Step& step) {

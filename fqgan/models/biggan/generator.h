@@ -1,5 +1,6 @@
 // BigGAN's generator: a linear layer to a small map, residual blocks that double it, self-attention at chosen sizes.
-// Matches BigGAN-PyTorch's BigGAN.Generator without shared embedding and hierarchical latents.
+// Matches BigGAN-PyTorch's BigGAN.Generator; the class enters as an index, through a shared embedding where there is
+// one.
 #pragma once
 
 #include "fqgan/models/biggan/options.h"
@@ -10,8 +11,9 @@ namespace fqgan {
 
 /// N x Ci x H x W -> N x Co x 2H x 2W: BN - ReLU - (up) 3x3 - BN - ReLU - 3x3, plus (up) 1x1.
 struct GeneratorBlockImpl : torch::nn::Module {
-  GeneratorBlockImpl(int64_t in, int64_t out, int64_t classes, WeightOptions weight, Streams& random);
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& labels, Pass& pass);
+  GeneratorBlockImpl(int64_t in, int64_t out, const Condition& condition, WeightOptions weight, double epsilon,
+                     Streams& random);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& condition, Pass& pass);
 
   BatchNorm norm1{nullptr}, norm2{nullptr};
   Conv2d conv1{nullptr}, conv2{nullptr}, shortcut{nullptr};
@@ -25,11 +27,15 @@ struct BigGanGeneratorImpl : torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass);
 
   BigGanPlan plan;
+  Embedding shared{nullptr};  // classes x width; null: each batch norm has its own
   Linear linear{nullptr};
   std::vector<GeneratorBlock> blocks;
   std::map<size_t, SelfAttention> attention;  // by the block that it follows
   BatchNorm norm{nullptr};
   Conv2d output{nullptr};
+
+ private:
+  torch::Tensor condition_of(const torch::Tensor& latents, const torch::Tensor& labels, size_t block, Pass& pass);
 };
 TORCH_MODULE(BigGanGenerator);
 

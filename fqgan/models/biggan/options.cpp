@@ -15,12 +15,26 @@ struct Architecture {
   std::vector<bool> downsample;
 };
 
-/// By the image's shorter side. 28 is ours (bottom 7); the others are the reference's.
+/// By how often the generator doubles its first map, whose shorter side is 4 to 7 pixels. 3 to 6 are the reference's
+/// for 32 to 256 pixels, and 7 its generator's for 512; the others are ours, in the same spirit.
 const std::map<int64_t, Architecture> architectures = {
-    {28, {{4, 4, 4}, {4, 4, 4, 4}, {true, true, false, false}}},
-    {32, {{4, 4, 4, 4}, {4, 4, 4, 4}, {true, true, false, false}}},
-    {64, {{16, 16, 8, 4, 2}, {1, 2, 4, 8, 16}, {true, true, true, true, false}}},
+    {1, {{4, 4}, {4, 4, 4}, {true, false, false}}},
+    {2, {{4, 4, 4}, {4, 4, 4, 4}, {true, true, false, false}}},
+    {3, {{4, 4, 4, 4}, {4, 4, 4, 4}, {true, true, false, false}}},
+    {4, {{16, 16, 8, 4, 2}, {1, 2, 4, 8, 16}, {true, true, true, true, false}}},
+    {5, {{16, 16, 8, 4, 2, 1}, {1, 2, 4, 8, 16, 16}, {true, true, true, true, true, false}}},
+    {6, {{16, 16, 8, 8, 4, 2, 1}, {1, 2, 4, 8, 8, 16, 16}, {true, true, true, true, true, true, false}}},
+    {7, {{16, 16, 8, 8, 4, 2, 1, 1}, {1, 1, 2, 4, 8, 8, 16, 16}, {true, true, true, true, true, true, true, false}}},
 };
+
+/// The architecture for a size; null when there is none built in.
+const Architecture* architecture_for(int64_t height, int64_t width) {
+  for (const auto& [doublings, architecture] : architectures) {
+    const auto factor = int64_t{1} << doublings, bottom = std::min(height, width) / factor;
+    if (height % factor == 0 && width % factor == 0 && bottom >= 4 && bottom < 8) return &architecture;
+  }
+  return nullptr;
+}
 
 std::vector<int64_t> times(std::vector<int64_t> values, int64_t factor) {
   for (auto& value : values) value *= factor;
@@ -51,8 +65,13 @@ void BigGanGeneratorOptions::fields(FieldVisitor& visit) {
             .at_least(1)
             .at_most(1024));
   visit("latent", latent, about("width Z of the latent").at_least(1).at_most(65536));
+  visit("hierarchical", hierarchical,
+        about("the latent in equal parts: one makes the first map, the others each go into a block's batch norm"));
+  visit("shared_embedding", shared_embedding,
+        about("width of one class embedding for all batch norms; 0: each has its own").at_least(0).at_most(65536));
   visit("attention", attention, about("map heights, in pixels, after which self-attention stands").at_least(2));
   visit("spectral_norm", spectral_norm, about("spectral normalization of the weights"));
+  visit("orthogonal", orthogonal, about("strength of the orthogonal regularization; BigGAN: 1e-4").at_least(0));
   visit("adam", adam, about("optimizer"));
 }
 
@@ -65,6 +84,8 @@ void BigGanDiscriminatorOptions::fields(FieldVisitor& visit) {
   visit("downsample", downsample, about("which blocks halve the map; empty: the reference's for this size"));
   visit("attention", attention, about("map heights, in pixels, after which self-attention stands").at_least(2));
   visit("steps", steps, about("discriminator steps per generator step").at_least(1));
+  visit("orthogonal", orthogonal, about("strength of the orthogonal regularization").at_least(0));
+  visit("gradient_penalty", gradient_penalty, about("weight of WGAN-GP's penalty; its paper: 10").at_least(0));
   visit("adam", adam, about("optimizer"));
 }
 
@@ -90,6 +111,8 @@ void BigGanOptions::fields(FieldVisitor& visit) {
         about("the last discriminator step and the generator step use one generated batch (saves a forward)"));
   visit("loss", loss, about("adversarial objective").one_of(adversarial_loss_names()));
   visit("initialisation", initialisation, about("of the weights").one_of(initialisation_styles()));
+  visit("spectral_epsilon", spectral_epsilon, about("least norm in the power iteration").more_than(0));
+  visit("norm_epsilon", norm_epsilon, about("added to the variance in batch norm").more_than(0));
   visit("generator", generator, about("G"));
   visit("discriminator", discriminator, about("D"));
   visit("average", average, about("the averaged G, which sampling uses"));
@@ -97,9 +120,13 @@ void BigGanOptions::fields(FieldVisitor& visit) {
 }
 
 BigGanPlan BigGanOptions::plan(const DataInfo& data) const {
-  BigGanPlan plan{data.channels, data.height, data.width, conditional ? data.classes : 0};
-  const auto known = architectures.find(std::min(data.height, data.width));
-  const auto reference = known == architectures.end() ? Architecture{} : known->second;
+  BigGanPlan plan{};
+  plan.channels = data.channels;
+  plan.height = data.height;
+  plan.width = data.width;
+  plan.classes = conditional ? data.classes : 0;
+  const auto* known = architecture_for(data.height, data.width);
+  const auto reference = known ? *known : Architecture{};
   plan.generator = times(generator.multipliers.empty() ? reference.generator : generator.multipliers, generator.width);
   plan.discriminator = times(discriminator.multipliers.empty() ? reference.discriminator : discriminator.multipliers,
                              discriminator.width);
@@ -107,6 +134,9 @@ BigGanPlan BigGanOptions::plan(const DataInfo& data) const {
   const auto factor = int64_t{1} << std::min<size_t>(plan.generator.size() - !plan.generator.empty(), 30);
   plan.bottom_height = data.height / factor;
   plan.bottom_width = data.width / factor;
+  const auto parts = static_cast<int64_t>(plan.generator.size());  // a block each, and the first map
+  plan.chunk = generator.hierarchical && parts ? generator.latent / parts : 0;
+  plan.latent = generator.hierarchical ? plan.chunk * parts : generator.latent;  // what does not divide is left out
   return plan;
 }
 
@@ -142,6 +172,13 @@ void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Probl
                             " times, which does not fit images of " + size_text(plan.height, plan.width) +
                             ". Hint: the size must be a multiple of " + std::to_string(factor) +
                             " and at least twice that; fewer multipliers, or data.resolution");
+  if (options.generator.hierarchical && plan.chunk < 1)
+    problems.add("model.generator.latent", "a hierarchical latent has " + std::to_string(blocks + 1) +
+                                               " parts, so at least that width, got " +
+                                               std::to_string(options.generator.latent));
+  if (options.generator.hierarchical && plan.classes && !options.generator.shared_embedding)
+    problems.add("model.generator.shared_embedding",
+                 "a hierarchical latent joins the class in one vector, which needs a shared embedding. Hint: 128");
   std::vector<int64_t> sizes, channels(plan.generator.begin() + 1, plan.generator.end());
   for (int64_t b = 1; b <= blocks; ++b) sizes.push_back(plan.bottom_height << b);
   check_attention("model.generator.attention", options.generator.attention, sizes, problems);
@@ -200,11 +237,13 @@ void check_discriminator(const BigGanOptions& options, const BigGanPlan& plan, P
 void BigGanOptions::check(const DataInfo& data, Problems& problems) const {
   const auto plan = this->plan(data);
   const bool generator_known = !generator.multipliers.empty(), discriminator_known = !discriminator.multipliers.empty();
-  if (!architectures.count(std::min(data.height, data.width)) && !(generator_known && discriminator_known)) {
-    problems.add("data.resolution", "expected 28, 32 or 64 pixels (sizes with a built-in architecture), got " +
-                                        size_text(data.height, data.width) +
-                                        ". Hint: set data.resolution, or model.generator.multipliers, "
-                                        "model.discriminator.multipliers and model.discriminator.downsample");
+  if (!architecture_for(data.height, data.width) && !(generator_known && discriminator_known)) {
+    problems.add("data.resolution",
+                 "expected a size with a built-in architecture (height and width multiples of one "
+                 "2^n, the shorter 4 to 7 times it, n = 1 to 7: 32, 48, 64, 96, 128, 256, ...), got " +
+                     size_text(data.height, data.width) +
+                     ". Hint: set data.resolution, or model.generator.multipliers, "
+                     "model.discriminator.multipliers and model.discriminator.downsample");
     return;
   }
   check_generator(*this, plan, problems);

@@ -18,8 +18,11 @@ struct BigGanGeneratorOptions : Options {
   int64_t width = 64;                // channels are multiples of it
   std::vector<int64_t> multipliers;  // of the block inputs and the last output; empty: the reference's
   int64_t latent = 128;              // Z
+  bool hierarchical = false;         // the latent in equal parts: one makes the first map, the others each a block
+  int64_t shared_embedding = 0;      // width of one class embedding for all blocks; 0: each layer has its own
   std::vector<int64_t> attention;    // map sizes in pixels after which attention stands
   bool spectral_norm = true;
+  double orthogonal = 0;  // strength of the orthogonal regularization
   AdamOptions adam{2e-4};
   void fields(FieldVisitor& visit) override;
 };
@@ -29,7 +32,9 @@ struct BigGanDiscriminatorOptions : Options {
   std::vector<int64_t> multipliers;  // of the blocks' outputs; empty: the reference's
   std::vector<bool> downsample;      // which blocks halve; empty: the reference's
   std::vector<int64_t> attention;
-  int64_t steps = 4;  // D steps per G step
+  int64_t steps = 4;            // D steps per G step
+  double orthogonal = 0;        // strength of the orthogonal regularization
+  double gradient_penalty = 0;  // weight of WGAN-GP's penalty
   AdamOptions adam{2e-4};
   void fields(FieldVisitor& visit) override;
 };
@@ -52,6 +57,7 @@ struct BigGanQuantizerOptions : FeatureQuantizerOptions {
 struct BigGanPlan {
   int64_t channels, height, width, classes;  // of the images; classes = 0: unconditional
   int64_t bottom_height, bottom_width;       // the generator's first map
+  int64_t latent, chunk;                     // Z in use; what each block takes of it (0: not hierarchical)
   std::vector<int64_t> generator;            // channels: block inputs and the last output
   std::vector<int64_t> discriminator;        // channels of the blocks' outputs
   std::vector<bool> downsample;
@@ -64,6 +70,8 @@ struct BigGanOptions : FamilyOptions {
   bool share_fakes = false;
   std::string loss = "hinge";
   std::string initialisation = "orthogonal";
+  double spectral_epsilon = 1e-8;
+  double norm_epsilon = 1e-5;
   BigGanGeneratorOptions generator;
   BigGanDiscriminatorOptions discriminator;
   BigGanAverageOptions average;

@@ -1,6 +1,7 @@
 #include "fqgan/models/biggan/sampler.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
@@ -15,7 +16,7 @@ class BigGanSampler : public Sampler {
  public:
   BigGanSampler(const BigGanOptions& options, const BigGanPlan& plan, const BigGanGenerator& source, Numerics numerics,
                 SampleOptions request)
-      : plan_(plan), numerics_(numerics), request_(std::move(request)), latent_(options.generator.latent) {
+      : plan_(plan), numerics_(numerics), request_(std::move(request)), latent_(plan.latent) {
     for (const auto label : request_.labels) check_label(label);
     if (request_.latents.defined()) check_shape(request_.latents, {any, latent_}, "latents");
     Streams unused(0, {});
@@ -67,8 +68,17 @@ class BigGanSampler : public Sampler {
       return to_parameters(request_.latents.narrow(0, drawn_, count));
     }
     std::vector<torch::Tensor> rows;
-    for (int64_t i = 0; i < count; ++i) rows.push_back(of_image(drawn_ + i).normal({latent_}, "latents"));
-    return to_parameters(at::stack(rows) * request_.truncation);
+    for (int64_t i = 0; i < count; ++i) rows.push_back(draw_latent(of_image(drawn_ + i)));
+    return to_parameters(at::stack(rows));
+  }
+
+  /// Values beyond the truncation are drawn again (Brock et al. 2019, section 3.1): drawn from what remains of the
+  /// normal distribution, by its inverse.
+  torch::Tensor draw_latent(Streams random) const {
+    if (!request_.truncation) return random.normal({latent_}, "latents");
+    const double root = std::sqrt(2.), inside = std::erf(*request_.truncation / root);
+    const auto share = random.uniform({latent_}, "latents").to(torch::kDouble) * 2 - 1;
+    return (at::erfinv(share * inside) * root).clamp(-*request_.truncation, *request_.truncation).to(torch::kFloat);
   }
 
   torch::Tensor draw_labels(int64_t count) const {

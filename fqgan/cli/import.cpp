@@ -1,0 +1,90 @@
+// fqgan import --from biggan-pytorch --recipe R --generator G.safetensors ... --out X.safetensors
+#include "fqgan/models/biggan/import.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "fqgan/checkpoint/weights.h"
+#include "fqgan/cli/program.h"
+#include "fqgan/cli/recipe.h"
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/models/weights.h"
+#include "fqgan/nn/copy.h"
+#include "fqgan/sampling/model.h"
+
+namespace fqgan {
+namespace {
+
+struct ImportFlags {
+  std::string from, recipe, generator, discriminator, average, out;
+  std::vector<std::string> set;
+};
+
+ForeignWeights read_weights(const std::string& path) {
+  return {path, load_checkpoint(path, /*require_ours=*/false).tensors};
+}
+
+int import_weights(const ImportFlags& flags) {
+  if (!flags.out.ends_with(".safetensors"))
+    fail("--out", "expected a name that ends in .safetensors, got '" + flags.out + "'");
+  auto text = RecipeText::from_file(flags.recipe);
+  for (const auto& assignment : flags.set) text.set(assignment);
+  const auto recipe = read_recipe(text);
+  if (recipe->family != "biggan") fail("--from", "these are weights of BigGAN, but the recipe is of " + recipe->family);
+  if (!recipe->data.resolution)
+    fail("data.resolution", "weights do not tell the size of their images. Hint: --set data.resolution=32");
+  const auto generator = read_weights(flags.generator);
+  auto data = data_of_biggan_generator(generator, *recipe->data.resolution,
+                                       recipe->data.width.value_or(*recipe->data.resolution));
+  const auto& names = recipe->data.class_names;
+  if (static_cast<int64_t>(names.size()) == data.classes) data.class_names = names;
+  const auto family = recipe->model->build(data, {}, static_cast<uint64_t>(recipe->seed));
+
+  import_biggan(*family->networks.at("generator"), generator);
+  auto& average = *family->averages.at("generator").network;
+  if (flags.average.empty())
+    copy_state(*family->networks.at("generator"), average);
+  else
+    import_biggan(average, read_weights(flags.average));
+  Checkpoint checkpoint;
+  checkpoint.metadata = model_metadata(recipe->family, *recipe->model, data, static_cast<uint64_t>(recipe->seed));
+  checkpoint.metadata["recipe"] = write_options(*recipe);
+  checkpoint.metadata["imported_from"] = flags.from;
+  checkpoint.metadata["fqgan"] = FQGAN_VERSION;
+  if (flags.discriminator.empty())
+    checkpoint.metadata[untrained_key] = "discriminator";
+  else
+    import_biggan(*family->networks.at("discriminator"), read_weights(flags.discriminator));
+  for (const auto& [name, tensor] : family_tensors(*family)) checkpoint.tensors.emplace(name, tensor.detach());
+  if (const auto parent = std::filesystem::path(flags.out).parent_path(); !parent.empty()) make_folder(parent);
+  save_checkpoint(flags.out, weights_only(checkpoint));
+  log_info("wrote " + flags.out + ": " + std::to_string(data.height) + " x " + std::to_string(data.width) +
+           " pixels, " + (data.classes ? std::to_string(data.classes) + " classes" : "no classes") +
+           (flags.discriminator.empty() ? ", without a trained discriminator" : ""));
+  return 0;
+}
+
+}  // namespace
+
+void add_import(CLI::App& program, Action& action) {
+  auto flags = std::make_shared<ImportFlags>();
+  auto* command =
+      program.add_subcommand("import", "take over weights of other projects (safetensors, their key names)");
+  command->add_option("--from", flags->from, "whose weights: biggan-pytorch (also FQ-GAN's BigGAN)")
+      ->required()
+      ->check(CLI::IsMember({"biggan-pytorch"}));
+  command->add_option("--recipe", flags->recipe, "recipe of the architecture, with data.resolution")->required();
+  command->add_option("--generator", flags->generator, "G.safetensors")->required();
+  command->add_option("--discriminator", flags->discriminator, "D.safetensors; without it the file can only sample");
+  command->add_option("--average", flags->average, "the averaged generator; default: the generator");
+  command->add_option("--set", flags->set, "override an option of the recipe (repeatable)")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  command->add_option("--out", flags->out, "X.safetensors")->required();
+  command->callback([flags, &action] { action = [flags] { return import_weights(*flags); }; });
+}
+
+}  // namespace fqgan

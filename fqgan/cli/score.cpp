@@ -1,0 +1,179 @@
+// fqgan score CKPT IMAGES: the discriminator's logit of each image, and what its quantizers make of it.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "fqgan/cli/checkpoints.h"
+#include "fqgan/cli/compute.h"
+#include "fqgan/cli/program.h"
+#include "fqgan/cli/recipe.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/data/dataset.h"
+#include "fqgan/sampling/model.h"
+
+namespace fqgan {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int64_t images_at_once = 100;
+
+struct ScoreFlags {
+  std::string checkpoint, images, out;
+  std::vector<std::string> set;
+  bool json = false;
+  ComputeOptions compute;
+};
+
+/// One quantized tap, over all images.
+struct TapScore {
+  std::vector<torch::Tensor> codes, errors;
+};
+
+struct Scores {
+  std::vector<torch::Tensor> logits;
+  std::map<std::string, TapScore> taps;
+};
+
+/// The images brought to the size that the model was trained on, as its own recipe does it.
+std::unique_ptr<Dataset> open_images(const ScoreFlags& flags, const Model& model, const Checkpoint& checkpoint) {
+  RecipeText text = checkpoint.metadata.count("recipe")
+                        ? RecipeText::from_string(checkpoint.metadata.at("recipe"), flags.checkpoint)
+                        : RecipeText();
+  for (const auto& assignment : flags.set) text.set(assignment);
+  auto options = read_recipe(text)->data;
+  options.path = flags.images;
+  options.resolution = model.data.height;
+  options.width = model.data.width;
+  options.channels = model.data.channels;
+  options.split = "train";
+  options.limit.reset();
+  return open_dataset(options);
+}
+
+/// The model's class for each class of the images: by name where all names are known, else by index.
+std::vector<int64_t> classes_of(const DataInfo& images, const DataInfo& model) {
+  std::vector<int64_t> by_name, by_index;
+  for (const auto& name : images.class_names) {
+    const auto found = std::find(model.class_names.begin(), model.class_names.end(), name);
+    if (found != model.class_names.end()) by_name.push_back(found - model.class_names.begin());
+    by_index.push_back(static_cast<int64_t>(by_index.size()));
+  }
+  return by_name.size() == images.class_names.size() ? by_name : by_index;
+}
+
+Scores judge_all(Family& family, const DataInfo& model_data, const Dataset& dataset) {
+  torch::NoGradGuard no_grad;
+  const auto& info = dataset.info();
+  const auto classes = classes_of(info, model_data);
+  Scores scores;
+  for (int64_t first = 0; first < info.images; first += images_at_once) {
+    const auto count = std::min(images_at_once, info.images - first);
+    auto pixels = torch::empty({count, info.channels, info.height, info.width}, torch::kByte);
+    auto labels = torch::empty({count}, torch::kLong);
+    for (int64_t i = 0; i < count; ++i) {
+      auto label = dataset.read(first + i, pixels[i].mutable_data_ptr<uint8_t>());
+      if (label >= 0 && label < static_cast<int64_t>(classes.size())) label = classes[label];
+      if (family.classes && (label < 0 || label >= family.classes))
+        fail(dataset.name(first + i), "this discriminator is conditional: expected a class in 0 to " +
+                                          std::to_string(family.classes - 1) + ", found " +
+                                          (label < 0 ? "none" : std::to_string(label)) + ". Hint: a folder a class");
+      labels[i] = label;
+    }
+    const auto& numerics = family.numerics;
+    const auto images = (pixels.to(torch::kFloat) / 127.5 - 1)
+                            .to(torch::TensorOptions(numerics.device).dtype(numerics.compute))
+                            .contiguous(at::MemoryFormat::ChannelsLast);
+    Streams random(0, Counters{first, -1});
+    Pass pass(random);
+    pass.compute = numerics.compute;
+    pass.twin = numerics.twin;
+    scores.logits.push_back(family.judge({images, labels.to(numerics.device)}, pass).to(torch::kCPU, torch::kFloat));
+    for (const auto& report : pass.reports) {
+      auto& tap = scores.taps[report.tap];
+      tap.codes.push_back(report.codes.cpu());
+      tap.errors.push_back(report.error.to(torch::kCPU, torch::kFloat));
+    }
+    log_status(std::to_string(first + count) + "/" + std::to_string(info.images) + " images");
+  }
+  log_status("");
+  return scores;
+}
+
+double perplexity(const torch::Tensor& codes) {
+  const auto counts = torch::bincount(codes.flatten()).to(torch::kDouble);
+  const auto p = counts / counts.sum();
+  return torch::exp(-(p * torch::log(p.clamp_min(1e-300))).sum()).item<double>();
+}
+
+ordered_json describe(const Scores& scores, const Dataset& dataset) {
+  const auto logits = torch::cat(scores.logits);
+  ordered_json document{
+      {"images", dataset.info().images},
+      {"logit", {{"mean", logits.mean().item<double>()}, {"deviation", logits.std(false).item<double>()}}}};
+  for (const auto& [name, tap] : scores.taps) {
+    const auto codes = torch::cat(tap.codes);
+    document["taps"][name] = {{"error", torch::cat(tap.errors).mean().item<double>()},
+                              {"perplexity", perplexity(codes)},
+                              {"used_codes", std::get<0>(at::_unique(codes)).numel()}};
+  }
+  for (int64_t i = 0; i < logits.size(0); ++i)
+    document["scores"].push_back({{"name", dataset.name(i)}, {"logit", logits[i].item<double>()}});
+  return document;
+}
+
+void write_tensors(const std::string& path, const Scores& scores) {
+  if (!path.ends_with(".safetensors")) fail("--out", "expected a name that ends in .safetensors, got '" + path + "'");
+  Checkpoint file;
+  file.tensors["logits"] = torch::cat(scores.logits);
+  for (const auto& [name, tap] : scores.taps) {
+    file.tensors["codes." + name] = torch::cat(tap.codes);
+    file.tensors["error." + name] = torch::cat(tap.errors);
+  }
+  save_checkpoint(path, file);
+}
+
+int score(const ScoreFlags& flags) {
+  const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
+  if (const auto untrained = checkpoint.metadata.find(untrained_key); untrained != checkpoint.metadata.end())
+    fail(path,
+         "this file has no trained " + untrained->second + ". Hint: fqgan import ... --discriminator D.safetensors");
+  const auto numerics = start_computing(flags.compute);
+  const auto model = load_model(checkpoint, path, numerics);
+  const auto dataset = open_images(flags, model, checkpoint);
+  const auto scores = judge_all(*model.family, model.data, *dataset);
+  if (!flags.out.empty()) write_tensors(flags.out, scores);
+  const auto document = describe(scores, *dataset);
+  if (flags.json) {
+    std::cout << document.dump(2) << std::endl;
+    return 0;
+  }
+  std::cout << document["images"] << " images, logit " << document["logit"]["mean"] << " +- "
+            << document["logit"]["deviation"] << "\n";
+  for (const auto& [name, tap] : document.value("taps", ordered_json::object()).items())
+    std::cout << name << ": error " << tap["error"] << ", perplexity " << tap["perplexity"] << ", " << tap["used_codes"]
+              << " codes used\n";
+  return 0;
+}
+
+}  // namespace
+
+void add_score(CLI::App& program, Action& action) {
+  auto flags = std::make_shared<ScoreFlags>();
+  auto* command = program.add_subcommand("score", "what a trained discriminator thinks of images");
+  command->add_option("model", flags->checkpoint, "checkpoint, or run folder (its newest checkpoint)")->required();
+  command->add_option("images", flags->images, "images: a folder, class folders, zip, IDX files")->required();
+  command->add_option("--out", flags->out,
+                      "X.safetensors: `logits` N, and for each quantized tap `codes.<tap>` N x H x W, `error.<tap>` N");
+  command->add_option("--set", flags->set, "how images are read: --set data.fit=crop (repeatable)")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  command->add_flag("--json", flags->json, "one document with every image's logit");
+  add_compute_flags(*command, flags->compute);
+  command->callback([flags, &action] { action = [flags] { return score(*flags); }; });
+}
+
+}  // namespace fqgan

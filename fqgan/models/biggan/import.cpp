@@ -1,0 +1,118 @@
+#include "fqgan/models/biggan/import.h"
+
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
+#include "fqgan/nn/copy.h"
+
+namespace fqgan {
+namespace {
+
+/// Ours -> theirs: every pattern is tried in turn on what the ones before have made of the name.
+const std::vector<std::pair<std::regex, const char*>>& renamings() {
+  static const std::vector<std::pair<std::regex, const char*>> table = {
+      {std::regex("^block(\\d+)\\.norm(\\d)\\.(?:class|vector)_(gain|bias)\\."), "blocks.$1.0.bn$2.$3."},
+      {std::regex("^block(\\d+)\\.norm(\\d)\\."), "blocks.$1.0.bn$2."},
+      {std::regex("^block(\\d+)\\.shortcut\\."), "blocks.$1.0.conv_sc."},
+      {std::regex("^block(\\d+)\\.conv"), "blocks.$1.0.conv"},
+      {std::regex("^taps\\.block(\\d+)\\.codebook_sum$"), "blocks.$1.1.embed_avg"},
+      {std::regex("^taps\\.block(\\d+)\\.codebook$"), "blocks.$1.1.embed"},
+      {std::regex("^taps\\.block(\\d+)\\."), "blocks.$1.1."},
+      {std::regex("^attention(\\d+)\\.gain$"), "blocks.$1.A.gamma"},
+      {std::regex("^attention(\\d+)\\.query\\."), "blocks.$1.A.theta."},
+      {std::regex("^attention(\\d+)\\.key\\."), "blocks.$1.A.phi."},
+      {std::regex("^attention(\\d+)\\.value\\."), "blocks.$1.A.g."},
+      {std::regex("^attention(\\d+)\\.output\\."), "blocks.$1.A.o."},
+      {std::regex("^norm\\."), "output_layer.0."},
+      {std::regex("^output\\."), "output_layer.2."},
+      {std::regex("^projection\\."), "embed."},
+      {std::regex("\\.u$"), ".u0"},
+  };
+  return table;
+}
+
+std::string foreign_name(std::string name, const ForeignWeights& weights) {
+  for (const auto& [pattern, replacement] : renamings()) name = std::regex_replace(name, pattern, replacement);
+  // Attention is the last module of its block: after the quantizer, where there is one.
+  if (const auto place = name.find(".A."); place != name.npos) {
+    const auto block = name.substr(0, place);
+    name.replace(place, 3, weights.tensors.count(block + ".2.gamma") ? ".2." : ".1.");
+  }
+  return name;
+}
+
+bool is_dictionary(const std::string& name) { return name.ends_with("codebook") || name.ends_with("codebook_sum"); }
+
+/// Theirs as ours: dictionaries are D x K there, spectral vectors 1 x Co.
+torch::Tensor converted(const std::string& name, const torch::Tensor& theirs) {
+  if (is_dictionary(name)) return theirs.t();
+  return name.ends_with(".u") && theirs.dim() == 2 ? theirs.flatten() : theirs;
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+DataInfo data_of_biggan_generator(const ForeignWeights& generator, int64_t height, int64_t width) {
+  const auto find = [&](const char* name) {
+    const auto found = generator.tensors.find(name);
+    return found == generator.tensors.end() ? torch::Tensor() : found->second;
+  };
+  const auto output = find("output_layer.2.weight"), shared = find("shared.weight"),
+             own = find("blocks.0.0.bn1.gain.weight");
+  if (!output.defined() || output.dim() != 4)
+    fail(generator.file, "expected a generator of BigGAN-PyTorch, found no 'output_layer.2.weight'");
+  DataInfo data;
+  data.images = int64_t{1} << 40;  // unknown, and enough for any batch
+  data.channels = output.size(0);
+  data.height = height;
+  data.width = width;
+  data.classes = shared.defined() ? shared.size(0) : own.defined() ? own.size(0) : 0;
+  for (int64_t k = 0; k < data.classes; ++k) data.class_names.push_back(std::to_string(k));
+  return data;
+}
+
+void import_biggan(torch::nn::Module& network, const ForeignWeights& weights) {
+  std::set<std::string> unused;
+  for (const auto& [name, tensor] : weights.tensors)
+    if (!std::regex_search(name, std::regex("(^|\\.)sv\\d+$|accumulation_counter$"))) unused.insert(name);
+  std::vector<std::string> missing, misshapen;
+  std::vector<std::pair<torch::Tensor, torch::Tensor>> copies;
+  for (auto& [name, target] : state_of(network)) {
+    if (name.ends_with("idle_updates")) continue;  // ours alone: starts at zero
+    const auto theirs = foreign_name(name, weights);
+    const auto found = weights.tensors.find(theirs);
+    if (found == weights.tensors.end()) {
+      missing.push_back("'" + theirs + "'");
+      continue;
+    }
+    unused.erase(theirs);
+    const auto value = converted(name, found->second);
+    if (value.sizes() == target.sizes())
+      copies.emplace_back(target, value);
+    else
+      misshapen.push_back("'" + theirs + "' has shape " + shape_text(found->second.sizes()) + ", expected " +
+                          shape_text(target.sizes()) + (is_dictionary(name) ? " transposed" : ""));
+  }
+  std::string problem;
+  const auto add = [&](const std::string& what, const std::vector<std::string>& names) {
+    if (!names.empty()) problem += (problem.empty() ? "" : "; ") + what + list_of(names);
+  };
+  add("", misshapen);
+  add("missing: ", missing);
+  add("left over: ", {unused.begin(), unused.end()});
+  if (!problem.empty())
+    fail(weights.file, "the weights are of another architecture than the recipe's: " + problem +
+                           ". Hint: model.generator, model.discriminator and model.quantizer must be those of the run");
+  torch::NoGradGuard no_grad;
+  for (auto& [target, value] : copies) target.copy_(value);
+}
+
+}  // namespace fqgan
