@@ -110,6 +110,25 @@ TEST_P(BigGanReference, TenIterations) {
   expect_state(*family->averages.at("generator").network, *scratch->networks.at("generator"), "after.average.", 1e-6);
 }
 
+// Every objective, with the penalty, both orthogonal regularizations and accumulation, runs and stays finite.
+TEST(BigGanObjectives, TrainWithEveryOption) {
+  for (const auto& loss : {"hinge", "non_saturating", "lsgan", "wasserstein"}) {
+    auto options = reference_options("hierarchical");
+    options.loss = loss;
+    options.accumulate = 2;
+    options.discriminator.gradient_penalty = 10;
+    options.discriminator.orthogonal = options.generator.orthogonal = 1e-4;
+    const NoiseImages images(reference_size("hierarchical"));
+    const auto family = options.build(images.info(), {}, 1);
+    const auto before = family->networks.at("generator")->named_parameters()["linear.weight"].clone();
+    Loop loop(*family, {{"train", &images}}, {});
+    for (int i = 0; i < 2; ++i) loop.iterate();
+    const auto after = family->networks.at("generator")->named_parameters()["linear.weight"];
+    EXPECT_TRUE(torch::isfinite(after).all().item<bool>()) << loss;
+    EXPECT_FALSE(torch::equal(before, after)) << loss;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Variants, BigGanReference, testing::Values("plain", "hierarchical"),
                          [](const auto& info) { return std::string(info.param); });
 

@@ -1,0 +1,51 @@
+#include "fqgan/run/ledger.h"
+
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "support/support.h"
+
+namespace fqgan::test {
+namespace {
+
+TEST(Ledger, EntriesComeBackAsTheyWereAppended) {
+  const TemporaryFolder folder;
+  const auto path = folder / "results/ledger.jsonl";
+  EXPECT_TRUE(read_ledger(path).empty());
+  LedgerEntry entry;
+  entry.experiment = "fq";
+  entry.key = "0123abcd";
+  entry.recipe = "recipes/x.toml";
+  entry.set = {"a.b=1", "c=\"d\""};
+  entry.seed = 3;
+  entry.iterations = 200;
+  entry.seconds = 12.5;
+  entry.figures = {{"fid/classifier-1", 20.25}};
+  append_to_ledger(path, entry);
+  entry.seed = 4;
+  entry.outcome = "diverged";
+  append_to_ledger(path, entry);
+  const auto found = read_ledger(path);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].set, entry.set);
+  EXPECT_EQ(found[0].seed, 3);
+  EXPECT_EQ(found[0].outcome, "done");
+  EXPECT_EQ(found[0].figures, entry.figures);
+  EXPECT_EQ(found[0].seconds, 12.5);
+  EXPECT_EQ(found[1].outcome, "diverged");
+}
+
+TEST(Ledger, LinesByHandArePassedOverAndBrokenOnesNamed) {
+  const TemporaryFolder folder;
+  const auto path = folder / "ledger.jsonl";
+  write_file_atomically(path, "{\"recipe\": \"by hand\", \"figures\": {\"x\": [1, 2]}}\n");
+  EXPECT_TRUE(read_ledger(path).empty());
+  write_file_atomically(path, "{}\nnonsense\n");
+  EXPECT_CONTAINS(message_of<UserError>([&] { read_ledger(path); }), "line 2");
+  write_file_atomically(path, "{\"key\": \"a\", \"seed\": \"one\"}\n");
+  EXPECT_CONTAINS(message_of<UserError>([&] { read_ledger(path); }), "line 1");
+}
+
+TEST(Processor, HasANameAndCores) { EXPECT_CONTAINS(processor_text(), " cores"); }
+
+}  // namespace
+}  // namespace fqgan::test
