@@ -24,7 +24,7 @@ ALLOWED = {
     "models": ["core", "data", "ops", "nn", "losses"],
     "training": ["core", "data", "nn", "checkpoint", FAMILY, WEIGHTS],
     "sampling": ["core", "data", "checkpoint", FAMILY, WEIGHTS, "models/registry.h"],
-    "metrics": ["core", "data", "ops", "nn"],
+    "metrics": ["core", "data", "ops", "nn", "checkpoint"],
     "web": ["core", "run", "sampling"],
 }
 SEES_ALL = ["cli", "main.cpp"]

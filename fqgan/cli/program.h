@@ -19,6 +19,7 @@ using Action = std::function<int()>;
 // Each adds its subcommand to `program` and sets `action` when it was called.
 void add_train(CLI::App& program, Action& action);
 void add_sample(CLI::App& program, Action& action);
+void add_evaluate(CLI::App& program, Action& action);
 void add_inspect(CLI::App& program, Action& action);
 void add_options(CLI::App& program, Action& action);
 void add_export(CLI::App& program, Action& action);

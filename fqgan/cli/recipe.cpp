@@ -10,6 +10,7 @@ void Recipe::fields(FieldVisitor& visit) {
   compute.fields(visit);
   visit("data", data, about("the images"));
   visit("training", training, about("length and cadence"));
+  visit("evaluation", evaluation, about("figures while training"));
   visit("model", *model, about("the family's own options"));
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "fqgan/cli/compute.h"
+#include "fqgan/cli/evaluation_options.h"
 #include "fqgan/core/options.h"
 #include "fqgan/data/dataset.h"
 #include "fqgan/models/family.h"
@@ -18,6 +19,7 @@ struct Recipe : Options {
   ComputeOptions compute;  // its fields stand at the top of the recipe
   DataOptions data;
   TrainingOptions training;
+  EvaluationOptions evaluation;
   std::unique_ptr<FamilyOptions> model;  // the family's; made before the fields are read
   void fields(FieldVisitor& visit) override;
 };

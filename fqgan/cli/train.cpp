@@ -8,6 +8,7 @@
 
 #include "fqgan/checkpoint/metadata.h"
 #include "fqgan/cli/checkpoints.h"
+#include "fqgan/cli/evaluation.h"
 #include "fqgan/cli/observers.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/recipe.h"
@@ -75,7 +76,13 @@ std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
   if (!flags.data.empty()) recipe->data.path = flags.data;
   if (recipe->data.path.value_or("").empty()) fail("data.path", "the recipe names no data. Hint: --data PATH");
   refuse_bad_text("data.path", {*recipe->data.path});
-  recipe->data.path = fs::absolute(*recipe->data.path).lexically_normal();  // a resume may start elsewhere
+  // A resume may start elsewhere.
+  const auto absolute = [](const std::string& path) { return fs::absolute(path).lexically_normal().string(); };
+  recipe->data.path = absolute(*recipe->data.path);
+  auto& evaluation = recipe->evaluation;
+  if (evaluation.against) evaluation.against = absolute(*evaluation.against);
+  if (evaluation.features != "classifier") evaluation.features = absolute(evaluation.features);
+  refuse_bad_text("evaluation", {evaluation.features, evaluation.against.value_or("")});
   return recipe;
 }
 
@@ -106,6 +113,7 @@ struct Parts {
   std::unique_ptr<Recipe> recipe;
   std::unique_ptr<Dataset> dataset;
   std::unique_ptr<Family> family;
+  std::unique_ptr<TrainingRuler> ruler;  // null: without evaluation
 };
 
 Parts assemble(std::unique_ptr<Recipe> recipe) {
@@ -118,7 +126,9 @@ Parts assemble(std::unique_ptr<Recipe> recipe) {
   refuse(problems);
   auto family = recipe->model->build(dataset->info(), numerics, static_cast<uint64_t>(recipe->seed));
   describe(*recipe, dataset->info(), *family);
-  return {std::move(recipe), std::move(dataset), std::move(family)};
+  std::unique_ptr<TrainingRuler> ruler;
+  if (recipe->evaluation.every > 0) ruler = std::make_unique<TrainingRuler>(*recipe, dataset->info(), *family);
+  return {std::move(recipe), std::move(dataset), std::move(family), std::move(ruler)};
 }
 
 /// The data as the networks see it: an unconditional model knows no classes.
@@ -136,6 +146,7 @@ LoopOptions loop_options(const Parts& parts, const RunFolder& folder) {
   options.training = recipe.training;
   options.seed = static_cast<uint64_t>(recipe.seed);
   options.flip = recipe.data.flip;
+  options.evaluate_every = recipe.evaluation.every;
   options.metadata = model_metadata(recipe.family, *recipe.model, seen_data(parts), options.seed);
   options.metadata["recipe"] = write_options(*parts.recipe);
   options.metadata["data_key"] = parts.dataset->key();
@@ -149,9 +160,10 @@ int run(const Parts& parts, const RunFolder& folder, Loop& loop) {
   RunRecorder recorder(folder);
   SampleGrids grids(folder, seen_data(parts), static_cast<uint64_t>(parts.recipe->seed), recorder.events());
   CheckpointKeeper keeper(folder, parts.recipe->training.keep_checkpoints);
+  EvaluationRecorder evaluations(folder, parts.ruler.get(), recorder.events(), [&loop] { return loop.checkpoint(); });
   const auto bar = progress_bar();
   catch_signals();
-  const int signal = loop.run({&recorder, &grids, &keeper, bar.get()});
+  const int signal = loop.run({&recorder, &grids, &keeper, bar.get(), &evaluations});
   const auto samples = folder.sample_grids();
   log_info("run folder: " + folder.path().string());
   if (!samples.empty()) log_info("samples: " + samples.back().string());
@@ -167,6 +179,7 @@ int train_new(const TrainFlags& flags) {
     log_info("dry run: nothing was written");
     return 0;
   }
+  if (parts.ruler) parts.ruler->prepare();
   const auto folder = RunFolder::create(free_run_path(flags));
   const RunLock lock(folder.path());
   if (RunFolder::is_run(folder.path()))
@@ -195,6 +208,7 @@ int resume(const TrainFlags& flags) {
     log_info("dry run: would go on from iteration " + std::to_string(loop.at().iteration) + "; nothing was written");
     return 0;
   }
+  if (parts.ruler) parts.ruler->prepare();
   folder.rewind(RunRecorder::offsets(metadata), found ? loop.at().iteration : -1);
   write_file_atomically(folder.recipe(), write_options(*parts.recipe));
   return run(parts, folder, loop);

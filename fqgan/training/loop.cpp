@@ -45,7 +45,7 @@ struct Loop::Impl {
   Counters at;
   bool prepared;
   double started = 0, reported = 0;
-  int64_t images_reported = 0, checkpointed = -1, sampled = -1;
+  int64_t images_reported = 0, checkpointed = -1, sampled = -1, evaluated = -1;
 
   Impl(Family& f, const std::map<std::string, const Dataset*>& datasets, LoopOptions o)
       : family(f), options(std::move(o)), images(f, datasets, options.seed, options.flip), prepared(options.fine_tune) {
@@ -141,6 +141,12 @@ struct Loop::Impl {
     for (auto* observer : observers) observer->on_samples(progress(), family);
   }
 
+  void evaluate() {
+    if (evaluated == at.iteration) return;
+    evaluated = at.iteration;
+    for (auto* observer : observers) observer->on_evaluation(progress(), family);
+  }
+
   /// Handles to what a resume must find again: the family's tensors and the optimizers' state.
   std::map<std::string, torch::Tensor> tensors() const {
     auto tensors = family_tensors(family);
@@ -188,7 +194,7 @@ struct Loop::Impl {
       if (name.rfind(figures_prefix, 0) == 0) pending.emplace(name.substr(std::string(figures_prefix).size()), tensor);
     figures.restore(pending);
     prepared = true;
-    checkpointed = sampled = at.iteration;
+    checkpointed = sampled = evaluated = at.iteration;
     at.images_seen = images_reported = images.images_taken();
     for (const auto& [key, value] : machine())
       if (const auto& before = text_of(checkpoint.metadata, key, "resume"); before != value)
@@ -202,6 +208,7 @@ struct Loop::Impl {
     for (auto* observer : observers) observer->on_start(progress());
     prepare();
     if (at.iteration == 0 && training.sample_every > 0) sample();
+    if (at.iteration == 0 && options.evaluate_every > 0) evaluate();
     if (at.iteration == 0 && options.fine_tune) save();  // a resume must not begin from initial weights
     int signal = 0;
     while (at.iteration < training.iterations && !signal) {
@@ -211,6 +218,7 @@ struct Loop::Impl {
       const bool last = at.iteration == training.iterations;
       if (due(training.log_every) || last) report();
       if (due(training.sample_every) || (last && training.sample_every > 0)) sample();
+      if (due(options.evaluate_every) || (last && options.evaluate_every > 0)) evaluate();
       if (due(training.checkpoint_every) || last) save();  // after everything else: it knows the logs' lengths
       if (options.interrupted) signal = options.interrupted();
     }

@@ -20,6 +20,7 @@ struct LoopOptions {
   std::map<std::string, std::string> metadata;  // goes into every checkpoint: recipe, data, version
   bool fine_tune = false;                       // the family holds trained weights: keep its averages,
                                                 // do not prepare it, and save before the first step
+  int64_t evaluate_every = 0;                   // iterations; 0: observers are not asked to evaluate
   std::function<std::string(int64_t iteration)> checkpoint_path;  // where a checkpoint goes; empty: none are written
   std::function<int()> interrupted;  // a signal's number once one came, else 0; may be empty
 };

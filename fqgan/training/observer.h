@@ -28,6 +28,8 @@ struct Observer {
   virtual void on_iteration(const Progress&) {}         // cheap things only
   virtual void on_report(const Report&) {}              // every training.log_every
   virtual void on_samples(const Progress&, Family&) {}  // every training.sample_every, and at the start and end
+  virtual void on_evaluation(const Progress&, Family&) {
+  }  // every LoopOptions::evaluate_every, and at the start and end
   virtual void on_checkpoint(const Progress&, const std::string& path) {}
   virtual void on_end(const Progress&) {}
   /// What a checkpoint must know of this observer (log offsets): asked for before each save.

@@ -1,0 +1,200 @@
+// fqgan evaluate A --against B: figures of one set of images, held against another.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "fqgan/cli/evaluation_side.h"
+#include "fqgan/cli/program.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/metrics/class_names.h"
+#include "fqgan/metrics/classifier_training.h"
+
+namespace fqgan {
+namespace {
+
+struct EvaluateFlags {
+  std::string path, against, metrics, features = "classifier", save_statistics;
+  int64_t count = 10'000;
+  uint64_t seed = 0;
+  std::vector<std::string> set;
+  bool json = false;
+  ComputeOptions compute;
+};
+
+/// What --set reaches: how images are read (`data` on both sides, `against` on the second) and the estimators.
+struct EvaluateOptions : Options {
+  DataOptions data, against;
+  MetricOptions settings;
+  void fields(FieldVisitor& visit) override {
+    visit("data", data, about("the images of both sides"));
+    visit("against", against, about("the images of the second side, where they differ"));
+    settings.fields(visit);
+  }
+};
+
+/// `recipe`: of the run that is evaluated, whose images are of the size that the other side must have; may be null.
+EvaluateOptions read_settings(const std::vector<std::string>& set, const Recipe* recipe) {
+  EvaluateOptions options;
+  if (recipe) options.data = fitting_of(recipe->data);
+  options.data.strict = true;  // an image that is left out changes a figure
+  options.against = options.data;
+  RecipeText text;
+  for (const auto& assignment : set)
+    if (assignment.starts_with("data.")) text.set("against" + assignment.substr(4));
+  for (const auto& assignment : set) text.set(assignment);
+  read_options(text, options);
+  return options;
+}
+
+struct Sides {
+  Side a;
+  std::optional<Side> b;  // unset with --save-statistics alone
+  MetricOptions settings;
+};
+
+Sides open_sides(const EvaluateFlags& flags, const Numerics& numerics) {
+  auto a = look_at_side(flags.path);
+  std::optional<NamedSide> b;
+  if (!flags.against.empty()) b = look_at_side(flags.against);
+  const auto* recipe = a.recipe ? a.recipe.get() : b ? b->recipe.get() : nullptr;
+  const auto options = read_settings(flags.set, recipe);
+  std::optional<DataOptions> own_data;
+  if (!b && recipe && flags.save_statistics.empty()) own_data = recipe->data;
+  if (!b && !own_data && flags.save_statistics.empty())
+    fail("evaluate",
+         "expected --against IMAGES, RUN or STATISTICS (only a run or checkpoint is measured against its own "
+         "data without it)");
+  Sides sides{open_side(std::move(a), options.data, flags.count, flags.seed, numerics), std::nullopt, options.settings};
+  if (b) sides.b = open_side(std::move(*b), options.against, flags.count, flags.seed, numerics);
+  if (own_data) sides.b = side_of_training_data(*own_data);
+  return sides;
+}
+
+std::vector<std::string> separated(const std::string& list) {
+  std::vector<std::string> names;
+  std::istringstream parts(list);
+  for (std::string name; std::getline(parts, name, ',');)
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  return names;
+}
+
+/// The labelled images that the classifier is trained on: those of the second side before those of the first.
+std::unique_ptr<FeatureExtractor> open_ruler(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
+  if (flags.features != "classifier") return open_features(flags.features, device);
+  for (const auto* side : {sides.b ? &*sides.b : nullptr, &sides.a}) {
+    const bool labelled = side && (side->family ? side->data.path.has_value() : !side->facts.class_names.empty());
+    if (labelled) return cached_classifier(side->data, device);
+  }
+  fail("features",
+       "a classifier is trained on labelled images, neither side has labels. Hint: --features FILE (a "
+       "saved classifier or a TorchScript file)");
+}
+
+bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
+  try {
+    check_metrics({metric}, sides.a.facts, sides.b->facts, extractor, sides.settings);
+    return true;
+  } catch (const UserError& error) {
+    log_info("without " + metric + ": " + error.what());
+    return false;
+  }
+}
+
+/// fid; kid where there are images enough; accuracy where the extractor knows the classes.
+std::vector<std::string> default_metrics(const Sides& sides, const FeatureExtractor& extractor) {
+  std::vector<std::string> names = {"fid"};
+  if (sides.a.facts.statistics_only || sides.b->facts.statistics_only) return names;
+  if (can_measure("kid", sides, extractor)) names.push_back("kid");
+  const bool labels = !sides.a.facts.class_names.empty() && !extractor.class_names().empty();
+  if (labels && can_measure("accuracy", sides, extractor)) names.push_back("accuracy");
+  return names;
+}
+
+void print_json(const Measured& a, const Measured& b, const FeatureExtractor& extractor, const Evaluation& evaluation) {
+  nlohmann::ordered_json figures = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : evaluation.figures) figures[name] = value;
+  const nlohmann::ordered_json document = {
+      {"generated", a.name},
+      {"against", b.name},
+      {"counts", {{"generated", a.images}, {"against", b.images}}},
+      {"features",
+       {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
+      {"figures", figures},
+      {"warnings", evaluation.warnings}};
+  std::cout << document.dump(2) << "\n";
+}
+
+void print_lines(const Measured& a, const Measured& b, const Evaluation& evaluation) {
+  size_t width = 0;
+  for (const auto& [name, value] : evaluation.figures) width = std::max(width, name.size());
+  for (const auto& [name, value] : evaluation.figures) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", value);
+    std::cout << name << std::string(width + 2 - name.size(), ' ') << text << "  (" << a.images << " images against "
+              << b.images << ")\n";
+  }
+}
+
+int evaluate_command(const EvaluateFlags& flags) {
+  auto names = separated(flags.metrics);
+  for (const auto& name : names) metric_named(name, "--metrics");
+  const auto numerics = start_computing(flags.compute);
+  const auto sides = open_sides(flags, numerics);
+  const auto extractor = open_ruler(flags, sides, numerics.device);
+  if (sides.b && names.empty()) names = default_metrics(sides, *extractor);
+  if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
+  log_info("features: " + extractor->name() + ", " + extractor->description());
+  const bool keep = need_images(names);
+  const auto a = sides.a.measure(*extractor, keep);
+  if (!flags.save_statistics.empty()) {
+    save_statistics(flags.save_statistics, a);
+    log_info("wrote the statistics of " + std::to_string(a.images) + " images to " + flags.save_statistics);
+  }
+  if (!sides.b) return 0;
+  const auto b = sides.b->measure(*extractor, keep);
+  const auto evaluation = evaluate(a, b, names, *extractor, sides.settings);
+  for (const auto& warning : evaluation.warnings) log_warning(warning);
+  if (flags.json)
+    print_json(a, b, *extractor, evaluation);
+  else
+    print_lines(a, b, evaluation);
+  return 0;
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& program, Action& action) {
+  auto flags = std::make_shared<EvaluateFlags>();
+  auto* command = program.add_subcommand("evaluate", "measure images, a run or a checkpoint against other images");
+  std::string known, meanings = "Metrics:\n";
+  for (const auto& metric : metrics()) {
+    known += (known.empty() ? "" : ", ") + metric.name;
+    meanings += "  " + metric.name + std::string(12 - metric.name.size(), ' ') + metric.meaning + "\n";
+  }
+  command->footer(meanings);
+  command->add_option("generated", flags->path, "images (folder, zip, data set), run, checkpoint or statistics")
+      ->required();
+  command->add_option("--against", flags->against,
+                      "the same kinds; default for a run: its data's test split, else data");
+  command->add_option("--metrics", flags->metrics, "comma-separated: " + known + "; default: fid, kid and accuracy");
+  command->add_option("--features", flags->features, "classifier (of the labelled side), a saved one, or TorchScript")
+      ->capture_default_str();
+  command->add_option("--count", flags->count, "images that a run or checkpoint generates, classes in turn")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_option("--seed", flags->seed, "of these images")->capture_default_str();
+  command
+      ->add_option("--set", flags->set, "an option: --set kid.subset_size=500, data.resolution=32, against.split=test")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  command->add_option("--save-statistics", flags->save_statistics, "X.safetensors of the first side, for fid later");
+  command->add_flag("--json", flags->json, "one JSON document on standard output");
+  add_compute_flags(*command, flags->compute);
+  command->callback([flags, &action] { action = [flags] { return evaluate_command(*flags); }; });
+}
+
+}  // namespace fqgan

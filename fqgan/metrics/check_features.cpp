@@ -1,0 +1,48 @@
+#include "fqgan/metrics/check_features.h"
+
+#include <ATen/ops/aminmax.h>
+
+#include <cmath>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
+
+namespace fqgan {
+namespace {
+
+/// The lowest and the highest number are finite only where all are, and finding them needs no memory.
+bool all_finite(const at::Tensor& x) {
+  if (x.numel() == 0) return true;
+  const auto [lowest, highest] = at::aminmax(x);
+  return std::isfinite(lowest.item<double>()) && std::isfinite(highest.item<double>());
+}
+
+}  // namespace
+
+void check_features(const at::Tensor& x, const std::string& where, const std::string& what) {
+  if (!x.defined()) fail(where, "expected " + what + ", got none");
+  if (x.dim() != 2 || x.size(1) < 1)
+    fail(where, "expected " + what + " of shape N x D with D >= 1, got " + shape_text(x.sizes()));
+  if (!x.is_floating_point())
+    fail(where, "expected " + what + " of a floating type, got " + std::string(x.dtype().name()));
+  if (all_finite(x)) return;
+  int64_t row = 0;
+  while (all_finite(x.select(0, row))) ++row;
+  fail(where, "expected finite " + what + ", got NaN or infinity in row " + std::to_string(row) +
+                  ". Hint: a network that diverged makes such images; look at the image of that number");
+}
+
+void check_same_dimension(const at::Tensor& a, const at::Tensor& b, const std::string& where) {
+  if (a.size(1) != b.size(1))
+    fail(where, "expected features with the same D on both sides, got " + std::to_string(a.size(1)) + " and " +
+                    std::to_string(b.size(1)) + ". Hint: both sides need the same feature extractor");
+}
+
+void check_images(int64_t images, int64_t minimum, const std::string& where, const std::string& what,
+                  const std::string& hint) {
+  if (images < minimum)
+    fail(where, "expected at least " + std::to_string(minimum) + " " + what + ", got " + std::to_string(images) +
+                    ". Hint: " + hint);
+}
+
+}  // namespace fqgan

@@ -1,0 +1,21 @@
+// What every estimator asks of its input.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+namespace fqgan {
+
+/// UserError "[where] ..." unless x is N x D of a floating type with D >= 1, without NaN and infinity. `what` names the
+/// tensor, such as "real features".
+void check_features(const at::Tensor& x, const std::string& where, const std::string& what);
+
+/// UserError "[where] ..." unless a and b have the same D.
+void check_same_dimension(const at::Tensor& a, const at::Tensor& b, const std::string& where);
+
+/// UserError "[where] expected at least ... real features, got ... Hint: ..." for fewer rows than `minimum`.
+void check_images(int64_t images, int64_t minimum, const std::string& where, const std::string& what,
+                  const std::string& hint);
+
+}  // namespace fqgan

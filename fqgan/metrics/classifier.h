@@ -1,0 +1,79 @@
+// The classifier ruler: a small convolutional network that was trained on a data set's own labels, for figures where no
+// weights from outside are wanted. Its features are the 128 activations before the logits. Figures over it rank
+// generators of that data set; they are no Inception figures and are never shown as such.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <map>
+
+#include "fqgan/metrics/features.h"
+#include "fqgan/nn/batch_norm.h"
+#include "fqgan/nn/layers.h"
+
+namespace fqgan {
+
+inline constexpr int64_t classifier_features = 128;
+
+/// Blocks of convolution 3x3 (32, 64, then 128 channels), max pooling, batch norm and ReLU until the longer side is at
+/// most 4 pixels; a linear layer to 128 with batch norm and ReLU (the features); a linear layer to the logits.
+struct ClassifierNetworkImpl : torch::nn::Module {
+  ClassifierNetworkImpl(const ImageShape& shape, int64_t classes, Streams& random);
+
+  struct Output {
+    torch::Tensor features, logits;  // N x 128, N x classes
+  };
+  /// images: float N x C x H x W in [-1, 1].
+  Output forward(const torch::Tensor& images, Pass& pass);
+
+  std::vector<Conv2d> convolutions;
+  std::vector<BatchNorm> norms;
+  Linear hidden{nullptr}, head{nullptr};
+  BatchNorm hidden_norm{nullptr};
+};
+TORCH_MODULE(ClassifierNetwork);
+
+/// uint8 N x C x H x W -> float32 in [-1, 1], channels_last.
+torch::Tensor classifier_input(const torch::Tensor& pixels, torch::Device device);
+
+/// What is known of a classifier besides its weights; stored with them.
+struct ClassifierFacts {
+  ImageShape shape;
+  std::vector<std::string> class_names;
+  std::string data, data_key;  // name (for people) and key of the data set
+  int64_t training_images = 0;
+  double accuracy = 0;  // share of the images below
+  int64_t tested_images = 0;
+  std::string tested_on;  // "test split", "images held out"
+};
+
+class Classifier : public FeatureExtractor {
+ public:
+  /// `network` must be on `device`. Its name is "classifier-" and the first 8 hex digits of the SHA-256 of its weights.
+  Classifier(ClassifierNetwork network, ClassifierFacts facts, torch::Device device);
+
+  std::string name() const override { return name_; }
+  std::string description() const override;
+  int64_t channels() const override { return facts_.shape.channels; }
+  std::vector<std::string> class_names() const override { return facts_.class_names; }
+  void check(const ImageShape& shape, const std::string& where) const override;
+  Extracted extract(const at::Tensor& pixels) override;
+
+  const ClassifierFacts& facts() const { return facts_; }
+  /// One safetensors file. Errors: as save_checkpoint.
+  void save(const std::string& path) const;
+
+ private:
+  ClassifierNetwork network_;
+  ClassifierFacts facts_;
+  torch::Device device_;
+  std::string name_;
+};
+
+/// Errors: UserError for a file that is no classifier, or not whole.
+std::unique_ptr<Classifier> load_classifier(const std::string& path, torch::Device device);
+
+/// The share of the labelled images whose class gets the largest logit.
+double class_accuracy(const at::Tensor& logits, const at::Tensor& labels);
+
+}  // namespace fqgan

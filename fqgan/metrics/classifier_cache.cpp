@@ -1,0 +1,96 @@
+// The cache of classifiers: one is trained by one process at a time, under a lock, and gets its name when it is whole.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/data/file_handle.h"
+#include "fqgan/data/pixel_cache.h"
+#include "fqgan/metrics/classifier_training.h"
+#include "fqgan/metrics/test_split.h"
+
+namespace fqgan {
+namespace {
+
+constexpr const char* training_version = "-1";  // raised when another training would give another classifier
+
+FileHandle classifier_lock(const std::filesystem::path& path) {
+  FileHandle file(path, O_RDWR | O_CREAT);
+  if (flock(file.descriptor(), LOCK_EX | LOCK_NB) == 0) return file;
+  log_info("another process is training this classifier; waiting for it");
+  while (flock(file.descriptor(), LOCK_EX) != 0)
+    if (errno != EINTR) fail<SystemError>(path.string(), std::string("cannot be locked: ") + std::strerror(errno));
+  return file;
+}
+
+std::unique_ptr<Classifier> find_classifier(const std::filesystem::path& path, torch::Device device) {
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem)) return nullptr;
+  try {
+    return load_classifier(path, device);
+  } catch (const UserError& error) {
+    log_warning("[" + path.string() + "] cannot be read; the classifier is trained again");
+    log_detail(error.what());
+    return nullptr;
+  }
+}
+
+/// The folder, where it is there and can be written.
+std::optional<std::filesystem::path> classifier_folder() {
+  const auto cache = cache_folder();
+  if (!cache) return std::nullopt;
+  const auto folder = *cache / "classifiers";
+  try {
+    make_folder(folder);
+    if (access(folder.c_str(), W_OK) == 0) return folder;
+    log_warning("[" + folder.string() + "] cannot be written: the classifier is not kept");
+  } catch (const UserError& error) {
+    log_warning(std::string(error.what()) + ": the classifier is not kept");
+  }
+  return std::nullopt;
+}
+
+std::string name_for_people(const DataOptions& data) {
+  const auto path = std::filesystem::path(data.path.value_or("")).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+std::unique_ptr<Classifier> train_for(const DataOptions& data, const Dataset& train, torch::Device device) {
+  const auto test = open_test_split(data);
+  const bool labelled = test && test->info().classes > 0;
+  return train_classifier(train, labelled ? test.get() : nullptr, name_for_people(data), device);
+}
+
+}  // namespace
+
+std::unique_ptr<Classifier> cached_classifier(DataOptions data, torch::Device device) {
+  data.labels = true;
+  data = whole_split(data, "train");
+  auto train = open_dataset(data);
+  if (train->info().unlabelled > 0) {
+    data.part = "labelled";
+    train = open_dataset(data);
+  }
+  const auto folder = classifier_folder();
+  if (!folder) return train_for(data, *train, device);
+  const auto path = *folder / (train->key() + training_version + ".safetensors");
+  const auto lock = classifier_lock(path.string() + ".lock");
+  if (auto found = find_classifier(path, device)) return found;
+  auto classifier = train_for(data, *train, device);
+  try {
+    classifier->save(path);
+    log_info("the classifier is kept in " + path.string());
+  } catch (const SystemError& error) {
+    log_warning(std::string(error.what()) + ": the classifier is not kept");
+  }
+  return classifier;
+}
+
+}  // namespace fqgan

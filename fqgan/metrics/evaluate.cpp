@@ -1,0 +1,117 @@
+#include "fqgan/metrics/evaluate.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/options.h"
+#include "fqgan/metrics/class_names.h"
+#include "fqgan/metrics/metric_table.h"
+
+namespace fqgan {
+namespace {
+
+const MetricRow& row_named(const std::string& name, const std::string& where) {
+  std::vector<std::string> known;
+  for (const auto& row : metric_table()) {
+    if (row.metric.name == name) return row;
+    known.push_back(row.metric.name);
+  }
+  std::string list;
+  for (const auto& one : known) list += (list.empty() ? "" : ", ") + one;
+  const auto meant = closest(name, known);
+  fail(where, "there is no metric '" + name + "'. " +
+                  (meant.empty() ? "Hint: there are " + list : "Did you mean '" + meant + "'?"));
+}
+
+void require_labels(const Metric& metric, const SideFacts& side) {
+  if (side.class_names.empty())
+    fail(side.name, metric.name + " needs the classes of the images, there are none here. Hint: a folder a class, or " +
+                        "leave it out of --metrics");
+}
+
+/// A size that only one side has would be measured as a difference.
+void check_shapes(const SideFacts& a, const SideFacts& b, const FeatureExtractor& extractor) {
+  for (const auto* side : {&a, &b})
+    if (side->shape) extractor.check(*side->shape, side->name);
+  if (!a.shape || !b.shape || (a.shape->height == b.shape->height && a.shape->width == b.shape->width)) return;
+  fail(b.name, "expected images of one size on both sides, got " + shape_text(*b.shape) + ", and " +
+                   shape_text(*a.shape) + " in " + a.name +
+                   ". Hint: --set data.resolution=" + std::to_string(std::min(a.shape->height, b.shape->height)));
+}
+
+}  // namespace
+
+void MetricOptions::fields(FieldVisitor& visit) {
+  visit("kid", kid, about("kernel distance"));
+  visit("inception_score", inception_score, about("inception score"));
+}
+
+const std::vector<Metric>& metrics() {
+  static const auto all = [] {
+    std::vector<Metric> list;
+    for (const auto& row : metric_table()) list.push_back(row.metric);
+    return list;
+  }();
+  return all;
+}
+
+const Metric& metric_named(const std::string& name, const std::string& where) { return row_named(name, where).metric; }
+
+bool need_images(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [](const auto& name) { return metric_named(name, "metrics").needs_images; });
+}
+
+std::string figure_name(const Metric& metric, const MetricOptions& options, const std::string& extractor) {
+  return metric.figure + settings_of(metric, options) + "/" + extractor;
+}
+
+void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
+                   const FeatureExtractor& extractor, const MetricOptions& options) {
+  check_shapes(generated, against, extractor);
+  const auto nothing = at::empty({0}, at::kLong);
+  const auto known = extractor.class_names();
+  for (const auto& name : names) {
+    const auto& metric = metric_named(name, "metrics");
+    for (const auto* side : {&generated, &against}) {
+      if (metric.needs_images && side->statistics_only)
+        fail(side->name, name + " needs images, this file holds statistics for fid only. Hint: --metrics fid");
+      if (name == "kid" && side->images && *side->images < options.kid.subset_size)
+        fail(side->name, "expected at least kid.subset_size = " + std::to_string(options.kid.subset_size) +
+                             " images, got " + std::to_string(*side->images) + ". Hint: --set kid.subset_size=" +
+                             std::to_string(*side->images) + " or smaller, or --metrics without kid");
+    }
+    if (metric.needs_labels) require_labels(metric, generated);
+    if (metric.needs_labels_against) require_labels(metric, against);
+    if (name == "accuracy")
+      matched_labels(nothing, generated.class_names, classes_of_logits(known, generated.class_names), generated.name);
+    if (name == "intra_fid") matched_labels(nothing, generated.class_names, against.class_names, generated.name);
+  }
+}
+
+Evaluation evaluate(const Measured& generated, const Measured& against, const std::vector<std::string>& names,
+                    const FeatureExtractor& extractor, const MetricOptions& options) {
+  for (const auto* side : {&generated, &against})
+    if (side->extractor != extractor.name())
+      fail(side->name, "expected features of " + extractor.name() + ", got those of " + side->extractor +
+                           ". Hint: give the same --features to both");
+  const auto facts = [](const Measured& side) {
+    return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}};
+  };
+  check_metrics(names, facts(generated), facts(against), extractor, options);
+  Evaluation result;
+  std::string biased;
+  for (const auto& name : names) {
+    const auto& row = row_named(name, "metrics");
+    row.measure({generated, against, extractor, options, result});
+    if (row.biased_by_few) biased += (biased.empty() ? "" : ", ") + name;
+  }
+  if (const auto least = std::min(generated.images, against.images); least < few_images && !biased.empty())
+    result.warnings.push_back("biased by few images (" + std::to_string(least) + "): " + biased +
+                              "; compare only with figures over the same counts");
+  return result;
+}
+
+}  // namespace fqgan

@@ -1,0 +1,79 @@
+#include "fqgan/metrics/measured.h"
+
+#include <torch/torch.h>
+
+#include "fqgan/checkpoint/checkpoint.h"
+#include "fqgan/checkpoint/metadata.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+
+namespace fqgan {
+namespace {
+
+constexpr const char* statistics_kind = "statistics";
+constexpr int64_t measured_batch = 250;  // images a forward; one size always, as some convolutions' last bits follow it
+
+ImageShape shape_of(const Image& image) { return {image.pixels.size(0), image.pixels.size(1), image.pixels.size(2)}; }
+
+at::Tensor stacked(const std::vector<Image>& batch, const ImageShape& shape, const std::string& where) {
+  std::vector<at::Tensor> pixels;
+  for (const auto& image : batch) {
+    const auto own = shape_of(image);
+    if (shape_text(own) != shape_text(shape))
+      fail(where, "the images have mixed sizes: " + shape_text(shape) + " and, in " + image.name + ", " +
+                      shape_text(own) + ". Hint: --set data.resolution=" + std::to_string(shape.height));
+    pixels.push_back(image.pixels);
+  }
+  return at::stack(pixels);
+}
+
+}  // namespace
+
+Measured measure(ImageSource& images, FeatureExtractor& extractor, const MeasureOptions& options) {
+  Measured side{options.name, extractor.name()};
+  std::vector<at::Tensor> features, logits;
+  std::vector<int64_t> labels;
+  ImageShape shape;
+  for (auto batch = images.next(measured_batch); !batch.empty(); batch = images.next(measured_batch)) {
+    if (side.images == 0) {
+      shape = shape_of(batch.front());
+      extractor.check(shape, options.name);
+      if (shape.channels == 1 && extractor.channels() == 3)
+        log_info(options.name + ": gray images, repeated to three channels for " + extractor.name());
+    }
+    const auto pixels = stacked(batch, shape, options.name).expand({-1, extractor.channels(), -1, -1}).contiguous();
+    const auto extracted = extractor.extract(pixels);
+    side.moments.add(extracted.features);
+    side.images += static_cast<int64_t>(batch.size());
+    if (options.keep_features) {
+      features.push_back(extracted.features);
+      if (extracted.logits.defined()) logits.push_back(extracted.logits);
+      for (const auto& image : batch) labels.push_back(image.label.value_or(-1));
+    }
+    if (options.progress) options.progress(side.images);
+  }
+  if (side.images == 0) fail(options.name, "expected at least one image, found none");
+  if (!options.keep_features) return side;
+  side.features = at::cat(features);
+  if (!logits.empty()) side.logits = at::cat(logits);
+  side.labels = torch::tensor(labels);
+  side.class_names = options.class_names;
+  return side;
+}
+
+void save_statistics(const std::string& path, const Measured& measured) {
+  save_checkpoint(path, {measured.moments.tensors(),
+                         {{"kind", statistics_kind}, {"extractor", measured.extractor}, {"name", measured.name}}});
+}
+
+Measured load_statistics(const std::string& path) {
+  const auto file = load_checkpoint(path);
+  const auto& kind = text_of(file.metadata, "kind", path);
+  if (kind != statistics_kind) fail(path, "expected statistics of features, found '" + kind + "'");
+  Measured side{path, text_of(file.metadata, "extractor", path)};
+  side.moments = Moments::from_tensors(file.tensors, path);
+  side.images = side.moments.count();
+  return side;
+}
+
+}  // namespace fqgan

@@ -1,0 +1,165 @@
+#include "fqgan/metrics/metric_table.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/options.h"
+#include "fqgan/metrics/class_names.h"
+#include "fqgan/metrics/classifier.h"
+#include "fqgan/metrics/frechet.h"
+#include "fqgan/metrics/neighbours.h"
+
+namespace fqgan {
+namespace {
+
+template <class T>
+std::string settings(T options) {
+  T defaults;
+  std::string text;
+  const auto changed = changed_fields(defaults, options);
+  for (const auto& field : describe_options(options))
+    if (std::find(changed.begin(), changed.end(), field.key) != changed.end())
+      text += (text.empty() ? "" : ",") + field.key + "=" + field.value;
+  std::erase(text, '"');
+  return text.empty() ? "" : "[" + text + "]";
+}
+
+void measure_fid(const MetricWork& work) {
+  work.add("fid", frechet_distance(work.a.moments, work.b.moments));
+  const auto least = std::min(work.a.images, work.b.images), width = work.a.moments.dimension();
+  if (least <= width)
+    work.warn("fid is biased upwards: " + std::to_string(least) + " images for " + std::to_string(width) +
+              " features do not determine a covariance");
+}
+
+void measure_kid(const MetricWork& work) {
+  const auto [mean, deviation] = kernel_distance(work.a.features, work.b.features, work.options.kid);
+  const auto with = settings(work.options.kid);
+  work.add("kid" + with, mean);
+  work.add("kid_deviation" + with, deviation);
+}
+
+void measure_inception_score(const MetricWork& work) {
+  if (!work.a.logits.defined())
+    fail("is", "the inception score needs logits; " + work.extractor.name() +
+                   " gives features only. Hint: a TorchScript file that returns (features, logits)");
+  const auto [mean, deviation] = inception_score(work.a.logits, work.options.inception_score);
+  const auto with = settings(work.options.inception_score);
+  work.add("inception_score" + with, mean);
+  work.add("inception_score_deviation" + with, deviation);
+}
+
+void measure_precision_recall(const MetricWork& work) {
+  const auto counts = neighbour_counts(work.b.features, work.a.features, precision_recall_convention);
+  work.add("precision", counts.precision());
+  work.add("recall", counts.recall());
+}
+
+void measure_prdc(const MetricWork& work) {
+  const auto counts = neighbour_counts(work.b.features, work.a.features, prdc_convention);
+  work.add("density", counts.density());
+  work.add("coverage", counts.coverage());
+  work.add("prdc_precision", counts.precision());
+  work.add("prdc_recall", counts.recall());
+}
+
+void measure_accuracy(const MetricWork& work) {
+  if (!work.a.logits.defined())
+    fail("accuracy", "class accuracy needs a classifier; " + work.extractor.name() + " gives features only");
+  const auto known = work.extractor.class_names();
+  const auto& classes = classes_of_logits(known, work.a.class_names);
+  if (work.a.logits.size(1) != static_cast<int64_t>(classes.size()))
+    fail("accuracy", work.extractor.name() + " tells " + std::to_string(work.a.logits.size(1)) + " classes apart, " +
+                         work.a.name + " has " + std::to_string(classes.size()));
+  const auto labels = matched_labels(work.a.labels, work.a.class_names, classes, work.a.name);
+  work.add("class_accuracy", class_accuracy(work.a.logits, labels));
+  for (size_t k = 0; k < classes.size(); ++k) {
+    const auto rows = (labels == static_cast<int64_t>(k)).nonzero().flatten();
+    if (rows.numel() > 0)
+      work.add("class_accuracy", class_accuracy(work.a.logits.index_select(0, rows), labels.index_select(0, rows)),
+               classes[k]);
+  }
+}
+
+void measure_intra_fid(const MetricWork& work) {
+  const auto labels = matched_labels(work.a.labels, work.a.class_names, work.b.class_names, work.a.name);
+  std::vector<Figure> of_classes;
+  double sum = 0;
+  int64_t least = std::min(work.a.images, work.b.images);
+  for (size_t k = 0; k < work.b.class_names.size(); ++k) {
+    const auto own = (labels == static_cast<int64_t>(k)).nonzero().flatten();
+    const auto other = (work.b.labels == static_cast<int64_t>(k)).nonzero().flatten();
+    if (own.numel() < 2 || other.numel() < 2)
+      fail("intra_fid", "expected at least 2 images of the class '" + work.b.class_names[k] + "' on both sides, got " +
+                            std::to_string(own.numel()) + " and " + std::to_string(other.numel()) +
+                            ". Hint: leave it out of --metrics");
+    least = std::min({least, own.numel(), other.numel()});
+    const double distance =
+        frechet_distance_of_features(work.a.features.index_select(0, own), work.b.features.index_select(0, other));
+    of_classes.push_back({work.b.class_names[k], distance});
+    sum += distance;
+  }
+  work.add("intra_fid", sum / static_cast<double>(of_classes.size()));
+  for (const auto& [name, distance] : of_classes) work.add("intra_fid", distance, name);
+  if (least < few_images)
+    work.warn("intra_fid is biased upwards: a class has only " + std::to_string(least) +
+              " images; compare it only with figures over the same counts");
+}
+
+}  // namespace
+
+const std::vector<MetricRow>& metric_table() {
+  static const std::vector<MetricRow> rows = {
+      {{.name = "fid",
+        .meaning = "Frechet distance of the features",
+        .figure = "fid",
+        .smaller_is_better = true,
+        .needs_images = false},
+       true,
+       measure_fid},
+      {{.name = "kid",
+        .meaning = "kernel distance: mean and deviation over subsets",
+        .figure = "kid",
+        .smaller_is_better = true},
+       false,
+       measure_kid},
+      {{.name = "is",
+        .meaning = "inception score of the first side: mean and deviation over splits",
+        .figure = "inception_score"},
+       true,
+       measure_inception_score},
+      {{.name = "pr", .meaning = "precision and recall, 3 neighbours", .figure = "precision"},
+       true,
+       measure_precision_recall},
+      {{.name = "prdc", .meaning = "density and coverage, 5 neighbours", .figure = "density"}, true, measure_prdc},
+      {{.name = "accuracy",
+        .meaning = "share of the first side's images whose class the classifier finds",
+        .figure = "class_accuracy",
+        .needs_labels = true},
+       false,
+       measure_accuracy},
+      {{.name = "intra_fid",
+        .meaning = "mean over the classes of the Frechet distance within a class",
+        .figure = "intra_fid",
+        .smaller_is_better = true,
+        .needs_labels = true,
+        .needs_labels_against = true},
+       false,
+       measure_intra_fid}};
+  return rows;
+}
+
+std::string settings_of(const Metric& metric, const MetricOptions& options) {
+  if (metric.name == "kid") return settings(options.kid);
+  if (metric.name == "is") return settings(options.inception_score);
+  return "";
+}
+
+const std::vector<std::string>& classes_of_logits(const std::vector<std::string>& known,
+                                                  const std::vector<std::string>& of_data) {
+  return known.empty() ? of_data : known;
+}
+
+}  // namespace fqgan

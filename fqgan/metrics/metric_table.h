@@ -1,0 +1,39 @@
+// The table of metrics: what is told of each, and how it is measured. Internal to evaluate.
+#pragma once
+
+#include "fqgan/metrics/evaluate.h"
+
+namespace fqgan {
+
+/// Images below which the bias of FID and its kin is larger than most differences.
+inline constexpr int64_t few_images = 10'000;
+
+/// What a metric works on, and where its figures go.
+struct MetricWork {
+  const Measured& a;  // generated
+  const Measured& b;  // against
+  const FeatureExtractor& extractor;
+  const MetricOptions& options;
+  Evaluation& result;
+
+  void add(const std::string& metric, double value, const std::string& of_class = "") const {
+    result.figures.push_back({metric + "/" + extractor.name() + (of_class.empty() ? "" : "/" + of_class), value});
+  }
+  void warn(const std::string& line) const { result.warnings.push_back(line); }
+};
+
+struct MetricRow {
+  Metric metric;
+  bool biased_by_few;  // evaluate() warns, with the other such metrics, below few_images
+  void (*measure)(const MetricWork&);
+};
+const std::vector<MetricRow>& metric_table();
+
+/// "[subset_size=500]": the settings of a metric that differ from its convention; empty for the defaults.
+std::string settings_of(const Metric& metric, const MetricOptions& options);
+
+/// The classes that a classifier's logits stand for: `known` to it, else, for logits without names, those of the data.
+const std::vector<std::string>& classes_of_logits(const std::vector<std::string>& known,
+                                                  const std::vector<std::string>& of_data);
+
+}  // namespace fqgan

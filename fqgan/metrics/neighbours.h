@@ -1,0 +1,42 @@
+// Precision and recall (Kynkaanniemi et al. 2019) and density and coverage (Naeem et al. 2020) from k-nearest-neighbour
+// balls. Matches torch-fidelity's prc and the published prdc code, on distances in float64.
+// Distances are screened by a low-precision matrix product, and every pair whose answer the product's error bound
+// leaves open is decided by its float64 distance: the counts are exact, whatever the threads or the processor.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace fqgan {
+
+/// A point is inside a ball where distance <= radius, or distance < radius (strict). The radius of a point is its
+/// distance to its k-th nearest neighbour in its own set, itself not counted; equal points count, at distance 0.
+struct NeighbourConvention {
+  int64_t neighbours;
+  bool strict;
+};
+inline constexpr NeighbourConvention precision_recall_convention{3, false};  // Kynkaanniemi et al.; torch-fidelity
+inline constexpr NeighbourConvention prdc_convention{5, true};               // Naeem et al., all four of their figures
+
+struct NeighbourCounts {
+  int64_t real = 0, fake = 0, neighbours = 0;
+  int64_t fakes_in_a_real_ball = 0;  // fakes inside the ball of at least one real
+  int64_t reals_in_a_fake_ball = 0;  // reals inside the ball of at least one fake
+  int64_t pairs_in_real_balls = 0;   // pairs with the fake inside the real's ball
+  int64_t real_balls_with_a_fake = 0;
+
+  double precision() const { return static_cast<double>(fakes_in_a_real_ball) / static_cast<double>(fake); }
+  double recall() const { return static_cast<double>(reals_in_a_fake_ball) / static_cast<double>(real); }
+  /// Not bounded by 1.
+  double density() const { return static_cast<double>(pairs_in_real_balls) / static_cast<double>(neighbours * fake); }
+  double coverage() const { return static_cast<double>(real_balls_with_a_fake) / static_cast<double>(real); }
+};
+
+/// real N x D, fake M x D, any floating type. Memory besides the features: their copies in bfloat16 (float32 where the
+/// processor has no bfloat16 product) and a few tiles; never N x M.
+/// Errors: UserError for shapes, NaN or infinity, k < 1, and for fewer than k + 1 images on a side.
+NeighbourCounts neighbour_counts(const at::Tensor& real, const at::Tensor& fake, NeighbourConvention convention);
+
+/// features N x D -> N float64: squared distance of each point to its k-th nearest neighbour. Errors as above.
+at::Tensor squared_radii(const at::Tensor& features, int64_t neighbours);
+
+}  // namespace fqgan

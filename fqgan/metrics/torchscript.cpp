@@ -1,0 +1,87 @@
+#include "fqgan/metrics/torchscript.h"
+
+#include <torch/csrc/jit/serialization/import.h>
+#include <torch/torch.h>
+
+#include <filesystem>
+
+#include "fqgan/checkpoint/sha256.h"
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
+
+namespace fqgan {
+namespace {
+
+constexpr const char* torchscript_contract =
+    "features N x D (float) of uint8 N x 3 x H x W images, or a tuple of features and logits";
+
+/// The line that says what went wrong, without the interpreter's trace before it.
+std::string last_line(const std::string& text) {
+  const auto end = text.find_last_not_of(" \n");
+  if (end == std::string::npos) return "no reason given";
+  const auto start = text.find_last_of('\n', end);
+  return text.substr(start == std::string::npos ? 0 : start + 1,
+                     end - (start == std::string::npos ? 0 : start + 1) + 1);
+}
+
+class TorchScriptFeatures : public FeatureExtractor {
+ public:
+  TorchScriptFeatures(std::string path, c10::Device device) : path_(std::move(path)), device_(device) {
+    Sha256 digest;
+    const auto bytes = read_file(path_);
+    digest.update(bytes.data(), bytes.size());
+    name_ = "file-" + digest.hex().substr(0, 8);
+    try {
+      module_ = torch::jit::load(path_, device_);
+      module_.eval();
+    } catch (const std::exception&) {
+      fail(path_, "expected a TorchScript file (torch.jit.save) or a saved classifier (.safetensors), found neither");
+    }
+    if (!module_.find_method("forward")) fail(path_, "this TorchScript file has no method 'forward'");
+  }
+
+  std::string name() const override { return name_; }
+  std::string description() const override { return "the TorchScript file " + path_; }
+  int64_t channels() const override { return 3; }
+
+  Extracted extract(const at::Tensor& pixels) override {
+    torch::NoGradGuard no_grad;
+    torch::jit::IValue result;
+    try {
+      result = module_.forward({pixels.to(device_)});
+    } catch (const std::exception& error) {
+      fail(path_, "it fails for uint8 images of shape " + shape_text(pixels.sizes()) + ": " + last_line(error.what()));
+    }
+    if (result.isTensor()) return {checked(result.toTensor(), pixels.size(0), "features"), {}};
+    if (!result.isTuple() || result.toTupleRef().elements().size() != 2) refuse("a " + result.type()->str());
+    const auto& parts = result.toTupleRef().elements();
+    if (!parts[0].isTensor() || !parts[1].isTensor()) refuse("a " + result.type()->str());
+    return {checked(parts[0].toTensor(), pixels.size(0), "features"),
+            checked(parts[1].toTensor(), pixels.size(0), "logits")};
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& found) const {
+    fail(path_, std::string("expected ") + torchscript_contract + "; it returns " + found);
+  }
+
+  at::Tensor checked(const at::Tensor& x, int64_t images, const std::string& what) const {
+    if (x.dim() != 2 || x.size(0) != images || x.size(1) < 1)
+      refuse(what + " of shape " + shape_text(x.sizes()) + " for " + std::to_string(images) + " images");
+    if (!x.is_floating_point()) refuse(what + " of type " + std::string(x.dtype().name()));
+    return x.to(torch::kCPU, torch::kFloat).contiguous();
+  }
+
+  std::string path_, name_;
+  c10::Device device_;
+  torch::jit::Module module_;
+};
+
+}  // namespace
+
+std::unique_ptr<FeatureExtractor> open_torchscript(const std::string& path, c10::Device device) {
+  return std::make_unique<TorchScriptFeatures>(path, device);
+}
+
+}  // namespace fqgan

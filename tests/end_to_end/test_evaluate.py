@@ -1,0 +1,312 @@
+"""fqgan evaluate, and evaluation while training: figures, files, errors, and that a training does not notice it."""
+
+import json
+import math
+import pathlib
+import re
+import shutil
+
+import pytest
+import torch
+from PIL import Image
+
+from conftest import RECIPE, ROOT, one_line_error, run, write_idx
+from test_resume import CLOCK, assert_same_run, kill_when, start, tensors
+
+EVALUATION = """
+[evaluation]
+every = 4
+count = 30
+metrics = ["fid", "kid", "accuracy"]
+kid.subset_size = 20
+keep_best = "fid"
+"""
+FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist")
+FEW = ["--set", "kid.subset_size=20"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """One cache for all tests, so that the classifier of a data set is trained once."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("FQGAN_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_idx(tmp_path_factory.mktemp("images") / "data")
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("recipe") / "evaluated.toml"
+    path.write_text(RECIPE.format(data=data).replace("[model]\n", EVALUATION + "[model]\n"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, recipe):
+    """A finished run with evaluations at 0, 4, 8 and 12."""
+    folder = tmp_path_factory.mktemp("evaluated") / "run"
+    process = run("train", recipe, "--out", folder)
+    assert process.returncode == 0, process.stderr
+    return folder, process.stderr
+
+
+@pytest.fixture(scope="module")
+def ruler(cache, data):
+    """The classifier of `data`, as a file."""
+    evaluate(data, "--against", data, "--metrics", "fid")
+    return next((cache / "classifiers").glob("*.safetensors"))
+
+
+def evaluate(*arguments):
+    process = run("evaluate", *arguments, "--json")
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
+
+
+def value(document, metric):
+    """The first figure of that name, whatever its ruler."""
+    return next(v for k, v in document["figures"].items() if re.split(r"[\[/]", k)[0] == metric)
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def scripted(folder, body, name="net.pt"):
+    """A TorchScript file whose forward(self, x) has this body."""
+    module = type("Net", (torch.jit.ScriptModule,), {})()  # a class of its own: a method cannot be defined twice
+    module.define(f"def forward(self, x):\n    {body}\n")
+    module.save(str(folder / name))
+    return folder / name
+
+
+def test_identical_sets(data):
+    document = evaluate(data, "--against", data, "--metrics", "fid,kid,pr,prdc,accuracy,intra_fid,is", *FEW)
+    assert abs(value(document, "fid")) < 1e-6
+    assert abs(value(document, "intra_fid")) < 1e-6
+    assert value(document, "precision") == value(document, "recall") == value(document, "coverage") == 1
+    assert value(document, "inception_score") > 1
+    assert document["counts"] == {"generated": 60, "against": 60}
+    ruler = document["features"]["name"]
+    assert re.fullmatch("classifier-[0-9a-f]{8}", ruler)
+    assert document["features"]["dimension"] == 128
+    assert "%" in document["features"]["description"]
+    assert f"fid/{ruler}" in document["figures"]
+    assert f"kid[subset_size=20]/{ruler}" in document["figures"]
+    classes = [document["figures"][f"class_accuracy/{ruler}/{name}"] for name in "012"]
+    assert value(document, "class_accuracy") == pytest.approx(sum(classes) / 3)
+    assert any("60 images for 128 features" in line for line in document["warnings"])
+    assert any("biased" in line and "fid" in line for line in document["warnings"])
+
+
+def test_figures_for_people(data):
+    process = run("evaluate", data, "--against", data, "--metrics", "fid,accuracy")
+    assert process.returncode == 0, process.stderr
+    assert re.search(r"^fid/classifier-[0-9a-f]{8} +\S+  \(60 images against 60\)$", process.stdout, re.MULTILINE)
+    assert "warning: " in process.stderr and "held out" in process.stderr
+    assert "training a classifier" not in process.stderr  # the test before has
+
+
+def test_default_metrics(data):
+    document = evaluate(data, "--against", data)
+    assert {re.split(r"[\[/]", name)[0] for name in document["figures"]} == {"fid", "class_accuracy"}
+    names = {re.split(r"[\[/]", name)[0] for name in evaluate(data, "--against", data, *FEW)["figures"]}
+    assert names == {"fid", "kid", "kid_deviation", "class_accuracy"}
+
+
+def test_saved_statistics_stand_for_images(data, ruler, tmp_path):
+    other = write_idx(tmp_path / "other", images=90)
+    ruler = ["--features", ruler]
+    saved = tmp_path / "statistics.safetensors"
+    process = run("evaluate", other, "--save-statistics", saved, *ruler)
+    assert process.returncode == 0 and process.stdout == "", process.stderr
+    from_images = evaluate(data, "--against", other, "--metrics", "fid", *ruler)
+    for pair in ((data, saved), (saved, data)):
+        document = evaluate(pair[0], "--against", pair[1], *ruler)
+        assert value(document, "fid") == pytest.approx(value(from_images, "fid"), rel=1e-9)
+        assert sorted(document["counts"].values()) == [60, 90]
+    one_line_error(run("evaluate", data, "--against", saved, "--metrics", "pr", *ruler), "statistics", "fid")
+    net = scripted(tmp_path, "return x.float().flatten(1)")
+    one_line_error(run("evaluate", data, "--against", saved, "--features", net), "classifier-", "file-")
+
+
+def test_a_run_its_checkpoint_and_its_images_have_the_same_figures(evaluated, data, tmp_path):
+    folder, _ = evaluated
+    settings = ["--metrics", "fid,accuracy", "--count", 30]
+    of_run = evaluate(folder, *settings)  # against its own data
+    assert of_run["counts"] == {"generated": 30, "against": 60}
+    last = lines(folder)[-1]["figures"]
+    for name, figure in of_run["figures"].items():
+        assert figure == last[name], name
+    checkpoint = folder / "checkpoints" / "step-00000012.safetensors"
+    assert evaluate(checkpoint, "--against", data, *settings)["figures"] == of_run["figures"]
+    turns = [word for name in ("zero", "one", "two") for word in ("--class", name)]
+    images = tmp_path / "images.zip"  # its folders are in another order than the classes
+    assert run("sample", folder, "--out", images, "--count", 30, *turns).returncode == 0
+    names = ["--set", 'against.class_names=["zero","one","two"]']
+    of_images = evaluate(images, "--against", data, *settings, *names)["figures"]
+    assert value({"figures": of_images}, "fid") == pytest.approx(value(of_run, "fid"), rel=1e-4)
+    assert value({"figures": of_images}, "class_accuracy") == value(of_run, "class_accuracy")
+
+
+def test_folders_and_other_features(tmp_path):
+    for name, size, mode in (("gray", 8, "L"), ("colour", 8, "RGB"), ("large", 16, "RGB")):
+        (tmp_path / name).mkdir()
+        for i in range(12):
+            colour = tuple((37 * i + 11 * c) % 256 for c in range(3))
+            Image.new(mode, (size, size), colour if mode == "RGB" else colour[0]).save(tmp_path / name / f"{i}.png")
+    gray, colour, large = (tmp_path / name for name in ("gray", "colour", "large"))
+    net = ["--features", scripted(tmp_path, "f = x.float().flatten(1)[:, ::16]\n    return (f, f)")]
+    process = run("evaluate", gray, "--against", colour, "--metrics", "fid,is", *net)
+    assert process.returncode == 0, process.stderr
+    assert re.search("fid/file-[0-9a-f]{8} ", process.stdout) and "gray images, repeated" in process.stderr
+    assert "inception_score/file-" in process.stdout
+    resized = evaluate(large, "--against", colour, "--metrics", "fid", "--set", "data.resolution=8", *net)
+    assert abs(value(resized, "fid")) < 1e-3
+    one_line_error(run("evaluate", large, "--against", colour, "--metrics", "fid", *net), "data.resolution", "8 x 8")
+    one_line_error(run("evaluate", gray, "--against", colour), "labelled", "--features")
+    one_line_error(run("evaluate", gray, "--against", colour, "--metrics", "accuracy", *net), "accuracy", "classes")
+
+    shutil.copytree(gray, tmp_path / "damaged")
+    (tmp_path / "damaged" / "7.png").write_bytes(b"no image")
+    one_line_error(run("evaluate", tmp_path / "damaged", "--against", colour, *net), "7.png")
+    (tmp_path / "empty").mkdir()
+    one_line_error(run("evaluate", tmp_path / "empty", "--against", colour, *net), "empty")
+    one_line_error(run("evaluate", colour, "--against", tmp_path / "empty", *net), "empty")
+    Image.new("L", (9, 9)).save(gray / "odd.png")
+    one_line_error(run("evaluate", gray, "--against", colour, *net), "data.resolution")
+
+
+@pytest.mark.parametrize(
+    "body, part",
+    [
+        ("return x.float()", "[60, 3, 8, 8]"),
+        ("return x.flatten(1)", "unsigned char"),
+        ("return 3", "int"),
+        ("return x.float().flatten(1) / 0", "finite"),
+        ("return torch.zeros(3, 4) @ x.float().flatten(1)", "it fails"),
+    ],
+)
+def test_torchscript_files_that_return_something_else(data, tmp_path, body, part):
+    net = scripted(tmp_path, body)
+    one_line_error(run("evaluate", data, "--against", data, "--metrics", "fid", "--features", net), part)
+
+
+@pytest.mark.skipif(not FASHION.exists(), reason="needs Debian's dataset-fashion-mnist")
+def test_the_committed_ruler_is_as_good_as_it_says():
+    sides = [FASHION, "--against", FASHION, "--features", ROOT / "rulers" / "fashion-mnist.safetensors"]
+    settings = ["--set", "data.split=test", "--set", "data.resolution=32", "--set", "data.limit=2000"]
+    document = evaluate(*sides, *settings, "--metrics", "fid,accuracy")
+    assert abs(value(document, "fid")) < 1e-6
+    assert value(document, "class_accuracy") > 0.91
+
+
+def test_wrong_input(data, ruler, evaluated, tmp_path):
+    folder, _ = evaluated
+    both = ["evaluate", data, "--against", data]
+    one_line_error(run("evaluate", data), "--against")
+    one_line_error(run("evaluate", tmp_path / "nothing", "--against", data), "nothing")
+    one_line_error(run(*both, "--metrics", "fid,kdi"), "kdi", "Did you mean 'kid'")
+    one_line_error(run(*both, "--metrics", "kid"), "kid.subset_size = 1000", "60", "Hint")
+    one_line_error(run(*both, "--set", "kid.subset=5"), "kid.subset", "Did you mean")
+    one_line_error(run(*both, "--set", "kid.subset_size=one"), "kid.subset_size", "integer")
+    one_line_error(run(*both, "--features", tmp_path / "none.pt"), "none.pt", "TorchScript")
+    one_line_error(run(*both, "--features", folder / "checkpoints" / "step-00000012.safetensors"), "classifier", "full")
+    (tmp_path / "text.pt").write_text("no archive")
+    one_line_error(run(*both, "--features", tmp_path / "text.pt"), "text.pt", "TorchScript")
+    one_line_error(run("evaluate", ruler, "--against", data), "--features")
+    larger = write_idx(tmp_path / "larger", size=12)
+    one_line_error(run("evaluate", larger, "--against", data, "--features", ruler), "12 x 12", "data.resolution=8")
+    more = write_idx(tmp_path / "more", classes=5)
+    one_line_error(
+        run("evaluate", more, "--against", data, "--features", ruler, "--metrics", "accuracy"), "5 (0, 1, 2, ...)"
+    )
+    one_line_error(run("evaluate", data, "--against", data, "--count", 0), "--count")
+
+
+def test_a_training_measures_itself(evaluated):
+    folder, log = evaluated
+    recorded = lines(folder)
+    assert [line["step"] for line in recorded] == [0, 4, 8, 12]
+    assert recorded[2]["counts"] == {"generated": 30, "against": 60}
+    assert recorded[1]["images"] == 4 * 2 * 8 + 8  # two steps of D with 8 images an iteration, and the first batch
+    ruler = next(iter(recorded[0]["figures"])).split("/")[1]
+    assert re.fullmatch("classifier-[0-9a-f]{8}", ruler)
+    names = {f"fid/{ruler}", f"kid[subset_size=20]/{ruler}", f"class_accuracy/{ruler}", f"class_accuracy/{ruler}/two"}
+    for line in recorded:
+        assert names <= line["figures"].keys()
+        assert all(math.isfinite(figure) for figure in line["figures"].values())
+    assert sorted(path.name for path in (folder / "curves").iterdir()) == ["class_accuracy.png", "fid.png", "kid.png"]
+    assert Image.open(folder / "curves" / "fid.png").size == (800, 500)
+    events = next(folder.glob("events.*")).read_bytes()
+    assert events.count(f"fid/{ruler}".encode()) == 4
+
+    distances = {line["step"]: line["figures"][f"fid/{ruler}"] for line in recorded}
+    best = min(distances, key=distances.get)
+    _, metadata = tensors(folder / "checkpoints" / "best.safetensors")
+    assert metadata["iteration"] == str(best) and metadata["kind"] == "weights"
+    assert metadata["best"] == f"fid/{ruler} = {json.dumps(distances[best])}"
+    document = evaluate(folder / "checkpoints" / "best.safetensors", "--count", 30, "--metrics", "fid")
+    assert value(document, "fid") == pytest.approx(distances[best], rel=1e-6)
+    summary = [line for line in log.splitlines() if line.startswith(f"fid/{ruler}: ")]
+    assert len(summary) == 1 and "at iteration 0" in summary[0] and "at iteration 12" in summary[0]
+    assert f"best {distances[best]:.4g} at iteration {best}" in summary[0]
+
+
+def test_a_training_does_not_notice_it(evaluated, recipe, tmp_path):
+    folder, _ = evaluated
+    without = tmp_path / "without"
+    assert run("train", recipe, "--out", without, "--set", "evaluation.every=0").returncode == 0
+    assert not (without / "metrics.jsonl").exists() and not (without / "curves").exists()
+    name = "checkpoints/step-00000012.safetensors"
+    ours, others = tensors(folder / name)[0], tensors(without / name)[0]
+    assert ours.keys() == others.keys()
+    for key in ours:
+        assert ours[key].equal(others[key]), key
+
+
+def test_killed_and_resumed_no_evaluation_is_missing_or_double(evaluated, recipe, tmp_path):
+    whole, broken = evaluated[0], tmp_path / "broken"
+    process = start("train", recipe, "--out", broken)
+    metrics = broken / "metrics.jsonl"
+    for moment in (1, 2, 3):
+        kill_when(process, lambda: metrics.exists() and len(metrics.read_text().splitlines()) >= moment)
+        process = start("train", "--resume", broken)
+    process.wait()
+    assert run("train", "--resume", broken).returncode == 0
+    assert_same_run(whole, broken)
+    without_clock = [[{k: v for k, v in line.items() if k not in CLOCK} for line in lines(r)] for r in (whole, broken)]
+    assert without_clock[0] == without_clock[1]
+    assert (whole / "curves" / "fid.png").read_bytes() == (broken / "curves" / "fid.png").read_bytes()
+
+
+def test_switched_off_on_resume_the_lines_stay(evaluated, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(evaluated[0], folder)
+    before = lines(folder)
+    for length in (14, 16):
+        settings = ["--set", f"training.iterations={length}", "--set", "evaluation.every=0"]
+        assert run("train", "--resume", folder, *settings).returncode == 0
+    assert lines(folder) == before
+
+
+@pytest.mark.parametrize(
+    "setting, parts",
+    [
+        ("evaluation.metrics=[]", ["evaluation.metrics", "at least one"]),
+        ('evaluation.metrics=["fdi"]', ["fdi", "Did you mean 'fid'"]),
+        ("evaluation.keep_best=pr", ["evaluation.keep_best", "'pr' is not among"]),
+        ("evaluation.features=/nowhere/ruler.safetensors", ["/nowhere/ruler.safetensors"]),
+        ("evaluation.against=/nowhere/images", ["/nowhere/images"]),
+        ("data.labels=false", ["accuracy", "classes"]),
+    ],
+)
+def test_wrong_evaluation_settings(recipe, tmp_path, setting, parts):
+    arguments = ["train", recipe, "--out", tmp_path / "run", "--set", setting]
+    one_line_error(run(*arguments), *parts)
+    assert not (tmp_path / "run").exists()

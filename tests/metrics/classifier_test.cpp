@@ -1,0 +1,201 @@
+// The classifier ruler: learns, to the same bits every time, is saved and cached.
+#include "fqgan/metrics/classifier.h"
+
+#include <cstdlib>
+#include <fstream>
+
+#include "fqgan/checkpoint/checkpoint.h"
+#include "fqgan/core/error.h"
+#include "fqgan/data/image_file.h"
+#include "fqgan/metrics/classifier_training.h"
+#include "metrics/striped_data.h"
+#include "support/support.h"
+
+namespace fqgan::test {
+namespace {
+
+ClassifierTraining short_training(int64_t images = 640) {
+  ClassifierTraining options;
+  options.images = images;
+  options.batch = 32;
+  return options;
+}
+
+std::unique_ptr<Classifier> striped_classifier(int64_t images = 640) {
+  const StripedData data(90, 3);
+  return train_classifier(data, nullptr, "stripes", torch::kCPU, short_training(images));
+}
+
+torch::Tensor some_pixels(int64_t count, int64_t channels = 1) {
+  const StripedData data(count, 3, channels);
+  auto pixels = torch::empty({count, channels, 8, 8}, torch::kByte);
+  for (int64_t i = 0; i < count; ++i) data.read(i, pixels[i].mutable_data_ptr<uint8_t>());
+  return pixels;
+}
+
+TEST(Classifier, LearnsASeparableSet) {
+  const StripedData train(90, 3), test(60, 3);
+  const auto held_out = train_classifier(train, nullptr, "stripes", torch::kCPU, short_training());
+  EXPECT_EQ(held_out->facts().tested_images, 9);
+  EXPECT_EQ(held_out->facts().training_images, 81);
+  EXPECT_EQ(held_out->facts().accuracy, 1);
+  const auto classifier = train_classifier(train, &test, "stripes", torch::kCPU, short_training());
+  EXPECT_EQ(classifier->facts().tested_images, 60);
+  EXPECT_EQ(classifier->facts().training_images, 90);
+  EXPECT_EQ(classifier->facts().accuracy, 1);
+  EXPECT_CONTAINS(classifier->description(), "stripes");
+  EXPECT_CONTAINS(classifier->description(), "100.00 %");
+
+  const auto [features, logits] = classifier->extract(some_pixels(12));
+  EXPECT_EQ(features.sizes(), (at::IntArrayRef{12, 128}));
+  EXPECT_TRUE(at::equal(logits.argmax(1), torch::arange(12) % 3));
+}
+
+TEST(Classifier, AnUntrainedOneDoesNotKnow) {
+  const auto classifier = striped_classifier(32);  // one step
+  EXPECT_LT(classifier->facts().accuracy, 1);
+}
+
+TEST(Classifier, TwoTrainingsGiveTheSameBits) {
+  const auto first = striped_classifier(), second = striped_classifier();
+  EXPECT_EQ(first->name(), second->name());
+  EXPECT_TRUE(at::equal(first->extract(some_pixels(9)).features, second->extract(some_pixels(9)).features));
+}
+
+TEST(Classifier, TheNameIsAHashOfTheWeights) {
+  const auto classifier = striped_classifier(), other = striped_classifier(672);
+  EXPECT_EQ(classifier->name().size(), std::string("classifier-1a2b3c4d").size());
+  EXPECT_TRUE(classifier->name().starts_with("classifier-"));
+  EXPECT_NE(classifier->name(), other->name());
+}
+
+TEST(Classifier, SavedAndLoadedItIsTheSame) {
+  TemporaryFolder folder;
+  const auto path = (folder / "stripes.safetensors").string();
+  const auto classifier = striped_classifier();
+  classifier->save(path);
+  const auto loaded = open_features(path, torch::kCPU);
+  EXPECT_EQ(loaded->name(), classifier->name());
+  EXPECT_EQ(loaded->description(), classifier->description());
+  EXPECT_EQ(loaded->class_names(), classifier->class_names());
+  const auto pixels = some_pixels(9);
+  EXPECT_TRUE(at::equal(loaded->extract(pixels).features, classifier->extract(pixels).features));
+  EXPECT_TRUE(at::equal(loaded->extract(pixels).logits, classifier->extract(pixels).logits));
+}
+
+TEST(Classifier, FilesThatAreNone) {
+  TemporaryFolder folder;
+  const auto path = (folder / "other.safetensors").string();
+  const auto refused = [&] { return message_of<UserError>([&] { open_features(path, torch::kCPU); }); };
+  EXPECT_CONTAINS(refused(), "there is no file");
+  save_checkpoint(path, {{{"x", torch::zeros({2})}}, {{"kind", "weights"}}});
+  EXPECT_CONTAINS(refused(), "expected a classifier that fqgan saved, found 'weights'");
+
+  striped_classifier(64)->save(path);
+  auto file = load_checkpoint(path);
+  const auto whole = file;
+  file.tensors.erase("head.weight");
+  save_checkpoint(path, file);
+  EXPECT_CONTAINS(refused(), "head.weight");
+  file = whole;
+  file.metadata["class_names"] = "three";
+  save_checkpoint(path, file);
+  EXPECT_CONTAINS(refused(), "class names");
+  file = whole;
+  file.metadata["channels"] = "70000";
+  save_checkpoint(path, file);
+  EXPECT_CONTAINS(refused(), "makes no sense");
+}
+
+TEST(Classifier, RefusesOtherImages) {
+  const auto gray = striped_classifier(64);
+  gray->check({1, 8, 8}, "images");
+  const auto refused = [](const Classifier& classifier, ImageShape shape) {
+    return message_of<UserError>([&] { classifier.check(shape, "images"); });
+  };
+  EXPECT_CONTAINS(refused(*gray, {1, 16, 16}), "got 1 x 16 x 16. Hint: --set data.resolution=8");
+  EXPECT_CONTAINS(refused(*gray, {3, 8, 8}), "data.channels=1");
+  const StripedData coloured(30, 3, 3);
+  const auto colour = train_classifier(coloured, nullptr, "stripes", torch::kCPU, short_training(64));
+  colour->check({1, 8, 8}, "images");  // measure() repeats gray images
+  EXPECT_CONTAINS(refused(*colour, {4, 8, 8}), "data.channels=3");
+}
+
+TEST(Classifier, NeedsLabelsAndSplitsThatFit) {
+  const StripedData one_class(9, 1), train(90, 3), other_size(30, 3, 1, 16), other_classes(30, 2);
+  const auto refused = [&](const Dataset& data, const Dataset* test) {
+    return message_of<UserError>([&] { train_classifier(data, test, "stripes", torch::kCPU, short_training(64)); });
+  };
+  EXPECT_CONTAINS(refused(one_class, nullptr), "one class");
+  EXPECT_CONTAINS(refused(train, &other_size), "1 x 16 x 16");
+  EXPECT_CONTAINS(refused(train, &other_classes), "different classes");
+}
+
+TEST(Classifier, TheCommittedRulersAreThoseThatTheDocumentsName) {
+  const auto fashion = load_classifier("rulers/fashion-mnist.safetensors", torch::kCPU);
+  EXPECT_EQ(fashion->name(), "classifier-0465c3f6");
+  EXPECT_GT(fashion->facts().accuracy, 0.91);
+  EXPECT_EQ(fashion->class_names().at(9), "boot");
+  const auto digits = load_classifier("rulers/mnist.safetensors", torch::kCPU);
+  EXPECT_EQ(digits->name(), "classifier-e8889d34");
+  EXPECT_GT(digits->facts().accuracy, 0.97);
+}
+
+/// Class folders of PNG files, and a cache folder of the test's own.
+struct CachedData {
+  CachedData() {
+    const StripedData data(60, 3);
+    for (int64_t i = 0; i < 60; ++i) {
+      auto pixels = torch::empty({1, 8, 8}, torch::kByte);
+      const auto label = data.read(i, pixels.mutable_data_ptr<uint8_t>());
+      const auto class_folder = folder / "images" / data.info().class_names[label];
+      std::filesystem::create_directories(class_folder);
+      write_png(class_folder / (std::to_string(i) + ".png"), pixels);
+    }
+    setenv("FQGAN_CACHE", (folder / "cache").c_str(), 1);
+    options.path = (folder / "images").string();
+  }
+  ~CachedData() { unsetenv("FQGAN_CACHE"); }
+
+  std::filesystem::path file() const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "cache" / "classifiers"))
+      if (entry.path().extension() == ".safetensors") return entry.path();
+    return {};
+  }
+
+  TemporaryFolder folder;
+  DataOptions options;
+};
+
+TEST(ClassifierCache, WhatIsThereIsNotTrainedAgain) {
+  CachedData data;
+  const auto trained = cached_classifier(data.options, torch::kCPU);
+  EXPECT_EQ(cached_classifier(data.options, torch::kCPU)->name(), trained->name());
+  const auto other = striped_classifier(64);
+  other->save(data.file());  // another one in its place: it is read, not trained
+  EXPECT_EQ(cached_classifier(data.options, torch::kCPU)->name(), other->name());
+}
+
+TEST(ClassifierCache, ADamagedFileIsTrainedAgain) {
+  CachedData data;
+  const auto trained = cached_classifier(data.options, torch::kCPU);
+  std::ofstream(data.file(), std::ios::app) << "x";
+  EXPECT_EQ(cached_classifier(data.options, torch::kCPU)->name(), trained->name());
+  EXPECT_EQ(load_classifier(data.file(), torch::kCPU)->name(), trained->name());
+}
+
+TEST(ClassifierCache, OtherImagesHaveAnotherClassifier) {
+  CachedData data;
+  const auto first = cached_classifier(data.options, torch::kCPU);
+  std::filesystem::remove(data.folder / "images" / "stripe 0" / "0.png");
+  EXPECT_NE(cached_classifier(data.options, torch::kCPU)->name(), first->name());
+}
+
+TEST(ClassifierCache, UnlabelledImagesAreRefused) {
+  CachedData data;
+  data.options.path = (data.folder / "images" / "stripe 0").string();
+  EXPECT_CONTAINS(message_of<UserError>([&] { cached_classifier(data.options, torch::kCPU); }), "has none");
+}
+
+}  // namespace
+}  // namespace fqgan::test

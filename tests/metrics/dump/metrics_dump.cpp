@@ -1,0 +1,166 @@
+// Runs one of our metrics for tests/parity/test_metrics.py and benchmarks/versus/metrics.py, and prints JSON with the
+// figures, the seconds that the metric took, the memory that was in use before it and the most that was during it.
+//   fqgan_metrics_dump IN.safetensors METRIC [OPTION=VALUE...]
+// METRIC: a name of the table below; IN: the tensors that it reads. Exit code 2 with one line for bad input.
+#include <ATen/Parallel.h>
+
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "fqgan/checkpoint/checkpoint.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/options.h"
+#include "fqgan/metrics/frechet.h"
+#include "fqgan/metrics/inception_score.h"
+#include "fqgan/metrics/kernel_distance.h"
+#include "fqgan/metrics/neighbours.h"
+#include "fqgan/metrics/numpy_random.h"
+
+namespace fqgan {
+namespace {
+
+using Json = nlohmann::json;
+using Tensors = std::map<std::string, at::Tensor>;
+
+struct DumpOptions : Options {
+  KernelDistanceOptions kid;
+  InceptionScoreOptions inception_score;
+  int64_t threads = 2, shards = 1, neighbours = 3, images = 0, chosen = 0, seed = 0;
+  bool strict = false;
+  void fields(FieldVisitor& visit) override {
+    visit("kid", kid, about("kernel distance"));
+    visit("inception_score", inception_score, about("inception score"));
+    visit("threads", threads, about("of the whole program"));
+    visit("shards", shards, about("parts that the moments are merged from"));
+    visit("neighbours", neighbours, about("k"));
+    visit("strict", strict, about("distance < radius"));
+    visit("images", images, about("length of the permutation"));
+    visit("chosen", chosen, about("how many to choose"));
+    visit("seed", seed, about("of the permutation"));
+  }
+};
+
+Moments moments_of(const at::Tensor& features, int64_t shards) {
+  Moments all;
+  for (int64_t s = 0; s < shards; ++s) {
+    Moments shard;
+    shard.add(features.slice(0, s * features.size(0) / shards, (s + 1) * features.size(0) / shards));
+    all.merge(shard);
+  }
+  return all;
+}
+
+std::vector<double> numbers(const at::Tensor& x) {
+  const auto values = x.contiguous();
+  return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
+}
+
+Json moments(const Tensors& in, const DumpOptions& options) {
+  const auto result = Moments::from_tensors(moments_of(in.at("a"), options.shards).tensors(), "dump");
+  return {{"count", result.count()}, {"mean", numbers(result.mean())}, {"covariance", numbers(result.covariance())}};
+}
+
+Json fid_moments(const Tensors& in, const DumpOptions& options) {
+  return {{"value", frechet_distance(moments_of(in.at("a"), options.shards), moments_of(in.at("b"), options.shards))}};
+}
+
+Json fid_features(const Tensors& in, const DumpOptions&) {
+  return {{"value", frechet_distance_of_features(in.at("a"), in.at("b"))}};
+}
+
+Json fid(const Tensors& in, const DumpOptions&) {
+  return {{"value", frechet_distance(in.at("mean_a"), in.at("covariance_a"), in.at("mean_b"), in.at("covariance_b"))}};
+}
+
+Json trace(const Tensors& in, const DumpOptions&) {
+  const auto& s1 = in.at("covariance_a");
+  return {{"value", trace_of_root(s1, in.at("covariance_b"), s1.size(0))}};
+}
+
+Json mean_and_deviation(const MeanDeviation& value) { return {{"mean", value.mean}, {"deviation", value.deviation}}; }
+
+Json kid(const Tensors& in, const DumpOptions& options) {
+  return mean_and_deviation(kernel_distance(in.at("a"), in.at("b"), options.kid));
+}
+
+Json isc(const Tensors& in, const DumpOptions& options) {
+  return mean_and_deviation(inception_score(in.at("logits"), options.inception_score));
+}
+
+/// a: real, b: generated.
+Json neighbours(const Tensors& in, const DumpOptions& options) {
+  const auto counts = neighbour_counts(in.at("a"), in.at("b"), {options.neighbours, options.strict});
+  return {{"precision", counts.precision()},
+          {"recall", counts.recall()},
+          {"density", counts.density()},
+          {"coverage", counts.coverage()},
+          {"fakes_in_a_real_ball", counts.fakes_in_a_real_ball},
+          {"reals_in_a_fake_ball", counts.reals_in_a_fake_ball},
+          {"pairs_in_real_balls", counts.pairs_in_real_balls},
+          {"real_balls_with_a_fake", counts.real_balls_with_a_fake}};
+}
+
+Json radii(const Tensors& in, const DumpOptions& options) {
+  return {{"squared_radii", numbers(squared_radii(in.at("a"), options.neighbours))}};
+}
+
+/// Two draws one after the other, so that the state between them is compared too.
+Json numpy_random(const Tensors&, const DumpOptions& options) {
+  NumpyRandom random(static_cast<uint32_t>(options.seed));
+  const auto permutation = random.permutation(options.images);
+  return {{"permutation", permutation}, {"choice", random.choice_without_replacement(options.images, options.chosen)}};
+}
+
+const std::map<std::string, std::function<Json(const Tensors&, const DumpOptions&)>> metrics = {
+    {"moments", moments},
+    {"fid_moments", fid_moments},
+    {"fid_features", fid_features},
+    {"fid", fid},
+    {"trace", trace},
+    {"kid", kid},
+    {"inception_score", isc},
+    {"neighbours", neighbours},
+    {"radii", radii},
+    {"numpy_random", numpy_random},
+};
+
+/// A line of /proc/self/status in bytes; 0 where there is none.
+int64_t memory(const std::string& name) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind(name + ":", 0) == 0) return std::stoll(line.substr(name.size() + 1)) * 1024;
+  return 0;
+}
+
+Json run(int argc, char** argv) {
+  auto text = RecipeText::from_string("", "dump");
+  for (int i = 3; i < argc; ++i) text.set(argv[i]);
+  DumpOptions options;
+  read_options(text, options);
+  at::set_num_threads(static_cast<int>(options.threads));
+  const auto in = load_checkpoint(argv[1], false);
+  const auto before = memory("VmRSS");
+  std::ofstream("/proc/self/clear_refs") << 5;  // the peak starts anew
+  const auto start = std::chrono::steady_clock::now();
+  auto result = metrics.at(argv[2])(in.tensors, options);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  result["seconds"] = seconds.count();
+  result["bytes_before"] = before;
+  result["peak_bytes"] = memory("VmHWM");
+  return result;
+}
+
+}  // namespace
+}  // namespace fqgan
+
+int main(int argc, char** argv) try {
+  if (argc < 3 || !fqgan::metrics.count(argv[2])) return 2;
+  std::cout << fqgan::run(argc, argv) << "\n";
+  return 0;
+} catch (const fqgan::UserError& error) {
+  std::cerr << error.what() << "\n";
+  return 2;
+}

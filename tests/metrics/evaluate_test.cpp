@@ -1,0 +1,206 @@
+// From image streams to named figures.
+#include "fqgan/metrics/evaluate.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "fqgan/core/error.h"
+#include "fqgan/metrics/class_names.h"
+#include "metrics/striped_data.h"
+#include "support/support.h"
+
+namespace fqgan::test {
+namespace {
+
+/// Column means as features; the class is the brightest even column.
+class ColumnMeans : public FeatureExtractor {
+ public:
+  explicit ColumnMeans(int64_t channels = 1, std::vector<std::string> names = {})
+      : channels_(channels), names_(std::move(names)) {}
+  std::string name() const override { return "columns"; }
+  std::string description() const override { return "means of columns"; }
+  int64_t channels() const override { return channels_; }
+  std::vector<std::string> class_names() const override { return names_; }
+  Extracted extract(const at::Tensor& pixels) override {
+    EXPECT_EQ(pixels.size(1), channels_);
+    const auto means = pixels.to(torch::kFloat).mean(at::IntArrayRef{1, 2});  // N x W
+    return {means, torch::stack({means.select(1, 0), means.select(1, 2), means.select(1, 4)}, 1)};
+  }
+
+ private:
+  int64_t channels_;
+  std::vector<std::string> names_;
+};
+
+const std::vector<std::string> stripes = {"stripe 0", "stripe 1", "stripe 2"};
+
+Measured measured(const Dataset& data, FeatureExtractor& extractor, bool keep = true) {
+  MeasureOptions options{data.key(), data.info().class_names, keep};
+  return measure(*in_order(data), extractor, options);
+}
+
+std::map<std::string, double> figures_of(const Evaluation& evaluation) {
+  std::map<std::string, double> figures;
+  for (const auto& [name, value] : evaluation.figures) figures[name] = value;
+  return figures;
+}
+
+TEST(Evaluate, NamesEveryFigure) {
+  ColumnMeans extractor(1, stripes);
+  const auto a = measured(StripedData(60, 3), extractor), b = measured(StripedData(90, 3), extractor);
+  MetricOptions options;
+  options.kid.subset_size = 50;
+  const auto evaluation =
+      evaluate(a, b, {"fid", "kid", "is", "pr", "prdc", "accuracy", "intra_fid"}, extractor, options);
+  std::vector<std::string> names;
+  for (const auto& figure : evaluation.figures) {
+    names.push_back(figure.name);
+    EXPECT_TRUE(std::isfinite(figure.value)) << figure.name;
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{
+                       "fid/columns", "kid[subset_size=50]/columns", "kid_deviation[subset_size=50]/columns",
+                       "inception_score/columns", "inception_score_deviation/columns", "precision/columns",
+                       "recall/columns", "density/columns", "coverage/columns", "prdc_precision/columns",
+                       "prdc_recall/columns", "class_accuracy/columns", "class_accuracy/columns/stripe 0",
+                       "class_accuracy/columns/stripe 1", "class_accuracy/columns/stripe 2", "intra_fid/columns",
+                       "intra_fid/columns/stripe 0", "intra_fid/columns/stripe 1", "intra_fid/columns/stripe 2"}));
+  for (const auto& metric : metrics())
+    EXPECT_TRUE(figures_of(evaluation).count(figure_name(metric, options, "columns")));
+}
+
+TEST(Evaluate, IdenticalSides) {
+  ColumnMeans extractor(1, stripes);
+  const auto a = measured(StripedData(60, 3), extractor);
+  const auto figures = figures_of(evaluate(a, a, {"fid", "pr", "prdc", "accuracy", "intra_fid"}, extractor, {}));
+  EXPECT_NEAR(figures.at("fid/columns"), 0, 1e-6);
+  EXPECT_NEAR(figures.at("intra_fid/columns"), 0, 1e-6);
+  EXPECT_EQ(figures.at("precision/columns"), 1);
+  EXPECT_EQ(figures.at("coverage/columns"), 1);
+  EXPECT_EQ(figures.at("class_accuracy/columns"), 1);
+}
+
+TEST(Evaluate, LabelsAreMatchedByName) {
+  ColumnMeans extractor(1, {"Stripe 2", "stripe_1", "stripe 0"});  // another order and spelling than the data's
+  const auto a = measured(StripedData(60, 3), extractor);
+  const auto figures = figures_of(evaluate(a, a, {"accuracy"}, extractor, {}));
+  // Its logits still mean columns 0, 2, 4: classes 0 and 2 have changed their names.
+  EXPECT_NEAR(figures.at("class_accuracy/columns"), 1. / 3, 1e-12);
+  EXPECT_EQ(figures.at("class_accuracy/columns/stripe_1"), 1);
+  EXPECT_EQ(figures.at("class_accuracy/columns/Stripe 2"), 0);
+}
+
+TEST(Evaluate, IntraFidIsTheMeanOverClasses) {
+  ColumnMeans extractor(1, stripes);
+  const auto a = measured(StripedData(60, 3), extractor), b = measured(StripedData(90, 3), extractor);
+  const auto figures = figures_of(evaluate(a, b, {"intra_fid"}, extractor, {}));
+  double sum = 0;
+  for (const auto& name : stripes) sum += figures.at("intra_fid/columns/" + name);
+  EXPECT_NEAR(figures.at("intra_fid/columns"), sum / 3, 1e-12);
+}
+
+TEST(Evaluate, WarnsWhereAFigureIsBiased) {
+  ColumnMeans extractor(1, stripes);
+  const auto few = measured(StripedData(6, 3), extractor), more = measured(StripedData(90, 3), extractor);
+  const auto warned = evaluate(few, more, {"fid"}, extractor, {}).warnings;
+  ASSERT_EQ(warned.size(), 2u);
+  EXPECT_CONTAINS(warned[0], "6 images for 8 features");
+  EXPECT_CONTAINS(warned[1], "few images (6)");
+  EXPECT_EQ(evaluate(more, more, {"accuracy"}, extractor, {}).warnings.size(), 0u);
+}
+
+TEST(Evaluate, RefusesWhatCannotBeMeasured) {
+  ColumnMeans extractor(1, stripes), nameless;
+  const SideFacts images{"A", false, 60, stripes, {}}, plain{"B", false, 60, {}, {}}, statistics{"C", true, 60, {}, {}};
+  const auto refused = [&](const std::string& metric, const SideFacts& a, const SideFacts& b,
+                           const FeatureExtractor& with) {
+    return message_of<UserError>([&] { check_metrics({metric}, a, b, with, {}); });
+  };
+  EXPECT_CONTAINS(refused("kdi", images, images, extractor), "Did you mean 'kid'");
+  EXPECT_CONTAINS(refused("kid", images, images, extractor), "kid.subset_size = 1000");
+  EXPECT_CONTAINS(refused("pr", images, statistics, extractor), "[C] pr needs images");
+  EXPECT_CONTAINS(refused("accuracy", plain, images, extractor), "[B] accuracy needs the classes");
+  EXPECT_CONTAINS(refused("intra_fid", images, plain, extractor), "[B] intra_fid needs the classes");
+  const SideFacts others{"D", false, 60, {"cat", "dog", "cow"}, {}};
+  EXPECT_CONTAINS(refused("accuracy", others, images, extractor), "3 (cat, dog, cow)");
+  check_metrics({"accuracy"}, others, images, nameless, {});  // logits without names are in the data's order
+  check_metrics({"fid"}, plain, statistics, extractor, {});
+
+  const SideFacts small{"E", false, 60, {}, ImageShape{1, 8, 8}}, large{"F", false, 60, {}, ImageShape{1, 8, 16}};
+  EXPECT_CONTAINS(refused("fid", small, large, extractor), "[F] expected images of one size");
+  const SideFacts coloured{"G", false, 60, {}, ImageShape{3, 8, 8}};
+  EXPECT_CONTAINS(refused("fid", coloured, small, extractor), "[G] expected images of 1 channel");
+
+  const auto a = measured(StripedData(60, 3), extractor);
+  auto foreign = a;
+  foreign.extractor = "classifier-00000000";
+  EXPECT_CONTAINS(message_of<UserError>([&] { evaluate(a, foreign, {"fid"}, extractor, {}); }), "classifier-00000000");
+  auto no_logits = a;
+  no_logits.logits = at::Tensor();
+  EXPECT_CONTAINS(message_of<UserError>([&] { evaluate(no_logits, a, {"is"}, extractor, {}); }), "needs logits");
+  const auto lacks_a_class = measured(StripedData(2, 3), extractor);
+  EXPECT_CONTAINS(message_of<UserError>([&] { evaluate(lacks_a_class, a, {"intra_fid"}, extractor, {}); }), "stripe 0");
+}
+
+TEST(Measure, StatisticsComeBackToTheBit) {
+  TemporaryFolder folder;
+  ColumnMeans extractor;
+  const auto a = measured(StripedData(60, 3), extractor, false), b = measured(StripedData(90, 3), extractor, false);
+  EXPECT_FALSE(a.features.defined());
+  const auto path = (folder / "b.safetensors").string();
+  save_statistics(path, b);
+  const auto loaded = load_statistics(path);
+  EXPECT_EQ(loaded.images, 90);
+  EXPECT_EQ(loaded.extractor, "columns");
+  EXPECT_EQ(evaluate(a, loaded, {"fid"}, extractor, {}).figures[0].value,
+            evaluate(a, b, {"fid"}, extractor, {}).figures[0].value);
+}
+
+TEST(Measure, GrayImagesAreRepeatedAndOthersRefused) {
+  ColumnMeans gray(1), colour(3);
+  const auto once = measured(StripedData(9, 3), gray), repeated = measured(StripedData(9, 3), colour);
+  EXPECT_TRUE(at::allclose(once.features, repeated.features));
+  const auto message = message_of<UserError>([&] { measured(StripedData(9, 3, 3), gray); });
+  EXPECT_CONTAINS(message, "3 x 8 x 8");
+  EXPECT_CONTAINS(message, "data.channels=1");
+}
+
+/// Images from a list.
+struct Listed : ImageSource {
+  explicit Listed(std::vector<Image> list) : images(std::move(list)) {}
+  std::vector<Image> next(int64_t) override { return std::exchange(images, {}); }
+  void rewind() override {}
+  std::optional<int64_t> size() const override { return std::nullopt; }
+  std::string key() const override { return "listed"; }
+  std::vector<Image> images;
+};
+
+TEST(Measure, NoImagesAndMixedSizes) {
+  ColumnMeans extractor;
+  Listed none({});
+  EXPECT_CONTAINS(message_of<UserError>([&] { measure(none, extractor, {"A", {}}); }), "[A] expected at least one");
+  Listed mixed(
+      {{torch::zeros({1, 8, 8}, torch::kByte), {}, "first"}, {torch::zeros({1, 9, 8}, torch::kByte), {}, "2nd"}});
+  const auto message = message_of<UserError>([&] { measure(mixed, extractor, {"A", {}}); });
+  EXPECT_CONTAINS(message, "2nd");
+  EXPECT_CONTAINS(message, "1 x 9 x 8");
+}
+
+TEST(ClassNames, ByNameElseByNumber) {
+  const auto labels = torch::tensor({0, 2, -1, 1}, torch::kLong);
+  const auto matched = [&](const std::vector<std::string>& from, const std::vector<std::string>& to) {
+    const auto result = matched_labels(labels, from, to, "A").contiguous();
+    return std::vector<int64_t>(result.const_data_ptr<int64_t>(), result.const_data_ptr<int64_t>() + result.numel());
+  };
+  EXPECT_EQ(matched({"a", "b", "c"}, {"a", "b", "c"}), (std::vector<int64_t>{0, 2, -1, 1}));
+  EXPECT_EQ(matched({"bag", "boot", "T-shirt_top"}, {"t-shirt/top", "BAG", "boot"}),
+            (std::vector<int64_t>{1, 0, -1, 2}));
+  EXPECT_EQ(matched({"0", "1", "2"}, {"a", "b", "c"}), (std::vector<int64_t>{0, 2, -1, 1}));
+  EXPECT_EQ(matched({"c", "b", "a"}, {"a", "b", "c", "d"}), (std::vector<int64_t>{2, 0, -1, 1}));
+  EXPECT_EQ(matched({"a/b", "a b", "c"}, {"a/b", "a b", "c"}), (std::vector<int64_t>{0, 2, -1, 1}));
+  EXPECT_CONTAINS(message_of<UserError>([&] { matched({"x", "y", "z"}, {"a", "b", "c"}); }), "x, y, z");
+  EXPECT_CONTAINS(message_of<UserError>([&] { matched({"0", "1", "2"}, {"a", "b"}); }), "2 (a, b)");
+}
+
+}  // namespace
+}  // namespace fqgan::test

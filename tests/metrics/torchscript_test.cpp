@@ -1,0 +1,92 @@
+// TorchScript files as feature extractors, and what they may not return.
+#include "fqgan/metrics/torchscript.h"
+
+#include <torch/csrc/jit/api/module.h>
+#include <torch/torch.h>
+
+#include <fstream>
+
+#include "fqgan/core/error.h"
+#include "support/support.h"
+
+namespace fqgan::test {
+namespace {
+
+/// A module whose forward(self, x) has this body, saved.
+std::string scripted(const TemporaryFolder& folder, const std::string& body, const std::string& name = "net.pt") {
+  torch::jit::Module module("net");
+  module.define("def forward(self, x):\n    " + body + "\n");
+  const auto path = (folder / name).string();
+  module.save(path);
+  return path;
+}
+
+torch::Tensor ramp() { return torch::arange(2 * 3 * 4 * 5).remainder(256).to(torch::kByte).view({2, 3, 4, 5}); }
+
+TEST(TorchScript, FeaturesAlone) {
+  TemporaryFolder folder;
+  const auto extractor = open_features(scripted(folder, "return x.double().flatten(1)"), torch::kCPU);
+  EXPECT_EQ(extractor->channels(), 3);
+  EXPECT_TRUE(extractor->name().starts_with("file-"));
+  EXPECT_EQ(extractor->name().size(), std::string("file-1a2b3c4d").size());
+  const auto extracted = extractor->extract(ramp());
+  EXPECT_EQ(extracted.features.scalar_type(), torch::kFloat);
+  EXPECT_TRUE(at::equal(extracted.features, ramp().flatten(1).to(torch::kFloat)));
+  EXPECT_FALSE(extracted.logits.defined());
+}
+
+TEST(TorchScript, FeaturesAndLogits) {
+  TemporaryFolder folder;
+  const auto path = scripted(folder, "f = x.float().flatten(1)\n    return (f, f[:, :7])");
+  const auto extracted = open_features(path, torch::kCPU)->extract(ramp());
+  EXPECT_EQ(extracted.features.sizes(), (at::IntArrayRef{2, 60}));
+  EXPECT_EQ(extracted.logits.sizes(), (at::IntArrayRef{2, 7}));
+}
+
+TEST(TorchScript, TheNameChangesWithTheFile) {
+  TemporaryFolder folder;
+  const auto a = open_features(scripted(folder, "return x.float().flatten(1)", "a.pt"), torch::kCPU);
+  const auto b = open_features(scripted(folder, "return x.float().flatten(1) * 2", "b.pt"), torch::kCPU);
+  EXPECT_NE(a->name(), b->name());
+}
+
+TEST(TorchScript, WrongReturns) {
+  TemporaryFolder folder;
+  const auto refused = [&](const std::string& body) {
+    const auto extractor = open_features(scripted(folder, body), torch::kCPU);
+    return message_of<UserError>([&] { extractor->extract(ramp()); });
+  };
+  const struct {
+    const char *body, *part;
+  } cases[] = {{"return x.float()", "[2, 3, 4, 5]"},
+               {"return x.float().mean(0)", "[3, 4, 5]"},
+               {"return x.flatten(1)", "unsigned char"},
+               {"return x.float().flatten(1)[:1]", "for 2 images"},
+               {"return 3", "int"},
+               {"return [x.float().flatten(1)]", "Tensor[]"},
+               {"f = x.float().flatten(1)\n    return (f, f, f)", "Tensor, Tensor, Tensor"},
+               {"f = x.float().flatten(1)\n    return (f, 3)", "int"},
+               {"return torch.matmul(x.float().flatten(1), torch.zeros(7, 7))", "it fails for uint8 images"}};
+  for (const auto& [body, part] : cases) {
+    const auto message = refused(body);
+    EXPECT_CONTAINS(message, part);
+    EXPECT_CONTAINS(message, "net.pt");
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  }
+}
+
+TEST(TorchScript, FilesOfOtherKinds) {
+  TemporaryFolder folder;
+  const auto path = (folder / "net.pt").string();
+  const auto refused = [&] { return message_of<UserError>([&] { open_features(path, torch::kCPU); }); };
+  EXPECT_CONTAINS(refused(), "there is no file");
+  std::ofstream(path) << "no archive";
+  EXPECT_CONTAINS(refused(), "expected a TorchScript file");
+  torch::jit::Module module("net");
+  module.define("def encode(self, x):\n    return x\n");
+  module.save(path);
+  EXPECT_CONTAINS(refused(), "forward");
+}
+
+}  // namespace
+}  // namespace fqgan::test
