@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Set-up, build and every test: layering, style, C++ (ctest), the program end to end and parity with Python (pytest).
+# Set-up, build and every test: layering, style, C++ (ctest), the program end to end, parity with other implementations,
+# and the Python package (pytest).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=scripts/messages.sh
@@ -60,6 +61,7 @@ part style python3 scripts/check_style.py
 part C++ run_ctest
 part program run_pytest tests/end_to_end
 part parity run_pytest tests/parity
+part python run_pytest tests/python
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

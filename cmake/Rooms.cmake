@@ -48,7 +48,8 @@ endfunction()
 
 # The files of fqgan/ops/kernels, each with its instruction set; which one runs is decided at run time. Loops become
 # vectors from -O3 on; products are not contracted, so that all of them give the same sums.
-set(FQGAN_AVX512 "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512bf16;-mavx2;-mfma;-mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
+set(FQGAN_AVX512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mavx2 -mfma -mprefer-vector-width=512
+  -Wno-uninitialized -Wno-maybe-uninitialized)  # g++ 12 warns of its own intrinsics
 function(fqgan_kernel_flags)
   set(kernels ${CMAKE_SOURCE_DIR}/fqgan/ops/kernels)
   set(common -O3 -ffp-contract=off)

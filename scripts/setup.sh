@@ -15,8 +15,11 @@ source scripts/messages.sh
 packages=(g++ cmake ninja-build ccache pkg-config git python3 python3-venv libcli11-dev libtomlplusplus-dev
   nlohmann-json3-dev libpng-dev libjpeg-dev libwebp-dev libzip-dev zlib1g-dev libgtest-dev dataset-fashion-mnist)
 torch_wheel=torch==2.13.0
-test_modules=(numpy pytest safetensors PIL)
-test_packages=(numpy pytest safetensors pillow)
+test_modules=(numpy pytest safetensors PIL scipy setuptools tqdm einx onnx onnxscript onnxruntime
+  vector_quantize_pytorch torch_einops_utils pytorch_fid torch_fidelity)
+test_packages=(numpy pytest safetensors pillow scipy setuptools tqdm einops einx onnx onnxscript onnxruntime)
+# What our figures are compared with. Without what they ask for: torch is there, and torchvision is not needed.
+test_packages_alone=(vector-quantize-pytorch torch-einops-utils pytorch-fid torch-fidelity)
 build=build/release
 in_place=true  # until something had to be done
 
@@ -94,10 +97,14 @@ find_torch() {
 }
 
 can_import() { .venv/bin/python -c "import $1" >/dev/null 2>&1; }
+# Looks for modules without importing them: some want torchvision when they are.
+has_modules() {
+  .venv/bin/python -c 'import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))' "$@"
+}
 
 # The tests' Python is always .venv. A torch that lies elsewhere is put in front of its own packages by a path file.
 install_test_modules() {
-  local path_file modules
+  local path_file
   make_venv
   path_file=$(.venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/fqgan-torch.pth
   if [ -f "$torch/__init__.py" ] && [ "$(.venv/bin/python scripts/find_torch.py)" != "$torch" ]; then
@@ -107,8 +114,10 @@ install_test_modules() {
     rm -f "$path_file"
     can_import torch || pip_install "torch for the tests (.venv cannot import the one in $torch)" "$torch_wheel"
   fi
-  printf -v modules '%s, ' "${test_modules[@]}"
-  can_import "${modules%, }" || pip_install "Python packages of the tests" "${test_packages[@]}"
+  if ! has_modules "${test_modules[@]}"; then
+    pip_install "Python packages of the tests" "${test_packages[@]}"
+    pip_install "Python packages that our figures are compared with" --no-deps "${test_packages_alone[@]}"
+  fi
 }
 
 configure() {

@@ -121,7 +121,7 @@ def make_features(path, images, dimension):
 
 
 def run(command, threads):
-    limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # not MKL_NUM_THREADS: it slows LAPACK down by half
     environment = {**os.environ, **{name: str(threads) for name in limits}}
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
     if done.returncode != 0:

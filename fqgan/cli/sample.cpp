@@ -126,7 +126,9 @@ void add_sample(CLI::App& program, Action& action) {
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
-  command->add_option("--truncation", flags->truncation, "latents beyond it are drawn again: a small one gives typical images, less varied")
+  command
+      ->add_option("--truncation", flags->truncation,
+                   "latents beyond it are drawn again: a small one gives typical images, less varied")
       ->check(CLI::Range(0., 10.));
   command->add_option("--latents", flags->latents, "safetensors with `z` (N x Z) and optionally `y` (N)");
   command->add_flag("--raw", flags->raw, "the trained generator itself, not its average");

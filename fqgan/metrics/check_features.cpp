@@ -24,7 +24,7 @@ void check_features(const at::Tensor& x, const std::string& where, const std::st
   if (x.dim() != 2 || x.size(1) < 1)
     fail(where, "expected " + what + " of shape N x D with D >= 1, got " + shape_text(x.sizes()));
   if (!x.is_floating_point())
-    fail(where, "expected " + what + " of a floating type, got " + std::string(x.dtype().name()));
+    fail(where, "expected " + what + " of a floating type, got " + type_text(x));
   if (all_finite(x)) return;
   int64_t row = 0;
   while (all_finite(x.select(0, row))) ++row;

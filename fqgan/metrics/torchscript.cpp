@@ -69,7 +69,7 @@ class TorchScriptFeatures : public FeatureExtractor {
   at::Tensor checked(const at::Tensor& x, int64_t images, const std::string& what) const {
     if (x.dim() != 2 || x.size(0) != images || x.size(1) < 1)
       refuse(what + " of shape " + shape_text(x.sizes()) + " for " + std::to_string(images) + " images");
-    if (!x.is_floating_point()) refuse(what + " of type " + std::string(x.dtype().name()));
+    if (!x.is_floating_point()) refuse(what + " of type " + type_text(x));
     return x.to(torch::kCPU, torch::kFloat).contiguous();
   }
 

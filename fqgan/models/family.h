@@ -121,8 +121,8 @@ class Family {
   /// Draws images without touching the networks' state. Errors: UserError for a class out of range, latents of another
   /// width, a family that cannot sample.
   virtual std::unique_ptr<Sampler> sampler(const SampleOptions& options) = 0;
-  /// Logits N of images as the trained discriminator sees them: its state is only read; pass.reports says what stands at
-  /// its taps. Errors: UserError for a family without such a discriminator.
+  /// Logits N of images as the trained discriminator sees them: its state is only read; pass.reports tells what stands
+  /// at its taps. Errors: UserError for a family without such a discriminator.
   virtual torch::Tensor judge(const Batch& images, Pass& pass);
   /// Brings all networks and averages to numerics.device and the parameters' type.
   void place();

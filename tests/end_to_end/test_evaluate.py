@@ -186,7 +186,7 @@ def test_folders_and_other_features(tmp_path):
     "body, part",
     [
         ("return x.float()", "[60, 3, 8, 8]"),
-        ("return x.flatten(1)", "unsigned char"),
+        ("return x.flatten(1)", "uint8"),
         ("return 3", "int"),
         ("return x.float().flatten(1) / 0", "finite"),
         ("return torch.zeros(3, 4) @ x.float().flatten(1)", "it fails"),

@@ -60,7 +60,7 @@ TEST(TorchScript, WrongReturns) {
     const char *body, *part;
   } cases[] = {{"return x.float()", "[2, 3, 4, 5]"},
                {"return x.float().mean(0)", "[3, 4, 5]"},
-               {"return x.flatten(1)", "unsigned char"},
+               {"return x.flatten(1)", "uint8"},
                {"return x.float().flatten(1)[:1]", "for 2 images"},
                {"return 3", "int"},
                {"return [x.float().flatten(1)]", "Tensor[]"},

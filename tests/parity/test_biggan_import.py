@@ -1,4 +1,4 @@
-"""Weights of the reference BigGAN through `fqgan import`, then `sample` and `score`, against what the reference made of them.
+"""The reference BigGAN's weights through `fqgan import`, `sample` and `score`, against what it made of them itself.
 
 The records are those of fixtures/make_biggan_reference.py.
 """

@@ -166,23 +166,3 @@ def test_adam_against_torch(tmp_path):
         optimizer.step()
     found = ours(tmp_path, "adam", {"x": gradients, "g": draw(3, 4), "state.weight": start})
     assert (found["y"] - w).abs().max() < TOLERANCE
-
-
-def test_operators_in_python():
-    """libfqgan_ops.so in a PyTorch program: the registered operators, their shapes without data, opcheck."""
-    torch.ops.load_library(BUILD / "libfqgan_ops.so")
-    rows, codebook = torch.randn(300, 8), torch.randn(20, 8)
-    codes = torch.ops.fqgan.nearest_code(rows, codebook)
-    assert torch.equal(codes, torch.cdist(rows.double(), codebook.double()).argmin(1))
-    counts, sums = torch.ops.fqgan.code_statistics(rows, codes, 20)
-    assert torch.equal(counts, torch.bincount(codes, minlength=20).float())
-    assert torch.allclose(sums, torch.zeros(20, 8).index_add_(0, codes, rows), atol=1e-4)
-    h = torch.randn(3, 8, 10, 10, requires_grad=True)
-    loss = torch.ops.fqgan.commitment_loss(h, codebook, codes)
-    loss.sum().backward()
-    plain = ((h.permute(0, 2, 3, 1).reshape(-1, 8) - codebook[codes]) ** 2).reshape(3, -1).mean(1)
-    assert torch.allclose(loss, plain, atol=1e-5)
-    checks = ("test_schema", "test_faketensor", "test_autograd_registration")
-    torch.library.opcheck(torch.ops.fqgan.nearest_code.default, (rows, codebook), test_utils=checks)
-    torch.library.opcheck(torch.ops.fqgan.code_statistics.default, (rows, codes, 20), test_utils=checks)
-    torch.library.opcheck(torch.ops.fqgan.commitment_loss.default, (h.detach(), codebook, codes), test_utils=checks)

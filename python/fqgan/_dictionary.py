@@ -1,0 +1,96 @@
+"""What the layers share: statistics over all processes, rows of a batch, k-means and the figures.
+
+`features` are N x D x H x W, contiguous or channels_last, or M x D; K codes of D elements are a codebook K x D. With
+torch.distributed the rows of all processes are one batch, in the order of their ranks.
+"""
+
+import torch
+import torch.distributed as distributed
+
+KMEANS_ITERATIONS = 10
+
+
+def has_others(sync=True):
+    """Whether this is one of several processes whose dictionaries are one."""
+    return sync and distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+
+
+def summed(tensors, sync=True):
+    """Each of the tensors, summed over all processes; in one collective."""
+    if not has_others(sync):
+        return tensors
+    flat = torch.cat([x.flatten() for x in tensors])
+    distributed.all_reduce(flat)
+    parts = flat.split([x.numel() for x in tensors])
+    return tuple(part.view_as(x) for part, x in zip(parts, tensors))
+
+
+def require_finite(total):
+    """total: a sum over what must be finite; the same on all processes, so that all of them raise."""
+    message = "[fqgan] expected finite features, got NaN, infinity or an overflow; the dictionary was left as it was"
+    if torch.compiler.is_compiling():
+        torch._assert_async(torch.isfinite(total), message)  # stays in the graph
+    elif not bool(torch.isfinite(total)):
+        raise RuntimeError(message)
+
+
+def require_no_replica(module):
+    """DataParallel trains copies and throws them away, and the dictionary's updates with them."""
+    if module.training and getattr(module, "_is_replica", False):
+        raise RuntimeError(
+            "[fqgan] expected one module a process, got a replica of torch.nn.DataParallel, which would lose the"
+            " dictionary's updates. Hint: use torch.nn.parallel.DistributedDataParallel"
+        )
+
+
+def perplexity(counts):
+    """exp of the entropy of the code usage: 1 when one code takes all rows, K when all take as many."""
+    share = counts / counts.sum()
+    return torch.exp(-(share * torch.log(share + 1e-10)).sum())
+
+
+def rows_at(features, indices):
+    """The rows of these indices (in order of image and position), as a matrix."""
+    if features.dim() == 2:
+        return features[indices]
+    positions = features.shape[2] * features.shape[3]
+    return features.flatten(2).transpose(1, 2)[indices // positions, indices % positions]
+
+
+def random_indices(rows, count, device):
+    """Without repetition while there are rows enough."""
+    if rows >= count:
+        return torch.randperm(rows, device=device)[:count]
+    return torch.randint(0, rows, (count,), device=device)
+
+
+def random_rows(features, count, sync=True):
+    """count x D: rows of the batch, drawn by torch's generator (of rank 0, the same rows on all processes); float32, or
+    float64 for float64 features."""
+    own = features.numel() // features.shape[1]
+    dtype = torch.promote_types(features.dtype, torch.float32)
+    if not has_others(sync):
+        return rows_at(features, random_indices(own, count, features.device)).to(dtype)
+    sizes = torch.zeros(distributed.get_world_size(), dtype=torch.long, device=features.device)
+    sizes[distributed.get_rank()] = own
+    distributed.all_reduce(sizes)
+    indices = random_indices(int(sizes.sum()), count, features.device)
+    distributed.broadcast(indices, src=0)
+    indices = indices - sizes[: distributed.get_rank()].sum()
+    mine = (indices >= 0) & (indices < own)
+    (rows,) = summed([rows_at(features, indices.clamp(0, own - 1)).to(dtype) * mine.unsqueeze(1)])
+    return rows
+
+
+def kmeans(features, codes, iterations=KMEANS_ITERATIONS, sync=True):
+    """Lloyd's k-means from random rows: centres K x D, and how many rows each had in the last round.
+
+    A centre without rows stays where it is. torch.ops.fqgan.kmeans does the same within one process.
+    """
+    centres = random_rows(features, codes, sync)
+    counts = centres.new_zeros(codes)
+    for _ in range(iterations):
+        nearest = torch.ops.fqgan.nearest_code(features, centres)
+        counts, sums = summed(torch.ops.fqgan.code_statistics(features, nearest, codes), sync)
+        centres = torch.where((counts > 0).unsqueeze(1), sums / counts.clamp_min(1).unsqueeze(1), centres)
+    return centres, counts

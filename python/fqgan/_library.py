@@ -1,0 +1,53 @@
+"""Finds libfqgan_ops.so, which registers torch.ops.fqgan: in this folder (where pip puts it), then in $FQGAN_OPS."""
+
+import os
+import pathlib
+
+import torch
+
+NAME = "libfqgan_ops.so"
+
+
+def is_loaded():
+    return hasattr(torch.ops.fqgan, "nearest_code")
+
+
+def check_torch():
+    """C++ libraries fit the torch that they were built with; with another one they may load and then crash."""
+    try:
+        from fqgan._built_with import TORCH
+    except ImportError:
+        return
+    if torch.__version__.split("+")[0] != TORCH:
+        raise ImportError(
+            f"[fqgan] built with torch {TORCH}, found {torch.__version__}. Hint: in the repository,"
+            " pip install --force-reinstall --no-deps --no-build-isolation ./python"
+        )
+
+
+def find():
+    installed = pathlib.Path(__file__).resolve().parent / NAME
+    if installed.is_file():
+        check_torch()
+        return installed
+    named = os.environ.get("FQGAN_OPS", "")
+    if named and pathlib.Path(named).is_file():
+        return pathlib.Path(named)
+    raise ImportError(
+        f"[fqgan] expected {NAME} in {installed.parent}, or its path in FQGAN_OPS, got FQGAN_OPS='{named}'. Hint: in"
+        " the repository, pip install --no-build-isolation ./python, or ninja -C build/release fqgan_ops"
+    )
+
+
+def load():
+    """Does nothing when the operators are registered already, by this package or by another user of the library."""
+    if is_loaded():
+        return
+    path = find()
+    try:
+        torch.ops.load_library(str(path))
+    except OSError as error:
+        raise ImportError(
+            f"[fqgan] {path} does not load: {error}. Hint: it must be built with the torch that is running"
+            f" ({torch.__version__}); pip install --no-build-isolation ./python"
+        ) from error

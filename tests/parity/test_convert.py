@@ -1,0 +1,143 @@
+"""`python -m fqgan.convert`: .pth state dicts become safetensors that `fqgan import` takes, and nothing in them runs."""
+
+import importlib
+import os
+import pathlib
+import pickle
+import subprocess
+import sys
+from collections import OrderedDict
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("FQGAN_BUILD", ROOT / "build" / "release")).resolve()
+PACKAGE = ROOT / "python"
+sys.path.insert(0, str(PACKAGE))
+os.environ.setdefault("FQGAN_OPS", str(BUILD / "libfqgan_ops.so"))
+convert, tool = (importlib.import_module(f"fqgan.{name}") for name in ("convert", "_tool"))
+
+RECIPE = """
+family = "biggan"
+[data]
+resolution = 32
+[model]
+spectral_epsilon = 1e-6
+[model.generator]
+width = 2
+latent = 6
+[model.discriminator]
+width = 2
+[model.quantizer]
+taps = ["block0", "block2"]
+codes = 8
+"""
+
+
+class Harmful:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def refused(capsys, arguments, *parts):
+    with pytest.raises(SystemExit) as ending, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["fqgan.convert", *map(str, arguments)])
+        tool.run(convert.main)
+    said = capsys.readouterr().err
+    assert ending.value.code == 2 and said.startswith("error: [") and said.count("\n") == 1, said
+    for part in parts:
+        assert str(part) in said, said
+
+
+def test_weights_of_the_reference_are_imported(tmp_path):
+    """In both formats that PyTorch has written, of a network inside DataParallel and of one without."""
+    record = load_file(ROOT / "tests" / "parity" / "fixtures" / "biggan_plain.safetensors")
+    files, names = [], {"generator": ("module.", False), "discriminator": ("", True)}
+    for network, (prefix, zipped) in names.items():
+        start = network + "."
+        state = {key[len(start) :]: value for key, value in record.items() if key.startswith(start)}
+        state = OrderedDict((prefix + key, value) for key, value in state.items())
+        files += [tmp_path / f"{network}.pth", tmp_path / f"{network}.safetensors"]
+        torch.save(state, files[-2], _use_new_zipfile_serialization=zipped)
+    command = [sys.executable, "-m", "fqgan.convert", *files]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(PACKAGE)})
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert done.stdout.count("wrote ") == 2
+    for network, file in zip(names, files[1::2]):
+        tensors = load_file(file)
+        assert len(tensors) == sum(key.startswith(network + ".") for key in record)
+        for key, value in tensors.items():
+            expected = record[f"{network}.{key}"]
+            assert value.dtype == expected.dtype and torch.equal(value, expected)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    weights = ["--generator", files[1], "--discriminator", files[3]]
+    command = [BUILD / "fqgan", "import", "--from", "biggan-pytorch", "--recipe", tmp_path / "recipe.toml", *weights]
+    done = subprocess.run([*command, "--out", tmp_path / "x.safetensors"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_layout_and_names(tmp_path):
+    """Tensors that share memory or lie in another order; "module." in front of some names is theirs."""
+    whole = torch.arange(24.0).reshape(2, 3, 4)
+    state = {
+        "module.a": whole.permute(2, 0, 1),
+        "b": whole[1],
+        "c": whole,
+        "count": torch.tensor(7),
+        "half": torch.ones(2, dtype=torch.bfloat16),
+        "parameter": torch.nn.Parameter(torch.ones(3)),
+    }
+    torch.save(state, tmp_path / "x.pth")
+    convert.main([str(tmp_path / "x.pth"), str(tmp_path / "x.safetensors")])
+    tensors = load_file(tmp_path / "x.safetensors")
+    assert tensors.keys() == state.keys()
+    for key, value in state.items():
+        assert tensors[key].dtype == value.dtype and torch.equal(tensors[key], value.detach())
+    assert (tmp_path / "x.safetensors").stat().st_mode & 0o044 == 0o044 & ~umask()
+
+
+def umask():
+    value = os.umask(0)
+    os.umask(value)
+    return value
+
+
+def test_nothing_runs(tmp_path, capsys):
+    for zipped in (True, False):
+        trap = tmp_path / "ran"
+        torch.save({"w": torch.zeros(1), "x": Harmful(trap)}, tmp_path / "x.pth", _use_new_zipfile_serialization=zipped)
+        refused(capsys, [tmp_path / "x.pth", tmp_path / "x.safetensors"], "x.pth", "'io.open'", "executed")
+        assert not trap.exists() and not (tmp_path / "x.safetensors").exists()
+    (tmp_path / "x.pth").write_bytes(pickle.dumps(Harmful(trap)))
+    refused(capsys, [tmp_path / "x.pth", tmp_path / "x.safetensors"], "x.pth")
+    assert not trap.exists()
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "x.pth")  # a whole module
+    refused(capsys, [tmp_path / "x.pth", tmp_path / "x.safetensors"], "Linear", "state_dict")
+
+
+def test_bad_input(tmp_path, capsys):
+    source, target = tmp_path / "x.pth", tmp_path / "x.safetensors"
+    refused(capsys, [source, target], "x.pth", "No such file")
+    refused(capsys, [tmp_path, target], tmp_path)
+    for content in (b"", b"no pickle at all", b"PK\3\4 cut off"):
+        source.write_bytes(content)
+        refused(capsys, [source, target], "x.pth", "tensors only")
+    for value, part in (([1, 2], "list"), ({}, "empty"), ({"step": 3}, "'step'"), ({"G": {"w": torch.ones(1)}}, "'G'")):
+        torch.save(value, source)
+        refused(capsys, [source, target], "x.pth", "state dict", part)
+    torch.save({"w": torch.ones(2).to_sparse()}, source)
+    refused(capsys, [source, target], "state dict", "'w'")
+    torch.save({"w": torch.ones(2)}, source)
+    refused(capsys, [source], "pairs")
+    refused(capsys, [source, target, source], "pairs")
+    refused(capsys, [source, tmp_path / "x.pt"], ".safetensors")
+    refused(capsys, [source, tmp_path / "none" / "x.safetensors"], "No such file")
+    refused(capsys, [], "usage")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.pth"]

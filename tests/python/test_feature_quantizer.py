@@ -1,0 +1,289 @@
+"""FeatureQuantizer: one step against the formulas, what changes its state and what must not, copies, processes."""
+
+import copy
+import io
+import os
+import pickle
+
+import fqgan
+import pytest
+import torch
+import torch.distributed as distributed
+import torch.multiprocessing as multiprocessing
+
+STATE = ["codebook", "codebook_sum", "cluster_size"]
+
+
+def state_of(layer):
+    return {name: value.clone() for name, value in layer.state_dict().items()}
+
+
+def assert_same_state(layer, state):
+    assert set(layer.state_dict()) == set(state)
+    for name, value in layer.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+
+def trained(**options):
+    layer = fqgan.FeatureQuantizer(5, 9, **options)
+    for _ in range(3):
+        layer(torch.randn(4, 5, 3, 3))
+    return layer
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last", "rows"])
+def test_one_step_follows_the_formulas(layout):
+    layer = fqgan.FeatureQuantizer(5, 9, decay=0.7, commitment=0.3, epsilon=1e-3).double()
+    x = torch.randn(36, 5, dtype=torch.float64) if layout == "rows" else torch.randn(4, 5, 3, 3, dtype=torch.float64)
+    x = x.contiguous(memory_format=torch.channels_last) if layout == "channels_last" else x
+    before, x = state_of(layer), x.requires_grad_()
+    output, loss, perplexity = layer(x)
+    loss.sum().backward()
+
+    rows = x.detach() if layout == "rows" else x.detach().permute(0, 2, 3, 1).reshape(-1, 5)
+    one_hot = torch.nn.functional.one_hot(torch.cdist(rows, before["codebook"]).argmin(1), 9).double()
+    difference = (rows - one_hot @ before["codebook"]).reshape(len(x), -1, 5)
+    share = one_hot.mean(0)
+    size = 0.7 * before["cluster_size"] + 0.3 * one_hot.sum(0)
+    total = 0.7 * before["codebook_sum"] + 0.3 * one_hot.t() @ rows
+    smoothed = (size + 1e-3) / (size.sum() + 9e-3) * size.sum()
+    assert output is x
+    torch.testing.assert_close(loss, 0.3 * difference.pow(2).mean((1, 2)))
+    torch.testing.assert_close(perplexity, torch.exp(-(share * torch.log(share + 1e-10)).sum()))
+    gradient = (0.3 * 2 * difference / difference[0].numel()).reshape(-1, 5)
+    found = x.grad if layout == "rows" else x.grad.permute(0, 2, 3, 1).reshape(-1, 5)
+    torch.testing.assert_close(found, gradient)
+    torch.testing.assert_close(layer.cluster_size, size)
+    torch.testing.assert_close(layer.codebook_sum, total)
+    torch.testing.assert_close(layer.codebook, total / smoothed.unsqueeze(1))
+
+
+def test_start():
+    layer = fqgan.FeatureQuantizer(20, 100)
+    assert list(layer.state_dict()) == STATE
+    assert torch.equal(layer.codebook, layer.codebook_sum) and not layer.cluster_size.any()
+    assert abs(layer.codebook.std() - 1) < 0.1
+
+
+def test_two_forwards_before_one_backward():
+    layer = fqgan.FeatureQuantizer(5, 9, mode="straight_through")
+    twin = copy.deepcopy(layer)
+    x = [torch.randn(4, 5, 3, 3, requires_grad=True) for _ in range(2)]
+    y = [a.detach().clone().requires_grad_() for a in x]
+    weight = torch.randn(4, 5, 3, 3)
+    results = [layer(a) for a in x]
+    sum((output * weight).sum() + loss.sum() for output, loss, _ in results).backward()
+    for b in y:
+        output, loss, _ = twin(b)
+        ((output * weight).sum() + loss.sum()).backward()
+    assert all(torch.equal(a.grad, b.grad) for a, b in zip(x, y))
+    assert_same_state(layer, twin.state_dict())
+
+
+def test_eval_mode_changes_nothing():
+    layer = trained(dead_code_threshold=1, mode="straight_through", warmup_images=100).eval()
+    before = state_of(layer)
+    x = torch.randn(4, 5, 3, 3)
+    first, again = layer(x), layer(x)
+    assert_same_state(layer, before)
+    assert all(torch.equal(a, b) for a, b in zip(first, again))
+
+
+@pytest.mark.parametrize(
+    "value, initialisation",
+    [(float("nan"), "normal"), (float("inf"), "normal"), (1e38, "normal"), (float("nan"), "kmeans")],
+)
+def test_features_that_are_not_finite(value, initialisation):
+    layer = fqgan.FeatureQuantizer(5, 9, initialisation=initialisation, dead_code_threshold=1)
+    before, x = state_of(layer), torch.randn(4, 5, 3, 3)
+    x[2, 3, 1, 0] = value
+    with pytest.raises(RuntimeError, match=r"^\[fqgan\] expected finite features, got NaN, infinity"):
+        layer(x)
+    assert_same_state(layer, before)
+
+
+def test_bad_features_have_the_operator_s_words():
+    layer = fqgan.FeatureQuantizer(5, 9, initialisation="kmeans")
+    before = state_of(layer)
+    for x, words in [
+        (torch.zeros(2, 4, 3, 3), "expected features with D = 5 channels as in the codebook, got 4"),
+        (torch.zeros(0, 5, 3, 3), "expected at least one row"),
+        (torch.zeros(2, 5, 6, 3)[:, :, ::2], "expected contiguous or channels_last memory"),
+        (torch.zeros(2, 5, 3, 3).half(), "expected float32, bfloat16 or float64"),
+    ]:
+        with pytest.raises(RuntimeError) as error:
+            layer(x)
+        assert str(error.value).startswith("[nearest_code] " + words)
+    assert_same_state(layer, before)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dim": 0},
+        {"codes": 0},
+        {"decay": 1.0},
+        {"commitment": -1},
+        {"mode": "loss"},
+        {"epsilon": 0},
+        {"initialisation": "rows"},
+        {"dead_code_threshold": -1},
+        {"warmup_images": -1},
+    ],
+)
+def test_bad_options(options):
+    (name,) = options
+    with pytest.raises(ValueError, match=rf"^\[FeatureQuantizer\] expected {name} of"):
+        fqgan.FeatureQuantizer(**{"dim": 5, "codes": 9, **options})
+
+
+def test_straight_through_and_warm_up():
+    layer = fqgan.FeatureQuantizer(5, 9, mode="straight_through", warmup_images=16)
+    for share in [0, 0.25, 0.5, 0.75, 1, 1]:
+        x, weight = torch.randn(4, 5, 3, 3, requires_grad=True), torch.randn(4, 5, 3, 3)
+        entries = layer.codebook[torch.ops.fqgan.nearest_code(x.detach(), layer.codebook)].permute(0, 3, 1, 2)
+        output, _, _ = layer(x)
+        torch.testing.assert_close(output, x + share * (entries - x))
+        (output * weight).sum().backward()
+        torch.testing.assert_close(x.grad, weight)
+    assert int(layer.images_seen) == 24
+
+
+def test_kmeans_starts_on_the_first_batch_once():
+    centres = 10 * torch.randn(9, 5)
+    x = (centres[torch.randint(0, 9, (16, 4, 4))] + 0.01 * torch.randn(16, 4, 4, 5)).permute(0, 3, 1, 2).contiguous()
+    layer = fqgan.FeatureQuantizer(5, 9, initialisation="kmeans")
+    layer.eval()(x)
+    assert not layer.cluster_size.any()  # only in training
+    _, loss, _ = layer.train()(x)
+    random_rows = x.permute(0, 2, 3, 1).reshape(-1, 5)[torch.randperm(256)[:9]]
+    by_chance = torch.cdist(x.permute(0, 2, 3, 1).reshape(-1, 5), random_rows).amin(1).pow(2).mean() / 5
+    assert loss.mean() < 0.7 * by_chance
+    assert abs(layer.cluster_size.sum() - 256) < 10  # an update stands between; a centre without rows counts as one
+    before = layer.codebook
+    layer(x)
+    assert (layer.codebook - before).abs().max() < 3
+
+    loaded = fqgan.FeatureQuantizer(5, 9, initialisation="kmeans")
+    loaded.load_state_dict(layer.state_dict())
+    loaded(-x)
+    layer(-x)
+    assert_same_state(loaded, layer.state_dict())
+
+
+def test_kmeans_equals_the_operator():
+    from fqgan import _dictionary
+
+    x = torch.randn(4, 5, 6, 6)
+    torch.manual_seed(2)
+    centres, counts = _dictionary.kmeans(x, 9, 7)
+    torch.manual_seed(2)
+    expected, expected_counts = torch.ops.fqgan.kmeans(x, _dictionary.random_rows(x, 9), 7)
+    assert torch.equal(centres, expected) and torch.equal(counts, expected_counts)
+
+
+def test_dead_codes_become_rows_of_the_batch():
+    layer = fqgan.FeatureQuantizer(5, 9, decay=0.5, dead_code_threshold=2)
+    layer.codebook[3:] = 100  # too far away for any row
+    layer.cluster_size += 1
+    x = torch.randn(4, 5, 6, 6)
+    layer(x)
+    rows = {tuple(row) for row in x.permute(0, 2, 3, 1).reshape(-1, 5).tolist()}
+    assert all(tuple(code) in rows for code in layer.codebook[3:].tolist())
+    assert not any(tuple(code) in rows for code in layer.codebook[:3].tolist())
+    assert torch.equal(layer.codebook_sum[3:], 2 * layer.codebook[3:]) and (layer.cluster_size[3:] == 2).all()
+    assert len({tuple(code) for code in layer.codebook.tolist()}) == 9
+
+
+@pytest.mark.parametrize("way", ["state_dict", "deepcopy", "pickle", "file"])
+def test_copies_train_on_alike(way):
+    layer = trained(mode="straight_through", warmup_images=50)
+    if way == "state_dict":
+        other = fqgan.FeatureQuantizer(5, 9, mode="straight_through", warmup_images=50)
+        other.load_state_dict(layer.state_dict())
+    elif way == "deepcopy":
+        other = copy.deepcopy(layer)
+    elif way == "pickle":
+        other = pickle.loads(pickle.dumps(layer))
+    else:
+        file = io.BytesIO()
+        torch.save(layer, file)
+        file.seek(0)
+        other = torch.load(file, weights_only=False)
+    x = torch.randn(4, 5, 3, 3)
+    assert all(torch.equal(a, b) for a, b in zip(layer(x), other(x)))
+    assert_same_state(other, layer.state_dict())
+
+
+def test_types():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 1), trained())
+    before = state_of(model[1])
+    model.bfloat16()
+    assert model[0].weight.dtype == torch.bfloat16
+    assert_same_state(model[1], before)  # a momentum of 0.8 gets lost in 8 bits
+    output, loss, perplexity = model(torch.randn(2, 3, 4, 4).bfloat16())
+    assert output.dtype == torch.bfloat16 and loss.dtype == perplexity.dtype == torch.float32
+    model.double()
+    output, loss, _ = model(torch.randn(2, 3, 4, 4).double())
+    assert output.dtype == loss.dtype == model[1].codebook.dtype == torch.float64
+    assert model.to("meta")[1].codebook.device.type == "meta"
+
+
+def test_one_layer_at_two_places_shares_its_dictionary():
+    layer = fqgan.FeatureQuantizer(5, 9)
+    layer(torch.randn(4, 5, 3, 3))
+    before = layer.codebook
+    layer(torch.randn(4, 5, 6, 6))
+    assert not torch.equal(layer.codebook, before)
+    assert len(torch.nn.ModuleList([layer, layer]).state_dict()) == 6
+
+
+def test_data_parallel_is_refused():
+    replica = fqgan.FeatureQuantizer(5, 9)._replicate_for_data_parallel()
+    with pytest.raises(RuntimeError, match="DistributedDataParallel"):
+        replica(torch.randn(4, 5, 3, 3))
+    replica.training = False
+    replica(torch.randn(4, 5, 3, 3))
+
+
+def train_three_steps(rank, ranks, path):
+    torch.set_num_threads(1)
+    if ranks > 1:
+        os.environ.update(MASTER_ADDR="127.0.0.1")
+        distributed.init_process_group("gloo", init_method=f"file://{path}/rendezvous", rank=rank, world_size=ranks)
+    torch.manual_seed(5)
+    x = torch.randn(3, 8, 5, 3, 3)
+    layer = fqgan.FeatureQuantizer(
+        5, 60, initialisation="kmeans", dead_code_threshold=1, mode="straight_through", warmup_images=30
+    )
+    losses, perplexities = [], []
+    for batch in x:
+        torch.manual_seed(6 if rank == 0 else 7)  # rank 0 decides
+        _, loss, perplexity = layer(batch.chunk(ranks)[rank].contiguous())
+        losses.append(loss)
+        perplexities.append(perplexity)
+    failed = False
+    try:
+        layer(torch.full((1, 5, 3, 3), float("nan") if rank == 0 else 0.0))
+    except RuntimeError:
+        failed = True
+    result = {"state": layer.state_dict(), "losses": losses, "perplexities": perplexities, "failed": failed}
+    torch.save(result, f"{path}/rank{rank}of{ranks}.pt")
+    if ranks > 1:
+        distributed.destroy_process_group()
+
+
+def test_two_processes_equal_one(tmp_path):
+    train_three_steps(0, 1, tmp_path)
+    multiprocessing.spawn(train_three_steps, (2, str(tmp_path)), nprocs=2)
+    one = torch.load(tmp_path / "rank0of1.pt")
+    two = [torch.load(tmp_path / f"rank{rank}of2.pt") for rank in range(2)]
+    for step in range(3):
+        losses = torch.cat([result["losses"][step] for result in two])
+        torch.testing.assert_close(losses, one["losses"][step])
+        for result in two:
+            torch.testing.assert_close(result["perplexities"][step], one["perplexities"][step])
+    for result in two:
+        assert result["failed"]  # on both, though only one had the NaN: else the other would wait for ever
+        for name, value in one["state"].items():
+            torch.testing.assert_close(result["state"][name], value)

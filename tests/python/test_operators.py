@@ -1,0 +1,124 @@
+"""Each operator under torch.library.opcheck (schema, autograd, shapes without data, compiled with dynamic shapes), the
+words of its errors, and its codes against a search in float64."""
+
+import fqgan  # noqa: F401  (loads the operators)
+import pytest
+import torch
+from torch.library import opcheck
+
+OPS = torch.ops.fqgan
+N, D, H, W, K = 3, 6, 4, 5, 11
+TYPES = [torch.float32, torch.bfloat16, torch.float64]
+LAYOUTS = ["contiguous", "channels_last", "rows"]
+
+
+def make_features(dtype=torch.float32, layout="contiguous"):
+    if layout == "rows":
+        return torch.randn(N * H * W, D).to(dtype)
+    memory = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    return torch.randn(N, D, H, W).to(dtype).contiguous(memory_format=memory)
+
+
+def make_codebook(dtype=torch.float32):
+    return torch.randn(K, D, dtype=torch.float64 if dtype == torch.float64 else torch.float32)
+
+
+def arguments(name, features, codebook):
+    codes = OPS.nearest_code(features, codebook)
+    counts, sums = OPS.code_statistics(features, codes, K)
+    return {
+        "nearest_code": (features, codebook),
+        "code_statistics": (features, codes, K),
+        "commitment_loss": (features.clone().requires_grad_(), codebook, codes),
+        "commitment_loss_backward": (counts.new_ones(len(features)), features, codebook, codes),
+        "straight_through": (features.clone().requires_grad_(), codebook, codes, 0.25),
+        "momentum_update": (codebook * 3, counts + 1, counts, sums, 0.8, 1e-5),
+        "kmeans": (features, codebook, 2),
+    }[name]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nearest_code",
+        "code_statistics",
+        "commitment_loss",
+        "commitment_loss_backward",
+        "straight_through",
+        "momentum_update",
+        "kmeans",
+    ],
+)
+def test_opcheck(name, dtype, layout):
+    opcheck(getattr(OPS, name).default, arguments(name, make_features(dtype, layout), make_codebook(dtype)))
+
+
+def test_all_operators_are_checked():
+    names = {schema.name.split("::")[1] for schema in torch._C._jit_get_all_schemas() if "fqgan::" in schema.name}
+    assert names == {
+        "nearest_code",
+        "code_statistics",
+        "commitment_loss",
+        "commitment_loss_backward",
+        "straight_through",
+        "momentum_update",
+        "kmeans",
+    }
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_codes_and_loss_equal_a_float64_search(dtype, layout):
+    features, codebook = make_features(dtype, layout), make_codebook(dtype)
+    rows = features.double() if layout == "rows" else features.double().permute(0, 2, 3, 1)
+    distances = (rows.unsqueeze(-2) - codebook.double()).pow(2).sum(-1)
+    codes = OPS.nearest_code(features, codebook)
+    assert torch.equal(codes, distances.argmin(-1))
+    expected = distances.amin(-1).reshape(len(features), -1).mean(1) / D
+    assert (OPS.commitment_loss(features, codebook, codes) - expected).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "features, codebook, words",
+    [
+        (torch.zeros(2, 5, 3, 3), torch.zeros(7, 6), "expected features with D = 6 channels as in the codebook, got 5"),
+        (
+            torch.zeros(2, 5, 3, 3),
+            torch.zeros(0, 5),
+            "expected a codebook K x D with at least one code, got shape [0, 5]",
+        ),
+        (torch.zeros(0, 5, 3, 3), torch.zeros(7, 5), "expected at least one row, got shape [0, 5, 3, 3]"),
+        (torch.zeros(2, 5, 6, 3)[:, :, ::2], torch.zeros(7, 5), "expected contiguous or channels_last memory"),
+        (torch.zeros(2, 5, 3, 3).half(), torch.zeros(7, 5), "expected float32, bfloat16 or float64, got float16"),
+        (torch.zeros(2, 5, 3), torch.zeros(7, 5), "expected N x D x H x W or M x D, got shape [2, 5, 3]"),
+    ],
+    ids=["D", "K = 0", "empty batch", "strides", "float16", "three dimensions"],
+)
+def test_bad_input(features, codebook, words):
+    codes = torch.zeros(features.shape[0], *features.shape[2:], dtype=torch.long)
+    with pytest.raises(RuntimeError) as error:
+        OPS.nearest_code(features, codebook)
+    assert str(error.value).startswith("[nearest_code] " + words)
+    with pytest.raises(RuntimeError) as error:
+        OPS.commitment_loss(features, codebook, codes)
+    assert str(error.value).startswith("[commitment_loss] " + words)
+    with pytest.raises(RuntimeError) as error:
+        OPS.straight_through(features, codebook, codes)
+    assert str(error.value).startswith("[straight_through] " + words)
+
+
+@pytest.mark.parametrize("codes, words", [(7, "expected codes in 0 to 6, got 7 to 7"), (-1, "got -1 to -1")])
+def test_codes_out_of_range(codes, words):
+    with pytest.raises(RuntimeError) as error:
+        OPS.commitment_loss(torch.zeros(2, 5, 3, 3), torch.zeros(7, 5), torch.full((2, 3, 3), codes))
+    assert words in str(error.value)
+
+
+def test_second_derivative_is_an_error():
+    features, codebook = make_features().requires_grad_(), make_codebook()
+    loss = OPS.commitment_loss(features, codebook, OPS.nearest_code(features.detach(), codebook)).sum()
+    (gradient,) = torch.autograd.grad(loss, features, create_graph=True)
+    with pytest.raises(RuntimeError, match="not implemented"):
+        gradient.pow(2).sum().backward()
