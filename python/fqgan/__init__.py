@@ -1,0 +1,12 @@
+"""Feature quantization (FQ-GAN, Zhao et al. 2020) for PyTorch: operators under torch.ops.fqgan, the layer
+FeatureQuantizer, and in fqgan.compat the interfaces of two other implementations."""
+
+from fqgan import _library
+
+_library.load()
+
+from fqgan import compat  # noqa: E402  (the layers need the operators)
+from fqgan.feature_quantizer import FeatureQuantizer  # noqa: E402
+
+__version__ = "0.1.0"
+__all__ = ["FeatureQuantizer", "compat"]
