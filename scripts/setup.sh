@@ -17,7 +17,8 @@ packages=(g++ cmake ninja-build ccache pkg-config git python3 python3-venv libcl
 torch_wheel=torch==2.13.0
 test_modules=(numpy pytest safetensors PIL scipy setuptools tqdm einx onnx onnxscript onnxruntime
   vector_quantize_pytorch torch_einops_utils pytorch_fid torch_fidelity)
-test_packages=(numpy pytest safetensors pillow scipy setuptools tqdm einops einx onnx onnxscript onnxruntime)
+test_packages=(numpy pytest safetensors pillow "scipy<1.18" "setuptools>=77" tqdm einops einx onnx onnxscript
+  onnxruntime)
 # What our figures are compared with. Without what they ask for: torch is there, and torchvision is not needed.
 test_packages_alone=(vector-quantize-pytorch torch-einops-utils pytorch-fid torch-fidelity)
 build=build/release

@@ -1,4 +1,4 @@
-"""`python -m fqgan.convert`: .pth state dicts become safetensors that `fqgan import` takes, and nothing in them runs."""
+"""`python -m fqgan.convert`: .pth state dicts become safetensors for `fqgan import`, and nothing in them runs."""
 
 import importlib
 import os

@@ -218,7 +218,7 @@ def test_images_are_those_of_the_program(checkpoint, exported, tmp_path, name, f
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", ["standing", "wide"])
 def test_truncation_is_that_of_the_program(checkpoint, exported, tmp_path, name, form):
-    """Image i's latents come from a uniform draw; as a normal latent, the exported graph truncates it like the program."""
+    """Latents come from a uniform draw; as normal ones, the exported graph truncates them as the program does."""
     model, limit, count = MODELS[name], 0.7, 9
     out = tmp_path / "images.safetensors"
     fqgan("sample", checkpoint(name), "--truncation", limit, "--count", count, "--out", out)

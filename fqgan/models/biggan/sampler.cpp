@@ -10,7 +10,15 @@
 namespace fqgan {
 namespace {
 
-constexpr int64_t standing_batch = 500;  // images a forward while statistics are collected
+constexpr int64_t standing_batch = 500;          // images a forward while statistics are collected, at most
+constexpr int64_t largest_activation = 1 << 26;  // numbers: networks that are larger take fewer images
+
+int64_t standing_images_at_once(const BigGanPlan& plan) {
+  int64_t largest = 1;  // of one image
+  for (size_t b = 1; b < plan.generator.size(); ++b)
+    largest = std::max(largest, plan.generator[b] * (plan.bottom_height << b) * (plan.bottom_width << b));
+  return std::clamp<int64_t>(largest_activation / largest, 2, standing_batch);
+}
 
 class BigGanSampler : public Sampler {
  public:
@@ -94,7 +102,8 @@ class BigGanSampler : public Sampler {
   void collect_statistics(int64_t images) {
     torch::NoGradGuard no_grad;
     Streams random(request_.seed, Counters{0, -2});
-    const auto batches = (images + standing_batch - 1) / standing_batch;
+    const auto at_once = standing_images_at_once(plan_);
+    const auto batches = (images + at_once - 1) / at_once;
     for (int64_t b = 0; b < batches; ++b) {  // of equal size within one: each counts the same
       const auto done = images * b / batches, count = images * (b + 1) / batches - done;
       torch::Tensor labels;
