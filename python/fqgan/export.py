@@ -55,9 +55,7 @@ def load_onnx(path):
     try:
         import onnxruntime
     except ImportError:
-        print(
-            "onnxruntime is not there: the file was not run, its module was instead. Hint: pip install onnxruntime"
-        )
+        print("onnxruntime is not there: the file was not run, its module was instead. Hint: pip install onnxruntime")
         return None
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
