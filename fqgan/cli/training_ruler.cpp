@@ -38,12 +38,15 @@ TrainingRuler::TrainingRuler(const Recipe& recipe, const DataInfo& data, const F
     check();
   } else if (data.classes < 2 && data_.labels) {
     fail("evaluation.features",
-         "a classifier needs data with labels of at least two classes. Hint: a TorchScript file");
+         "a classifier needs data with labels of at least two classes. Hint: a TorchScript file; "
+         "--set evaluation.every=0 trains without measuring");
   }
 }
 
-void TrainingRuler::check() {
+void TrainingRuler::check() try {
   check_metrics(options_.metrics, generated_, against_.facts, *extractor_, options_.settings);
+} catch (const UserError& error) {
+  throw UserError(std::string(error.what()) + "; --set evaluation.every=0 trains without measuring");
 }
 
 void TrainingRuler::prepare() {
