@@ -37,7 +37,14 @@ void initialise_weight(torch::Tensor weight, const std::string& style, Streams& 
   }
 }
 
-torch::Tensor initial_bias(int64_t count, int64_t fan_in, Streams& random) {
+const std::vector<std::string>& bias_styles() {
+  static const std::vector<std::string> styles{"uniform", "zero"};
+  return styles;
+}
+
+torch::Tensor initial_bias(const std::string& style, int64_t count, int64_t fan_in, Streams& random) {
+  if (style == "zero") return torch::zeros({count});
+  if (style != "uniform") fail("initialise", "expected uniform or zero biases, got '" + style + "'");
   return (random.uniform({count}, "initialise bias") * 2 - 1) / std::sqrt(static_cast<double>(fan_in));
 }
 

@@ -17,8 +17,10 @@ namespace fqgan {
 void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random);
 const std::vector<std::string>& initialisation_styles();
 
-/// A layer's initial biases: uniform, bound 1 / sqrt(fan_in), PyTorch's default, which the releases keep.
-torch::Tensor initial_bias(int64_t count, int64_t fan_in, Streams& random);
+/// A layer's initial biases. `style`: "uniform", bound 1 / sqrt(fan_in), PyTorch's default, which the releases keep; or
+/// "zero".
+torch::Tensor initial_bias(const std::string& style, int64_t count, int64_t fan_in, Streams& random);
+const std::vector<std::string>& bias_styles();
 
 /// Initialises every spectral or plain weight of `module` and its children that has one (parameters named "weight" with
 /// two dimensions or more), in the order of registration.

@@ -26,7 +26,8 @@ torch::Tensor upsample(const torch::Tensor& x) { return at::upsample_nearest2d(x
 
 Conv2dImpl::Conv2dImpl(Conv2dOptions o, WeightOptions weight, Streams& random)
     : WeightedLayer({o.out, o.in, o.kernel, o.kernel}, std::move(weight), random), options(o) {
-  if (options.bias) bias = register_parameter("bias", initial_bias(o.out, o.in * o.kernel * o.kernel, random));
+  if (options.bias)
+    bias = register_parameter("bias", initial_bias(weight_options.biases, o.out, o.in * o.kernel * o.kernel, random));
 }
 
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& x, Pass& pass) {
@@ -53,7 +54,7 @@ torch::Tensor Conv2dImpl::folded(const torch::Tensor& x, const torch::Tensor& w,
 
 LinearImpl::LinearImpl(int64_t in, int64_t out, bool with_bias, WeightOptions weight, Streams& random)
     : WeightedLayer({out, in}, std::move(weight), random) {
-  if (with_bias) bias = register_parameter("bias", initial_bias(out, in, random));
+  if (with_bias) bias = register_parameter("bias", initial_bias(weight_options.biases, out, in, random));
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x, Pass& pass) {

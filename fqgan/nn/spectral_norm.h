@@ -14,6 +14,7 @@ struct WeightOptions {
   bool spectral = true;
   double epsilon = 1e-8;  // lower bound of the norms
   std::string initialisation = "orthogonal";
+  std::string biases = "uniform";
 };
 
 /// A module with a weight; base of the layers. Parameter `weight` Co x ..., buffer `u` Co (spectral only).

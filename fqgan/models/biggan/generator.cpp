@@ -22,7 +22,8 @@ torch::Tensor GeneratorBlockImpl::forward(const torch::Tensor& x, const torch::T
 }
 
 BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const BigGanPlan& p, Streams& random) : plan(p) {
-  const WeightOptions weight{options.generator.spectral_norm, options.spectral_epsilon, options.initialisation};
+  const WeightOptions weight{options.generator.spectral_norm, options.spectral_epsilon, options.initialisation,
+                             options.biases};
   const auto& channels = plan.generator;
   Condition condition{0, plan.chunk, weight};
   if (plan.classes && options.generator.shared_embedding) {

@@ -111,6 +111,7 @@ void BigGanOptions::fields(FieldVisitor& visit) {
         about("the last discriminator step and the generator step use one generated batch (saves a forward)"));
   visit("loss", loss, about("adversarial objective").one_of(adversarial_loss_names()));
   visit("initialisation", initialisation, about("of the weights").one_of(initialisation_styles()));
+  visit("biases", biases, about("initial biases: as PyTorch's layers and the releases, or zero").one_of(bias_styles()));
   visit("spectral_epsilon", spectral_epsilon, about("least norm in the power iteration").more_than(0));
   visit("norm_epsilon", norm_epsilon, about("added to the variance in batch norm").more_than(0));
   visit("generator", generator, about("G"));

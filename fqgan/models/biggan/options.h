@@ -70,6 +70,7 @@ struct BigGanOptions : FamilyOptions {
   bool share_fakes = false;
   std::string loss = "hinge";
   std::string initialisation = "orthogonal";
+  std::string biases = "uniform";
   double spectral_epsilon = 1e-8;
   double norm_epsilon = 1e-5;
   BigGanGeneratorOptions generator;
