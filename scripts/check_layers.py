@@ -25,6 +25,7 @@ ALLOWED = {
     "training": ["core", "data", "nn", "checkpoint", FAMILY, WEIGHTS],
     "sampling": ["core", "data", "checkpoint", FAMILY, WEIGHTS, "models/registry.h"],
     "metrics": ["core", "data", "ops", "nn", "checkpoint"],
+    "profiling": ["core", "data", "ops", "nn", "training", FAMILY],
     "web": ["core", "run", "sampling"],
 }
 SEES_ALL = ["cli", "main.cpp"]

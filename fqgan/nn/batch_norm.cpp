@@ -1,6 +1,7 @@
 #include "fqgan/nn/batch_norm.h"
 
 #include "fqgan/core/shape.h"
+#include "fqgan/nn/layer_scope.h"
 
 namespace fqgan {
 
@@ -23,6 +24,7 @@ BatchNormImpl::BatchNormImpl(int64_t channels, const Condition& condition, Strea
 }
 
 torch::Tensor BatchNormImpl::forward(const torch::Tensor& x, const torch::Tensor& condition, Pass& pass) {
+  const LayerScope scope(this);
   check_shape(x, {any, stored_mean.size(0), any, any}, "batch_norm");
   const bool from_batch = pass.training || pass.standing > 0;
   const bool store = pass.standing > 0 || pass.update_state || !from_batch;

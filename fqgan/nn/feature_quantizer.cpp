@@ -4,6 +4,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/nn/layer_scope.h"
 #include "fqgan/ops/quantize.h"
 #include "fqgan/ops/quantize_twin.h"
 
@@ -62,6 +63,7 @@ FeatureQuantizer::FeatureQuantizer(int64_t channels, FeatureQuantizerOptions o, 
 }
 
 torch::Tensor FeatureQuantizer::apply(const std::string& tap, const torch::Tensor& h, Pass& pass) {
+  const LayerScope scope(this);
   check_shape(h, {any, codebook.size(1), any, any}, "feature_quantizer " + tap);
   const auto features = h.detach();
   if (pass.initialise && options.initialisation == "kmeans") {

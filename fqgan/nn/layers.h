@@ -3,31 +3,29 @@
 #pragma once
 
 #include "fqgan/nn/spectral_norm.h"
+#include "fqgan/ops/convolution.h"
 
 namespace fqgan {
 
-enum class Resample { none, up, down };
+using ops::Resample;
 
 struct Conv2dOptions {
   int64_t in, out;                     // channels
   int64_t kernel = 3;                  // 1 or 3 pixels; stride 1, "same" padding
   Resample resample = Resample::none;  // nearest x2 before, or 2x2 average after the convolution
   bool bias = true;
+  bool relu = false;  // of the input, before the convolution
 };
 
 /// N x Ci x H x W -> N x Co x H' x W', H' = 2 H (up), H / 2 (down), H.
-/// Resampling is folded into the convolution (exact): 3x3 + average pool is one 4x4 convolution of stride 2, nearest
-/// upsample + 3x3 one 4x4 transposed convolution of stride 2; a 1x1 runs on the smaller map. With `pass.twin` the plain
-/// sequence runs. Every form is closed under differentiation.
+/// `residual`, if defined, is added: N x Co x H' x W', or half of that height and width, upsampled. All of it is one
+/// operator (ops/convolution.h), differentiable once; with `pass.twin` the plain sequence runs, differentiable to any
+/// order.
 struct Conv2dImpl : WeightedLayer {
   Conv2dImpl(Conv2dOptions options, WeightOptions weight, Streams& random);
-  torch::Tensor forward(const torch::Tensor& x, Pass& pass);
+  torch::Tensor forward(const torch::Tensor& x, Pass& pass, const torch::Tensor& residual = {});
   Conv2dOptions options;
   torch::Tensor bias;  // Co or undefined
-
- private:
-  torch::Tensor folded(const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& b);
-  torch::Tensor plain(const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& b);
 };
 TORCH_MODULE(Conv2d);
 

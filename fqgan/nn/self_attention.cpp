@@ -1,6 +1,7 @@
 #include "fqgan/nn/self_attention.h"
 
 #include "fqgan/core/error.h"
+#include "fqgan/nn/layer_scope.h"
 
 namespace fqgan {
 namespace {
@@ -25,6 +26,7 @@ SelfAttentionImpl::SelfAttentionImpl(int64_t channels, WeightOptions weight, Str
 }
 
 torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, Pass& pass) {
+  const LayerScope scope(this);
   const auto height = x.size(2), width = x.size(3);
   if (height % 2 || width % 2)
     fail("self_attention",

@@ -13,8 +13,7 @@ namespace {
 void check_type(const at::Tensor& x, const std::string& where) {
   const auto type = x.scalar_type();
   if (type != at::kFloat && type != at::kBFloat16 && type != at::kDouble)
-    fail(where, "expected float32, bfloat16 or float64, got " + type_text(x) +
-                    ". Hint: convert it with .to()");
+    fail(where, "expected float32, bfloat16 or float64, got " + type_text(x) + ". Hint: convert it with .to()");
 }
 
 }  // namespace
@@ -38,8 +37,7 @@ void check_codebook(const at::Tensor& codebook, const at::Tensor& features, cons
 }
 
 void check_codes(const at::Tensor& codes, const at::Tensor& features, int64_t count, const std::string& where) {
-  if (codes.scalar_type() != at::kLong)
-    fail(where, "expected codes of type int64, got " + type_text(codes));
+  if (codes.scalar_type() != at::kLong) fail(where, "expected codes of type int64, got " + type_text(codes));
   const auto x = features.sizes();
   const auto expected = x.size() == 4 ? std::vector<int64_t>{x[0], x[2], x[3]} : std::vector<int64_t>{x[0]};
   check_shape(codes, expected, where + " codes");

@@ -7,18 +7,18 @@
 namespace fqgan {
 
 DiscriminatorBlockImpl::DiscriminatorBlockImpl(int64_t in, int64_t out, bool first, bool down, WeightOptions weight,
-                                               Streams& random)
-    : first(first) {
+                                               Streams& random) {
   const auto resample = down ? Resample::down : Resample::none;
-  conv1 = register_module("conv1", Conv2d(Conv2dOptions{in, out}, weight, random));
-  conv2 = register_module("conv2", Conv2d(Conv2dOptions{out, out, 3, resample}, weight, random));
+  conv1 = register_module("conv1", Conv2d(Conv2dOptions{.in = in, .out = out, .relu = !first}, weight, random));
+  conv2 = register_module(
+      "conv2", Conv2d(Conv2dOptions{.in = out, .out = out, .resample = resample, .relu = true}, weight, random));
   if (in != out || down)
-    shortcut = register_module("shortcut", Conv2d(Conv2dOptions{in, out, 1, resample}, weight, random));
+    shortcut = register_module(
+        "shortcut", Conv2d(Conv2dOptions{.in = in, .out = out, .kernel = 1, .resample = resample}, weight, random));
 }
 
 torch::Tensor DiscriminatorBlockImpl::forward(const torch::Tensor& x, Pass& pass) {
-  const auto h = conv2->forward(at::relu(conv1->forward(first ? x : at::relu(x), pass)), pass);
-  return h + (shortcut ? shortcut->forward(x, pass) : x);
+  return conv2->forward(conv1->forward(x, pass), pass, shortcut ? shortcut->forward(x, pass) : x);
 }
 
 BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, const BigGanPlan& plan,

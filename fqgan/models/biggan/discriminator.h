@@ -14,7 +14,6 @@ struct DiscriminatorBlockImpl : torch::nn::Module {
   DiscriminatorBlockImpl(int64_t in, int64_t out, bool first, bool down, WeightOptions weight, Streams& random);
   torch::Tensor forward(const torch::Tensor& x, Pass& pass);
 
-  bool first;
   Conv2d conv1{nullptr}, conv2{nullptr}, shortcut{nullptr};
 };
 TORCH_MODULE(DiscriminatorBlock);

@@ -9,16 +9,17 @@ namespace fqgan {
 GeneratorBlockImpl::GeneratorBlockImpl(int64_t in, int64_t out, const Condition& condition, WeightOptions weight,
                                        double epsilon, Streams& random) {
   norm1 = register_module("norm1", BatchNorm(in, condition, random, epsilon));
-  conv1 = register_module("conv1", Conv2d(Conv2dOptions{in, out, 3, Resample::up}, weight, random));
+  conv1 = register_module(
+      "conv1", Conv2d(Conv2dOptions{.in = in, .out = out, .resample = Resample::up, .relu = true}, weight, random));
   norm2 = register_module("norm2", BatchNorm(out, condition, random, epsilon));
-  conv2 = register_module("conv2", Conv2d(Conv2dOptions{out, out}, weight, random));
-  shortcut = register_module("shortcut", Conv2d(Conv2dOptions{in, out, 1, Resample::up}, weight, random));
+  conv2 = register_module("conv2", Conv2d(Conv2dOptions{.in = out, .out = out, .relu = true}, weight, random));
+  // Upsampled where it is added: a 1x1 convolution and nearest upsampling can change places.
+  shortcut = register_module("shortcut", Conv2d(Conv2dOptions{.in = in, .out = out, .kernel = 1}, weight, random));
 }
 
 torch::Tensor GeneratorBlockImpl::forward(const torch::Tensor& x, const torch::Tensor& condition, Pass& pass) {
-  auto h = conv1->forward(at::relu(norm1->forward(x, condition, pass)), pass);
-  h = conv2->forward(at::relu(norm2->forward(h, condition, pass)), pass);
-  return h + shortcut->forward(x, pass);
+  const auto h = conv1->forward(norm1->forward(x, condition, pass), pass);
+  return conv2->forward(norm2->forward(h, condition, pass), pass, shortcut->forward(x, pass));
 }
 
 BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const BigGanPlan& p, Streams& random) : plan(p) {
@@ -47,7 +48,8 @@ BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const Big
   }
   // The reference gives its epsilon to the conditional batch norms only; this one keeps 1e-5.
   norm = register_module("norm", BatchNorm(channels.back(), Condition{}, random));
-  output = register_module("output", Conv2d(Conv2dOptions{channels.back(), plan.channels}, weight, random));
+  output = register_module(
+      "output", Conv2d(Conv2dOptions{.in = channels.back(), .out = plan.channels, .relu = true}, weight, random));
 }
 
 /// Labels, or the vector of shared embedding and the block's part of the latent.
@@ -70,7 +72,7 @@ torch::Tensor BigGanGeneratorImpl::forward(const torch::Tensor& latents, const t
     const auto here = attention.find(b);
     if (here != attention.end()) h = here->second->forward(h, pass);
   }
-  return at::tanh(output->forward(at::relu(norm->forward(h, {}, pass)), pass));
+  return at::tanh(output->forward(norm->forward(h, {}, pass), pass));
 }
 
 }  // namespace fqgan

@@ -47,6 +47,7 @@ struct Tiles {
 // Each needs what stands before it.
 // clang-format off
 #include "fqgan/ops/kernels/avx512_vector.h"
+#include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_amx.h"
@@ -54,8 +55,9 @@ struct Tiles {
 
 }  // namespace
 
-const Kernels amx_kernels = {"amx_bf16",    screen_amx,   amx_block, true,       &avx512_float32_kernels,
-                             load_bfloat16, load_float32, norms,     exact_best, loss,
-                             gradient,      blend,        sums};
+const Kernels amx_kernels = {"amx_bf16",    screen_amx,   amx_block, true,         &avx512_float32_kernels,
+                             load_bfloat16, load_float32, norms,     exact_best,   loss,
+                             gradient,      blend,        sums,      burn_float32, nullptr,
+                             nullptr};
 
 }  // namespace fqgan::ops::kernels

@@ -29,6 +29,7 @@ struct Vector {
 
 // Each needs what stands before it.
 // clang-format off
+#include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
 // clang-format on
@@ -41,6 +42,7 @@ const Kernels avx2_kernels = {"avx2",       screen_with<6, Float32<16>>,
                               load_float32, norms,
                               exact_best,   loss,
                               gradient,     blend,
-                              sums};
+                              sums,         burn_float32,
+                              nullptr,      nullptr};
 
 }  // namespace fqgan::ops::kernels

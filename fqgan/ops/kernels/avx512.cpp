@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/winograd.h"
 
 namespace fqgan::ops::kernels {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 // Each needs what stands before it.
 // clang-format off
 #include "fqgan/ops/kernels/avx512_vector.h"
+#include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
@@ -31,6 +33,21 @@ struct BFloat16 {
   }
 };
 
+double burn_bfloat16(int64_t rounds) {
+  constexpr int64_t chains = 12;
+  __m512 sum[chains];
+  for (auto& s : sum) s = _mm512_setzero_ps();
+  const auto factor = (__m512bh)_mm512_set1_epi16(0x3f80);
+  for (int64_t r = 0; r < rounds; ++r)
+    for (auto& s : sum) s = _mm512_dpbf16_ps(s, factor, factor);
+  float sink[Vector::width];
+  for (const auto& s : sum) {
+    Vector::store(sink, s);
+    asm volatile("" : : "r"(sink) : "memory");
+  }
+  return static_cast<double>(rounds * chains * Vector::width * 4);
+}
+
 }  // namespace
 
 const Kernels avx512_float32_kernels = {"avx512",     screen_with<6, Float32<64>>,
@@ -39,7 +56,8 @@ const Kernels avx512_float32_kernels = {"avx512",     screen_with<6, Float32<64>
                                         load_float32, norms,
                                         exact_best,   loss,
                                         gradient,     blend,
-                                        sums};
+                                        sums,         burn_float32,
+                                        nullptr,      nullptr};
 
 const Kernels avx512_kernels = {"avx512_bf16",
                                 screen_with<6, BFloat16>,
@@ -53,6 +71,9 @@ const Kernels avx512_kernels = {"avx512_bf16",
                                 loss,
                                 gradient,
                                 blend,
-                                sums};
+                                sums,
+                                burn_float32,
+                                burn_bfloat16,
+                                &avx512_winograd};
 
 }  // namespace fqgan::ops::kernels

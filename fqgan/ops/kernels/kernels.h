@@ -21,6 +21,8 @@ constexpr int64_t lanes = 16;         // code k competes in lane k % 16
 constexpr int64_t depth_step = 32;    // packed rows and codes are padded with zeros to a multiple of it
 constexpr int64_t position_run = 16;  // rows that the element-wise kernels take together
 
+struct Winograd;
+
 /// A dictionary packed for screening, padded to whole blocks of codes.
 struct Dictionary {
   int64_t blocks, depth;              // depth: D padded to depth_step
@@ -75,6 +77,12 @@ struct Kernels {
                 void* out, float* scratch);
   /// sums (K x D): each code's rows in their order, channels first .. last - 1 of them.
   void (*sums)(const Map&, const int64_t* codes, int64_t first, int64_t last, float* sums, float* scratch);
+
+  /// Multiplies in registers only: the operations done in that many rounds. For the peak of a profile.
+  double (*burn_float32)(int64_t rounds);
+  double (*burn_bfloat16)(int64_t rounds);  // null: no such instruction, or nobody has measured it
+
+  const Winograd* winograd;  // bfloat16 convolutions (winograd.h); null: oneDNN's are as fast or faster here
 };
 
 extern const Kernels plain_kernels;

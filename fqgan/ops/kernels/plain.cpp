@@ -7,6 +7,7 @@ namespace {
 // Each needs what stands before it.
 // clang-format off
 #include "fqgan/ops/kernels/plain_vector.h"
+#include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
@@ -20,6 +21,7 @@ const Kernels plain_kernels = {"plain",      screen_with<2, Float32<16>>,
                                load_float32, norms,
                                exact_best,   loss,
                                gradient,     blend,
-                               sums};
+                               sums,         burn_float32,
+                               nullptr,      nullptr};
 
 }  // namespace fqgan::ops::kernels

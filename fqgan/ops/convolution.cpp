@@ -1,0 +1,162 @@
+// Registration, Meta kernel and autograd of the convolution. As in quantize.cpp, the backward operator is closed to
+// autograd.
+#include "fqgan/ops/convolution.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
+#include "fqgan/ops/convolution_folded.h"
+#include "fqgan/ops/convolution_winograd.h"
+
+namespace fqgan::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using MaybeTensor = std::optional<at::Tensor>;
+using Gradients = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
+
+using Forward = at::Tensor(const at::Tensor&, const at::Tensor&, const MaybeTensor&, const MaybeTensor&, int64_t, bool);
+using Backward = Gradients(const at::Tensor&, const at::Tensor&, const at::Tensor&, int64_t, bool, bool, bool, bool);
+
+template <class Signature>
+auto dispatched(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
+}
+
+Resample form_of(int64_t resample) {
+  if (resample < 0 || resample > 2)
+    fail("convolution", "expected resample 0 (none), 1 (up) or 2 (down), got " + std::to_string(resample));
+  return static_cast<Resample>(resample);
+}
+
+int64_t resampled(int64_t size, Resample form) {
+  return form == Resample::up ? 2 * size : form == Resample::down ? size / 2 : size;
+}
+
+void check(const at::Tensor& x, const Convolution& c) {
+  check_shape(c.weight, {any, any, any, any}, "convolution weight");
+  const auto out = c.weight.size(0), kernel = c.weight.size(2);
+  if ((kernel != 1 && kernel != 3) || c.weight.size(3) != kernel)
+    fail("convolution weight", "expected a kernel of 1 x 1 or 3 x 3, got " + shape_text(c.weight.sizes()));
+  check_shape(x, {any, c.weight.size(1), any, any}, "convolution");
+  if (c.resample == Resample::down && (x.size(2) % 2 || x.size(3) % 2))
+    fail("convolution", "averaging needs an even height and width, got " + shape_text(x.sizes()));
+  if (c.bias) check_shape(*c.bias, {out}, "convolution bias");
+  if (!c.residual) return;
+  const auto height = resampled(x.size(2), c.resample), width = resampled(x.size(3), c.resample);
+  const bool half = c.residual->dim() == 4 && 2 * c.residual->size(2) == height;
+  check_shape(*c.residual, {x.size(0), out, half ? height / 2 : height, half ? width / 2 : width},
+              "convolution residual");
+}
+
+// ---- below autograd ----
+
+at::Tensor forward_kernel(const at::Tensor& x, const at::Tensor& weight, const MaybeTensor& bias,
+                          const MaybeTensor& residual, int64_t resample, bool relu) {
+  const Convolution c{weight, bias, residual, form_of(resample), relu};
+  check(x, c);
+  return winograd::takes(x, c) ? winograd::convolution(x, c) : folded::convolution(x, c);
+}
+
+at::Tensor forward_meta(const at::Tensor& x, const at::Tensor& weight, const MaybeTensor&, const MaybeTensor&,
+                        int64_t resample, bool) {
+  const auto form = form_of(resample);
+  const auto size = [&](const c10::SymInt& n) {
+    return form == Resample::up ? n * 2 : form == Resample::down ? n / 2 : n;
+  };
+  return at::empty_symint({x.sym_size(0), weight.sym_size(0), size(x.sym_size(2)), size(x.sym_size(3))}, x.options(),
+                          at::MemoryFormat::ChannelsLast);
+}
+
+Gradients backward_kernel(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight, int64_t resample,
+                          bool relu, bool has_bias, bool wants_x, bool wants_weight) {
+  const Convolution c{weight, has_bias ? MaybeTensor(weight) : std::nullopt, std::nullopt, form_of(resample), relu};
+  auto [dx, dw, db] = winograd::takes(x, c) ? winograd::gradients(gradient, x, c, wants_x, wants_weight)
+                                            : folded::gradients(gradient, x, c, wants_x, wants_weight);
+  const auto or_empty = [&](at::Tensor t) { return t.defined() ? t : at::empty({0}, weight.options()); };
+  return {or_empty(dx), or_empty(dw), or_empty(db)};
+}
+
+Gradients backward_meta(const at::Tensor&, const at::Tensor& x, const at::Tensor& weight, int64_t, bool, bool has_bias,
+                        bool wants_x, bool wants_weight) {
+  const auto none = at::empty({0}, weight.options());
+  const bool bias = has_bias && wants_weight;
+  return {wants_x ? at::empty_like(x) : none, wants_weight ? at::empty_like(weight) : none,
+          bias ? at::empty_symint({weight.sym_size(0)}, weight.options()) : none};
+}
+
+// ---- autograd ----
+
+struct ConvolutionFunction : torch::autograd::Function<ConvolutionFunction> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            const MaybeTensor& bias, const MaybeTensor& residual, int64_t resample, bool relu) {
+    context->save_for_backward({x, weight});
+    context->saved_data["resample"] = resample;
+    context->saved_data["relu"] = relu;
+    context->saved_data["bias"] = bias.has_value();
+    context->saved_data["half"] = residual && residual->size(2) != resampled(x.size(2), form_of(resample));
+    context->saved_data["residual"] = residual.has_value();
+    at::AutoDispatchBelowADInplaceOrView below;
+    static const auto op = dispatched<Forward>("fqgan::convolution");
+    return op.call(x, weight, bias, residual, resample, relu);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto& gradient = gradients[0];
+    const auto saved = context->get_saved_variables();
+    auto& data = context->saved_data;
+    const bool wants_x = context->needs_input_grad(0), wants_weight = context->needs_input_grad(1);
+    const bool bias = data["bias"].toBool();
+    at::Tensor residual;
+    if (data["residual"].toBool()) residual = data["half"].toBool() ? at::avg_pool2d(gradient, 2) * 4 : gradient;
+    static const auto op = dispatched<Backward>("fqgan::convolution_backward");
+    const auto [dx, dw, db] = op.call(gradient, saved[0], saved[1], data["resample"].toInt(), data["relu"].toBool(),
+                                      bias, wants_x, wants_weight);
+    return {wants_x ? dx : at::Tensor(),
+            wants_weight ? dw : at::Tensor(),
+            wants_weight && bias ? db : at::Tensor(),
+            residual,
+            at::Tensor(),
+            at::Tensor()};
+  }
+};
+
+at::Tensor forward_autograd(const at::Tensor& x, const at::Tensor& weight, const MaybeTensor& bias,
+                            const MaybeTensor& residual, int64_t resample, bool relu) {
+  return ConvolutionFunction::apply(x, weight, bias, residual, resample, relu);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(fqgan, library) {
+  library.def(
+      "convolution(Tensor x, Tensor weight, Tensor? bias=None, Tensor? residual=None, int resample=0, bool relu=False) "
+      "-> Tensor");
+  library.def(
+      "convolution_backward(Tensor gradient, Tensor x, Tensor weight, int resample, bool relu, bool has_bias, "
+      "bool wants_x, bool wants_weight) -> (Tensor, Tensor, Tensor)");
+}
+TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) {
+  library.impl("convolution", forward_kernel);
+  library.impl("convolution_backward", backward_kernel);
+}
+TORCH_LIBRARY_IMPL(fqgan, Meta, library) {
+  library.impl("convolution", forward_meta);
+  library.impl("convolution_backward", backward_meta);
+}
+TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
+  library.impl("convolution", forward_autograd);
+  library.impl("convolution_backward", torch::autograd::autogradNotImplementedFallback());
+}
+
+at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
+  static const auto op = dispatched<Forward>("fqgan::convolution");
+  return op.call(x, c.weight, c.bias, c.residual, static_cast<int64_t>(c.resample), c.relu);
+}
+
+}  // namespace fqgan::ops

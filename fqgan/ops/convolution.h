@@ -1,0 +1,37 @@
+// The convolution of the networks' blocks as one operator, registered as torch.ops.fqgan.convolution: ReLU before it,
+// nearest upsampling before or 2x2 averaging behind, and a residual after, all folded in. On the processor bfloat16
+// runs on Winograd kernels where they are the fastest (convolution_winograd.h); all else through LibTorch's
+// convolutions, the resampling folded into a 4x4 kernel (convolution_folded.h). convolution_twin.h is the plain
+// sequence.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+#include "fqgan/ops/kernels/winograd.h"
+
+namespace fqgan::ops {
+
+using kernels::Resample;
+
+/// What is convolved, besides the images.
+struct Convolution {
+  at::Tensor weight;                   // Co x Ci x k x k, k = 1 or 3, "same" padding; float32 beside bfloat16 images
+  std::optional<at::Tensor> bias;      // Co, in the weight's type
+  std::optional<at::Tensor> residual;  // N x Co x H' x W', or half of that height and width: upsampled
+  Resample resample = Resample::none;
+  bool relu = false;
+};
+
+/// x: N x Ci x H x W, float32, bfloat16 or float64 -> resample(weight * (relu(x))) + bias + residual, N x Co x H' x W'
+/// with H' = 2 H (up), H / 2 (down) or H, channels_last. Differentiable once in x, weight, bias and residual; under
+/// create_graph its backward is an error that names the twin. Errors: UserError for shapes that do not fit.
+at::Tensor convolution(const at::Tensor& x, const Convolution& c);
+
+namespace twin {
+/// The plain sequence of operators, differentiable to any order. The weight is cast to the images' type.
+at::Tensor convolution(const at::Tensor& x, const Convolution& c);
+}  // namespace twin
+
+}  // namespace fqgan::ops

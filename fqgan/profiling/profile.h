@@ -1,0 +1,52 @@
+// Where the time of a training step goes: by layer and by operator, with the share of what the machine can do.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fqgan/data/dataset.h"
+#include "fqgan/models/family.h"
+#include "fqgan/training/loop.h"
+
+namespace fqgan {
+
+/// All figures are per iteration.
+struct LayerProfile {
+  std::string name;                  // "discriminator.block0.conv1"; "": outside of all layers
+  double forward = 0, backward = 0;  // seconds
+  double operations = 0, bytes = 0;
+  double bound = 0;  // seconds that the operations take at the measured peak of their type
+};
+struct OperatorProfile {
+  std::string name, shapes;
+  bool backward;
+  double calls = 0, seconds = 0, operations = 0, bytes = 0;
+};
+
+struct StepProfile {
+  std::vector<double> seconds;           // of each iteration, timed without the recorder
+  std::map<std::string, double> losses;  // of the first iteration
+  double recorded_seconds = 0;           // of an iteration with the recorder
+  std::vector<LayerProfile> layers;      // slowest first
+  std::vector<OperatorProfile> operators;
+  double peak_float32 = 0, peak_bfloat16 = 0;  // operations a second
+  double bound = 0;                            // seconds: the sum of the layers'
+  double peak_memory = 0;                      // bytes, of the process
+};
+
+struct ProfileOptions {
+  int64_t warmup = 1, iterations = 3;
+  bool layers = true;  // record operators too, for as many iterations again
+};
+
+StepProfile profile_step(Family& family, const Dataset& images, uint64_t seed, const ProfileOptions& options);
+
+/// Operations a second of this machine's processor with all threads: the fastest of register-only loops and large
+/// matrix products.
+double measured_peak(bool bfloat16);
+
+/// The most that this process has held, bytes; 0 where the system does not tell.
+double peak_resident_memory();
+
+}  // namespace fqgan

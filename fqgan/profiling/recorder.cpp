@@ -1,0 +1,84 @@
+#include "fqgan/profiling/recorder.h"
+
+#include <cstring>
+
+#include "fqgan/core/error.h"
+#include "fqgan/nn/layer_scope.h"
+#include "fqgan/profiling/clock.h"
+
+namespace fqgan {
+OperatorRecorder* OperatorRecorder::current_ = nullptr;
+
+OperatorRecorder::OperatorRecorder() {
+  FQGAN_CHECK(!current_, "another recorder is at work");
+  current_ = this;
+  const auto start = [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+    current_->enter(function);
+    return nullptr;
+  };
+  const auto end = [](const at::RecordFunction& function, at::ObserverContext*) { current_->leave(function); };
+  handle_ = at::addThreadLocalCallback(
+      at::RecordFunctionCallback(start, end)
+          .needsInputs(true)
+          .needsOutputs(true)
+          .scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION, at::RecordScope::USER_SCOPE}));
+}
+
+OperatorRecorder::~OperatorRecorder() {
+  at::removeCallback(handle_);
+  current_ = nullptr;
+}
+
+void OperatorRecorder::enter(const at::RecordFunction& function) {
+  Frame frame;
+  frame.key.name = function.name();
+  if (!stack_.empty()) {
+    frame.key.layer = stack_.back().key.layer;
+    frame.key.backward = stack_.back().key.backward;
+  } else {
+    frame.key.backward = false;
+  }
+  const auto node = function.seqNr();
+  if (function.scope() == at::RecordScope::USER_SCOPE) {
+    if (frame.key.name.starts_with(layer_scope_prefix))
+      frame.key.layer = frame.key.name.substr(std::strlen(layer_scope_prefix));
+  } else if (function.scope() == at::RecordScope::BACKWARD_FUNCTION) {
+    frame.key.backward = true;
+    const auto found = layer_of_node_.find(node);
+    frame.key.layer = found == layer_of_node_.end() ? "" : found->second;
+  } else {
+    if (node >= 0 && !frame.key.backward) layer_of_node_[node] = frame.key.layer;
+    frame.key.shapes = shapes_of(function.inputs());
+    frame.cost = cost_of(frame.key.name, function.inputs());
+    frame.bytes = bytes_of(function.inputs());
+  }
+  frame.started = seconds_now();
+  stack_.push_back(std::move(frame));
+}
+
+void OperatorRecorder::leave(const at::RecordFunction& function) {
+  const double ended = seconds_now();
+  auto frame = std::move(stack_.back());
+  stack_.pop_back();
+  const double seconds = ended - frame.started;
+  if (function.scope() == at::RecordScope::FUNCTION)
+    frame.bytes += bytes_of(c10::ArrayRef<const c10::IValue>(function.outputs().data(), function.outputs().size()));
+  auto& total = totals_[frame.key];
+  ++total.calls;
+  total.seconds += seconds - frame.in_children;
+  // What an operator's own callees count is not counted again.
+  const bool leaf = frame.bytes_in_children == 0;
+  if (frame.operations_in_children == 0) {
+    total.operations += frame.cost.operations;
+    total.bfloat16 = frame.cost.bfloat16;
+  }
+  if (leaf) total.bytes += frame.bytes;
+  if (stack_.empty()) return;
+  auto& parent = stack_.back();
+  parent.in_children += seconds;
+  parent.operations_in_children +=
+      frame.operations_in_children > 0 ? frame.operations_in_children : frame.cost.operations;
+  parent.bytes_in_children += leaf ? frame.bytes : frame.bytes_in_children;
+}
+
+}  // namespace fqgan

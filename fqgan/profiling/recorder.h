@@ -1,0 +1,57 @@
+// Listens to every operator of this thread: its own time (without what it calls), cost and memory traffic, by layer and
+// direction. Layers announce themselves by LayerScope; a backward operator belongs to the layer that recorded it.
+#pragma once
+
+#include <ATen/record_function.h>
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "fqgan/profiling/cost.h"
+
+namespace fqgan {
+
+struct OperatorKey {
+  std::string layer;  // a LayerScope's number, or empty: outside of all layers
+  bool backward;
+  std::string name, shapes;
+  auto operator<=>(const OperatorKey&) const = default;
+};
+
+struct OperatorTotals {
+  int64_t calls = 0;
+  double seconds = 0, operations = 0, bytes = 0;
+  bool bfloat16 = false;
+};
+
+/// Records from construction to destruction; one at a time.
+class OperatorRecorder {
+ public:
+  OperatorRecorder();
+  ~OperatorRecorder();
+  OperatorRecorder(const OperatorRecorder&) = delete;
+  OperatorRecorder& operator=(const OperatorRecorder&) = delete;
+
+  const std::map<OperatorKey, OperatorTotals>& totals() const { return totals_; }
+
+ private:
+  struct Frame {
+    OperatorKey key;
+    double started = 0, in_children = 0, operations_in_children = 0, bytes_in_children = 0;
+    Cost cost;
+    double bytes = 0;
+  };
+  void enter(const at::RecordFunction& function);
+  void leave(const at::RecordFunction& function);
+
+  static OperatorRecorder* current_;
+  at::CallbackHandle handle_;
+  std::vector<Frame> stack_;
+  std::unordered_map<int64_t, std::string> layer_of_node_;  // by autograd's sequence number
+  std::map<OperatorKey, OperatorTotals> totals_;
+};
+
+}  // namespace fqgan
