@@ -1,9 +1,17 @@
 #include "fqgan/nn/batch_norm.h"
 
+#include <algorithm>
+
 #include "fqgan/core/shape.h"
 #include "fqgan/nn/layer_scope.h"
+#include "fqgan/ops/batch_norm.h"
 
 namespace fqgan {
+namespace {
+
+double momentum_of(const Pass& pass) { return pass.standing > 0 ? 1. / static_cast<double>(pass.standing) : 0.1; }
+
+}  // namespace
 
 BatchNormImpl::BatchNormImpl(int64_t channels, const Condition& condition, Streams& random, double epsilon)
     : epsilon(epsilon) {
@@ -23,22 +31,39 @@ BatchNormImpl::BatchNormImpl(int64_t channels, const Condition& condition, Strea
   }
 }
 
+/// Gain and bias: C, or N x C.
+std::pair<torch::Tensor, torch::Tensor> BatchNormImpl::affine(const torch::Tensor& condition, Pass& pass) {
+  if (gain.defined()) return {gain, bias};
+  const auto scale = class_gain ? class_gain->forward(condition, pass) : vector_gain->forward(condition, pass);
+  const auto shift = class_bias ? class_bias->forward(condition, pass) : vector_bias->forward(condition, pass);
+  return {scale + 1, shift};
+}
+
+/// Stored statistics follow the batch's; the variance of `rows` values made unbiased, as in PyTorch.
+void BatchNormImpl::store(const torch::Tensor& mean, const torch::Tensor& var, int64_t rows, const Pass& pass) {
+  torch::NoGradGuard no_grad;
+  const double momentum = momentum_of(pass), others = std::max(1., static_cast<double>(rows - 1));
+  stored_mean.mul_(1 - momentum).add_(mean, momentum);
+  stored_var.mul_(1 - momentum).add_(var, momentum * static_cast<double>(rows) / others);
+}
+
 torch::Tensor BatchNormImpl::forward(const torch::Tensor& x, const torch::Tensor& condition, Pass& pass) {
   const LayerScope scope(this);
   check_shape(x, {any, stored_mean.size(0), any, any}, "batch_norm");
+  const auto [scale, shift] = affine(condition, pass);
   const bool from_batch = pass.training || pass.standing > 0;
-  const bool store = pass.standing > 0 || pass.update_state || !from_batch;
-  const double momentum = pass.standing > 0 ? 1. / static_cast<double>(pass.standing) : 0.1;
-  const auto mean = store ? stored_mean : torch::Tensor(), var = store ? stored_var : torch::Tensor();
-  if (gain.defined()) return at::batch_norm(x, gain, bias, mean, var, from_batch, momentum, epsilon, false);
-
-  const auto y = at::batch_norm(x, {}, {}, mean, var, from_batch, momentum, epsilon, false);
+  if (from_batch && !pass.twin) {
+    const auto [y, mean, var] = ops::batch_norm(x, scale, shift, epsilon);
+    if (pass.standing > 0 || pass.update_state) store(mean, var, x.numel() / x.size(1), pass);
+    return y;
+  }
+  const bool stores = pass.standing > 0 || pass.update_state || !from_batch;
+  const auto mean = stores ? stored_mean : torch::Tensor(), var = stores ? stored_var : torch::Tensor();
+  const auto y = at::batch_norm(x, {}, {}, mean, var, from_batch, momentum_of(pass), epsilon, false);
   const auto by_channel = [&](const torch::Tensor& values) {
-    return values.to(y.scalar_type()).unsqueeze(2).unsqueeze(3);
+    return (values.dim() == 1 ? values.unsqueeze(0) : values).to(y.scalar_type()).unsqueeze(2).unsqueeze(3);
   };
-  const auto scale = class_gain ? class_gain->forward(condition, pass) : vector_gain->forward(condition, pass);
-  const auto shift = class_bias ? class_bias->forward(condition, pass) : vector_bias->forward(condition, pass);
-  return at::addcmul(by_channel(shift), y, by_channel(scale + 1));
+  return at::addcmul(by_channel(shift), y, by_channel(scale));
 }
 
 }  // namespace fqgan

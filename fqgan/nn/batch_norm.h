@@ -6,6 +6,8 @@
 
 #include <torch/torch.h>
 
+#include <utility>
+
 #include "fqgan/nn/layers.h"
 
 namespace fqgan {
@@ -27,6 +29,10 @@ struct BatchNormImpl : torch::nn::Module {
   Embedding class_gain{nullptr}, class_bias{nullptr};
   Linear vector_gain{nullptr}, vector_bias{nullptr};
   double epsilon;
+
+ private:
+  std::pair<torch::Tensor, torch::Tensor> affine(const torch::Tensor& condition, Pass& pass);
+  void store(const torch::Tensor& mean, const torch::Tensor& var, int64_t rows, const Pass& pass);
 };
 TORCH_MODULE(BatchNorm);
 

@@ -20,7 +20,7 @@ struct WeightOptions {
 /// A module with a weight; base of the layers. Parameter `weight` Co x ..., buffer `u` Co (spectral only).
 struct WeightedLayer : torch::nn::Module {
   WeightedLayer(std::vector<int64_t> shape, WeightOptions options, Streams& random);
-  /// The effective weight in the parameter's type. Differentiable, also twice.
+  /// The effective weight in the parameter's type. Differentiable; with pass.twin also twice.
   torch::Tensor effective_weight(Pass& pass);
 
   torch::Tensor weight, u;

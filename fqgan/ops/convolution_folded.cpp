@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "fqgan/ops/batch_norm.h"
+
 namespace fqgan::ops::folded {
 namespace {
 
@@ -74,7 +76,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gradients(const at::Tensor& gradi
   auto h = c.relu ? at::relu(x) : x;
   auto g = gradient.contiguous(at::MemoryFormat::ChannelsLast);
   at::Tensor bias;
-  if (c.bias && wants_weight) bias = at::sum(g, {0, 2, 3}, false, c.bias->scalar_type());
+  if (c.bias && wants_weight) bias = channel_sums(g).to(c.bias->scalar_type());
   if (small && c.resample == Resample::down) h = at::avg_pool2d(h, 2);
   if (small && c.resample == Resample::up) g = at::avg_pool2d(g, 2).mul_(4);
   auto [dx, dw, none] = at::convolution_backward(g, h, call.weight, std::nullopt, {call.stride, call.stride},

@@ -1,3 +1,4 @@
+// The reference twin of the convolution.
 #include <ATen/ATen.h>
 
 #include "fqgan/ops/convolution.h"

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "fqgan/ops/kernels/kernels.h"
 
@@ -19,17 +21,22 @@ struct Scratch {
   std::unique_ptr<char[]> memory;
 };
 
-const uint16_t* bits_of(const at::Tensor& x) { return static_cast<const uint16_t*>(x.const_data_ptr()); }
-
-kernels::Image image_of(const at::Tensor& x, bool relu) {
-  return {bits_of(x), x.size(0), x.size(2), x.size(3), x.size(1), relu};
+/// The kernels for maps of this type, or null.
+const kernels::Winograd* kernels_for(at::ScalarType type) {
+  if (type == at::kFloat) return kernels::active().winograd_float32;
+  return type == at::kBFloat16 ? kernels::active().winograd_bfloat16 : nullptr;
 }
 
-at::Tensor packed(Resample form, const kernels::Taps& taps) {
-  const auto& kernel = *kernels::active().winograd;
-  auto result = at::empty({kernels::winograd_products(form), taps.out, taps.in}, at::kBFloat16);
-  auto* to = static_cast<uint16_t*>(result.mutable_data_ptr());
-  at::parallel_for(0, taps.out / kernels::channel_block * (taps.in / 2), 16,
+const void* data_of(const at::Tensor& x) { return x.defined() ? x.const_data_ptr() : nullptr; }
+
+kernels::Image image_of(const at::Tensor& x, bool relu) {
+  return {x.const_data_ptr(), x.size(0), x.size(2), x.size(3), x.size(1), relu};
+}
+
+at::Tensor packed(const kernels::Winograd& kernel, Resample form, const kernels::Taps& taps, at::ScalarType type) {
+  auto result = at::empty({kernels::winograd_products(form), taps.out, taps.in}, type);
+  auto* to = result.mutable_data_ptr();
+  at::parallel_for(0, taps.out / kernel.columns(taps.out) * (taps.in / kernel.depth), 16,
                    [&](int64_t begin, int64_t end) { kernel.pack(form, taps, begin, end, to); });
   return result;
 }
@@ -37,18 +44,19 @@ at::Tensor packed(Resample form, const kernels::Taps& taps) {
 /// x, kernel and epilogue -> the resampled convolution.
 at::Tensor run(const at::Tensor& x, bool relu, Resample form, const kernels::Taps& taps,
                const kernels::Epilogue& epilogue) {
-  const auto& kernel = *kernels::active().winograd;
+  const auto& kernel = *kernels_for(x.scalar_type());
   const auto image = image_of(x, relu);
-  const auto weight = packed(form, taps);
+  const auto weight = packed(kernel, form, taps, x.scalar_type());
   const auto scale = [&](int64_t size) {
     return form == Resample::up ? 2 * size : form == Resample::down ? size / 2 : size;
   };
   auto y = at::empty({x.size(0), taps.out, scale(x.size(2)), scale(x.size(3))}, x.options(), channels_last);
-  auto* to = static_cast<uint16_t*>(y.mutable_data_ptr());
-  const auto tiles = kernels::winograd_tiles(form, image), batch = kernels::winograd_batch(form, taps.in);
+  auto* to = y.mutable_data_ptr();
+  const auto tiles = kernels::winograd_tiles(form, image),
+             batch = kernels::winograd_batch(form, taps.in, kernel.element);
   at::parallel_for(0, tiles, batch, [&](int64_t begin, int64_t end) {
-    const Scratch scratch(kernels::convolve_scratch(form, taps.in));
-    kernel.convolve(form, image, bits_of(weight), taps.out, epilogue, begin, end, to, scratch.start());
+    const Scratch scratch(kernels::convolve_scratch(form, taps.in, kernel.element));
+    kernel.convolve(form, image, data_of(weight), taps.out, epilogue, begin, end, to, scratch.start());
   });
   return y;
 }
@@ -62,44 +70,67 @@ at::Tensor input_gradient(const at::Tensor& gradient, const at::Tensor& x, const
   const float scale = c.resample == Resample::up ? 4 : c.resample == Resample::down ? 0.25f : 1;
   const auto out = weight.size(0), in = weight.size(1);
   const kernels::Taps taps{weight.const_data_ptr<float>(), in, out, 9, in * 9, true, scale};
-  return run(gradient, false, form, taps, {nullptr, nullptr, false, c.relu ? bits_of(x) : nullptr});
+  return run(gradient, false, form, taps, {nullptr, nullptr, false, c.relu ? data_of(x) : nullptr});
+}
+
+/// How a weight's gradient is cut. Few channels: into spans of tiles, whose number depends on the shapes alone, so that
+/// their sums can be added in order. Many: each thread has all rows of some output channels, or one row where there are
+/// more threads than blocks of channels; either way a sum takes the tiles in order.
+std::vector<std::pair<int64_t, kernels::WeightPart>> parts_of(const kernels::Winograd& kernel, Resample form,
+                                                              int64_t tiles, int64_t out, int64_t in) {
+  constexpr int64_t most_spans = 16, most_sums = 262144;
+  const auto rows = kernels::winograd_rows(form);
+  const auto spans = std::clamp<int64_t>(most_sums / (rows * rows * out * in), 1, std::min(most_spans, tiles));
+  std::vector<std::pair<int64_t, kernels::WeightPart>> parts;
+  for (int64_t s = 0; spans > 1 && s < spans; ++s)
+    parts.push_back({s, {tiles * s / spans, tiles * (s + 1) / spans, 0, rows, 0, out}});
+  if (spans > 1) return parts;
+  const int64_t blocks = out / kernel.columns(out), threads = at::get_num_threads();
+  const int64_t slice = (blocks + threads - 1) / threads * kernel.columns(out);
+  for (int64_t first = 0; first < out; first += slice)
+    for (int64_t row = 0; row < (threads > blocks ? rows : 1); ++row)
+      parts.push_back({0, {0, tiles, row, threads > blocks ? row + 1 : rows, first, std::min(first + slice, out)}});
+  return parts;
 }
 
 std::tuple<at::Tensor, at::Tensor> weight_gradient(const at::Tensor& gradient, const at::Tensor& x,
                                                    const Convolution& c) {
-  constexpr int64_t slice = 128;  // output channels that a thread sums: their sums stay in the second cache
-  const auto& kernel = *kernels::active().winograd;
+  const auto& kernel = *kernels_for(x.scalar_type());
   const auto form = c.resample;
   const auto image = image_of(x, c.relu), out_image = image_of(gradient, false);
-  const auto out = c.weight.size(0), in = c.weight.size(1);
-  const auto rows = kernels::winograd_rows(form), slices = (out + slice - 1) / slice;
+  const auto out = c.weight.size(0), in = c.weight.size(1), products = kernels::winograd_products(form);
+  const auto parts = parts_of(kernel, form, kernels::winograd_tiles(form, image), out, in);
+  const auto spans = parts.back().first + 1;
   const auto options = c.weight.options().dtype(at::kFloat);
-  auto sums = at::zeros({rows * rows, out, in}, options), bias = at::zeros({out}, options);
+  auto sums = at::zeros({spans, products, out, in}, options), bias = at::zeros({spans, out}, options);
   auto* to = sums.mutable_data_ptr<float>();
   auto* to_bias = bias.mutable_data_ptr<float>();
-  at::parallel_for(0, rows * slices, 1, [&](int64_t begin, int64_t end) {
-    const Scratch scratch(kernels::weight_scratch(form, in, out));
-    for (auto unit = begin; unit < end; ++unit) {
-      const auto first = unit / rows * slice;
-      kernel.weight_sums(form, image, out_image, unit % rows, first, std::min(first + slice, out), to, to_bias,
+  at::parallel_for(0, static_cast<int64_t>(parts.size()), 1, [&](int64_t begin, int64_t end) {
+    const Scratch scratch(kernels::weight_scratch(form, in, out, kernel.element));
+    for (auto p = begin; p < end; ++p) {
+      const auto& [span, part] = parts[p];
+      kernel.weight_sums(form, image, out_image, part, to + span * products * out * in, to_bias + span * out,
                          scratch.start());
     }
   });
+  for (int64_t s = 1; s < spans; ++s) {
+    sums[0].add_(sums[s]);
+    bias[0].add_(bias[s]);
+  }
   auto weight = at::empty({out, in, 3, 3}, options);
   auto* result = weight.mutable_data_ptr<float>();
   at::parallel_for(0, out, 8,
                    [&](int64_t begin, int64_t end) { kernel.weight_gradient(form, to, out, in, begin, end, result); });
-  return {weight, bias};
+  return {weight, bias[0]};
 }
 
 }  // namespace
 
 bool takes(const at::Tensor& x, const Convolution& c) {
-  const auto blocks = [](int64_t channels) { return channels % kernels::channel_block == 0; };
-  return x.is_cpu() && x.scalar_type() == at::kBFloat16 && c.weight.scalar_type() == at::kFloat &&
-         c.weight.size(2) == 3 && blocks(c.weight.size(0)) && blocks(c.weight.size(1)) &&
-         (c.resample == Resample::up || (x.size(2) % 2 == 0 && x.size(3) % 2 == 0)) && x.size(0) > 0 &&
-         kernels::active().winograd;
+  const auto fits = [](int64_t channels) { return channels > 0 && channels % kernels::winograd_channels == 0; };
+  return x.is_cpu() && c.weight.scalar_type() == at::kFloat && c.weight.size(2) == 3 && fits(c.weight.size(0)) &&
+         fits(c.weight.size(1)) && (c.resample == Resample::up || (x.size(2) % 2 == 0 && x.size(3) % 2 == 0)) &&
+         x.numel() > 0 && kernels_for(x.scalar_type());
 }
 
 at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
@@ -112,7 +143,7 @@ at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
                     : c.resample == Resample::down ? x.size(2) / 2
                                                    : x.size(2);
   return run(input, c.relu, c.resample, taps,
-             {bias.defined() ? bias.const_data_ptr<float>() : nullptr, residual.defined() ? bits_of(residual) : nullptr,
+             {bias.defined() ? bias.const_data_ptr<float>() : nullptr, data_of(residual),
               residual.defined() && residual.size(2) != size, nullptr});
 }
 

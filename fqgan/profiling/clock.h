@@ -1,3 +1,4 @@
+// The clock of all timings.
 #pragma once
 
 #include <chrono>

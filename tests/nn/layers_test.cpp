@@ -43,15 +43,24 @@ TEST_P(Conv2dForms, FoldedEqualsPlainAndGradientsAreRight) {
   for (auto* t : {&folded, &plain}) {
     const Function f = [&](const auto& in) { return layer->forward(in[0], t->pass); };
     expect_gradients(f, {x, layer->weight, layer->bias});
-    expect_second_gradients([&](const auto& in) { return layer->forward(in[0], t->pass).pow(2); },
-                            {x, layer->weight, layer->bias});
   }
+  const Function squared = [&](const auto& in) { return layer->forward(in[0], plain.pass).pow(2); };
+  expect_second_gradients(squared, {x, layer->weight, layer->bias});
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Conv2dForms,
                          ::testing::Combine(::testing::Values(int64_t{1}, int64_t{3}),
                                             ::testing::Values(Resample::none, Resample::up, Resample::down),
                                             ::testing::Bool()));
+
+TEST(Conv2d, IsNotSilentlyConstantInASecondGradient) {
+  auto layer = conv(3, Resample::up, plain_weight);
+  TestPass t;
+  const auto x = leaf({1, 2, 4, 4});
+  const auto y = layer->forward(x, t.pass).pow(2).sum();
+  const auto slope = torch::autograd::grad({y}, {x}, {}, true, /*create_graph=*/true)[0];
+  EXPECT_THROW(slope.sum().backward(), c10::Error);
+}
 
 TEST(Conv2d, RefusesOtherChannels) {
   auto layer = conv(3, Resample::none, plain_weight);

@@ -256,7 +256,11 @@ def test_cache_survives_kill(tmp_path):
     stride, deadline = 96 * 96 * 3, time.time() + 60
     while process.poll() is None and time.time() < deadline:
         partial = list((tmp_path / "killed" / "data").glob("*.partial"))
-        if partial and partial[0].stat().st_size >= count * (stride + 1) and any(partial[0].read_bytes()[count * stride :]):
+        if (
+            partial
+            and partial[0].stat().st_size >= count * (stride + 1)
+            and any(partial[0].read_bytes()[count * stride :])
+        ):
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)

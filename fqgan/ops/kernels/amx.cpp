@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/winograd.h"
 
 namespace fqgan::ops::kernels {
 namespace {
@@ -49,15 +50,17 @@ struct Tiles {
 #include "fqgan/ops/kernels/avx512_vector.h"
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
+#include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_amx.h"
 // clang-format on
 
 }  // namespace
 
-const Kernels amx_kernels = {"amx_bf16",    screen_amx,   amx_block, true,         &avx512_float32_kernels,
-                             load_bfloat16, load_float32, norms,     exact_best,   loss,
-                             gradient,      blend,        sums,      burn_float32, nullptr,
-                             nullptr};
+const Kernels amx_kernels = {"amx_bf16",       screen_amx,    amx_block,      true,         &avx512_float32_kernels,
+                             load_bfloat16,    load_float32,  norms,          exact_best,   loss,
+                             gradient,         blend,         sums,           row_moments,  column_sums,
+                             normalise,        gradient_sums, normalise_back, burn_float32, nullptr,
+                             &avx512_winograd, nullptr};
 
 }  // namespace fqgan::ops::kernels

@@ -2,11 +2,10 @@
 #include <immintrin.h>
 
 #include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/winograd.h"
 
 namespace fqgan::ops::kernels {
 namespace {
-
-#include "fqgan/ops/kernels/rows_body.h"
 
 struct Vector {
   static constexpr int64_t width = 8;
@@ -29,6 +28,8 @@ struct Vector {
 
 // Each needs what stands before it.
 // clang-format off
+#include "fqgan/ops/kernels/rows_body.h"
+#include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
@@ -36,13 +37,27 @@ struct Vector {
 
 }  // namespace
 
-const Kernels avx2_kernels = {"avx2",       screen_with<6, Float32<16>>,
-                              16,           false,
-                              nullptr,      load_bfloat16,
-                              load_float32, norms,
-                              exact_best,   loss,
-                              gradient,     blend,
-                              sums,         burn_float32,
-                              nullptr,      nullptr};
+const Kernels avx2_kernels = {"avx2",
+                              screen_with<6, Float32<16>>,
+                              16,
+                              false,
+                              nullptr,
+                              load_bfloat16,
+                              load_float32,
+                              norms,
+                              exact_best,
+                              loss,
+                              gradient,
+                              blend,
+                              sums,
+                              row_moments,
+                              column_sums,
+                              normalise,
+                              gradient_sums,
+                              normalise_back,
+                              burn_float32,
+                              nullptr,
+                              &avx2_winograd,
+                              nullptr};
 
 }  // namespace fqgan::ops::kernels

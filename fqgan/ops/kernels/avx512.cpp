@@ -12,6 +12,7 @@ namespace {
 #include "fqgan/ops/kernels/avx512_vector.h"
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
+#include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
 // clang-format on
@@ -50,14 +51,28 @@ double burn_bfloat16(int64_t rounds) {
 
 }  // namespace
 
-const Kernels avx512_float32_kernels = {"avx512",     screen_with<6, Float32<64>>,
-                                        64,           false,
-                                        nullptr,      load_bfloat16,
-                                        load_float32, norms,
-                                        exact_best,   loss,
-                                        gradient,     blend,
-                                        sums,         burn_float32,
-                                        nullptr,      nullptr};
+const Kernels avx512_float32_kernels = {"avx512",
+                                        screen_with<6, Float32<64>>,
+                                        64,
+                                        false,
+                                        nullptr,
+                                        load_bfloat16,
+                                        load_float32,
+                                        norms,
+                                        exact_best,
+                                        loss,
+                                        gradient,
+                                        blend,
+                                        sums,
+                                        row_moments,
+                                        column_sums,
+                                        normalise,
+                                        gradient_sums,
+                                        normalise_back,
+                                        burn_float32,
+                                        nullptr,
+                                        &avx512_winograd,
+                                        nullptr};
 
 const Kernels avx512_kernels = {"avx512_bf16",
                                 screen_with<6, BFloat16>,
@@ -72,8 +87,14 @@ const Kernels avx512_kernels = {"avx512_bf16",
                                 gradient,
                                 blend,
                                 sums,
+                                row_moments,
+                                column_sums,
+                                normalise,
+                                gradient_sums,
+                                normalise_back,
                                 burn_float32,
                                 burn_bfloat16,
-                                &avx512_winograd};
+                                &avx512_winograd,
+                                &avx512_bfloat16_winograd};
 
 }  // namespace fqgan::ops::kernels

@@ -78,11 +78,29 @@ struct Kernels {
   /// sums (K x D): each code's rows in their order, channels first .. last - 1 of them.
   void (*sums)(const Map&, const int64_t* codes, int64_t first, int64_t last, float* sums, float* scratch);
 
+  // Below, maps are channels_last (not channels_first), and all other arrays have one float a channel. Rows first ..
+  // last
+  // - 1, in order.
+
+  /// Their mean, and the sum of the squared differences from it.
+  void (*row_moments)(const Map&, int64_t first, int64_t last, float* mean, float* squares);
+  void (*column_sums)(const Map&, int64_t first, int64_t last, float* sum);
+  /// y: (x - mean) scale + bias.
+  void (*normalise)(const Map&, int64_t first, int64_t last, const float* mean, const float* scale, const float* bias,
+                    void* y);
+  /// Sums of gradient and gradient (x - mean) deviation.
+  void (*gradient_sums)(const Map&, const void* gradient, int64_t first, int64_t last, const float* mean,
+                        const float* deviation, float* sum, float* product);
+  /// dx: gradient scale + (x - mean) slope + offset.
+  void (*normalise_back)(const Map&, const void* gradient, int64_t first, int64_t last, const float* mean,
+                         const float* scale, const float* slope, const float* offset, void* dx);
+
   /// Multiplies in registers only: the operations done in that many rounds. For the peak of a profile.
   double (*burn_float32)(int64_t rounds);
   double (*burn_bfloat16)(int64_t rounds);  // null: no such instruction, or nobody has measured it
 
-  const Winograd* winograd;  // bfloat16 convolutions (winograd.h); null: oneDNN's are as fast or faster here
+  // Convolutions (winograd.h) in float32 and bfloat16; null: oneDNN's are as fast or faster here.
+  const Winograd *winograd_float32, *winograd_bfloat16;
 };
 
 extern const Kernels plain_kernels;

@@ -1,5 +1,6 @@
 // Any processor: vectors of four, as the compiler makes them.
 #include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/winograd.h"
 
 namespace fqgan::ops::kernels {
 namespace {
@@ -9,19 +10,34 @@ namespace {
 #include "fqgan/ops/kernels/plain_vector.h"
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
+#include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
 // clang-format on
 
 }  // namespace
 
-const Kernels plain_kernels = {"plain",      screen_with<2, Float32<16>>,
-                               16,           false,
-                               nullptr,      load_bfloat16,
-                               load_float32, norms,
-                               exact_best,   loss,
-                               gradient,     blend,
-                               sums,         burn_float32,
-                               nullptr,      nullptr};
+const Kernels plain_kernels = {"plain",
+                               screen_with<2, Float32<16>>,
+                               16,
+                               false,
+                               nullptr,
+                               load_bfloat16,
+                               load_float32,
+                               norms,
+                               exact_best,
+                               loss,
+                               gradient,
+                               blend,
+                               sums,
+                               row_moments,
+                               column_sums,
+                               normalise,
+                               gradient_sums,
+                               normalise_back,
+                               burn_float32,
+                               nullptr,
+                               nullptr,
+                               nullptr};
 
 }  // namespace fqgan::ops::kernels

@@ -1,0 +1,138 @@
+// Registration, Meta kernels and autograd of batch normalization. As in quantize.cpp, the backward operator is closed
+// to autograd.
+#include "fqgan/ops/batch_norm.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
+#include "fqgan/ops/batch_norm_cpu.h"
+
+namespace fqgan::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using Three = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
+using Forward = Three(const at::Tensor&, const at::Tensor&, const at::Tensor&, double);
+using Backward = Three(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&,
+                       double);
+
+constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
+
+template <class Signature>
+auto dispatched(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
+}
+
+bool takes(const at::Tensor& x, const at::Tensor& gain) {
+  return x.is_cpu() && x.scalar_type() != at::kDouble && gain.scalar_type() == at::kFloat;
+}
+
+void check(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias) {
+  check_shape(x, {any, any, any, any}, "batch_norm");
+  if (x.numel() == 0) fail("batch_norm", "expected at least one image, got " + shape_text(x.sizes()));
+  for (const auto& [values, name] : {std::pair(gain, "batch_norm gain"), std::pair(bias, "batch_norm bias")}) {
+    if (values.dim() == 2)
+      check_shape(values, {x.size(0), x.size(1)}, name);
+    else
+      check_shape(values, {x.size(1)}, name);
+  }
+}
+
+/// C or N x C -> 1 or N x C x 1 x 1
+at::Tensor spread(const at::Tensor& values) {
+  return (values.dim() == 1 ? values.unsqueeze(0) : values).unsqueeze(2).unsqueeze(3);
+}
+
+Three forward_kernel(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double epsilon) {
+  check(x, gain, bias);
+  if (takes(x, gain))
+    return cpu::batch_norm(x.contiguous(channels_last), gain.contiguous(), bias.contiguous(), epsilon);
+  const auto wide = x.to(gain.scalar_type());
+  const auto [variance, mean] = at::var_mean(wide, at::IntArrayRef{0, 2, 3}, /*unbiased=*/false);
+  const auto y = (wide - spread(mean)) * spread(at::rsqrt(variance + epsilon)) * spread(gain) + spread(bias);
+  return {y.to(x.scalar_type()).contiguous(channels_last), mean, variance};
+}
+
+Three backward_kernel(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& gain, const at::Tensor& mean,
+                      const at::Tensor& variance, double epsilon) {
+  if (takes(x, gain))
+    return cpu::batch_norm_backward(gradient.to(x.scalar_type()).contiguous(channels_last), x.contiguous(channels_last),
+                                    gain.contiguous(), mean, variance, epsilon);
+  const auto g = gradient.to(gain.scalar_type()), deviation = spread(at::rsqrt(variance + epsilon));
+  const auto normalized = (x.to(gain.scalar_type()) - spread(mean)) * deviation, scaled = g * spread(gain);
+  const std::vector<int64_t> rows{0, 2, 3}, positions = gain.dim() == 1 ? rows : std::vector<int64_t>{2, 3};
+  const auto dx = deviation * (scaled - scaled.mean(rows, true) - normalized * (scaled * normalized).mean(rows, true));
+  return {dx.to(x.scalar_type()), (g * normalized).sum(positions), g.sum(positions)};
+}
+
+Three forward_meta(const at::Tensor& x, const at::Tensor& gain, const at::Tensor&, double) {
+  const auto mean = at::empty_symint({x.sym_size(1)}, gain.options());
+  return {at::empty_symint(x.sym_sizes(), x.options(), channels_last), mean, at::empty_like(mean)};
+}
+Three backward_meta(const at::Tensor&, const at::Tensor& x, const at::Tensor& gain, const at::Tensor&,
+                    const at::Tensor&, double) {
+  return {at::empty_symint(x.sym_sizes(), x.options(), channels_last), at::empty_like(gain), at::empty_like(gain)};
+}
+
+struct BatchNormFunction : torch::autograd::Function<BatchNormFunction> {
+  static variable_list forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& gain,
+                               const at::Tensor& bias, double epsilon) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    static const auto op = dispatched<Forward>("fqgan::batch_norm");
+    auto [y, mean, variance] = op.call(x, gain, bias, epsilon);
+    context->save_for_backward({x, gain, mean, variance});
+    context->saved_data["epsilon"] = epsilon;
+    context->mark_non_differentiable({mean, variance});
+    return {y, mean, variance};
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    static const auto op = dispatched<Backward>("fqgan::batch_norm_backward");
+    auto [dx, dgain, dbias] =
+        op.call(gradients[0], saved[0], saved[1], saved[2], saved[3], context->saved_data["epsilon"].toDouble());
+    return {dx, dgain, dbias, at::Tensor()};
+  }
+};
+
+Three forward_autograd(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double epsilon) {
+  const auto results = BatchNormFunction::apply(x, gain, bias, epsilon);
+  return {results[0], results[1], results[2]};
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(fqgan, library) {
+  library.def("batch_norm(Tensor x, Tensor gain, Tensor bias, float epsilon=1e-5) -> (Tensor, Tensor, Tensor)");
+  library.def(
+      "batch_norm_backward(Tensor gradient, Tensor x, Tensor gain, Tensor mean, Tensor variance, float epsilon) -> "
+      "(Tensor, Tensor, Tensor)");
+}
+TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) {
+  library.impl("batch_norm", forward_kernel);
+  library.impl("batch_norm_backward", backward_kernel);
+}
+TORCH_LIBRARY_IMPL(fqgan, Meta, library) {
+  library.impl("batch_norm", forward_meta);
+  library.impl("batch_norm_backward", backward_meta);
+}
+TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
+  library.impl("batch_norm", forward_autograd);
+  library.impl("batch_norm_backward", torch::autograd::autogradNotImplementedFallback());
+}
+
+Three batch_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double epsilon) {
+  static const auto op = dispatched<Forward>("fqgan::batch_norm");
+  return op.call(x, gain, bias, epsilon);
+}
+
+at::Tensor channel_sums(const at::Tensor& x) {
+  if (x.is_cpu() && x.scalar_type() != at::kDouble) return cpu::channel_sums(x.contiguous(channels_last));
+  return at::sum(x, {0, 2, 3}, false, x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+}
+
+}  // namespace fqgan::ops

@@ -1,0 +1,160 @@
+// Rows are summed in float32 within blocks of a fixed size, and the blocks in double, in order.
+#include "fqgan/ops/batch_norm_cpu.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "fqgan/ops/kernels/kernels.h"
+
+namespace fqgan::ops::cpu {
+namespace {
+
+constexpr int64_t block_rows = 128;
+
+kernels::Map map_of(const at::Tensor& x) {
+  return {x.const_data_ptr(), x.scalar_type() == at::kBFloat16, false, x.size(0), x.size(2) * x.size(3), x.size(1)};
+}
+
+int64_t blocks_of(int64_t rows) { return (rows + block_rows - 1) / block_rows; }
+
+/// Combines the blocks' moments (Chan et al. 1979): mean and variance of all rows.
+void combine(const std::vector<float>& moments, int64_t rows, int64_t channels, float* mean, float* variance) {
+  const auto blocks = blocks_of(rows);
+  at::parallel_for(0, channels, 16, [&](int64_t begin, int64_t end) {
+    for (auto c = begin; c < end; ++c) {
+      double sum = 0, squares = 0;
+      for (int64_t b = 0; b < blocks; ++b) {
+        const auto count = static_cast<double>(std::min(block_rows, rows - b * block_rows));
+        const double block_mean = moments[2 * b * channels + c];
+        const auto before = static_cast<double>(b * block_rows);
+        const double gap = before > 0 ? block_mean - sum / before : 0;
+        squares += moments[(2 * b + 1) * channels + c] + gap * gap * before * count / (before + count);
+        sum += block_mean * count;
+      }
+      mean[c] = static_cast<float>(sum / static_cast<double>(rows));
+      variance[c] = static_cast<float>(squares / static_cast<double>(rows));
+    }
+  });
+}
+
+std::vector<float> deviations_of(const float* variance, int64_t channels, double epsilon) {
+  std::vector<float> result(channels);
+  for (int64_t c = 0; c < channels; ++c)
+    result[c] = static_cast<float>(1 / std::sqrt(static_cast<double>(variance[c]) + epsilon));
+  return result;
+}
+
+/// Row `image` of an N x C tensor, or the only one of a C.
+const float* row_of(const at::Tensor& values, int64_t image) {
+  return values.const_data_ptr<float>() + (values.dim() == 2 ? image * values.size(1) : 0);
+}
+
+std::vector<float> product(const float* a, const std::vector<float>& b) {
+  std::vector<float> result(b.size());
+  for (size_t c = 0; c < b.size(); ++c) result[c] = a[c] * b[c];
+  return result;
+}
+
+/// Per image: the sums of gradient and of gradient times the normalized features, N x C each.
+void image_sums(const kernels::Map& map, const void* gradient, const float* mean, const std::vector<float>& deviation,
+                double* sum, double* weighted) {
+  const auto channels = map.channels;
+  at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> part(2 * channels);
+    for (auto n = begin; n < end; ++n)
+      for (int64_t p = 0; p < map.positions; p += block_rows) {
+        const auto first = n * map.positions + p, last = n * map.positions + std::min(p + block_rows, map.positions);
+        kernels::active().gradient_sums(map, gradient, first, last, mean, deviation.data(), part.data(),
+                                        part.data() + channels);
+        for (int64_t c = 0; c < channels; ++c) {
+          sum[n * channels + c] += part[c];
+          weighted[n * channels + c] += part[channels + c];
+        }
+      }
+  });
+}
+
+}  // namespace
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, const at::Tensor& gain,
+                                                          const at::Tensor& bias, double epsilon) {
+  const auto map = map_of(x);
+  const auto rows = map.rows(), channels = map.channels, blocks = blocks_of(rows);
+  auto y = at::empty_like(x);
+  auto mean = at::empty({channels}, gain.options()), variance = at::empty_like(mean);
+  std::vector<float> moments(2 * blocks * channels);
+  at::parallel_for(0, blocks, 4, [&](int64_t begin, int64_t end) {
+    for (auto b = begin; b < end; ++b)
+      kernels::active().row_moments(map, b * block_rows, std::min((b + 1) * block_rows, rows),
+                                    &moments[2 * b * channels], &moments[(2 * b + 1) * channels]);
+  });
+  combine(moments, rows, channels, mean.mutable_data_ptr<float>(), variance.mutable_data_ptr<float>());
+  const auto* center = mean.const_data_ptr<float>();
+  const auto deviation = deviations_of(variance.const_data_ptr<float>(), channels, epsilon);
+  at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
+    for (auto n = begin; n < end; ++n)
+      kernels::active().normalise(map, n * map.positions, (n + 1) * map.positions, center,
+                                  product(row_of(gain, n), deviation).data(), row_of(bias, n), y.mutable_data_ptr());
+  });
+  return {y, mean, variance};
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Tensor& gradient, const at::Tensor& x,
+                                                                   const at::Tensor& gain, const at::Tensor& mean,
+                                                                   const at::Tensor& variance, double epsilon) {
+  const auto map = map_of(x);
+  const auto images = map.images, channels = map.channels;
+  const auto* center = mean.const_data_ptr<float>();
+  const auto deviation = deviations_of(variance.const_data_ptr<float>(), channels, epsilon);
+  const auto wide = gain.options().dtype(at::kDouble);
+  auto dbias = at::zeros({images, channels}, wide), dgain = at::zeros({images, channels}, wide);
+  image_sums(map, gradient.const_data_ptr(), center, deviation, dbias.mutable_data_ptr<double>(),
+             dgain.mutable_data_ptr<double>());
+  // dx = gain deviation (g - mean(gain g) / gain - normalized x mean(gain g normalized x) / gain), with means over rows
+  const auto* sum = dbias.const_data_ptr<double>();
+  const auto* weighted = dgain.const_data_ptr<double>();
+  std::vector<float> slope(channels), offset(channels);
+  for (int64_t c = 0; c < channels; ++c) {
+    double total = 0, total_weighted = 0;
+    for (int64_t n = 0; n < images; ++n) {
+      total += row_of(gain, n)[c] * sum[n * channels + c];
+      total_weighted += row_of(gain, n)[c] * weighted[n * channels + c];
+    }
+    const double share = deviation[c] / static_cast<double>(map.rows());
+    offset[c] = static_cast<float>(-total * share);
+    slope[c] = static_cast<float>(-total_weighted * share * deviation[c]);
+  }
+  auto dx = at::empty_like(x);
+  at::parallel_for(0, images, 1, [&](int64_t begin, int64_t end) {
+    for (auto n = begin; n < end; ++n)
+      kernels::active().normalise_back(map, gradient.const_data_ptr(), n * map.positions, (n + 1) * map.positions,
+                                       center, product(row_of(gain, n), deviation).data(), slope.data(), offset.data(),
+                                       dx.mutable_data_ptr());
+  });
+  const auto reduced = [&](const at::Tensor& t) { return (gain.dim() == 1 ? t.sum(0) : t).to(at::kFloat); };
+  return {dx, reduced(dgain), reduced(dbias)};
+}
+
+at::Tensor channel_sums(const at::Tensor& x) {
+  const auto map = map_of(x);
+  const auto rows = map.rows(), channels = map.channels, blocks = blocks_of(rows);
+  auto parts = at::empty({blocks, channels}, x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
+  auto* to = parts.mutable_data_ptr<float>();
+  at::parallel_for(0, blocks, 4, [&](int64_t begin, int64_t end) {
+    for (auto b = begin; b < end; ++b)
+      kernels::active().column_sums(map, b * block_rows, std::min((b + 1) * block_rows, rows), to + b * channels);
+  });
+  auto result = at::empty({channels}, parts.options());
+  auto* sums = result.mutable_data_ptr<float>();
+  for (int64_t c = 0; c < channels; ++c) {
+    double sum = 0;
+    for (int64_t b = 0; b < blocks; ++b) sum += to[b * channels + c];
+    sums[c] = static_cast<float>(sum);
+  }
+  return result;
+}
+
+}  // namespace fqgan::ops::cpu

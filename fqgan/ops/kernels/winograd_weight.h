@@ -1,0 +1,233 @@
+// Winograd's weights: their transforms, and their gradient from sums over all tiles. Included after winograd_forward.h.
+
+constexpr int64_t sum_batch = winograd_sum_batch;
+
+// `depth` tiles at a time (a step) are transformed into panels of `columns` channels, [steps][columns][depth]: a panel
+// stays in the first cache.
+
+/// Element `channel` of step 0 in the panels of product j, of `channels` channels.
+inline int64_t panel_of(int64_t j, int64_t channels, int64_t columns, int64_t channel) {
+  return (j * (channels / columns) + channel / columns) * sum_batch * columns;
+}
+
+/// sum (R output channels x columns) += a panel of gradients (`stride` elements a step) times a panel of values
+template <class U, int R, int vectors>
+void multiply_steps(const typename U::Element* gradients, int64_t stride, const typename U::Element* values,
+                    int64_t steps, float* sum, int64_t sum_stride) {
+  typename U::Floats s[R][vectors];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < vectors; ++v) s[r][v] = U::load_floats(sum + r * sum_stride + v * U::lanes);
+  for (int64_t p = 0; p < steps; ++p) {
+    typename U::Step value[vectors];
+    for (int v = 0; v < vectors; ++v) value[v] = U::load_step(values + (p * vectors + v) * U::lanes * U::depth);
+#pragma GCC unroll 6
+    for (int r = 0; r < R; ++r) {
+      const auto g = U::broadcast_step(gradients + p * stride + U::depth * r);
+      for (int v = 0; v < vectors; ++v) s[r][v] = U::accumulate(s[r][v], g, value[v]);
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < vectors; ++v) U::store_floats(sum + r * sum_stride + v * U::lanes, s[r][v]);
+}
+
+/// As above, all `width` output channels of the gradients' panel.
+template <class U, int vectors>
+void multiply_panels(const typename U::Element* gradients, int64_t width, const typename U::Element* values,
+                     int64_t steps, float* sum, int64_t sum_stride) {
+  const int64_t stride = width * U::depth;
+  int64_t o = 0;
+  for (; o + group <= width; o += group)
+    multiply_steps<U, group, vectors>(gradients + U::depth * o, stride, values, steps, sum + o * sum_stride,
+                                      sum_stride);
+  for (; o < width; o += 2)
+    multiply_steps<U, 2, vectors>(gradients + U::depth * o, stride, values, steps, sum + o * sum_stride, sum_stride);
+}
+
+/// Row `row` of a tile's transformed patch.
+template <class Form, class U>
+void transform_row(const Patch<Form, U>& patch, int row, typename U::Floats floor, int64_t c,
+                   typename U::Floats (&out)[Form::rows]) {
+  typename U::Floats e[Form::patch];
+  for (int j = 0; j < Form::patch; ++j)
+    e[j] = combine<Form, U>(row, U::max(floor, U::load(patch.at[Form::first[row]][j] + c)),
+                            U::max(floor, U::load(patch.at[Form::second[row]][j] + c)));
+  for (int j = 0; j < Form::rows; ++j) out[j] = combine<Form, U>(j, e[Form::first[j]], e[Form::second[j]]);
+}
+
+/// The 2 x 2 pixels of a tile's output gradient (of the form that averages: one, four times).
+template <class Form, class U>
+struct OutputPixels {
+  const typename U::Element* at[2][2];
+  OutputPixels(const Image& x, const Image& gradient, int64_t tile, const typename U::Element* zeros) {
+    const auto* data = static_cast<const typename U::Element*>(gradient.data);
+    const auto place = place_of<Form>(x, tile);
+    for (int a = 0; a < 2; ++a)
+      for (int b = 0; b < 2; ++b) {
+        const int64_t h = place.row * Form::outputs + (Form::outputs == 2 ? a : 0);
+        const int64_t w = place.column * Form::outputs + (Form::outputs == 2 ? b : 0);
+        at[a][b] =
+            tile < 0 ? zeros : data + ((place.image * gradient.height + h) * gradient.width + w) * gradient.channels;
+      }
+  }
+};
+
+/// Row `row` of a tile's transformed output gradient; the form that averages has one value for all products.
+template <class Form, class U>
+void gradient_row(const OutputPixels<Form, U>& pixels, int row, int64_t c, typename U::Floats (&out)[Form::rows]) {
+  if constexpr (Form::outputs == 1) {
+    out[0] = U::load(pixels.at[0][0] + c);
+  } else {
+    const auto left = spread<Form, U>(row, U::load(pixels.at[0][0] + c), U::load(pixels.at[1][0] + c));
+    const auto right = spread<Form, U>(row, U::load(pixels.at[0][1] + c), U::load(pixels.at[1][1] + c));
+    for (int j = 0; j < Form::rows; ++j) out[j] = spread<Form, U>(j, left, right);
+  }
+}
+
+struct WeightWork {
+  const Image &x, &gradient;
+  const WeightPart& part;
+  float *sums, *bias;
+};
+
+/// Transforms `depth` tiles from `tile` on, of which `count` exist, into panels of values and gradients.
+template <class Form, class U>
+void transform_step(const WeightWork& work, int64_t tile, int64_t count, int row, const typename U::Element* zeros,
+                    typename U::Element* values, typename U::Element* gradients) {
+  constexpr int depth = U::depth, kinds = Form::outputs == 1 ? 1 : Form::rows;
+  typename U::Floats v[depth][Form::rows], turned[depth];
+  const auto store = [&](int j, typename U::Element* to) {
+    for (int d = 0; d < depth; ++d) turned[d] = v[d][j];
+    U::store_step(to, turned);
+  };
+  const auto existing = [&](int d) { return d < count ? tile + d : -1; };
+  const auto floor = floor_of<U>(work.x);
+  const int64_t in = work.x.channels, in_columns = columns_of<U>(in);
+  const Patch<Form, U> patches[2] = {{work.x, existing(0), zeros}, {work.x, depth > 1 ? existing(1) : -1, zeros}};
+  for (int64_t c = 0; c < in; c += U::lanes) {
+    for (int d = 0; d < depth; ++d) transform_row<Form, U>(patches[d], row, floor, c, v[d]);
+    for (int j = 0; j < Form::rows; ++j) store(j, values + panel_of(j, in, in_columns, c) + c % in_columns * depth);
+  }
+  const int64_t first = work.part.first_out, width = work.part.last_out - first;
+  const int64_t columns = columns_of<U>(work.gradient.channels);
+  const OutputPixels<Form, U> pixels[2] = {{work.x, work.gradient, existing(0), zeros},
+                                           {work.x, work.gradient, depth > 1 ? existing(1) : -1, zeros}};
+  for (int64_t c = 0; c < width; c += U::lanes) {
+    for (int d = 0; d < depth; ++d) gradient_row<Form, U>(pixels[d], row, first + c, v[d]);
+    for (int j = 0; j < kinds; ++j) store(j, gradients + panel_of(j, width, columns, c) + c % columns * depth);
+    if (row != 1) continue;  // in the middle row and column stands the sum over the tile
+    auto total = U::load_floats(work.bias + first + c);
+    for (int d = 0; d < depth; ++d) total = U::add(total, v[d][kinds > 1]);
+    U::store_floats(work.bias + first + c, total);
+  }
+}
+
+template <class Form, class U, int vectors>
+void weight_sums_form(const WeightWork& work, char* scratch) {
+  using Element = typename U::Element;
+  constexpr int64_t depth = U::depth, in_columns = vectors * U::lanes;
+  const int64_t in = work.x.channels, out = work.gradient.channels;
+  const int64_t most = in > out ? in : out, columns = columns_of<U>(out);
+  const auto& part = work.part;
+  const int64_t tiles = part.last_tile, width = part.last_out - part.first_out;
+  auto* zeros = reinterpret_cast<Element*>(scratch);
+  auto* values = zeros + most;
+  auto* gradients = values + Form::rows * sum_batch * in;
+  __builtin_memset(zeros, 0, most * sizeof(Element));
+  for (int64_t begin = part.first_tile; begin < tiles; begin += sum_batch) {
+    const int64_t count = tiles - begin < sum_batch ? tiles - begin : sum_batch, steps = (count + depth - 1) / depth;
+    for (int64_t row = part.first_row; row < part.last_row;
+         ++row) {  // the pixels of these tiles stay in the second cache
+      for (int64_t p = 0; p < steps; ++p)
+        transform_step<Form, U>(work, begin + p * depth, count - p * depth, static_cast<int>(row), zeros,
+                                values + p * depth * in_columns, gradients + p * depth * columns);
+      for (int64_t j = 0; j < Form::rows; ++j)
+        for (int64_t i = 0; i < in; i += in_columns)
+          for (int64_t o = 0; o < width; o += columns)
+            multiply_panels<U, vectors>(gradients + panel_of(Form::outputs == 1 ? 0 : j, width, columns, o), columns,
+                                        values + panel_of(j, in, in_columns, i), steps,
+                                        work.sums + ((row * Form::rows + j) * out + part.first_out + o) * in + i, in);
+    }
+  }
+}
+
+template <class U>
+void weight_sums(Resample form, const Image& x, const Image& gradient, const WeightPart& part, float* sums, float* bias,
+                 char* scratch) {
+  const WeightWork work{x, gradient, part, sums, bias};
+  with_form(form, [&]<class Form>(Form) {
+    with_columns<U>(x.channels,
+                    [&]<class Vectors>(Vectors) { weight_sums_form<Form, U, Vectors::value>(work, scratch); });
+  });
+}
+
+template <class Form, class U>
+void transform_weight(const typename U::Floats (&tap)[3][3], typename U::Floats (&out)[Form::rows][Form::rows]) {
+  typename U::Floats half[Form::rows][3];
+  for (int i = 0; i < Form::rows; ++i)
+    for (int t = 0; t < 3; ++t) {
+      half[i][t] = U::set(0);
+      for (int s = 0; s < 3; ++s) half[i][t] = U::add(half[i][t], U::multiply(tap[s][t], U::set(Form::weights[i][s])));
+    }
+  for (int i = 0; i < Form::rows; ++i)
+    for (int j = 0; j < Form::rows; ++j) {
+      out[i][j] = U::set(0);
+      for (int t = 0; t < 3; ++t) out[i][j] = U::add(out[i][j], U::multiply(half[i][t], U::set(Form::weights[j][t])));
+    }
+}
+
+template <class U>
+void pack(Resample form, const Taps& w, int64_t first, int64_t last, void* packed) {
+  auto* to = static_cast<typename U::Element*>(packed);
+  const int64_t columns = columns_of<U>(w.out), steps = w.in / U::depth, plane = w.out * w.in;
+  with_form(form, [&]<class Form>(Form) {
+    for (int64_t q = first; q < last; ++q)
+      for (int64_t c = 0; c < columns; c += U::lanes) {
+        const int64_t block = q / steps, k = q % steps;
+        typename U::Floats product[U::depth][Form::rows][Form::rows], turned[U::depth];
+        for (int64_t d = 0; d < U::depth; ++d) {
+          const auto* from = w.data + (block * columns + c) * w.stride_out + (U::depth * k + d) * w.stride_in;
+          typename U::Floats tap[3][3];
+          for (int t = 0; t < 9; ++t)
+            tap[t / 3][t % 3] = U::multiply(U::gather(from + (w.mirrored ? 8 - t : t), w.stride_out), U::set(w.scale));
+          transform_weight<Form, U>(tap, product[d]);
+        }
+        for (int i = 0; i < Form::rows; ++i)
+          for (int j = 0; j < Form::rows; ++j) {
+            for (int64_t d = 0; d < U::depth; ++d) turned[d] = product[d][i][j];
+            U::store_step(to + (i * Form::rows + j) * plane + (q * columns + c) * U::depth, turned);
+          }
+      }
+  });
+}
+
+template <class U>
+void weight_gradient(Resample form, const float* sums, int64_t out, int64_t in, int64_t first, int64_t last,
+                     float* weight) {
+  with_form(form, [&]<class Form>(Form) {
+    for (int64_t o = first; o < last; ++o)
+      for (int64_t c = 0; c < in; c += U::lanes) {
+        typename U::Floats half[3][Form::rows];
+        for (int s = 0; s < 3; ++s)
+          for (int j = 0; j < Form::rows; ++j) {
+            half[s][j] = U::set(0);
+            for (int i = 0; i < Form::rows; ++i) {
+              const auto sum = U::load_floats(sums + ((i * Form::rows + j) * out + o) * in + c);
+              half[s][j] = U::add(half[s][j], U::multiply(sum, U::set(Form::weights[i][s])));
+            }
+          }
+        for (int s = 0; s < 3; ++s)
+          for (int t = 0; t < 3; ++t) {
+            auto value = U::set(0);
+            for (int j = 0; j < Form::rows; ++j)
+              value = U::add(value, U::multiply(half[s][j], U::set(Form::weights[j][t])));
+            U::scatter(weight + (o * in + c) * 9 + s * 3 + t, 9, value);
+          }
+      }
+  });
+}
+
+template <class U>
+constexpr Winograd winograd_of() {
+  return {sizeof(typename U::Element), columns_of<U>, U::depth, pack<U>, convolve<U>, weight_sums<U>,
+          weight_gradient<U>};
+}
