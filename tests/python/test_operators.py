@@ -65,7 +65,41 @@ def test_all_operators_are_checked():
         "straight_through",
         "momentum_update",
         "kmeans",
+        "convolution",
+        "convolution_backward",
+        "batch_norm",
+        "batch_norm_backward",
     }
+
+
+def make_maps(dtype):
+    """Images that the kernels take where there are some: channels_last, 16 channels."""
+    return torch.randn(2, 16, 4, 6).to(dtype).contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("resample", [0, 1, 2])
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_opcheck_of_convolution(dtype, resample):
+    parameters = torch.float64 if dtype == torch.float64 else torch.float32
+    x = make_maps(dtype).requires_grad_()
+    weight, bias = torch.randn(32, 16, 3, 3, dtype=parameters), torch.randn(32, dtype=parameters)
+    weight, bias = weight.requires_grad_(), bias.requires_grad_()
+    y = OPS.convolution(x, weight, bias, None, resample, True)
+    opcheck(OPS.convolution.default, (x, weight, bias, None, resample, True))
+    opcheck(OPS.convolution.default, (x, weight, bias, torch.randn_like(y).requires_grad_(), resample, False))
+    flags = (resample, True, True, True, True)
+    opcheck(OPS.convolution_backward.default, (torch.randn_like(y), x.detach(), weight.detach(), *flags))
+
+
+@pytest.mark.parametrize("shape", [(16,), (2, 16)], ids=str)
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_opcheck_of_batch_norm(dtype, shape):
+    parameters = torch.float64 if dtype == torch.float64 else torch.float32
+    x = make_maps(dtype)
+    gain, bias = torch.randn(shape, dtype=parameters), torch.randn(shape, dtype=parameters)
+    y, mean, variance = OPS.batch_norm(x, gain, bias)
+    opcheck(OPS.batch_norm.default, tuple(t.clone().requires_grad_() for t in (x, gain, bias)))
+    opcheck(OPS.batch_norm_backward.default, (torch.randn_like(y), x, gain, mean, variance, 1e-5))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -1,0 +1,61 @@
+"""fqgan profile: the table, the JSON, that layers and steps add up, and wrong input."""
+
+import json
+
+from conftest import RECIPE, one_line_error, run, write_idx
+
+
+def write_recipe(folder, data=""):
+    recipe = folder / "recipe.toml"
+    recipe.write_text(RECIPE.format(data=data))
+    return recipe
+
+
+def test_layers_by_name_and_time(tmp_path):
+    recipe = write_recipe(tmp_path)
+    process = run("profile", recipe, "--iterations", 2, "--classes", 3, "--set", "data.channels=1", "--json")
+    assert process.returncode == 0, process.stderr
+    profile = json.loads(process.stdout)
+    assert len(profile["seconds"]) == 2 and all(s > 0 for s in profile["seconds"])
+    layers = {layer["name"]: layer for layer in profile["layers"]}
+    assert {"generator.block0.conv1", "discriminator.block1.conv2", "discriminator.taps.block1"} <= set(layers)
+    # conv2 of the second D block: 8 -> 16 channels on 2 x 2 maps from 4 x 4, folded into 4 x 4 taps; two D steps with 16
+    # images each (forward, two gradients), one G step with 8 (forward and the images' gradient).
+    one = 2 * 16 * 16 * 4 * 4 * 2 * 2 / 1e9
+    share = layers["discriminator.block1.conv2"]["gflop"] / (one * (2 * 16 * 3 + 8 * 2))
+    assert min(abs(share - 1), abs(share - 9 / 16)) < 1e-6  # Winograd's kernels need 9 of the 16 products
+    assert layers["generator.block0.conv1"]["backward_seconds"] > 0
+    covered = sum(layer["forward_seconds"] + layer["backward_seconds"] for layer in profile["layers"])
+    assert 0.3 * profile["recorded_seconds"] < covered <= 1.01 * profile["recorded_seconds"]
+    assert profile["peak_gflops"]["float32"] > 1 and profile["peak_memory_mib"] > 10
+    assert set(profile["losses"]) == {"loss/discriminator", "loss/generator"}
+
+
+def test_table_and_steps_only(tmp_path):
+    recipe = write_recipe(tmp_path, write_idx(tmp_path / "data"))
+    table = run("profile", recipe, "--iterations", 1, "--rows", 3)
+    assert table.returncode == 0, table.stderr
+    assert "layer (ms, per iteration)" in table.stdout and "aten::" in table.stdout and "bound:" in table.stdout
+    steps = run("profile", recipe, "--iterations", 3, "--warmup", 0, "--steps-only", "--json")
+    assert set(json.loads(steps.stdout)) == {"seconds", "losses", "peak_memory_mib", "threads"}
+    assert len(json.loads(steps.stdout)["seconds"]) == 3
+
+
+def test_losses_are_those_of_the_twin(tmp_path):
+    recipe = write_recipe(tmp_path, write_idx(tmp_path / "data"))
+    found, exact = (
+        json.loads(run("profile", recipe, "--steps-only", "--json", "--set", f"precision={precision}").stdout)["losses"]
+        for precision in ("float32", "float64")
+    )
+    for name, value in exact.items():
+        assert abs(found[name] - value) < 1e-4, name
+
+
+def test_wrong_input(tmp_path):
+    recipe = write_recipe(tmp_path)
+    one_line_error(run("profile", tmp_path / "none.toml"), "none.toml")
+    one_line_error(run("profile", recipe, "--set", "precision=int8"), "int8")
+    one_line_error(run("profile", recipe, "--iterations", 0), "--iterations")
+    text = recipe.read_text().replace("resolution = 8\n", "")
+    recipe.write_text(text)
+    one_line_error(run("profile", recipe), "data.resolution", "--data")
