@@ -19,8 +19,8 @@ def test_layers_by_name_and_time(tmp_path):
     assert len(profile["seconds"]) == 2 and all(s > 0 for s in profile["seconds"])
     layers = {layer["name"]: layer for layer in profile["layers"]}
     assert {"generator.block0.conv1", "discriminator.block1.conv2", "discriminator.taps.block1"} <= set(layers)
-    # conv2 of the second D block: 8 -> 16 channels on 2 x 2 maps from 4 x 4, folded into 4 x 4 taps; two D steps with 16
-    # images each (forward, two gradients), one G step with 8 (forward and the images' gradient).
+    # conv2 of the second D block: 16 -> 16 channels, 2 x 2 maps from 4 x 4, folded into 4 x 4 taps; two D steps with 16
+    # images (forward, two gradients) and one G step with 8 (forward, the images' gradient).
     one = 2 * 16 * 16 * 4 * 4 * 2 * 2 / 1e9
     share = layers["discriminator.block1.conv2"]["gflop"] / (one * (2 * 16 * 3 + 8 * 2))
     assert min(abs(share - 1), abs(share - 9 / 16)) < 1e-6  # Winograd's kernels need 9 of the 16 products
