@@ -207,10 +207,8 @@ def report(times, peaks, arguments):
         rows[-1].update(images_per_second=4 * arguments.batch / median, peak_mib=peaks[name])
         rows[-1]["ratio"] = statistics.median(ratios) if ratios else None
         ratio = f"{rows[-1]['ratio']:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})" if ratios else "-"
-        speed = 4 * arguments.batch / median
-        print(
-            f"{name:34} {median:7.2f} s ({low:.2f} to {high:.2f}) {speed:6.1f} images/s  x {ratio:24} {peaks[name]:6.0f} MiB"
-        )
+        took = f"{median:7.2f} s ({low:.2f} to {high:.2f}) {4 * arguments.batch / median:6.1f} images/s"
+        print(f"{name:34} {took}  x {ratio:24} {peaks[name]:6.0f} MiB")
     return rows
 
 
