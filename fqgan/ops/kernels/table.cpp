@@ -5,6 +5,7 @@
 #include <string>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -24,12 +25,19 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512bf16");
 }
 
+/// Asked of the processor itself: not every compiler's __builtin_cpu_supports knows the names.
+bool processor_has_amx() {
+  constexpr unsigned features = 7, bfloat16 = 1u << 22, tiles = 1u << 24;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(features, 0, &eax, &ebx, &ecx, &edx) && (edx & bfloat16) && (edx & tiles);
+}
+
 /// Linux gives a process the tiles' registers on request only.
 bool has_amx() {
 #if defined(__linux__)
   constexpr long request_permission = 0x1023, tile_data = 18;
-  static const bool value = has_avx512() && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
-                            syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  static const bool value =
+      has_avx512() && processor_has_amx() && syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
   return value;
 #else
   return false;
