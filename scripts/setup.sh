@@ -3,7 +3,7 @@
 # What is there already is left alone, so a second start installs and builds nothing.
 #   scripts/setup.sh [--packages-only] [--tests] [TARGET...]
 #     --packages-only   Debian packages, nothing else
-#     --tests           also the Python packages of the tests, into .venv
+#     --tests           also what the tests need: Python packages, into .venv, and Python's headers
 #     TARGET...         what to build in build/release (without: everything)
 #   FQGAN_TORCH=/path         the LibTorch to build on (else python3's torch, else .venv's)
 #   FQGAN_SKIP_PACKAGES=1     what the Debian packages bring is there in another form: do not look for them
@@ -150,7 +150,10 @@ main() {
   for argument in "$@"; do
     case $argument in
       --packages-only) packages_only=true ;;
-      --tests) tests=true ;;
+      --tests)
+        tests=true
+        packages+=(python3-dev)  # Python.h, for what torch.compile makes
+        ;;
       -*) fail "unknown option '$argument'. Expected --packages-only, --tests or the names of targets" ;;
       *) targets+=("$argument") ;;
     esac

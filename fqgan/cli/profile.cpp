@@ -10,6 +10,7 @@
 #include "fqgan/cli/compute.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/recipe.h"
+#include "fqgan/cli/step_memory.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/profiling/noise_images.h"
@@ -43,9 +44,11 @@ double median(std::vector<double> values) {
 
 ordered_json json_of(const StepProfile& p, const ProfileFlags& flags) {
   ordered_json document{{"seconds", p.seconds}, {"losses", p.losses}, {"peak_memory_mib", p.peak_memory / 1048576}};
+  document["predicted_memory_mib"] = p.predicted_memory / 1048576;
   document["threads"] = at::get_num_threads();
   if (flags.steps_only) return document;
   document["recorded_seconds"] = p.recorded_seconds;
+  document["at_peak_seconds"] = p.at_peak;
   document["bound_seconds"] = p.bound;
   document["peak_gflops"] = {{"float32", p.peak_float32 / 1e9}, {"bfloat16", p.peak_bfloat16 / 1e9}};
   for (const auto& l : p.layers)
@@ -54,6 +57,7 @@ ordered_json json_of(const StepProfile& p, const ProfileFlags& flags) {
                                   {"backward_seconds", l.backward},
                                   {"gflop", l.operations / 1e9},
                                   {"megabytes", l.bytes / 1e6},
+                                  {"at_peak_seconds", l.at_peak},
                                   {"bound_seconds", l.bound}});
   for (const auto& o : p.operators)
     document["operators"].push_back({{"name", o.name},
@@ -67,8 +71,8 @@ ordered_json json_of(const StepProfile& p, const ProfileFlags& flags) {
 }
 
 void print_layers(const StepProfile& p, int64_t rows) {
-  std::printf("\n%-44s %9s %9s %9s %9s %8s %6s\n", "layer (ms, per iteration)", "forward", "backward", "GFLOP",
-              "GFLOP/s", "MB", "peak");
+  std::printf("\n%-44s %9s %9s %9s %9s %8s %6s %6s\n", "layer (ms, per iteration)", "forward", "backward", "GFLOP",
+              "GFLOP/s", "MB", "peak", "bound");
   double rest = 0;
   for (size_t i = 0; i < p.layers.size(); ++i) {
     const auto& l = p.layers[i];
@@ -77,9 +81,10 @@ void print_layers(const StepProfile& p, int64_t rows) {
       rest += seconds;
       continue;
     }
-    std::printf("%-44s %9.1f %9.1f %9.1f %9.0f %8.0f %5.0f%%\n",
+    std::printf("%-44s %9.1f %9.1f %9.1f %9.0f %8.0f %5.0f%% %5.0f%%\n",
                 (l.name.empty() ? "outside of layers" : l.name).c_str(), l.forward * 1e3, l.backward * 1e3,
-                l.operations / 1e9, l.operations / seconds / 1e9, l.bytes / 1e6, 100 * l.bound / seconds);
+                l.operations / 1e9, l.operations / seconds / 1e9, l.bytes / 1e6, 100 * l.at_peak / seconds,
+                100 * l.bound / seconds);
   }
   if (rest > 0) std::printf("%-44s %9.1f\n", "other layers", rest * 1e3);
 }
@@ -95,13 +100,15 @@ void print_operators(const StepProfile& p, int64_t rows) {
 
 void print(const StepProfile& p, const ProfileFlags& flags) {
   const double seconds = median(p.seconds);
-  std::printf("%.4g s an iteration (median of %zu, with %d threads); %.0f MiB at the peak\n", seconds, p.seconds.size(),
-              at::get_num_threads(), p.peak_memory / 1048576);
+  std::printf("%.4g s an iteration (median of %zu, with %d threads); %.0f MiB at the peak, %.0f of them tensors'\n",
+              seconds, p.seconds.size(), at::get_num_threads(), p.peak_memory / 1048576, p.predicted_memory / 1048576);
   if (flags.steps_only) return;
   std::printf("measured peak: %.0f GFLOP/s in float32, %.0f in bfloat16\n", p.peak_float32 / 1e9,
               p.peak_bfloat16 / 1e9);
-  std::printf("bound: %.4g s for the products alone at that peak, %.0f %% of the iteration\n", p.bound,
-              100 * p.bound / seconds);
+  std::printf("the products alone: %.4g s at that peak, %.0f %% of the iteration\n", p.at_peak,
+              100 * p.at_peak / seconds);
+  std::printf("bound: %.4g s at the rates that matrix products of these shapes reach here, %.0f %% of the iteration\n",
+              p.bound, 100 * p.bound / seconds);
   print_layers(p, flags.rows);
   print_operators(p, flags.rows);
 }
@@ -114,10 +121,12 @@ int profile(const ProfileFlags& flags) {
   const auto numerics = start_computing(recipe->compute);
   const auto images = images_for(*recipe, flags);
   const auto seed = static_cast<uint64_t>(recipe->seed);
+  const double predicted = step_memory(*recipe, *images, numerics).peak(recipe->model->batch);
   const auto family = recipe->model->build(images->info(), numerics, seed);
   auto options = flags.options;
   options.layers = !flags.steps_only;
-  const auto result = profile_step(*family, *images, seed, options);
+  auto result = profile_step(*family, *images, seed, options);
+  result.predicted_memory = predicted;
   if (flags.json)
     std::cout << json_of(result, flags).dump(1) << '\n';
   else

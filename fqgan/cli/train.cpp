@@ -13,6 +13,7 @@
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/recipe.h"
 #include "fqgan/cli/signals.h"
+#include "fqgan/cli/step_memory.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
@@ -124,6 +125,7 @@ Parts assemble(std::unique_ptr<Recipe> recipe) {
   Problems problems;
   recipe->model->check(dataset->info(), problems);
   refuse(problems);
+  tell_memory(*recipe, *dataset, numerics);
   auto family = recipe->model->build(dataset->info(), numerics, static_cast<uint64_t>(recipe->seed));
   describe(*recipe, dataset->info(), *family);
   std::unique_ptr<TrainingRuler> ruler;

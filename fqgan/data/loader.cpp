@@ -1,6 +1,7 @@
 #include "fqgan/data/loader.h"
 
 #include <ATen/ops/empty.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <condition_variable>
 #include <exception>
@@ -56,7 +57,12 @@ struct Loader::Impl {
       fail("data", "batch " + std::to_string(wanted) + " is larger than the data set (" + std::to_string(images) +
                        " images). Hint: a smaller batch, or more images");
     }
-    for (int64_t i = 0; i < this->options.workers; ++i) workers.emplace_back([this] { work(); });
+    const auto observer = c10::ThreadLocalDebugInfo::current();  // who counts this thread's memory counts the workers'
+    for (int64_t i = 0; i < this->options.workers; ++i)
+      workers.emplace_back([this, observer] {
+        c10::ThreadLocalDebugInfo::_forceCurrentDebugInfo(observer);
+        work();
+      });
   }
 
   ~Impl() {

@@ -130,6 +130,7 @@ class Family {
 
 /// A family's options: the table [model] of a recipe.
 struct FamilyOptions : Options {
+  int64_t batch = 64;  // images of one kind a pass
   /// Problems of these options with this data, all of them.
   virtual void check(const DataInfo& data, Problems& problems) const = 0;
   /// Networks with initial weights from (seed, "initialise", ...).

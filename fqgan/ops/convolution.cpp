@@ -9,6 +9,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/ops/convolution_few.h"
 #include "fqgan/ops/convolution_folded.h"
 #include "fqgan/ops/convolution_winograd.h"
 
@@ -60,7 +61,8 @@ at::Tensor forward_kernel(const at::Tensor& x, const at::Tensor& weight, const M
                           const MaybeTensor& residual, int64_t resample, bool relu) {
   const Convolution c{weight, bias, residual, form_of(resample), relu};
   check(x, c);
-  return winograd::takes(x, c) ? winograd::convolution(x, c) : folded::convolution(x, c);
+  if (winograd::takes(x, c)) return winograd::convolution(x, c);
+  return few::takes(x, c) ? few::convolution(x, c) : folded::convolution(x, c);
 }
 
 at::Tensor forward_meta(const at::Tensor& x, const at::Tensor& weight, const MaybeTensor&, const MaybeTensor&,
@@ -76,9 +78,11 @@ at::Tensor forward_meta(const at::Tensor& x, const at::Tensor& weight, const May
 Gradients backward_kernel(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight, int64_t resample,
                           bool relu, bool has_bias, bool wants_x, bool wants_weight) {
   const Convolution c{weight, has_bias ? MaybeTensor(weight) : std::nullopt, std::nullopt, form_of(resample), relu};
-  auto [dx, dw, db] = winograd::takes(x, c) ? winograd::gradients(gradient, x, c, wants_x, wants_weight)
-                                            : folded::gradients(gradient, x, c, wants_x, wants_weight);
-  const auto or_empty = [&](at::Tensor t) { return t.defined() ? t : at::empty({0}, weight.options()); };
+  const auto gradients = winograd::takes(x, c) ? winograd::gradients
+                         : few::takes(x, c)    ? few::gradients
+                                               : folded::gradients;
+  const auto [dx, dw, db] = gradients(gradient, x, c, wants_x, wants_weight);
+  const auto or_empty = [&](const at::Tensor& t) { return t.defined() ? t : at::empty({0}, weight.options()); };
   return {or_empty(dx), or_empty(dw), or_empty(db)};
 }
 

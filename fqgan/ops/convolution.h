@@ -1,8 +1,8 @@
 // The convolution of the networks' blocks as one operator, registered as torch.ops.fqgan.convolution: ReLU before it,
 // nearest upsampling before or 2x2 averaging behind, and a residual after, all folded in. On the processor bfloat16
-// runs on Winograd kernels where they are the fastest (convolution_winograd.h); all else through LibTorch's
-// convolutions, the resampling folded into a 4x4 kernel (convolution_folded.h). convolution_twin.h is the plain
-// sequence.
+// and float32 run on Winograd kernels (convolution_winograd.h) or, to and from images, on those of few channels
+// (convolution_few.h), where they are the fastest; all else through LibTorch's convolutions, the resampling folded into
+// a 4x4 kernel (convolution_folded.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -4,22 +4,16 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/scratch.h"
 
 namespace fqgan::ops::winograd {
 namespace {
 
 constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
-
-struct Scratch {
-  explicit Scratch(int64_t bytes) : memory(new char[bytes + 64]) {}
-  char* start() const { return memory.get() + (64 - reinterpret_cast<uintptr_t>(memory.get()) % 64) % 64; }
-  std::unique_ptr<char[]> memory;
-};
 
 /// The kernels for maps of this type, or null.
 const kernels::Winograd* kernels_for(at::ScalarType type) {

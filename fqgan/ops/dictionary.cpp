@@ -5,6 +5,7 @@
 #include <c10/util/BFloat16.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string_view>
 #include <unordered_set>
@@ -32,12 +33,12 @@ PackedDictionary::PackedDictionary(const at::Tensor& e, const kernels::Kernels& 
       blocks_(round_up(codes, kernels.block) / kernels.block),
       depth_(round_up(channels, kernels::depth_step)),
       rounding_(2. * static_cast<double>(channels + 8) * 0x1p-23),
-      packed_(at::zeros({blocks_ * kernels.block * depth_},
-                        e.options().dtype(kernels.screens_bfloat16 ? at::kBFloat16 : at::kFloat))),
+      packed_(blocks_ * kernels.block * depth_ * (kernels.screens_bfloat16 ? 2 : 4)),
       start_(blocks_ * kernels.block, -std::numeric_limits<float>::infinity()),
       reach_(start_.size(), 0),
       norm_(start_.size(), 0),
       repeated_(codes, false) {
+  std::memset(packed_.start(), 0, blocks_ * kernels.block * depth_ * (kernels.screens_bfloat16 ? 2 : 4));
   std::unordered_set<std::string_view> seen;
   seen.reserve(codes);
   for (int64_t k = 0; k < codes; ++k)
@@ -57,8 +58,8 @@ void PackedDictionary::pack(int64_t k, const kernels::Kernels& kernels) {
   if (repeated_[k]) return;  // its start stays at -infinity
   const bool narrow = kernels.screens_bfloat16;
   const auto first = block * depth_ * kernels.block;
-  auto* pairs = narrow ? packed_.mutable_data_ptr<at::BFloat16>() + first + place * 2 : nullptr;
-  auto* floats = narrow ? nullptr : packed_.mutable_data_ptr<float>() + first + place;
+  auto* pairs = narrow ? reinterpret_cast<at::BFloat16*>(packed_.start()) + first + place * 2 : nullptr;
+  auto* floats = narrow ? nullptr : reinterpret_cast<float*>(packed_.start()) + first + place;
   for (int64_t d = 0; d < channels; ++d) {
     const float value = flushed(narrow ? static_cast<float>(at::BFloat16(e[d])) : e[d]);
     const double difference = static_cast<double>(e[d]) - static_cast<double>(value);
@@ -74,7 +75,7 @@ void PackedDictionary::pack(int64_t k, const kernels::Kernels& kernels) {
 }
 
 kernels::Dictionary PackedDictionary::view() const {
-  return {blocks_, depth_, packed_.const_data_ptr(), start_.data(), reach_.data(), norm_.data()};
+  return {blocks_, depth_, packed_.start(), start_.data(), reach_.data(), norm_.data()};
 }
 
 double PackedDictionary::lower_bound(float bound, int32_t k, float norm, float residual) const {

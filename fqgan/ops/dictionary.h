@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/scratch.h"
 
 namespace fqgan::ops {
 
@@ -37,7 +38,7 @@ class PackedDictionary {
 
   int64_t blocks_, depth_;
   double rounding_;  // g
-  at::Tensor packed_;
+  Scratch packed_;
   std::vector<float> start_, reach_, norm_;
   std::vector<bool> repeated_;
 };

@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+
+#include "fqgan/ops/convolution_few.h"
 #include "fqgan/ops/convolution_winograd.h"
 
 namespace fqgan {
@@ -9,58 +12,85 @@ namespace {
 
 bool narrow(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16; }
 
-/// LibTorch's: x, weight, bias, stride, padding, dilation, transposed, ...
-Cost library_convolution(c10::ArrayRef<const c10::IValue> a) {
+using Arguments = c10::ArrayRef<const c10::IValue>;
+using Products = std::vector<Product>;
+
+/// A convolution as matrix products with `positions` rows. Of its backward the gradients that are asked for.
+struct AsProducts {
+  int64_t count, positions, in, out;
+  bool bfloat16;
+  Products forward() const { return {{count, positions, out, in, bfloat16}}; }
+  Products backward(bool of_x, bool of_weight) const {
+    Products products;
+    if (of_x) products.push_back({count, positions, in, out, bfloat16});
+    if (of_weight) products.push_back({count, out, in, positions, bfloat16});
+    return products;
+  }
+};
+
+/// LibTorch's, with `positions` that meet every tap: of the result, or of what a transposed convolution takes.
+AsProducts as_products(const at::Tensor& x, const at::Tensor& weight, bool transposed, int64_t positions) {
+  const auto first = weight.size(0), second = weight.numel() / first;
+  return {1, positions, transposed ? first : second, transposed ? second : first, narrow(x)};
+}
+
+Products library_forward(Arguments a) {  // x, weight, bias, stride, padding, dilation, transposed, ...
   const auto &x = a[0].toTensor(), &weight = a[1].toTensor();
   const auto stride = a[3].toIntVector(), padding = a[4].toIntVector();
   const bool transposed = a[6].toBool();
-  const auto positions = [&](int64_t d) {
-    return (x.size(d) + 2 * padding[d - 2] - weight.size(d)) / stride[d - 2] + 1;
-  };
-  const double outputs =
-      transposed ? static_cast<double>(x.size(2) * x.size(3)) : static_cast<double>(positions(2) * positions(3));
-  return {2. * static_cast<double>(weight.numel() * x.size(0)) * outputs, narrow(x)};
+  int64_t positions = x.size(0);
+  for (int64_t d = 2; d < 4; ++d)
+    positions *= transposed ? x.size(d) : (x.size(d) + 2 * padding[d - 2] - weight.size(d)) / stride[d - 2] + 1;
+  return as_products(x, weight, transposed, positions).forward();
 }
 
-/// gradient, x, weight, ...: x's and the weight's gradients by the mask.
-Cost library_convolution_backward(c10::ArrayRef<const c10::IValue> a) {
+Products library_backward(
+    Arguments a) {  // gradient, x, weight, bias's sizes, stride, padding, dilation, transposed, ...
   const auto &gradient = a[0].toTensor(), &x = a[1].toTensor(), &weight = a[2].toTensor();
   const bool transposed = a[7].toBool();
   const auto mask = a[10].toBoolList();
   const auto& map = transposed ? x : gradient;
-  const double one =
-      2. * static_cast<double>(weight.numel()) * static_cast<double>(map.size(0) * map.size(2) * map.size(3));
-  return {one * (static_cast<double>(mask[0]) + static_cast<double>(mask[1])), narrow(x)};
+  return as_products(x, weight, transposed, map.size(0) * map.size(2) * map.size(3)).backward(mask[0], mask[1]);
 }
 
-/// Ours, where Winograd's kernels run; else its children are counted.
-Cost our_convolution(const at::Tensor& x, const at::Tensor& weight, int64_t resample, double products) {
+/// Ours, where our kernels run; else its children are counted.
+std::optional<AsProducts> our_convolution(const at::Tensor& x, const at::Tensor& weight, int64_t resample) {
   const auto form = static_cast<ops::Resample>(resample);
   const ops::Convolution c{weight, std::nullopt, std::nullopt, form, false};
+  if (!ops::winograd::takes(x, c) && ops::few::takes(x, c))
+    return as_products(x, weight, false, x.size(0) * x.size(2) * x.size(3) / (form == ops::Resample::down ? 4 : 1));
   if (!ops::winograd::takes(x, c)) return {};
   const ops::kernels::Image image{nullptr, x.size(0), x.size(2), x.size(3), x.size(1), false};
-  const auto rows = ops::kernels::winograd_tiles(form, image) * ops::kernels::winograd_products(form);
-  return {2. * static_cast<double>(rows * weight.size(0)) * static_cast<double>(weight.size(1)) * products, true};
+  return AsProducts{ops::kernels::winograd_products(form), ops::kernels::winograd_tiles(form, image), weight.size(1),
+                    weight.size(0), narrow(x)};
 }
 
-Cost product(const at::Tensor& a, const at::Tensor& b) {
-  return {2. * static_cast<double>(a.numel()) * static_cast<double>(b.size(-1)), narrow(a)};
+Products our_forward(Arguments a) {  // x, weight, bias, residual, resample, ...
+  const auto ours = our_convolution(a[0].toTensor(), a[1].toTensor(), a[4].toInt());
+  return ours ? ours->forward() : Products{};
+}
+
+Products our_backward(Arguments a) {  // gradient, x, weight, resample, relu, has bias, of x, of weight
+  const auto ours = our_convolution(a[1].toTensor(), a[2].toTensor(), a[3].toInt());
+  return ours ? ours->backward(a[6].toBool(), a[7].toBool()) : Products{};
+}
+
+Products matrix_product(const at::Tensor& a, const at::Tensor& b) {
+  return {{a.dim() > 2 ? a.size(0) : 1, a.size(-2), b.size(-1), a.size(-1), narrow(a)}};
 }
 
 }  // namespace
 
-Cost cost_of(const std::string& name, c10::ArrayRef<const c10::IValue> a) {
-  if (name == "aten::convolution") return library_convolution(a);
-  if (name == "aten::convolution_backward") return library_convolution_backward(a);
-  if (name == "fqgan::convolution") return our_convolution(a[0].toTensor(), a[1].toTensor(), a[4].toInt(), 1);
-  if (name == "fqgan::convolution_backward")
-    return our_convolution(a[1].toTensor(), a[2].toTensor(), a[3].toInt(),
-                           static_cast<double>(a[6].toBool()) + static_cast<double>(a[7].toBool()));
-  if (name == "aten::mm" || name == "aten::bmm") return product(a[0].toTensor(), a[1].toTensor());
-  if (name == "aten::addmm") return product(a[1].toTensor(), a[2].toTensor());
+Products products_of(const std::string& name, Arguments a) {
+  if (name == "aten::convolution") return library_forward(a);
+  if (name == "aten::convolution_backward") return library_backward(a);
+  if (name == "fqgan::convolution") return our_forward(a);
+  if (name == "fqgan::convolution_backward") return our_backward(a);
+  if (name == "aten::mm" || name == "aten::bmm") return matrix_product(a[0].toTensor(), a[1].toTensor());
+  if (name == "aten::addmm") return matrix_product(a[1].toTensor(), a[2].toTensor());
   if (name == "fqgan::nearest_code") {
     const auto &x = a[0].toTensor(), &codebook = a[1].toTensor();
-    return {2. * static_cast<double>(x.numel()) * static_cast<double>(codebook.size(0)), narrow(x)};
+    return {{1, x.numel() / codebook.size(1), codebook.size(0), codebook.size(1), narrow(x)}};
   }
   return {};
 }

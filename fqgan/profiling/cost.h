@@ -8,14 +8,18 @@
 
 namespace fqgan {
 
-struct Cost {
-  double operations = 0;  // floating-point operations (a multiplication and an addition are two) of the products that
-                          // are really made; 0: none, or not known
-  bool bfloat16 = false;  // type of the products
+/// `count` matrix products of rows x depth with depth x columns.
+struct Product {
+  int64_t count = 1, rows, columns, depth;
+  bool bfloat16 = false;
+  auto operator<=>(const Product&) const = default;
+  /// Floating-point operations; a multiplication and an addition are two.
+  double operations() const { return 2. * double(count) * double(rows) * double(columns) * double(depth); }
 };
 
-/// Of convolutions, matrix products and the search for the nearest code.
-Cost cost_of(const std::string& name, c10::ArrayRef<const c10::IValue> arguments);
+/// The products that are really made by convolutions, matrix products and the search for the nearest code; empty: none,
+/// or not known.
+std::vector<Product> products_of(const std::string& name, c10::ArrayRef<const c10::IValue> arguments);
 
 /// Bytes of all tensors among them.
 double bytes_of(c10::ArrayRef<const c10::IValue> values);

@@ -1,11 +1,10 @@
 #include "fqgan/profiling/profile.h"
 
 #include <algorithm>
-#include <fstream>
-#include <numeric>
 
-#include "fqgan/ops/kernels/kernels.h"
 #include "fqgan/profiling/clock.h"
+#include "fqgan/profiling/memory.h"
+#include "fqgan/profiling/rates.h"
 #include "fqgan/profiling/recorder.h"
 
 namespace fqgan {
@@ -39,8 +38,24 @@ std::map<std::string, std::string> layer_names(const Family& family) {
   return names;
 }
 
+struct Work {
+  double operations = 0, at_peak = 0, bound = 0;  // floating-point operations; seconds
+};
+
+Work work_of(const OperatorTotals& total, const StepProfile& profile, ShapeRates& rates) {
+  Work work;
+  for (const auto& [product, times] : total.products) {
+    const double operations = product.operations() * static_cast<double>(times);
+    work.operations += operations;
+    work.at_peak += operations / (product.bfloat16 ? profile.peak_bfloat16 : profile.peak_float32);
+    work.bound += operations / rates.rate(product);
+  }
+  return work;
+}
+
 void fill(const OperatorRecorder& recorder, const Family& family, double iterations, StepProfile& profile) {
   const auto names = layer_names(family);
+  ShapeRates rates;
   std::map<std::string, LayerProfile> layers;
   std::map<std::tuple<std::string, std::string, bool>, OperatorProfile> operators;
   for (const auto& [key, total] : recorder.totals()) {
@@ -49,19 +64,22 @@ void fill(const OperatorRecorder& recorder, const Family& family, double iterati
     auto& layer = layers[name];
     layer.name = name;
     (key.backward ? layer.backward : layer.forward) += total.seconds / iterations;
-    layer.operations += total.operations / iterations;
+    const auto work = work_of(total, profile, rates);
+    layer.operations += work.operations / iterations;
     layer.bytes += total.bytes / iterations;
-    layer.bound += total.operations / iterations / (total.bfloat16 ? profile.peak_bfloat16 : profile.peak_float32);
+    layer.at_peak += work.at_peak / iterations;
+    layer.bound += std::min(work.bound, total.seconds) / iterations;
     auto& entry = operators[{key.name, key.shapes, key.backward}];
     entry.name = key.name;
     entry.shapes = key.shapes;
     entry.backward = key.backward;
     entry.calls += static_cast<double>(total.calls) / iterations;
     entry.seconds += total.seconds / iterations;
-    entry.operations += total.operations / iterations;
+    entry.operations += work.operations / iterations;
     entry.bytes += total.bytes / iterations;
   }
   for (auto& [name, layer] : layers) {
+    profile.at_peak += layer.at_peak;
     profile.bound += layer.bound;
     profile.layers.push_back(layer);
   }
@@ -96,37 +114,6 @@ StepProfile profile_step(Family& family, const Dataset& images, uint64_t seed, c
   profile.recorded_seconds = (seconds_now() - started) / static_cast<double>(options.iterations);
   fill(recorder, family, static_cast<double>(options.iterations), profile);
   return profile;
-}
-
-double measured_peak(bool bfloat16) {
-  const auto& kernels = ops::kernels::active();
-  const auto burn = bfloat16 ? kernels.burn_bfloat16 : kernels.burn_float32;
-  constexpr int64_t rounds = 400000, side = 2048;
-  const auto threads = at::get_num_threads();
-  double best = 0;
-  for (int repeat = 0; burn && repeat < 5; ++repeat) {
-    std::vector<double> done(threads);
-    const double started = seconds_now();
-    at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-      for (auto t = begin; t < end; ++t) done[t] = burn(rounds);
-    });
-    const double seconds = seconds_now() - started;
-    best = std::max(best, std::accumulate(done.begin(), done.end(), 0.) / seconds);
-  }
-  const auto a = at::ones({side, side}, bfloat16 ? at::kBFloat16 : at::kFloat);
-  for (int repeat = 0; repeat < 3; ++repeat) {
-    const double started = seconds_now();
-    const auto product = at::mm(a, a);
-    best = std::max(best, 2. * side * side * side / (seconds_now() - started));
-  }
-  return best;
-}
-
-double peak_resident_memory() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) * 1024;
-  return 0;
 }
 
 }  // namespace fqgan

@@ -16,7 +16,8 @@ struct LayerProfile {
   std::string name;                  // "discriminator.block0.conv1"; "": outside of all layers
   double forward = 0, backward = 0;  // seconds
   double operations = 0, bytes = 0;
-  double bound = 0;  // seconds that the operations take at the measured peak of their type
+  double at_peak = 0;  // seconds that the operations take at the measured peak of their type
+  double bound = 0;    // seconds at the rate measured for products of these shapes, or the rate reached, if higher
 };
 struct OperatorProfile {
   std::string name, shapes;
@@ -31,8 +32,9 @@ struct StepProfile {
   std::vector<LayerProfile> layers;      // slowest first
   std::vector<OperatorProfile> operators;
   double peak_float32 = 0, peak_bfloat16 = 0;  // operations a second
-  double bound = 0;                            // seconds: the sum of the layers'
+  double at_peak = 0, bound = 0;               // seconds: the sums of the layers'
   double peak_memory = 0;                      // bytes, of the process
+  double predicted_memory = 0;                 // bytes of tensors, extrapolated before the step (profiling/memory.h)
 };
 
 struct ProfileOptions {
@@ -41,12 +43,5 @@ struct ProfileOptions {
 };
 
 StepProfile profile_step(Family& family, const Dataset& images, uint64_t seed, const ProfileOptions& options);
-
-/// Operations a second of this machine's processor with all threads: the fastest of register-only loops and large
-/// matrix products.
-double measured_peak(bool bfloat16);
-
-/// The most that this process has held, bytes; 0 where the system does not tell.
-double peak_resident_memory();
 
 }  // namespace fqgan

@@ -49,7 +49,7 @@ void OperatorRecorder::enter(const at::RecordFunction& function) {
   } else {
     if (node >= 0 && !frame.key.backward) layer_of_node_[node] = frame.key.layer;
     frame.key.shapes = shapes_of(function.inputs());
-    frame.cost = cost_of(frame.key.name, function.inputs());
+    frame.products = products_of(frame.key.name, function.inputs());
     frame.bytes = bytes_of(function.inputs());
   }
   frame.started = seconds_now();
@@ -68,16 +68,13 @@ void OperatorRecorder::leave(const at::RecordFunction& function) {
   total.seconds += seconds - frame.in_children;
   // What an operator's own callees count is not counted again.
   const bool leaf = frame.bytes_in_children == 0;
-  if (frame.operations_in_children == 0) {
-    total.operations += frame.cost.operations;
-    total.bfloat16 = frame.cost.bfloat16;
-  }
+  if (!frame.products_in_children)
+    for (const auto& product : frame.products) ++total.products[product];
   if (leaf) total.bytes += frame.bytes;
   if (stack_.empty()) return;
   auto& parent = stack_.back();
   parent.in_children += seconds;
-  parent.operations_in_children +=
-      frame.operations_in_children > 0 ? frame.operations_in_children : frame.cost.operations;
+  parent.products_in_children |= frame.products_in_children || !frame.products.empty();
   parent.bytes_in_children += leaf ? frame.bytes : frame.bytes_in_children;
 }
 

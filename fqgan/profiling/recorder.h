@@ -23,8 +23,8 @@ struct OperatorKey {
 
 struct OperatorTotals {
   int64_t calls = 0;
-  double seconds = 0, operations = 0, bytes = 0;
-  bool bfloat16 = false;
+  double seconds = 0, bytes = 0;
+  std::map<Product, int64_t> products;  // and how often
 };
 
 /// Records from construction to destruction; one at a time.
@@ -40,9 +40,9 @@ class OperatorRecorder {
  private:
   struct Frame {
     OperatorKey key;
-    double started = 0, in_children = 0, operations_in_children = 0, bytes_in_children = 0;
-    Cost cost;
-    double bytes = 0;
+    double started = 0, in_children = 0, bytes = 0, bytes_in_children = 0;
+    std::vector<Product> products;
+    bool products_in_children = false;
   };
   void enter(const at::RecordFunction& function);
   void leave(const at::RecordFunction& function);

@@ -1,6 +1,7 @@
 """fqgan profile: the table, the JSON, that layers and steps add up, and wrong input."""
 
 import json
+import re
 
 from conftest import RECIPE, one_line_error, run, write_idx
 
@@ -37,7 +38,13 @@ def test_table_and_steps_only(tmp_path):
     assert table.returncode == 0, table.stderr
     assert "layer (ms, per iteration)" in table.stdout and "aten::" in table.stdout and "bound:" in table.stdout
     steps = run("profile", recipe, "--iterations", 3, "--warmup", 0, "--steps-only", "--json")
-    assert set(json.loads(steps.stdout)) == {"seconds", "losses", "peak_memory_mib", "threads"}
+    assert set(json.loads(steps.stdout)) == {
+        "seconds",
+        "losses",
+        "peak_memory_mib",
+        "predicted_memory_mib",
+        "threads",
+    }
     assert len(json.loads(steps.stdout)["seconds"]) == 3
 
 
@@ -59,3 +66,26 @@ def test_wrong_input(tmp_path):
     text = recipe.read_text().replace("resolution = 8\n", "")
     recipe.write_text(text)
     one_line_error(run("profile", recipe), "data.resolution", "--data")
+
+
+def test_training_tells_its_memory_and_warns(tmp_path):
+    images = 65536
+    recipe = write_recipe(tmp_path, write_idx(tmp_path / "data", images=images, size=2))
+
+    def told(*settings):
+        process = run("train", recipe, "--dry-run", *settings)
+        assert process.returncode == 0, process.stderr
+        amounts = re.search(r"memory: networks and step take ([\d.]+) (\w+) of ([\d.]+) (\w+) free", process.stderr)
+        unit = {"MiB": 1, "GiB": 1024}
+        needed, free = (float(amounts[i]) * unit[amounts[i + 1]] for i in (1, 3))
+        fitting = re.search(rf"model.batch: {images} will not fit into the memory. Hint: model.batch = (\d+)", process.stderr)
+        return needed, free, fitting and int(fitting[1])
+
+    needed, free, fitting = told()
+    assert needed < 100 and fitting is None
+    wide = ["--set", "model.generator.width=64", "--set", "model.discriminator.width=64"]
+    needed, free, fitting = told("--set", f"model.batch={images}", *wide)
+    assert needed > 10000
+    assert (fitting is not None) == (needed > free)
+    if fitting:
+        assert fitting < images and told("--set", f"model.batch={fitting}", *wide)[2] is None

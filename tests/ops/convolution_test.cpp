@@ -17,9 +17,12 @@ struct Case {
   int64_t images, in, out, height, width;
 };
 
-// Channels of one, two and four vectors, and ones that no kernel takes; tiles that fill no batch; one tile only.
-const std::vector<Case> cases{{3, 64, 128, 6, 10}, {9, 32, 16, 8, 12}, {2, 16, 48, 10, 6}, {2, 3, 64, 8, 8},
-                              {1, 16, 16, 2, 2},   {5, 80, 80, 4, 4},  {1, 64, 64, 14, 14}};
+// Channels of one, two and four vectors, few, and ones that no kernel takes; tiles that fill no batch; one tile only;
+// rows of pixels that fill no block.
+const std::vector<Case> cases{{3, 64, 128, 6, 10}, {9, 32, 16, 8, 12}, {2, 16, 48, 10, 6},  {2, 3, 64, 8, 8},
+                              {1, 16, 16, 2, 2},   {5, 80, 80, 4, 4},  {1, 64, 64, 14, 14}, {3, 1, 16, 6, 10},
+                              {2, 4, 32, 4, 18},   {2, 48, 3, 6, 12},  {3, 16, 1, 10, 8},   {1, 32, 2, 4, 4},
+                              {2, 64, 4, 8, 2},    {2, 5, 7, 4, 4}};
 
 struct Inputs {
   std::vector<torch::Tensor> leaves;  // x, weight, bias, residual (if any)
@@ -89,11 +92,12 @@ TEST(Convolution, HasTheSameBitsForAnyNumberOfThreads) {
     if (!ops::kernels::active().winograd_float32) return;
     for (const auto type : {at::kFloat, at::kBFloat16}) {
       if (type == at::kBFloat16 && !ops::kernels::active().winograd_bfloat16) continue;
-      for (const auto& c : {Case{5, 128, 256, 6, 6}, Case{3, 16, 32, 12, 8}}) {
-        const auto inputs = inputs_for(c, 3, Resample::down, "full", type);
-        expect_same_bits_for_any_threads(
-            [&] { return results_of(ops::convolution, inputs, type, Resample::down, true); });
-      }
+      const auto expect_same = [&](const Case& c, Resample form, bool relu) {
+        const auto inputs = inputs_for(c, 3, form, relu ? "full" : "", type);
+        expect_same_bits_for_any_threads([&] { return results_of(ops::convolution, inputs, type, form, relu); });
+      };
+      for (const auto& c : {Case{5, 128, 256, 6, 6}, Case{3, 16, 32, 12, 8}}) expect_same(c, Resample::down, true);
+      for (const auto& c : {Case{5, 3, 32, 8, 8}, Case{5, 32, 1, 8, 8}}) expect_same(c, Resample::none, false);
     }
   });
 }
@@ -102,8 +106,10 @@ TEST(Convolution, PassesNaNOn) {
   on_every_instruction_set([] {
     auto x = torch::ones({1, 16, 4, 4}).contiguous(at::MemoryFormat::ChannelsLast);
     x[0][3][1][1] = std::nan("");
-    const auto y = ops::convolution(x, {torch::ones({16, 16, 3, 3}), {}, {}, Resample::none, true});
-    EXPECT_TRUE(at::isnan(y[0][0][0][0]).item<bool>());
+    for (const int64_t out : {16, 2}) {
+      const auto y = ops::convolution(x, {torch::ones({out, 16, 3, 3}), {}, {}, Resample::none, true});
+      EXPECT_TRUE(at::isnan(y[0][0][0][0]).item<bool>());
+    }
   });
 }
 

@@ -64,7 +64,6 @@ struct BigGanPlan {
 };
 
 struct BigGanOptions : FamilyOptions {
-  int64_t batch = 64;
   int64_t accumulate = 1;
   bool conditional = true;
   bool share_fakes = false;

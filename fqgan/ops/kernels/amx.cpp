@@ -1,6 +1,7 @@
 // Intel's matrix tiles (AMX-BF16).
 #include <immintrin.h>
 
+#include "fqgan/ops/kernels/few_channels.h"
 #include "fqgan/ops/kernels/kernels.h"
 #include "fqgan/ops/kernels/winograd.h"
 
@@ -57,10 +58,29 @@ struct Tiles {
 
 }  // namespace
 
-const Kernels amx_kernels = {"amx_bf16",       screen_amx,    amx_block,      true,         &avx512_float32_kernels,
-                             load_bfloat16,    load_float32,  norms,          exact_best,   loss,
-                             gradient,         blend,         sums,           row_moments,  column_sums,
-                             normalise,        gradient_sums, normalise_back, burn_float32, nullptr,
-                             &avx512_winograd, nullptr};
+const Kernels amx_kernels = {"amx_bf16",
+                             screen_amx,
+                             amx_block,
+                             true,
+                             &avx512_float32_kernels,
+                             load_bfloat16,
+                             load_float32,
+                             norms,
+                             exact_best,
+                             loss,
+                             gradient,
+                             blend,
+                             sums,
+                             row_moments,
+                             column_sums,
+                             normalise,
+                             gradient_sums,
+                             normalise_back,
+                             burn_float32,
+                             nullptr,
+                             &avx512_winograd,
+                             nullptr,
+                             &avx512_few_channels,
+                             &avx512_bfloat16_few_channels};
 
 }  // namespace fqgan::ops::kernels

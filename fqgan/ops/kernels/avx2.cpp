@@ -1,6 +1,7 @@
 // AVX2 and FMA: float32 screening in tiles of 6 rows and 16 codes.
 #include <immintrin.h>
 
+#include "fqgan/ops/kernels/few_channels.h"
 #include "fqgan/ops/kernels/kernels.h"
 #include "fqgan/ops/kernels/winograd.h"
 
@@ -58,6 +59,8 @@ const Kernels avx2_kernels = {"avx2",
                               burn_float32,
                               nullptr,
                               &avx2_winograd,
+                              nullptr,
+                              &avx2_few_channels,
                               nullptr};
 
 }  // namespace fqgan::ops::kernels

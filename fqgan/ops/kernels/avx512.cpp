@@ -1,6 +1,7 @@
 // AVX-512 with BF16: screening in bfloat16 with float32 sums, and in float32, in tiles of 6 rows and 64 codes.
 #include <immintrin.h>
 
+#include "fqgan/ops/kernels/few_channels.h"
 #include "fqgan/ops/kernels/kernels.h"
 #include "fqgan/ops/kernels/winograd.h"
 
@@ -72,6 +73,8 @@ const Kernels avx512_float32_kernels = {"avx512",
                                         burn_float32,
                                         nullptr,
                                         &avx512_winograd,
+                                        nullptr,
+                                        &avx512_few_channels,
                                         nullptr};
 
 const Kernels avx512_kernels = {"avx512_bf16",
@@ -95,6 +98,8 @@ const Kernels avx512_kernels = {"avx512_bf16",
                                 burn_float32,
                                 burn_bfloat16,
                                 &avx512_winograd,
-                                &avx512_bfloat16_winograd};
+                                &avx512_bfloat16_winograd,
+                                &avx512_few_channels,
+                                &avx512_bfloat16_few_channels};
 
 }  // namespace fqgan::ops::kernels

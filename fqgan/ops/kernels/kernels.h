@@ -22,6 +22,7 @@ constexpr int64_t depth_step = 32;    // packed rows and codes are padded with z
 constexpr int64_t position_run = 16;  // rows that the element-wise kernels take together
 
 struct Winograd;
+struct FewChannels;
 
 /// A dictionary packed for screening, padded to whole blocks of codes.
 struct Dictionary {
@@ -101,6 +102,8 @@ struct Kernels {
 
   // Convolutions (winograd.h) in float32 and bfloat16; null: oneDNN's are as fast or faster here.
   const Winograd *winograd_float32, *winograd_bfloat16;
+  // Those of few channels (few_channels.h); null: oneDNN's.
+  const FewChannels *few_channels_float32, *few_channels_bfloat16;
 };
 
 extern const Kernels plain_kernels;

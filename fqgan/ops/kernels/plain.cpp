@@ -1,4 +1,5 @@
 // Any processor: vectors of four, as the compiler makes them.
+#include "fqgan/ops/kernels/few_channels.h"
 #include "fqgan/ops/kernels/kernels.h"
 #include "fqgan/ops/kernels/winograd.h"
 
@@ -36,6 +37,8 @@ const Kernels plain_kernels = {"plain",
                                gradient_sums,
                                normalise_back,
                                burn_float32,
+                               nullptr,
+                               nullptr,
                                nullptr,
                                nullptr,
                                nullptr};

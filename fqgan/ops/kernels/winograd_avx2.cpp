@@ -1,6 +1,7 @@
-// Winograd's convolutions on AVX2 and FMA, in float32.
+// Winograd's convolutions, and those of few channels, on AVX2 and FMA, in float32.
 #include <immintrin.h>
 
+#include "fqgan/ops/kernels/few_channels.h"
 #include "fqgan/ops/kernels/winograd.h"
 
 namespace fqgan::ops::kernels {
@@ -19,6 +20,14 @@ struct Float32 {
   static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
   static Floats sub(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
   static Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
+  static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+  static float sum(Floats x) {
+    const auto four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const auto two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+  static float to_float(float x) { return x; }
+  static float from_float(float x) { return x; }
   static Floats max(Floats a, Floats b) { return _mm256_max_ps(a, b); }
   static Floats where_positive(Floats x, Floats value) {
     return _mm256_and_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ), value);
@@ -43,10 +52,12 @@ struct Float32 {
 #include "fqgan/ops/kernels/winograd_forms.h"
 #include "fqgan/ops/kernels/winograd_forward.h"
 #include "fqgan/ops/kernels/winograd_weight.h"
+#include "fqgan/ops/kernels/few_channels_body.h"
 // clang-format on
 
 }  // namespace
 
 const Winograd avx2_winograd = winograd_of<Float32>();
+const FewChannels avx2_few_channels = few_channels_of<Float32>();
 
 }  // namespace fqgan::ops::kernels

@@ -1,6 +1,7 @@
-// Winograd's convolutions on AVX-512: float32, and bfloat16 with float32 sums.
+// Winograd's convolutions, and those of few channels, on AVX-512: float32, and bfloat16 with float32 sums.
 #include <immintrin.h>
 
+#include "fqgan/ops/kernels/few_channels.h"
 #include "fqgan/ops/kernels/winograd.h"
 
 namespace fqgan::ops::kernels {
@@ -15,6 +16,8 @@ struct Avx512 {
   static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
   static Floats sub(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
   static Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+  static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+  static float sum(Floats x) { return _mm512_reduce_add_ps(x); }
   static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
   static Floats where_positive(Floats x, Floats value) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), value);
@@ -31,6 +34,8 @@ struct Float32 : Avx512 {
   using Element = float;
   using Step = __m512;
   static constexpr int depth = 1;
+  static float to_float(float x) { return x; }
+  static float from_float(float x) { return x; }
   static Floats load(const float* from) { return load_floats(from); }
   static void store(float* to, Floats value) { store_floats(to, value); }
   static void store_step(float* to, const Floats (&values)[1]) { store_floats(to, values[0]); }
@@ -43,6 +48,16 @@ struct BFloat16 : Avx512 {
   using Element = uint16_t;
   using Step = __m512bh;
   static constexpr int depth = 2;
+  static float to_float(uint16_t x) {
+    const uint32_t bits = static_cast<uint32_t>(x) << 16;
+    float value;
+    __builtin_memcpy(&value, &bits, sizeof value);
+    return value;
+  }
+  static uint16_t from_float(float x) {
+    const auto rounded = (__m128i)_mm_cvtneps_pbh(_mm_set_ss(x));
+    return static_cast<uint16_t>(_mm_extract_epi16(rounded, 0));
+  }
   static Floats load(const uint16_t* from) {
     const auto bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
@@ -70,11 +85,14 @@ struct BFloat16 : Avx512 {
 #include "fqgan/ops/kernels/winograd_forms.h"
 #include "fqgan/ops/kernels/winograd_forward.h"
 #include "fqgan/ops/kernels/winograd_weight.h"
+#include "fqgan/ops/kernels/few_channels_body.h"
 // clang-format on
 
 }  // namespace
 
 const Winograd avx512_winograd = winograd_of<Float32>();
 const Winograd avx512_bfloat16_winograd = winograd_of<BFloat16>();
+const FewChannels avx512_few_channels = few_channels_of<Float32>();
+const FewChannels avx512_bfloat16_few_channels = few_channels_of<BFloat16>();
 
 }  // namespace fqgan::ops::kernels

@@ -1,0 +1,15 @@
+// Says before a training how much memory it will take, and warns when that is not there.
+#pragma once
+
+#include "fqgan/cli/recipe.h"
+#include "fqgan/profiling/memory.h"
+
+namespace fqgan {
+
+/// The memory of a step of this recipe on this data.
+StepMemory step_memory(Recipe& recipe, const Dataset& data, const Numerics& numerics);
+
+/// Logs it for the recipe's batch; a warning names the batch that fits.
+void tell_memory(Recipe& recipe, const Dataset& data, const Numerics& numerics);
+
+}  // namespace fqgan

@@ -1,0 +1,54 @@
+#include "fqgan/profiling/rates.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/profiling/clock.h"
+
+namespace fqgan {
+
+double measured_peak(bool bfloat16) {
+  const auto& kernels = ops::kernels::active();
+  const auto burn = bfloat16 ? kernels.burn_bfloat16 : kernels.burn_float32;
+  constexpr int64_t rounds = 400000, side = 2048;
+  const auto threads = at::get_num_threads();
+  double best = 0;
+  for (int repeat = 0; burn && repeat < 5; ++repeat) {
+    std::vector<double> done(threads);
+    const double started = seconds_now();
+    at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+      for (auto t = begin; t < end; ++t) done[t] = burn(rounds);
+    });
+    const double seconds = seconds_now() - started;
+    best = std::max(best, std::accumulate(done.begin(), done.end(), 0.) / seconds);
+  }
+  const auto a = at::ones({side, side}, bfloat16 ? at::kBFloat16 : at::kFloat);
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    const double started = seconds_now();
+    const auto product = at::mm(a, a);
+    best = std::max(best, 2. * side * side * side / (seconds_now() - started));
+  }
+  return best;
+}
+
+double ShapeRates::rate(const Product& p) {
+  const auto found = known_.find(p);
+  if (found != known_.end()) return found->second;
+  constexpr int repeats = 3;
+  const at::NoGradGuard no_grad;
+  const auto type = p.bfloat16 ? at::kBFloat16 : at::kFloat;
+  const auto a = at::ones({p.count, p.rows, p.depth}, type), b = at::ones({p.count, p.depth, p.columns}, type);
+  double best = 0;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    const double started = seconds_now();
+    const auto result = p.count == 1 ? at::mm(a[0], b[0]) : at::bmm(a, b);
+    best = std::max(best, p.operations() / (seconds_now() - started));
+  }
+  return known_[p] = best;
+}
+
+}  // namespace fqgan
