@@ -88,11 +88,7 @@ std::tuple<at::Tensor, at::Tensor> correlate(const kernels::Image& many, const k
       kernel.correlate(many, few_map, side, rows * s / spans, rows * (s + 1) / spans, to + s * size,
                        to_totals + s * many.channels, reinterpret_cast<float*>(scratch.start()));
   });
-  for (int64_t s = 1; s < spans; ++s) {
-    sums[0].add_(sums[s]);
-    totals[0].add_(totals[s]);
-  }
-  return {sums[0], totals[0]};
+  return {sums.sum(0), totals.sum(0)};
 }
 
 const void* data_of(const at::Tensor& x) { return x.defined() ? x.const_data_ptr() : nullptr; }

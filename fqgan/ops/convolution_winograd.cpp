@@ -107,14 +107,12 @@ std::tuple<at::Tensor, at::Tensor> weight_gradient(const at::Tensor& gradient, c
                          scratch.start());
     }
   });
-  for (int64_t s = 1; s < spans; ++s) {
-    sums[0].add_(sums[s]);
-    bias[0].add_(bias[s]);
-  }
+  if (spans > 1) sums = sums.sum(0, true), bias = bias.sum(0, true);
   auto weight = at::empty({out, in, 3, 3}, options);
   auto* result = weight.mutable_data_ptr<float>();
+  const auto* total = sums.const_data_ptr<float>();
   at::parallel_for(0, out, 8,
-                   [&](int64_t begin, int64_t end) { kernel.weight_gradient(form, to, out, in, begin, end, result); });
+                   [&](int64_t begin, int64_t end) { kernel.weight_gradient(form, total, out, in, begin, end, result); });
   return {weight, bias[0]};
 }
 

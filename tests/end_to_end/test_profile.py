@@ -78,7 +78,9 @@ def test_training_tells_its_memory_and_warns(tmp_path):
         amounts = re.search(r"memory: networks and step take ([\d.]+) (\w+) of ([\d.]+) (\w+) free", process.stderr)
         unit = {"MiB": 1, "GiB": 1024}
         needed, free = (float(amounts[i]) * unit[amounts[i + 1]] for i in (1, 3))
-        fitting = re.search(rf"model.batch: {images} will not fit into the memory. Hint: model.batch = (\d+)", process.stderr)
+        fitting = re.search(
+            rf"model.batch: {images} will not fit into the memory. Hint: model.batch = (\d+)", process.stderr
+        )
         return needed, free, fitting and int(fitting[1])
 
     needed, free, fitting = told()

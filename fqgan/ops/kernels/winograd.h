@@ -76,7 +76,7 @@ constexpr int64_t winograd_tiles(Resample form, const Image& x) {
 
 /// Tiles that are convolved together: their transforms take about 400 kB, which a second cache holds.
 constexpr int64_t winograd_batch(Resample form, int64_t channels, int64_t element) {
-  const int64_t fitting = 400000 / (winograd_products(form) * channels * element) / 6 * 6;
+  const int64_t fitting = 400000 / (winograd_products(form) * channels * element) / 12 * 12;
   return fitting < 12 ? 12 : fitting > 96 ? 96 : fitting;
 }
 constexpr int64_t winograd_sum_batch = 128;  // tiles whose weight sums are taken together

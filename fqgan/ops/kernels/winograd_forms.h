@@ -65,19 +65,42 @@ Place place_of(const Image& x, int64_t tile) {
   return {tile / (across * down), tile / across % down, tile % across};
 }
 
-/// The pixels of one tile's patch; outside the map, and of tile -1, they are zeros.
+/// The place of the next tile.
+template <class Form>
+void advance(const Image& x, Place& place) {
+  if (++place.column < x.width / Form::step) return;
+  place.column = 0;
+  if (++place.row < x.height / Form::step) return;
+  place.row = 0;
+  ++place.image;
+}
+
+/// The pixels of one tile's patch; outside the map they are zeros.
 template <class Form, class U>
 struct Patch {
   const typename U::Element* at[Form::patch][Form::patch];
-  Patch(const Image& x, int64_t tile, const typename U::Element* zeros) {
-    const auto* data = static_cast<const typename U::Element*>(x.data);
-    const auto place = place_of<Form>(x, tile);
+
+  Patch() = default;
+  Patch(const Image& x, const Place& place, const typename U::Element* zeros) {
+    const int64_t top = place.row * Form::step - 1, left = place.column * Form::step - 1;
+    const auto* corner = static_cast<const typename U::Element*>(x.data) +
+                         ((place.image * x.height + top) * x.width + left) * x.channels;
     for (int i = 0; i < Form::patch; ++i)
-      for (int j = 0; j < Form::patch; ++j) {
-        const int64_t h = place.row * Form::step - 1 + i, w = place.column * Form::step - 1 + j;
-        const bool inside = tile >= 0 && h >= 0 && w >= 0 && h < x.height && w < x.width;
-        at[i][j] = inside ? data + ((place.image * x.height + h) * x.width + w) * x.channels : zeros;
-      }
+      for (int j = 0; j < Form::patch; ++j) at[i][j] = corner + (i * x.width + j) * x.channels;
+    const bool inside = top >= 0 && left >= 0 && top + Form::patch <= x.height && left + Form::patch <= x.width;
+    if (!inside) replace_outside(x, top, left, zeros);
+  }
+  /// No tile.
+  explicit Patch(const typename U::Element* zeros) {
+    for (auto& row : at)
+      for (auto& pixel : row) pixel = zeros;
+  }
+
+ private:
+  void replace_outside(const Image& x, int64_t top, int64_t left, const typename U::Element* zeros) {
+    for (int i = 0; i < Form::patch; ++i)
+      for (int j = 0; j < Form::patch; ++j)
+        if (top + i < 0 || left + j < 0 || top + i >= x.height || left + j >= x.width) at[i][j] = zeros;
   }
 };
 

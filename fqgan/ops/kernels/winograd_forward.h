@@ -1,12 +1,14 @@
 // Winograd's convolution: a batch of tiles is transformed, multiplied product by product, and transformed back.
 // Included after winograd_forms.h.
 
-constexpr int64_t group = 6;  // tiles of a register tile
+/// Tiles of a register tile: sums enough to hide an addition's latency, not more than there are registers.
+template <int vectors>
+constexpr int64_t group = vectors == 1 ? 12 : 6;
 
 template <class Form, class U>
-void transform_tile(const Image& x, int64_t tile, const typename U::Element* zeros, typename U::Element* out,
+void transform_tile(const Image& x, const Place& place, const typename U::Element* zeros, typename U::Element* out,
                     int64_t product_stride) {
-  const Patch<Form, U> patch(x, tile, zeros);
+  const Patch<Form, U> patch(x, place, zeros);
   const auto floor = floor_of<U>(x);
   for (int64_t c = 0; c < x.channels; c += U::lanes) {
     typename U::Floats d[Form::patch][Form::patch], half[Form::rows][Form::patch];
@@ -22,15 +24,15 @@ void transform_tile(const Image& x, int64_t tile, const typename U::Element* zer
   }
 }
 
-/// sum += rows (group x channels) times packed (channels / depth x columns x depth)
+/// sum += rows (group<vectors> x channels) times packed (channels / depth x columns x depth)
 template <class U, int vectors>
 void multiply(const typename U::Element* rows, int64_t channels, const typename U::Element* packed,
-              typename U::Floats (&sum)[group][vectors]) {
+              typename U::Floats (&sum)[group<vectors>][vectors]) {
   for (int64_t k = 0; k < channels; k += U::depth, packed += U::depth * vectors * U::lanes) {
     typename U::Step w[vectors];
     for (int v = 0; v < vectors; ++v) w[v] = U::load_step(packed + v * U::depth * U::lanes);
-#pragma GCC unroll 6
-    for (int r = 0; r < group; ++r) {
+#pragma GCC unroll 12
+    for (int r = 0; r < group<vectors>; ++r) {
       const auto x = U::broadcast_step(rows + r * channels + k);
       for (int v = 0; v < vectors; ++v) sum[r][v] = U::accumulate(sum[r][v], x, w[v]);
     }
@@ -51,9 +53,8 @@ void finish(const Epilogue& e, typename U::Floats value, int64_t channel, int64_
 
 /// The 2 x 2 outputs of a tile from its products (product_stride apart).
 template <class Form, class U, int vectors>
-void store_tile(const Image& x, int64_t tile, const float* sums, int64_t product_stride, const Epilogue& e, int64_t out,
-                int64_t channel, typename U::Element* y) {
-  const auto place = place_of<Form>(x, tile);
+void store_tile(const Image& x, const Place& place, const float* sums, int64_t product_stride, const Epilogue& e,
+                int64_t out, int64_t channel, typename U::Element* y) {
   const int64_t height = x.height / Form::step * 2, width = x.width / Form::step * 2;
   const int64_t corner = (place.image * height + 2 * place.row) * width + 2 * place.column;
   const int64_t half = (place.image * (height / 2) + place.row) * (width / 2) + place.column;
@@ -94,16 +95,17 @@ void convolve_block(const Work<U>& work, const typename U::Element* rows, int64_
   const int64_t row_stride = winograd_row_stride(Form::form, channels, sizeof(typename U::Element));
   const int64_t sum_stride = winograd_sum_stride(Form::form, channels, sizeof(typename U::Element));
   for (int64_t p = 0; p < products<Form>; ++p)
-    for (int64_t g = 0; g < count; g += group) {
-      typename U::Floats sum[group][vectors] = {};
+    for (int64_t g = 0; g < count; g += group<vectors>) {
+      typename U::Floats sum[group<vectors>][vectors] = {};
       multiply<U, vectors>(rows + p * row_stride + g * channels, channels,
                            work.packed + (p * blocks + block) * channels * columns, sum);
-      for (int64_t r = 0; r < group; ++r)
+      for (int64_t r = 0; r < group<vectors>; ++r)
         for (int v = 0; v < vectors; ++v)
           U::store_floats(sums + p * sum_stride + (g + r) * columns + v * U::lanes, sum[r][v]);
     }
-  for (int64_t t = 0; t < count; ++t)
-    store_tile<Form, U, vectors>(work.x, first + t, sums + t * columns, sum_stride, work.epilogue, work.out,
+  auto place = place_of<Form>(work.x, first);
+  for (int64_t t = 0; t < count; ++t, advance<Form>(work.x, place))
+    store_tile<Form, U, vectors>(work.x, place, sums + t * columns, sum_stride, work.epilogue, work.out,
                                  block * columns, work.y);
 }
 
@@ -113,13 +115,13 @@ void convolve_down(const Work<U>& work, const typename U::Element* rows, int64_t
   constexpr int64_t columns = vectors * U::lanes;
   const int64_t channels = work.x.channels, width = work.x.width / 2, height = work.x.height / 2;
   const int64_t row_stride = winograd_row_stride(Resample::down, channels, sizeof(typename U::Element));
-  for (int64_t g = 0; g < count; g += group) {
-    typename U::Floats sum[group][vectors] = {};
+  auto place = place_of<Down>(work.x, first);
+  for (int64_t g = 0; g < count; g += group<vectors>) {
+    typename U::Floats sum[group<vectors>][vectors] = {};
     for (int64_t p = 0; p < products<Down>; ++p)
       multiply<U, vectors>(rows + p * row_stride + g * channels, channels,
                            work.packed + (p * (work.out / columns) + block) * channels * columns, sum);
-    for (int64_t r = 0; r < group && g + r < count; ++r) {
-      const auto place = place_of<Down>(work.x, first + g + r);
+    for (int64_t r = 0; r < group<vectors> && g + r < count; ++r, advance<Down>(work.x, place)) {
       const int64_t half = (place.image * (height / 2) + place.row / 2) * (width / 2) + place.column / 2;
       for (int v = 0; v < vectors; ++v) {
         const int64_t channel = block * columns + v * U::lanes;
@@ -141,10 +143,11 @@ void convolve_form(const Work<U>& work, int64_t first, int64_t last, char* scrat
   __builtin_memset(zeros, 0, channels * sizeof(Element));
   for (int64_t begin = first; begin < last; begin += batch) {
     const int64_t count = last - begin < batch ? last - begin : batch;
-    for (int64_t t = 0; t < count; ++t)
-      transform_tile<Form, U>(work.x, begin + t, zeros, rows + t * channels, row_stride);
+    auto place = place_of<Form>(work.x, begin);
+    for (int64_t t = 0; t < count; ++t, advance<Form>(work.x, place))
+      transform_tile<Form, U>(work.x, place, zeros, rows + t * channels, row_stride);
     for (int64_t p = 0; p < products<Form>; ++p)  // what fills the last group is never stored
-      for (int64_t t = count; t < (count + group - 1) / group * group; ++t)
+      for (int64_t t = count; t < (count + group<vectors> - 1) / group<vectors> * group<vectors>; ++t)
         __builtin_memset(rows + p * row_stride + t * channels, 0, channels * sizeof(Element));
     for (int64_t block = 0; block < work.out / (vectors * U::lanes); ++block)
       if constexpr (Form::form == Resample::down)

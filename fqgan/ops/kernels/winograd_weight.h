@@ -20,7 +20,7 @@ void multiply_steps(const typename U::Element* gradients, int64_t stride, const 
   for (int64_t p = 0; p < steps; ++p) {
     typename U::Step value[vectors];
     for (int v = 0; v < vectors; ++v) value[v] = U::load_step(values + (p * vectors + v) * U::lanes * U::depth);
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const auto g = U::broadcast_step(gradients + p * stride + U::depth * r);
       for (int v = 0; v < vectors; ++v) s[r][v] = U::accumulate(s[r][v], g, value[v]);
@@ -34,11 +34,11 @@ void multiply_steps(const typename U::Element* gradients, int64_t stride, const 
 template <class U, int vectors>
 void multiply_panels(const typename U::Element* gradients, int64_t width, const typename U::Element* values,
                      int64_t steps, float* sum, int64_t sum_stride) {
+  constexpr int most = vectors == 4 ? 6 : U::lanes == 16 ? 8 : 4;  // as many sums as there are registers for
   const int64_t stride = width * U::depth;
   int64_t o = 0;
-  for (; o + group <= width; o += group)
-    multiply_steps<U, group, vectors>(gradients + U::depth * o, stride, values, steps, sum + o * sum_stride,
-                                      sum_stride);
+  for (; o + most <= width; o += most)
+    multiply_steps<U, most, vectors>(gradients + U::depth * o, stride, values, steps, sum + o * sum_stride, sum_stride);
   for (; o < width; o += 2)
     multiply_steps<U, 2, vectors>(gradients + U::depth * o, stride, values, steps, sum + o * sum_stride, sum_stride);
 }
@@ -58,17 +58,17 @@ void transform_row(const Patch<Form, U>& patch, int row, typename U::Floats floo
 template <class Form, class U>
 struct OutputPixels {
   const typename U::Element* at[2][2];
-  OutputPixels(const Image& x, const Image& gradient, int64_t tile, const typename U::Element* zeros) {
-    const auto* data = static_cast<const typename U::Element*>(gradient.data);
-    const auto place = place_of<Form>(x, tile);
+
+  OutputPixels() = default;
+  OutputPixels(const Image& gradient, const Place& place) {
+    constexpr int64_t n = Form::outputs, step = n == 2;
+    const auto* corner =
+        static_cast<const typename U::Element*>(gradient.data) +
+        ((place.image * gradient.height + place.row * n) * gradient.width + place.column * n) * gradient.channels;
     for (int a = 0; a < 2; ++a)
-      for (int b = 0; b < 2; ++b) {
-        const int64_t h = place.row * Form::outputs + (Form::outputs == 2 ? a : 0);
-        const int64_t w = place.column * Form::outputs + (Form::outputs == 2 ? b : 0);
-        at[a][b] =
-            tile < 0 ? zeros : data + ((place.image * gradient.height + h) * gradient.width + w) * gradient.channels;
-      }
+      for (int b = 0; b < 2; ++b) at[a][b] = corner + (a * gradient.width + b) * step * gradient.channels;
   }
+  explicit OutputPixels(const typename U::Element* zeros) : at{{zeros, zeros}, {zeros, zeros}} {}
 };
 
 /// Row `row` of a tile's transformed output gradient; the form that averages has one value for all products.
@@ -89,9 +89,28 @@ struct WeightWork {
   float *sums, *bias;
 };
 
-/// Transforms `depth` tiles from `tile` on, of which `count` exist, into panels of values and gradients.
+/// Where a batch of tiles lies, up to a whole number of steps.
 template <class Form, class U>
-void transform_step(const WeightWork& work, int64_t tile, int64_t count, int row, const typename U::Element* zeros,
+struct Batch {
+  Patch<Form, U> patches[sum_batch];
+  OutputPixels<Form, U> pixels[sum_batch];
+
+  Batch(const WeightWork& work, int64_t first, int64_t count, const typename U::Element* zeros) {
+    auto place = place_of<Form>(work.x, first);
+    for (int64_t t = 0; t < count; ++t, advance<Form>(work.x, place)) {
+      patches[t] = {work.x, place, zeros};
+      pixels[t] = {work.gradient, place};
+    }
+    for (int64_t t = count; t % U::depth; ++t) {
+      patches[t] = Patch<Form, U>(zeros);
+      pixels[t] = OutputPixels<Form, U>(zeros);
+    }
+  }
+};
+
+/// Transforms `depth` tiles of a batch, from its tile `t` on, into panels of values and gradients.
+template <class Form, class U>
+void transform_step(const WeightWork& work, const Batch<Form, U>& batch, int64_t t, int row,
                     typename U::Element* values, typename U::Element* gradients) {
   constexpr int depth = U::depth, kinds = Form::outputs == 1 ? 1 : Form::rows;
   typename U::Floats v[depth][Form::rows], turned[depth];
@@ -99,20 +118,16 @@ void transform_step(const WeightWork& work, int64_t tile, int64_t count, int row
     for (int d = 0; d < depth; ++d) turned[d] = v[d][j];
     U::store_step(to, turned);
   };
-  const auto existing = [&](int d) { return d < count ? tile + d : -1; };
   const auto floor = floor_of<U>(work.x);
   const int64_t in = work.x.channels, in_columns = columns_of<U>(in);
-  const Patch<Form, U> patches[2] = {{work.x, existing(0), zeros}, {work.x, depth > 1 ? existing(1) : -1, zeros}};
   for (int64_t c = 0; c < in; c += U::lanes) {
-    for (int d = 0; d < depth; ++d) transform_row<Form, U>(patches[d], row, floor, c, v[d]);
+    for (int d = 0; d < depth; ++d) transform_row<Form, U>(batch.patches[t + d], row, floor, c, v[d]);
     for (int j = 0; j < Form::rows; ++j) store(j, values + panel_of(j, in, in_columns, c) + c % in_columns * depth);
   }
   const int64_t first = work.part.first_out, width = work.part.last_out - first;
   const int64_t columns = columns_of<U>(work.gradient.channels);
-  const OutputPixels<Form, U> pixels[2] = {{work.x, work.gradient, existing(0), zeros},
-                                           {work.x, work.gradient, depth > 1 ? existing(1) : -1, zeros}};
   for (int64_t c = 0; c < width; c += U::lanes) {
-    for (int d = 0; d < depth; ++d) gradient_row<Form, U>(pixels[d], row, first + c, v[d]);
+    for (int d = 0; d < depth; ++d) gradient_row<Form, U>(batch.pixels[t + d], row, first + c, v[d]);
     for (int j = 0; j < kinds; ++j) store(j, gradients + panel_of(j, width, columns, c) + c % columns * depth);
     if (row != 1) continue;  // in the middle row and column stands the sum over the tile
     auto total = U::load_floats(work.bias + first + c);
@@ -135,11 +150,12 @@ void weight_sums_form(const WeightWork& work, char* scratch) {
   __builtin_memset(zeros, 0, most * sizeof(Element));
   for (int64_t begin = part.first_tile; begin < tiles; begin += sum_batch) {
     const int64_t count = tiles - begin < sum_batch ? tiles - begin : sum_batch, steps = (count + depth - 1) / depth;
+    const Batch<Form, U> batch(work, begin, count, zeros);
     for (int64_t row = part.first_row; row < part.last_row;
          ++row) {  // the pixels of these tiles stay in the second cache
       for (int64_t p = 0; p < steps; ++p)
-        transform_step<Form, U>(work, begin + p * depth, count - p * depth, static_cast<int>(row), zeros,
-                                values + p * depth * in_columns, gradients + p * depth * columns);
+        transform_step<Form, U>(work, batch, p * depth, static_cast<int>(row), values + p * depth * in_columns,
+                                gradients + p * depth * columns);
       for (int64_t j = 0; j < Form::rows; ++j)
         for (int64_t i = 0; i < in; i += in_columns)
           for (int64_t o = 0; o < width; o += columns)
