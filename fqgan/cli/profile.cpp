@@ -121,12 +121,11 @@ int profile(const ProfileFlags& flags) {
   const auto numerics = start_computing(recipe->compute);
   const auto images = images_for(*recipe, flags);
   const auto seed = static_cast<uint64_t>(recipe->seed);
-  const double predicted = step_memory(*recipe, *images, numerics).peak(recipe->model->batch);
   const auto family = recipe->model->build(images->info(), numerics, seed);
   auto options = flags.options;
   options.layers = !flags.steps_only;
   auto result = profile_step(*family, *images, seed, options);
-  result.predicted_memory = predicted;
+  result.predicted_memory = step_memory(*recipe, *images, numerics).peak(recipe->model->batch);
   if (flags.json)
     std::cout << json_of(result, flags).dump(1) << '\n';
   else
