@@ -71,7 +71,7 @@ void EvaluationRecorder::append(const Progress& progress, const Evaluation& eval
     const auto name = ruler_->figure(metric);
     text += (text.empty() ? "" : ", ") + name + " " + short_number(point.figures.at(name));
   }
-  const auto generated = ruler_->options().count, against = ruler_->images_against();
+  const auto [generated, against] = ruler_->counts();
   lines_->append(nlohmann::ordered_json{
       {"step", progress.at.iteration},
       {"images", progress.at.images_seen},
@@ -80,8 +80,7 @@ void EvaluationRecorder::append(const Progress& progress, const Evaluation& eval
       {"figures",
        figures}}.dump());
   points_.push_back(std::move(point));
-  log_info("iteration " + std::to_string(progress.at.iteration) + ": " + text + " (" + std::to_string(generated) +
-           " images against " + std::to_string(against) + ")");
+  log_info("iteration " + std::to_string(progress.at.iteration) + ": " + text + " (" + ruler_->scope() + ")");
 }
 
 /// One picture a metric's first figure; the deviation of a KID or inception score becomes a band.
@@ -110,7 +109,7 @@ void EvaluationRecorder::draw_curves() const {
 std::optional<EvaluationRecorder::Point> EvaluationRecorder::best() const {
   const auto& name = ruler_->options().keep_best;
   if (!name) return std::nullopt;
-  const bool smaller = metric_named(*name, "evaluation.keep_best").smaller_is_better;
+  const bool smaller = ruler_->smaller_is_better(*name);
   const auto figure = ruler_->figure(*name);
   std::optional<Point> found;
   for (const auto& point : points_) {

@@ -10,7 +10,8 @@
 
 namespace fqgan {
 
-/// The ruler of a training and what it holds the generated images against.
+/// The ruler of a training and what it holds the generated images against. The metric "error" is the share of the test
+/// split's images that a family's own classifier gets wrong.
 class TrainingRuler {
  public:
   /// Opens files and data, and refuses what cannot be measured: `family` as it was built for images of `data`.
@@ -22,14 +23,22 @@ class TrainingRuler {
   Evaluation measure(Family& family) const;
 
   const EvaluationOptions& options() const { return options_; }
-  int64_t images_against() const { return against_.facts.images.value_or(0); }
+  /// "2000 images against 10000", or which images are classified.
+  std::string scope() const;
+  /// Generated images, and what they are held against.
+  std::pair<int64_t, int64_t> counts() const;
+  bool smaller_is_better(const std::string& metric) const;
   /// The first figure of `metric`, by its full name. Needs prepare().
   std::string figure(const std::string& metric) const;
 
  private:
   void check();
+  Evaluation measure_images(Family& family) const;
+  void open_images(const Recipe& recipe, const DataInfo& data, const Family& family);
 
   EvaluationOptions options_;
+  std::vector<std::string> of_images_;  // the metrics of generated images; the other is "error", of the classifier
+  std::unique_ptr<Dataset> test_;       // what that classifies
   DataOptions data_;
   torch::Device device_;
   SideFacts generated_;

@@ -6,7 +6,8 @@ void EvaluationOptions::fields(FieldVisitor& visit) {
   visit("every", every, about("iterations between evaluations; 0: none").at_least(0).on_resume());
   visit("count", count, about("generated images, drawn from the averages").at_least(1));
   visit("seed", seed, about("of the generated images, the same ones every time").at_least(0));
-  visit("metrics", metrics, about("what is measured: fid, kid, is, pr, prdc, accuracy, intra_fid"));
+  visit("metrics", metrics,
+        about("what is measured: fid, kid, is, pr, prdc, accuracy, intra_fid; error: of a family's classifier"));
   visit(
       "features", features,
       about("'classifier' (trained on the data's labels once, then cached), a saved classifier or a TorchScript file"));

@@ -8,9 +8,9 @@ namespace fqgan {
 
 struct InspectDataFlags {
   std::string path;
-  std::string against;            // a second set, searched for images of the first; empty: none
-  std::string pictures;           // folder for mean.png and contact.png; empty: none are written
-  std::vector<std::string> set;   // data.resolution=64, ...
+  std::string against;           // a second set, searched for images of the first; empty: none
+  std::string pictures;          // folder for mean.png and contact.png; empty: none are written
+  std::vector<std::string> set;  // data.resolution=64, ...
   bool json = false;
 };
 

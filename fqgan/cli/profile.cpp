@@ -120,12 +120,13 @@ int profile(const ProfileFlags& flags) {
   if (!flags.data.empty()) recipe->data.path = flags.data;
   const auto numerics = start_computing(recipe->compute);
   const auto images = images_for(*recipe, flags);
+  const auto sets = everywhere(*recipe->model, *images);
   const auto seed = static_cast<uint64_t>(recipe->seed);
   const auto family = recipe->model->build(images->info(), numerics, seed);
   auto options = flags.options;
   options.layers = !flags.steps_only;
-  auto result = profile_step(*family, *images, seed, options);
-  result.predicted_memory = step_memory(*recipe, *images, numerics).peak(recipe->model->batch);
+  auto result = profile_step(*family, sets, seed, options);
+  result.predicted_memory = step_memory(*recipe, images->info(), sets, numerics).peak(recipe->model->batch);
   if (flags.json)
     std::cout << json_of(result, flags).dump(1) << '\n';
   else

@@ -75,7 +75,8 @@ int64_t image_count(const SampleFlags& flags, const SampleOptions& options, bool
 int sample(const SampleFlags& flags) {
   const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
   const auto numerics = start_computing(flags.compute);
-  const auto model = load_model(checkpoint, path, numerics);
+  auto model = load_model(checkpoint, path, numerics);
+  model.data = drawn_data(*model.family, model.data);
   SampleOptions options;
   options.seed = flags.seed;
   options.truncation = flags.truncation;

@@ -19,19 +19,19 @@ std::string amount(double bytes) {
 
 }  // namespace
 
-StepMemory step_memory(Recipe& recipe, const Dataset& data, const Numerics& numerics) {
+StepMemory step_memory(Recipe& recipe, const DataInfo& data, const DatasetsByName& sets, const Numerics& numerics) {
   const auto copy = read_recipe(RecipeText::from_string(write_options(recipe), "recipe"));
   const auto seed = static_cast<uint64_t>(recipe.seed);
   const auto build = [&](int64_t batch) {
     copy->model->batch = batch;
-    return copy->model->build(data.info(), numerics, seed);
+    return copy->model->build(data, numerics, seed);
   };
-  return StepMemory(build, {{"train", &data}}, numerics.device, seed, recipe.model->batch);
+  return StepMemory(build, sets, numerics.device, seed, recipe.model->batch);
 }
 
-void tell_memory(Recipe& recipe, const Dataset& data, const Numerics& numerics) {
+void tell_memory(Recipe& recipe, const DataInfo& data, const DatasetsByName& sets, const Numerics& numerics) {
   const double free = free_memory(numerics.device);
-  const auto memory = step_memory(recipe, data, numerics);
+  const auto memory = step_memory(recipe, data, sets, numerics);
   const auto batch = recipe.model->batch;
   const double needed = memory.peak(batch);
   log_info("memory: networks and step take " + amount(needed) + (free > 0 ? " of " + amount(free) + " free" : ""));

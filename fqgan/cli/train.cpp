@@ -14,6 +14,7 @@
 #include "fqgan/cli/recipe.h"
 #include "fqgan/cli/signals.h"
 #include "fqgan/cli/step_memory.h"
+#include "fqgan/cli/training_sets.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
@@ -35,13 +36,6 @@ struct TrainFlags {
 
 std::string plural(int64_t count, const std::string& one) {
   return std::to_string(count) + " " + one + (count == 1 ? "" : one.ends_with("s") ? "es" : "s");
-}
-
-void refuse(const Problems& problems) {
-  if (problems.lines.empty()) return;
-  std::string line;
-  for (const auto& problem : problems.lines) line += (line.empty() ? "" : "; ") + problem;
-  throw UserError(line);
 }
 
 /// On resume --set may change length, cadence, device and threads (the last two with a warning about the bits).
@@ -112,7 +106,7 @@ void describe(const Recipe& recipe, const DataInfo& data, const Family& family) 
 /// What a training works on.
 struct Parts {
   std::unique_ptr<Recipe> recipe;
-  std::unique_ptr<Dataset> dataset;
+  std::unique_ptr<TrainingSets> sets;
   std::unique_ptr<Family> family;
   std::unique_ptr<TrainingRuler> ruler;  // null: without evaluation
 };
@@ -120,26 +114,21 @@ struct Parts {
 Parts assemble(std::unique_ptr<Recipe> recipe) {
   const auto numerics = start_computing(recipe->compute);
   recipe->compute.threads = at::get_num_threads();  // the bits depend on it: a resume elsewhere keeps it
-  auto dataset = open_dataset(recipe->data);
-  refuse_bad_text("data.class_names", dataset->info().class_names);
-  Problems problems;
-  recipe->model->check(dataset->info(), problems);
-  refuse(problems);
-  tell_memory(*recipe, *dataset, numerics);
-  auto family = recipe->model->build(dataset->info(), numerics, static_cast<uint64_t>(recipe->seed));
-  describe(*recipe, dataset->info(), *family);
+  auto sets = std::make_unique<TrainingSets>(*recipe);
+  const auto& info = sets->train().info();
+  refuse_bad_text("data.class_names", info.class_names);
+  tell_memory(*recipe, info, sets->by_name(), numerics);
+  auto family = recipe->model->build(info, numerics, static_cast<uint64_t>(recipe->seed));
+  describe(*recipe, info, *family);
   std::unique_ptr<TrainingRuler> ruler;
-  if (recipe->evaluation.every > 0) ruler = std::make_unique<TrainingRuler>(*recipe, dataset->info(), *family);
-  return {std::move(recipe), std::move(dataset), std::move(family), std::move(ruler)};
+  if (recipe->evaluation.every > 0) ruler = std::make_unique<TrainingRuler>(*recipe, info, *family);
+  return {std::move(recipe), std::move(sets), std::move(family), std::move(ruler)};
 }
 
-/// The data as the networks see it: an unconditional model knows no classes.
+/// The data as the networks see it: an unconditional model that does not classify knows no classes.
 DataInfo seen_data(const Parts& parts) {
-  auto info = parts.dataset->info();
-  if (parts.family->classes > 0) return info;
-  info.classes = 0;
-  info.class_names.clear();
-  return info;
+  const auto& info = parts.sets->train().info();
+  return parts.family->classifies ? info : drawn_data(*parts.family, info);
 }
 
 LoopOptions loop_options(const Parts& parts, const RunFolder& folder) {
@@ -151,7 +140,7 @@ LoopOptions loop_options(const Parts& parts, const RunFolder& folder) {
   options.evaluate_every = recipe.evaluation.every;
   options.metadata = model_metadata(recipe.family, *recipe.model, seen_data(parts), options.seed);
   options.metadata["recipe"] = write_options(*parts.recipe);
-  options.metadata["data_key"] = parts.dataset->key();
+  options.metadata["data_key"] = parts.sets->train().key();
   options.metadata["fqgan"] = FQGAN_VERSION;
   options.checkpoint_path = [folder](int64_t step) { return folder.checkpoint(step).string(); };
   options.interrupted = caught_signal;
@@ -160,7 +149,8 @@ LoopOptions loop_options(const Parts& parts, const RunFolder& folder) {
 
 int run(const Parts& parts, const RunFolder& folder, Loop& loop) {
   RunRecorder recorder(folder);
-  SampleGrids grids(folder, seen_data(parts), static_cast<uint64_t>(parts.recipe->seed), recorder.events());
+  SampleGrids grids(folder, drawn_data(*parts.family, parts.sets->train().info()),
+                    static_cast<uint64_t>(parts.recipe->seed), recorder.events());
   CheckpointKeeper keeper(folder, parts.recipe->training.keep_checkpoints);
   EvaluationRecorder evaluations(folder, parts.ruler.get(), recorder.events(), [&loop] { return loop.checkpoint(); });
   const auto bar = progress_bar();
@@ -189,7 +179,7 @@ int train_new(const TrainFlags& flags) {
   write_file_atomically(folder.recipe(), write_options(*parts.recipe));
   auto options = loop_options(parts, folder);
   options.fine_tune = !flags.from.empty();
-  Loop loop(*parts.family, {{"train", parts.dataset.get()}}, std::move(options));
+  Loop loop(*parts.family, parts.sets->by_name(), std::move(options));
   return run(parts, folder, loop);
 }
 
@@ -200,10 +190,10 @@ int resume(const TrainFlags& flags) {
   const auto parts = assemble(recipe_of_run(folder, flags));
   const auto found = newest_checkpoint(folder);
   const auto metadata = found ? found->checkpoint.metadata : std::map<std::string, std::string>{};
-  Loop loop(*parts.family, {{"train", parts.dataset.get()}}, loop_options(parts, folder));
+  Loop loop(*parts.family, parts.sets->by_name(), loop_options(parts, folder));
   if (found) {
     loop.restore(found->checkpoint);
-    if (text_of(metadata, "data_key", found->path) != parts.dataset->key())
+    if (text_of(metadata, "data_key", found->path) != parts.sets->train().key())
       log_warning("the data has changed since the run began: it goes on, but not to the same bits");
   }
   if (flags.dry_run) {

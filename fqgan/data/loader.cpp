@@ -53,7 +53,7 @@ struct Loader::Impl {
     const auto images = dataset.info().images, wanted = this->options.batch * this->options.ranks;
     FQGAN_CHECK(wanted > 0 && this->options.ahead > 0 && this->options.workers > 0, "a loader of no batches");
     FQGAN_CHECK(this->options.rank >= 0 && this->options.rank < this->options.ranks, "rank below ranks");
-    if (wanted > images) {
+    if (wanted > images && !this->options.repeats) {
       fail("data", "batch " + std::to_string(wanted) + " is larger than the data set (" + std::to_string(images) +
                        " images). Hint: a smaller batch, or more images");
     }

@@ -39,6 +39,11 @@ void hide_labels(Selection& selection, const DataOptions& options) {
     auto& label = selection.labels[i];
     if (label >= 0 && kept[static_cast<size_t>(label)]++ >= *options.labels_per_class) label = -1;
   }
+  for (size_t k = 0; k < kept.size(); ++k)
+    if (kept[k] < *options.labels_per_class)
+      fail("data.labels_per_class", "expected at most the images that a class has; '" + selection.class_names[k] +
+                                        "' has " + std::to_string(kept[k]) + ", got " +
+                                        std::to_string(*options.labels_per_class));
 }
 
 }  // namespace

@@ -18,6 +18,10 @@ torch::Tensor Family::judge(const Batch&, Pass&) {
   fail("model", "this family has no discriminator that scores single images");
 }
 
+torch::Tensor Family::classify(const Batch&, Pass&) {
+  fail("model", "this family has no classifier. Hint: family = \"improved\" trains one from few labels");
+}
+
 void Family::place() {
   const auto place_one = [&](torch::nn::Module& module) {
     convert(module, numerics.parameters());

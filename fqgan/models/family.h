@@ -61,6 +61,7 @@ struct Phase {
 struct OptimizerSpec {
   std::vector<std::string> networks;  // whose parameters it owns
   double learning_rate = 2e-4, beta1 = 0., beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.;
+  bool epsilon_in_root = false;  // the step divides by sqrt(v + epsilon), not by sqrt(v) + epsilon
 };
 
 /// A network that follows another: p <- decay p + (1 - decay) q after each iteration, for parameters and buffers.
@@ -68,14 +69,16 @@ struct AverageSpec {
   std::string of;  // network name
   std::shared_ptr<torch::nn::Module> network;
   double decay = 0.9999;
-  int64_t start = 0;  // iterations; before, the average is a copy
-  bool ramp = false;  // decay_t = min(decay, (1 + t) / (10 + t))
+  int64_t start = 0;       // iterations; before, the average is a copy
+  bool ramp = false;       // decay_t = min(decay, (1 + t) / (10 + t))
+  bool corrected = false;  // as Adam corrects its bias: the weighted mean of what there was, no initial weights in it
 };
 
 /// An endless stream of batches over a data set of the run.
 struct StreamSpec {
   std::string dataset = "train";  // which of the run's data sets
   int64_t batch = 64;             // images a call
+  bool repeats = false;           // a batch may hold an image several times: the set may be smaller than it
 };
 
 /// Where and how networks compute.
@@ -89,9 +92,9 @@ struct Numerics {
 struct SampleOptions {
   bool average = true;  // the averaged generator, where the family has one
   uint64_t seed = 0;
-  std::vector<int64_t> labels;  // the class of each image, repeated as needed; empty: drawn uniformly
+  std::vector<int64_t> labels;       // the class of each image, repeated as needed; empty: drawn uniformly
   std::optional<double> truncation;  // latents beyond it are drawn again; unset: none
-  torch::Tensor latents;        // N x Z instead of drawn ones; undefined: drawn
+  torch::Tensor latents;             // N x Z instead of drawn ones; undefined: drawn
 };
 
 /// Images one after another, from a generator.
@@ -113,7 +116,8 @@ class Family {
   std::vector<Phase> phases;                   // in order
   std::map<std::string, torch::Tensor> state;  // whatever else must survive a resume
   Numerics numerics;
-  int64_t classes = 0;  // that the networks know; 0: unconditional
+  int64_t classes = 0;      // that the generator knows; 0: unconditional
+  bool classifies = false;  // it has a classifier of the data's classes
 
   /// Once before the first iteration, never on resume: data-dependent initialisation, reference batch.
   virtual void prepare(Step&) {}
@@ -124,6 +128,9 @@ class Family {
   /// Logits N of images as the trained discriminator sees them: its state is only read; pass.reports tells what stands
   /// at its taps. Errors: UserError for a family without such a discriminator.
   virtual torch::Tensor judge(const Batch& images, Pass& pass);
+  /// Class logits N x K of images as the trained classifier sees them; its state is only read. Errors: UserError for a
+  /// family without one.
+  virtual torch::Tensor classify(const Batch& images, Pass& pass);
   /// Brings all networks and averages to numerics.device and the parameters' type.
   void place();
 };
@@ -131,6 +138,8 @@ class Family {
 /// A family's options: the table [model] of a recipe.
 struct FamilyOptions : Options {
   int64_t batch = 64;  // images of one kind a pass
+  /// The data sets that the family's streams use: "train"; "labelled", the images of it that have a label.
+  virtual std::vector<std::string> datasets() const { return {"train"}; }
   /// Problems of these options with this data, all of them.
   virtual void check(const DataInfo& data, Problems& problems) const = 0;
   /// Networks with initial weights from (seed, "initialise", ...).

@@ -4,6 +4,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
 #include "fqgan/models/biggan/options.h"
+#include "fqgan/models/improved/options.h"
 
 namespace fqgan {
 namespace {
@@ -20,6 +21,7 @@ std::unique_ptr<FamilyOptions> make() {
 
 const Entry table[] = {
     {"biggan", make<BigGanOptions>},
+    {"improved", make<ImprovedOptions>},
 };
 
 }  // namespace

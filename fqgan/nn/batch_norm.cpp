@@ -26,7 +26,8 @@ BatchNormImpl::BatchNormImpl(int64_t channels, const Condition& condition, Strea
     vector_gain = register_module("vector_gain", Linear(condition.width, channels, false, condition.weight, random));
     vector_bias = register_module("vector_bias", Linear(condition.width, channels, false, condition.weight, random));
   } else {
-    gain = register_parameter("gain", torch::ones({channels}));
+    const auto ones = torch::ones({channels});
+    gain = condition.gain ? register_parameter("gain", ones) : register_buffer("gain", ones);
     bias = register_parameter("bias", torch::zeros({channels}));
   }
 }

@@ -17,6 +17,7 @@ struct Condition {
   int64_t classes = 0;   // an embedding of the class, never spectrally normalized
   int64_t width = 0;     // else a linear layer without bias of a vector this wide
   WeightOptions weight;  // of either
+  bool gain = true;      // the layer's own gain is learnt, else it stays 1
 };
 
 struct BatchNormImpl : torch::nn::Module {

@@ -111,9 +111,8 @@ std::tuple<at::Tensor, at::Tensor> weight_gradient(const at::Tensor& gradient, c
   auto weight = at::empty({out, in, 3, 3}, options);
   auto* result = weight.mutable_data_ptr<float>();
   const auto* total = sums.const_data_ptr<float>();
-  at::parallel_for(0, out, 8, [&](int64_t begin, int64_t end) {
-    kernel.weight_gradient(form, total, out, in, begin, end, result);
-  });
+  at::parallel_for(
+      0, out, 8, [&](int64_t begin, int64_t end) { kernel.weight_gradient(form, total, out, in, begin, end, result); });
   return {weight, bias[0]};
 }
 

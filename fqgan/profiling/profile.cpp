@@ -92,7 +92,7 @@ void fill(const OperatorRecorder& recorder, const Family& family, double iterati
 
 }  // namespace
 
-StepProfile profile_step(Family& family, const Dataset& images, uint64_t seed, const ProfileOptions& options) {
+StepProfile profile_step(Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed, const ProfileOptions& options) {
   StepProfile profile;
   LoopOptions loop_options;
   loop_options.seed = seed;
@@ -101,7 +101,7 @@ StepProfile profile_step(Family& family, const Dataset& images, uint64_t seed, c
   training.log_every = 1;
   training.sample_every = training.checkpoint_every = 0;
   Watch watch(profile);
-  Loop loop(family, {{"train", &images}}, loop_options);
+  Loop loop(family, datasets, loop_options);
   loop.run({&watch});
   profile.seconds.assign(watch.seconds.begin() + options.warmup, watch.seconds.end());
   profile.peak_memory = peak_resident_memory();

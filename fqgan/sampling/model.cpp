@@ -41,6 +41,13 @@ std::map<std::string, std::string> model_metadata(const std::string& family, Fam
       {"family", family}, {"model", write_options(options)}, {"data", data_text(data)}, {"seed", std::to_string(seed)}};
 }
 
+DataInfo drawn_data(const Family& family, DataInfo data) {
+  if (family.classes > 0) return data;
+  data.classes = 0;
+  data.class_names.clear();
+  return data;
+}
+
 Model load_model(const Checkpoint& checkpoint, const std::string& where, const Numerics& numerics) {
   Model model;
   model.family_name = text_of(checkpoint.metadata, "family", where);

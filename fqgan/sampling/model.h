@@ -17,6 +17,9 @@ inline constexpr const char* untrained_key = "untrained";
 std::map<std::string, std::string> model_metadata(const std::string& family, FamilyOptions& options,
                                                   const DataInfo& data, uint64_t seed);
 
+/// The data as the family's generator draws it: without classes where it is unconditional.
+DataInfo drawn_data(const Family& family, DataInfo data);
+
 struct Model {
   std::unique_ptr<Family> family;
   std::string family_name;

@@ -22,6 +22,7 @@ ImageStreams::ImageStreams(const Family& family, const std::map<std::string, con
     options.stream = name;
     options.seed = seed;
     options.batch = spec.batch;
+    options.repeats = spec.repeats;
     options.flip = flip;
     loaders_.emplace(name, std::make_unique<Loader>(*dataset->second, options));
   }

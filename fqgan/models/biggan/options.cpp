@@ -47,17 +47,6 @@ std::string size_text(int64_t height, int64_t width) { return std::to_string(hei
 
 }  // namespace
 
-void AdamOptions::fields(FieldVisitor& visit) {
-  visit("learning_rate", learning_rate, about("step size").more_than(0));
-  visit("beta1", beta1, about("momentum of the gradient").at_least(0).at_most(0.999999));
-  visit("beta2", beta2, about("momentum of the squared gradient").at_least(0).at_most(0.9999999));
-  visit("epsilon", epsilon, about("added to the root of the squared gradient").more_than(0));
-}
-
-OptimizerSpec AdamOptions::spec(std::vector<std::string> networks) const {
-  return {std::move(networks), learning_rate, beta1, beta2, epsilon, 0.};
-}
-
 void BigGanGeneratorOptions::fields(FieldVisitor& visit) {
   visit("width", width, about("channels are multiples of it").at_least(1).at_most(65536));
   visit("multipliers", multipliers,

@@ -2,17 +2,11 @@
 // "biggan".
 #pragma once
 
+#include "fqgan/models/adam_options.h"
 #include "fqgan/models/family.h"
 #include "fqgan/nn/feature_quantizer.h"
 
 namespace fqgan {
-
-struct AdamOptions : Options {
-  explicit AdamOptions(double rate) : learning_rate(rate) {}
-  double learning_rate, beta1 = 0., beta2 = 0.999, epsilon = 1e-8;
-  void fields(FieldVisitor& visit) override;
-  OptimizerSpec spec(std::vector<std::string> networks) const;
-};
 
 struct BigGanGeneratorOptions : Options {
   int64_t width = 64;                // channels are multiples of it

@@ -52,6 +52,7 @@ struct Tiles {
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
+#include "fqgan/ops/kernels/minibatch_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_amx.h"
 // clang-format on
@@ -78,6 +79,7 @@ const Kernels amx_kernels = {"amx_bf16",
                              normalise_back,
                              burn_float32,
                              nullptr,
+                             {minibatch_closeness, minibatch_gradient},
                              &avx512_winograd,
                              nullptr,
                              &avx512_few_channels,

@@ -31,6 +31,7 @@ struct Vector {
 // clang-format off
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
+#include "fqgan/ops/kernels/minibatch_body.h"
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
@@ -58,6 +59,7 @@ const Kernels avx2_kernels = {"avx2",
                               normalise_back,
                               burn_float32,
                               nullptr,
+                              {minibatch_closeness, minibatch_gradient},
                               &avx2_winograd,
                               nullptr,
                               &avx2_few_channels,

@@ -14,6 +14,7 @@ namespace {
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
+#include "fqgan/ops/kernels/minibatch_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
 // clang-format on
@@ -72,6 +73,7 @@ const Kernels avx512_float32_kernels = {"avx512",
                                         normalise_back,
                                         burn_float32,
                                         nullptr,
+                                        {minibatch_closeness, minibatch_gradient},
                                         &avx512_winograd,
                                         nullptr,
                                         &avx512_few_channels,
@@ -97,6 +99,7 @@ const Kernels avx512_kernels = {"avx512_bf16",
                                 normalise_back,
                                 burn_float32,
                                 burn_bfloat16,
+                                {minibatch_closeness, minibatch_gradient},
                                 &avx512_winograd,
                                 &avx512_bfloat16_winograd,
                                 &avx512_few_channels,

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "fqgan/ops/kernels/minibatch.h"
+
 namespace fqgan::ops::kernels {
 
 /// Feature maps: float32 or bfloat16, x[n][p][d] (M x D, or channels_last) or x[n][d][p].
@@ -99,6 +101,8 @@ struct Kernels {
   /// Multiplies in registers only: the operations done in that many rounds. For the peak of a profile.
   double (*burn_float32)(int64_t rounds);
   double (*burn_bfloat16)(int64_t rounds);  // null: no such instruction, or nobody has measured it
+
+  Minibatch minibatch;
 
   // Convolutions (winograd.h) in float32 and bfloat16; null: oneDNN's are as fast or faster here.
   const Winograd *winograd_float32, *winograd_bfloat16;

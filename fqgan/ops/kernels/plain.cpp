@@ -12,6 +12,7 @@ namespace {
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
+#include "fqgan/ops/kernels/minibatch_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
 // clang-format on
@@ -38,6 +39,7 @@ const Kernels plain_kernels = {"plain",
                                normalise_back,
                                burn_float32,
                                nullptr,
+                               {minibatch_closeness, minibatch_gradient},
                                nullptr,
                                nullptr,
                                nullptr,

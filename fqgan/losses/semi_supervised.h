@@ -1,0 +1,23 @@
+// The semi-supervised game ("Improved Techniques for Training GANs", section 5) with K class logits: generated images
+// are class K + 1, whose logit is fixed at 0, so that with Z(x) = sum_k exp l_k(x) an image is real with
+// D(x) = Z / (Z + 1). All of it through logsumexp and softplus, never exp.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace fqgan {
+
+/// log Z: N x K -> N.
+at::Tensor log_real(const at::Tensor& logits);
+
+/// -log p(label | image, real): the cross-entropy over the K classes. labels: int64 N. A scalar.
+at::Tensor supervised_loss(const at::Tensor& logits, const at::Tensor& labels);
+
+/// -(E log D(real) + E log(1 - D(fake))) / 2, as the released code halves it. A scalar.
+at::Tensor unsupervised_loss(const at::Tensor& real_logits, const at::Tensor& fake_logits);
+
+/// The generator's E log(1 - D(fake)) = -E softplus(log Z), which the released minibatch-discrimination variants
+/// minimise. A scalar.
+at::Tensor semi_supervised_generator_loss(const at::Tensor& fake_logits);
+
+}  // namespace fqgan

@@ -1,0 +1,58 @@
+#include "fqgan/models/improved/sampler.h"
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
+
+namespace fqgan {
+namespace {
+
+class ImprovedSampler : public Sampler {
+ public:
+  ImprovedSampler(DenseGenerator generator, int64_t latent, Numerics numerics, SampleOptions request)
+      : generator_(std::move(generator)), latent_(latent), numerics_(numerics), request_(std::move(request)) {
+    if (!request_.labels.empty()) fail("class", "this generator is unconditional: it has no classes");
+    if (request_.truncation) fail("truncation", "this generator's latents are uniform: there is nothing to cut off");
+    if (request_.latents.defined()) check_shape(request_.latents, {any, latent_}, "latents");
+  }
+
+  Images next(int64_t count) override {
+    torch::NoGradGuard no_grad;
+    const auto latents = draw(count);
+    drawn_ += count;
+    Streams random(request_.seed, Counters{drawn_, -1});
+    Pass pass(random);
+    pass.compute = numerics_.compute;
+    pass.twin = numerics_.twin;
+    const auto images = generator_->forward(latents.to(numerics_.device, numerics_.parameters()), pass);
+    return {images.to(torch::kCPU, torch::kFloat).contiguous(), {}};
+  }
+
+ private:
+  /// Image i has its own stream, so that it is the same however many are drawn at a time.
+  torch::Tensor draw(int64_t count) const {
+    if (request_.latents.defined()) {
+      if (drawn_ + count > request_.latents.size(0))
+        fail("latents", "expected at least " + std::to_string(drawn_ + count) + " rows, got " +
+                            std::to_string(request_.latents.size(0)));
+      return request_.latents.narrow(0, drawn_, count);
+    }
+    std::vector<torch::Tensor> rows;
+    for (int64_t i = 0; i < count; ++i)
+      rows.push_back(Streams(request_.seed, Counters{drawn_ + i, -1}).uniform({latent_}, "latents"));
+    return at::stack(rows);
+  }
+
+  DenseGenerator generator_;
+  int64_t latent_, drawn_ = 0;
+  Numerics numerics_;
+  SampleOptions request_;
+};
+
+}  // namespace
+
+std::unique_ptr<Sampler> improved_sampler(const DenseGenerator& generator, int64_t latent, const Numerics& numerics,
+                                          const SampleOptions& request) {
+  return std::make_unique<ImprovedSampler>(generator, latent, numerics, request);
+}
+
+}  // namespace fqgan

@@ -1,0 +1,16 @@
+// Noise on activations, from the pass's random streams (torch::nn::Dropout draws from the global one).
+#pragma once
+
+#include <torch/torch.h>
+
+#include "fqgan/nn/pass.h"
+
+namespace fqgan {
+
+/// x + N(0, deviation^2) in training; x itself otherwise.
+torch::Tensor gaussian_noise(const torch::Tensor& x, double deviation, Pass& pass);
+
+/// In training zeroes each element with this probability and divides the others by what is left; else x itself.
+torch::Tensor dropout(const torch::Tensor& x, double probability, Pass& pass);
+
+}  // namespace fqgan

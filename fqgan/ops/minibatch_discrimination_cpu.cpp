@@ -1,0 +1,88 @@
+#include "fqgan/ops/minibatch_discrimination_cpu.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/minibatch.h"
+#include "fqgan/ops/scratch.h"
+
+namespace fqgan::ops::cpu {
+namespace {
+
+struct Shape {
+  explicit Shape(const at::Tensor& m)
+      : count(m.size(0)), kernels(m.size(1)), dims(m.size(2)), stride((count + 15) / 16 * 16) {}
+  int64_t count, kernels, dims, stride;
+};
+
+/// Kernel b of m -> [C][stride]; what stands behind the examples stays as it is.
+template <class T>
+void read_kernel(const T* m, const Shape& s, int64_t b, float* to) {
+  for (int64_t n = 0; n < s.count; ++n) {
+    const T* from = m + (n * s.kernels + b) * s.dims;
+    for (int64_t c = 0; c < s.dims; ++c) to[c * s.stride + n] = static_cast<float>(from[c]);
+  }
+}
+
+template <class T>
+void write_kernel(const float* from, const Shape& s, int64_t b, T* dm) {
+  for (int64_t n = 0; n < s.count; ++n) {
+    T* to = dm + (n * s.kernels + b) * s.dims;
+    for (int64_t c = 0; c < s.dims; ++c) to[c] = static_cast<T>(from[c * s.stride + n]);
+  }
+}
+
+/// Calls work(b, memory) for every kernel; `floats` zeros of memory at first.
+template <class Work>
+void each_kernel(const Shape& s, int64_t floats, const Work& work) {
+  at::parallel_for(0, s.kernels, 1, [&](int64_t begin, int64_t end) {
+    const Scratch scratch(floats * static_cast<int64_t>(sizeof(float)));
+    auto* memory = reinterpret_cast<float*>(scratch.start());
+    std::fill_n(memory, floats, 0.f);
+    for (auto b = begin; b < end; ++b) work(b, memory);
+  });
+}
+
+}  // namespace
+
+at::Tensor minibatch_discrimination(const at::Tensor& m) {
+  const Shape s(m);
+  const auto& kernel = kernels::active().minibatch;
+  auto o = at::empty({s.count, s.kernels}, m.options());
+  AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, m.scalar_type(), "minibatch_discrimination", [&] {
+    const auto* from = m.const_data_ptr<scalar_t>();
+    auto* to = o.mutable_data_ptr<scalar_t>();
+    each_kernel(s, (s.dims + 1) * s.stride, [&](int64_t b, float* memory) {
+      auto* closeness = memory + s.dims * s.stride;
+      read_kernel(from, s, b, memory);
+      kernel.closeness(memory, s.count, s.stride, s.dims, closeness);
+      for (int64_t n = 0; n < s.count; ++n) to[n * s.kernels + b] = static_cast<scalar_t>(closeness[n]);
+    });
+  });
+  return o;
+}
+
+at::Tensor minibatch_discrimination_backward(const at::Tensor& gradient, const at::Tensor& m) {
+  const Shape s(m);
+  const auto& kernel = kernels::active().minibatch;
+  auto dm = at::empty_like(m);
+  AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, m.scalar_type(), "minibatch_discrimination", [&] {
+    const auto *from = m.const_data_ptr<scalar_t>(), *g = gradient.const_data_ptr<scalar_t>();
+    auto* to = dm.mutable_data_ptr<scalar_t>();
+    const auto block = s.dims * s.stride;
+    each_kernel(s, 2 * block + s.stride + kernels::minibatch_scratch(s.dims), [&](int64_t b, float* memory) {
+      auto *result = memory + block, *of_o = result + block;
+      read_kernel(from, s, b, memory);
+      for (int64_t n = 0; n < s.count; ++n) of_o[n] = static_cast<float>(g[n * s.kernels + b]);
+      kernel.gradient(memory, of_o, s.count, s.stride, s.dims, result, of_o + s.stride);
+      write_kernel(result, s, b, to);
+    });
+  });
+  return dm;
+}
+
+}  // namespace fqgan::ops::cpu

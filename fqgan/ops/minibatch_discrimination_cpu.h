@@ -1,0 +1,13 @@
+// Minibatch discrimination on the processor, a kernel (of the B) at a time in each thread.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace fqgan::ops::cpu {
+
+/// m: N x B x C, contiguous, float32 or bfloat16 -> N x B of the same type.
+at::Tensor minibatch_discrimination(const at::Tensor& m);
+/// gradient: N x B, contiguous, of m's type -> N x B x C.
+at::Tensor minibatch_discrimination_backward(const at::Tensor& gradient, const at::Tensor& m);
+
+}  // namespace fqgan::ops::cpu

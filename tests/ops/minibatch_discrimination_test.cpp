@@ -1,0 +1,105 @@
+// Minibatch discrimination against its formula in float64 and numerical gradients, on every instruction set.
+#include "fqgan/ops/minibatch_discrimination.h"
+
+#include <torch/torch.h>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/streams.h"
+#include "ops/kernel_sets.h"
+
+namespace fqgan::test {
+namespace {
+
+using Operator = at::Tensor (*)(const at::Tensor&);
+
+/// o and the gradient of m.
+std::vector<at::Tensor> results_of(Operator op, const at::Tensor& m, const at::Tensor& gradient) {
+  const auto leaf = m.detach().clone().requires_grad_();
+  const auto o = op(leaf);
+  o.backward(gradient.to(o.scalar_type()));
+  return {o.detach(), leaf.grad()};
+}
+
+double error(const at::Tensor& found, const at::Tensor& expected) {
+  return ((found.to(at::kDouble) - expected).norm() / expected.norm().clamp_min(1e-12)).item<double>();
+}
+
+TEST(MinibatchDiscrimination, EqualsItsFormulaOnEveryInstructionSet) {
+  on_every_instruction_set([] {
+    for (const auto& shape :
+         std::vector<std::vector<int64_t>>{{5, 3, 2}, {1, 2, 3}, {16, 7, 5}, {33, 4, 1}, {70, 2, 9}})
+      for (const auto type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+        Streams random(5, {});
+        const auto m = (random.normal(shape, "m") * 0.6).to(type);
+        const auto gradient = random.normal({shape[0], shape[1]}, "gradient").to(type);
+        const auto found = results_of(ops::minibatch_discrimination, m, gradient);
+        const auto expected = results_of(ops::twin::minibatch_discrimination, m.to(at::kDouble), gradient);
+        const double tolerance = type == at::kDouble ? 1e-12 : type == at::kFloat ? 2e-6 : 6e-3;
+        for (size_t i = 0; i < found.size(); ++i)
+          EXPECT_LT(error(found[i], expected[i]), tolerance) << i << " of " << at::IntArrayRef(shape) << " " << type;
+      }
+  });
+}
+
+TEST(MinibatchDiscrimination, GradientIsTheNumericalOne) {
+  Streams random(6, {});
+  const auto m = random.normal({4, 2, 3}, "m").to(at::kDouble);
+  const auto weight = random.normal({4, 2}, "weight").to(at::kDouble);
+  const auto gradient = results_of(ops::minibatch_discrimination, m, weight)[1];
+  constexpr double step = 1e-6;
+  for (int64_t i = 0; i < m.numel(); ++i) {
+    const auto at_offset = [&](double offset) {
+      auto moved = m.clone();
+      moved.view(-1)[i] += offset;
+      return (ops::minibatch_discrimination(moved) * weight).sum().item<double>();
+    };
+    EXPECT_NEAR(gradient.view(-1)[i].item<double>(), (at_offset(step) - at_offset(-step)) / (2 * step), 1e-7);
+  }
+}
+
+TEST(MinibatchDiscrimination, TellsACollapsedBatchFromAVariedOne) {
+  on_every_instruction_set([] {
+    Streams random(7, {});
+    const auto one = random.normal({1, 6, 5}, "one"), varied = random.normal({40, 6, 5}, "varied") * 4;
+    const auto of_collapsed = results_of(ops::minibatch_discrimination, one.repeat({40, 1, 1}), at::ones({40, 6}));
+    EXPECT_TRUE(at::allclose(of_collapsed[0], at::full({40, 6}, 39.)));  // each is as close as can be to all others
+    EXPECT_EQ(of_collapsed[1].abs().max().item<float>(), 0);             // and no direction is better than another
+    EXPECT_LT(ops::minibatch_discrimination(varied).max().item<float>(), 1);
+  });
+}
+
+TEST(MinibatchDiscrimination, HasTheSameBitsForAnyNumberOfThreadsAndInstructionSet) {
+  Streams random(8, {});
+  const auto m = random.normal({50, 9, 4}, "m"), gradient = random.normal({50, 9}, "gradient");
+  std::vector<at::Tensor> first;
+  on_every_instruction_set([&] {
+    const auto found = results_of(ops::minibatch_discrimination, m, gradient);
+    if (first.empty()) first = found;
+    for (size_t i = 0; i < found.size(); ++i) EXPECT_TRUE(at::equal(first[i], found[i])) << i;
+    expect_same_bits_for_any_threads([&] { return results_of(ops::minibatch_discrimination, m, gradient); });
+  });
+}
+
+TEST(MinibatchDiscrimination, FarExamplesCountNothingAndNaNPasses) {
+  on_every_instruction_set([] {
+    auto m = at::zeros({3, 1, 2});
+    m[0] += 1e6;
+    m[1] -= 1e30;
+    EXPECT_EQ(ops::minibatch_discrimination(m).abs().max().item<float>(), 0);
+    m[2][0][1] = std::nan("");
+    EXPECT_TRUE(at::isnan(ops::minibatch_discrimination(m)).all().item<bool>());
+  });
+}
+
+TEST(MinibatchDiscrimination, RefusesWhatItCannotTake) {
+  EXPECT_CONTAINS(message_of<UserError>([] {
+                    ops::minibatch_discrimination(at::zeros({3, 4}));
+                  }),
+                  "minibatch_discrimination");
+  const auto m = at::randn({3, 2, 2}).requires_grad_();
+  const auto dm = torch::autograd::grad({ops::minibatch_discrimination(m).sum()}, {m}, {}, true, true)[0];
+  EXPECT_THROW(dm.sum().backward(), std::exception);  // never a wrong second derivative
+}
+
+}  // namespace
+}  // namespace fqgan::test
