@@ -52,7 +52,7 @@ set(FQGAN_AVX512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mavx2 
   -Wno-uninitialized -Wno-maybe-uninitialized)  # g++ 12 warns of its own intrinsics
 function(fqgan_kernel_flags)
   set(kernels ${CMAKE_SOURCE_DIR}/fqgan/ops/kernels)
-  set(common -O3 -ffp-contract=off -Wno-psabi)  # psabi: vectors passed within one file
+  set(common -O3 -ffp-contract=off -fno-math-errno -Wno-psabi)  # psabi: vectors passed within a file
   set_source_files_properties(${kernels}/plain.cpp PROPERTIES COMPILE_OPTIONS "${common}")
   if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
     set_source_files_properties(${kernels}/avx2.cpp PROPERTIES COMPILE_OPTIONS "${common};-mavx2;-mfma")

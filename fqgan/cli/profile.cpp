@@ -29,13 +29,25 @@ struct ProfileFlags {
 };
 
 /// The data if there is some, else noise of the recipe's size.
-std::unique_ptr<Dataset> images_for(const Recipe& recipe, const ProfileFlags& flags) {
-  if (!recipe.data.path.value_or("").empty()) return open_dataset(recipe.data);
-  if (!recipe.data.resolution) fail("data.resolution", "expected a size in pixels, or images with --data");
-  const auto height = *recipe.data.resolution;
-  return std::make_unique<NoiseImages>(recipe.data.channels.value_or(3), height, recipe.data.width.value_or(height),
-                                       flags.classes);
-}
+struct Images {
+  Images(const Recipe& recipe, const ProfileFlags& flags) {
+    if (!recipe.data.path.value_or("").empty()) {
+      sets.emplace(recipe);
+      by_name = sets->by_name();
+      info = sets->train().info();
+      return;
+    }
+    if (!recipe.data.resolution) fail("data.resolution", "expected a size in pixels, or images with --data");
+    const auto height = *recipe.data.resolution;
+    noise.emplace(recipe.data.channels.value_or(3), height, recipe.data.width.value_or(height), flags.classes);
+    by_name = everywhere(*recipe.model, *noise);
+    info = noise->info();
+  }
+  std::optional<TrainingSets> sets;
+  std::optional<NoiseImages> noise;
+  DatasetsByName by_name;
+  DataInfo info;
+};
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -119,14 +131,13 @@ int profile(const ProfileFlags& flags) {
   auto recipe = read_recipe(text);
   if (!flags.data.empty()) recipe->data.path = flags.data;
   const auto numerics = start_computing(recipe->compute);
-  const auto images = images_for(*recipe, flags);
-  const auto sets = everywhere(*recipe->model, *images);
+  const Images images(*recipe, flags);
   const auto seed = static_cast<uint64_t>(recipe->seed);
-  const auto family = recipe->model->build(images->info(), numerics, seed);
+  const auto family = recipe->model->build(images.info, numerics, seed);
   auto options = flags.options;
   options.layers = !flags.steps_only;
-  auto result = profile_step(*family, sets, seed, options);
-  result.predicted_memory = step_memory(*recipe, images->info(), sets, numerics).peak(recipe->model->batch);
+  auto result = profile_step(*family, images.by_name, seed, options);
+  result.predicted_memory = step_memory(*recipe, images.info, images.by_name, numerics).peak(recipe->model->batch);
   if (flags.json)
     std::cout << json_of(result, flags).dump(1) << '\n';
   else

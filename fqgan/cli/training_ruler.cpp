@@ -87,7 +87,7 @@ Evaluation TrainingRuler::measure(Family& family) const {
     const auto found = classify_all({&family}, *test_);
     evaluation.figures.push_back(
         {figure(of_classifier),
-        static_cast<double>(found.wrong()) / static_cast<double>(std::max<int64_t>(found.labelled(), 1))});
+         static_cast<double>(found.wrong()) / static_cast<double>(std::max<int64_t>(found.labelled(), 1))});
   }
   return evaluation;
 }

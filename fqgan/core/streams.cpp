@@ -36,14 +36,16 @@ uint64_t mix_bits(uint64_t seed, std::string_view name, std::initializer_list<in
   return key;
 }
 
-at::Generator Streams::generator(std::string_view name) {
+uint64_t Streams::key(std::string_view name) {
   auto call = calls_.find(name);
   if (call == calls_.end()) call = calls_.emplace(std::string(name), 0).first;
-  const auto key =
-      mix_bits(seed_, name, {at_.iteration, at_.phase, at_.repeat, at_.micro_batch, at_.attempt, call->second++});
+  return mix_bits(seed_, name, {at_.iteration, at_.phase, at_.repeat, at_.micro_batch, at_.attempt, call->second++});
+}
+
+at::Generator Streams::generator(std::string_view name) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(0);
   at::mt19937 engine;
-  engine.set_data(twister_state(key));
+  engine.set_data(twister_state(key(name)));
   generator.get<at::CPUGeneratorImpl>()->set_engine(engine);
   return generator;
 }

@@ -32,6 +32,8 @@ class Streams {
   /// A fresh CPU generator. The n-th call with the same name gives the n-th stream of that name, so that two dropout
   /// layers (or two forwards) of one micro-batch differ while the whole stays a function of the order of calls.
   at::Generator generator(std::string_view name);
+  /// The key alone, for operators that draw by counters.
+  uint64_t key(std::string_view name);
 
   /// Drawn on the CPU in float32 and then moved: the same values whatever the device and precision.
   at::Tensor normal(at::IntArrayRef shape, std::string_view name);                   // N(0, 1)

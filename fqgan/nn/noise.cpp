@@ -1,11 +1,12 @@
 #include "fqgan/nn/noise.h"
 
+#include "fqgan/ops/gaussian_noise.h"
+
 namespace fqgan {
 
 torch::Tensor gaussian_noise(const torch::Tensor& x, double deviation, Pass& pass) {
   if (!pass.training || deviation == 0) return x;
-  const auto noise = pass.random.normal(x.sizes(), "gaussian noise").to(x.options());
-  return at::add(x, noise, deviation);
+  return ops::add_gaussian_noise(x, pass.random.key("gaussian noise"), deviation);
 }
 
 torch::Tensor dropout(const torch::Tensor& x, double probability, Pass& pass) {

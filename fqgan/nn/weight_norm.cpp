@@ -15,10 +15,11 @@ WeightNormLinearImpl::WeightNormLinearImpl(int64_t in, int64_t out, WeightNormOp
 torch::Tensor WeightNormLinearImpl::forward(const torch::Tensor& x, Pass& pass) {
   const LayerScope scope(this);
   check_shape(x, {any, weight.size(1)}, "weight_norm_linear");
-  const auto length = at::linalg_vector_norm(weight, 2, at::IntArrayRef{1}, true);
-  const auto effective = (weight * (scale.unsqueeze(1) / length)).to(x.scalar_type());
-  if (pass.initialise && options.by_data) return initialised(at::linear(x, effective));
-  return at::linear(x, effective, bias.to(x.scalar_type()));
+  // The products are scaled, not the weights: there are fewer of them.
+  const auto factor = (scale / at::linalg_vector_norm(weight, 2, at::IntArrayRef{1})).to(x.scalar_type());
+  const auto products = at::linear(x, weight.to(x.scalar_type()));
+  if (pass.initialise && options.by_data) return initialised(products * factor);
+  return at::addcmul(bias.to(x.scalar_type()), products, factor);
 }
 
 torch::Tensor WeightNormLinearImpl::initialised(const torch::Tensor& activations) {

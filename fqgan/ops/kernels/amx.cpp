@@ -53,6 +53,7 @@ struct Tiles {
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/minibatch_body.h"
+#include "fqgan/ops/kernels/noise_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_amx.h"
 // clang-format on
@@ -80,6 +81,7 @@ const Kernels amx_kernels = {"amx_bf16",
                              burn_float32,
                              nullptr,
                              {minibatch_closeness, minibatch_gradient},
+                             add_noise,
                              &avx512_winograd,
                              nullptr,
                              &avx512_few_channels,

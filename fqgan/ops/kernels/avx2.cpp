@@ -32,6 +32,7 @@ struct Vector {
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/minibatch_body.h"
+#include "fqgan/ops/kernels/noise_body.h"
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
@@ -60,6 +61,7 @@ const Kernels avx2_kernels = {"avx2",
                               burn_float32,
                               nullptr,
                               {minibatch_closeness, minibatch_gradient},
+                              add_noise,
                               &avx2_winograd,
                               nullptr,
                               &avx2_few_channels,

@@ -15,6 +15,7 @@ namespace {
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/minibatch_body.h"
+#include "fqgan/ops/kernels/noise_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
 // clang-format on
@@ -74,6 +75,7 @@ const Kernels avx512_float32_kernels = {"avx512",
                                         burn_float32,
                                         nullptr,
                                         {minibatch_closeness, minibatch_gradient},
+                                        add_noise,
                                         &avx512_winograd,
                                         nullptr,
                                         &avx512_few_channels,
@@ -100,6 +102,7 @@ const Kernels avx512_kernels = {"avx512_bf16",
                                 burn_float32,
                                 burn_bfloat16,
                                 {minibatch_closeness, minibatch_gradient},
+                                add_noise,
                                 &avx512_winograd,
                                 &avx512_bfloat16_winograd,
                                 &avx512_few_channels,

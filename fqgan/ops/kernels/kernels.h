@@ -21,6 +21,7 @@ struct Map {
 constexpr int64_t panel_rows = 96;    // rows that are screened together
 constexpr int64_t lanes = 16;         // code k competes in lane k % 16
 constexpr int64_t depth_step = 32;    // packed rows and codes are padded with zeros to a multiple of it
+constexpr int64_t noise_block = 64;   // elements whose noise is drawn together
 constexpr int64_t position_run = 16;  // rows that the element-wise kernels take together
 
 struct Winograd;
@@ -103,6 +104,10 @@ struct Kernels {
   double (*burn_bfloat16)(int64_t rounds);  // null: no such instruction, or nobody has measured it
 
   Minibatch minibatch;
+
+  /// y = x + deviation n: elements first .. last - 1, first a multiple of noise_block. Element i of the noise is a
+  /// function of the key and i, N(0, 1).
+  void (*add_noise)(const void* x, bool bfloat16, int64_t first, int64_t last, uint64_t key, float deviation, void* y);
 
   // Convolutions (winograd.h) in float32 and bfloat16; null: oneDNN's are as fast or faster here.
   const Winograd *winograd_float32, *winograd_bfloat16;

@@ -13,6 +13,7 @@ namespace {
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/minibatch_body.h"
+#include "fqgan/ops/kernels/noise_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
 // clang-format on
@@ -40,6 +41,7 @@ const Kernels plain_kernels = {"plain",
                                burn_float32,
                                nullptr,
                                {minibatch_closeness, minibatch_gradient},
+                               add_noise,
                                nullptr,
                                nullptr,
                                nullptr,

@@ -1,0 +1,72 @@
+#include "fqgan/ops/gaussian_noise.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include "fqgan/ops/kernels/kernels.h"
+
+namespace fqgan::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using Operator = at::Tensor(const at::Tensor&, int64_t, double);
+
+const auto& the_operator() {
+  static const auto op =
+      c10::Dispatcher::singleton().findSchemaOrThrow("fqgan::add_gaussian_noise", "").typed<Operator>();
+  return op;
+}
+
+at::Tensor add_kernel(const at::Tensor& x, int64_t key, double deviation) {
+  const bool ours = x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+  if (!ours) {  // the same noise, made on the processor
+    const auto zeros = at::zeros(x.sizes(), at::kFloat);
+    return x + add_kernel(zeros, key, deviation).to(x.options());
+  }
+  const auto from = x.contiguous();
+  auto y = at::empty_like(from);
+  const auto* data = from.const_data_ptr();
+  auto* to = y.mutable_data_ptr();
+  const bool narrow = x.scalar_type() == at::kBFloat16;
+  const auto blocks = (x.numel() + kernels::noise_block - 1) / kernels::noise_block;
+  at::parallel_for(0, blocks, 64, [&](int64_t begin, int64_t end) {
+    const auto first = begin * kernels::noise_block, last = std::min(end * kernels::noise_block, x.numel());
+    kernels::active().add_noise(data, narrow, first, last, static_cast<uint64_t>(key), static_cast<float>(deviation),
+                                to);
+  });
+  return y;
+}
+
+at::Tensor add_meta(const at::Tensor& x, int64_t, double) { return at::empty_symint(x.sym_sizes(), x.options()); }
+
+struct AddNoiseFunction : torch::autograd::Function<AddNoiseFunction> {
+  static at::Tensor forward(AutogradContext*, const at::Tensor& x, int64_t key, double deviation) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    return the_operator().call(x, key, deviation);
+  }
+  static variable_list backward(AutogradContext*, variable_list gradients) {
+    return {gradients[0], at::Tensor(), at::Tensor()};
+  }
+};
+
+at::Tensor add_autograd(const at::Tensor& x, int64_t key, double deviation) {
+  return AddNoiseFunction::apply(x, key, deviation);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(fqgan, library) {
+  library.def("add_gaussian_noise(Tensor x, int key, float deviation) -> Tensor");
+}
+TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) { library.impl("add_gaussian_noise", add_kernel); }
+TORCH_LIBRARY_IMPL(fqgan, Meta, library) { library.impl("add_gaussian_noise", add_meta); }
+TORCH_LIBRARY_IMPL(fqgan, Autograd, library) { library.impl("add_gaussian_noise", add_autograd); }
+
+at::Tensor add_gaussian_noise(const at::Tensor& x, uint64_t key, double deviation) {
+  return the_operator().call(x, static_cast<int64_t>(key), deviation);
+}
+
+}  // namespace fqgan::ops

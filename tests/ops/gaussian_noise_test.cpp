@@ -1,0 +1,63 @@
+// Gaussian noise by counters: its moments and tails, the same bits everywhere, the identity as gradient.
+#include "fqgan/ops/gaussian_noise.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "ops/kernel_sets.h"
+
+namespace fqgan::test {
+namespace {
+
+constexpr int64_t many = 4'000'000;
+
+at::Tensor noise(uint64_t key, int64_t count = many) {
+  return ops::add_gaussian_noise(at::zeros({count}), key, 1).to(at::kDouble);
+}
+
+TEST(GaussianNoise, HasTheMomentsAndTailsOfANormalDistribution) {
+  const auto n = noise(17);
+  const double deviation = 1 / std::sqrt(static_cast<double>(many));  // of a mean
+  EXPECT_NEAR(n.mean().item<double>(), 0, 4 * deviation);
+  EXPECT_NEAR(n.square().mean().item<double>(), 1, 4 * std::sqrt(2.) * deviation);
+  EXPECT_NEAR(n.pow(3).mean().item<double>(), 0, 4 * std::sqrt(15.) * deviation);
+  EXPECT_NEAR(n.pow(4).mean().item<double>(), 3, 4 * std::sqrt(96.) * deviation);
+  for (const double x : {-3.5, -2., -0.5, 0.1, 1., 2.5, 4.}) {
+    const double below = 0.5 * std::erfc(-x / std::sqrt(2.));
+    EXPECT_NEAR(n.lt(x).to(at::kDouble).mean().item<double>(), below, 4.5 * std::sqrt(below * (1 - below)) * deviation)
+        << x;
+  }
+}
+
+TEST(GaussianNoise, OfNeighboursAndOfOtherKeysIsIndependent) {
+  const auto n = noise(17), other = noise(18);
+  const double bound = 4.5 / std::sqrt(static_cast<double>(many));
+  for (const int64_t lag : {1, 15, 16, 17, 32, 48, 64})
+    EXPECT_NEAR((n.narrow(0, lag, many - lag) * n.narrow(0, 0, many - lag)).mean().item<double>(), 0, bound) << lag;
+  EXPECT_NEAR((n * other).mean().item<double>(), 0, bound);
+}
+
+TEST(GaussianNoise, HasTheSameBitsEverywhere) {
+  const auto x = at::arange(1003, at::kFloat).reshape({17, 59});
+  std::vector<at::Tensor> first;
+  on_every_instruction_set([&] {
+    const std::vector<at::Tensor> found{ops::add_gaussian_noise(x, 5, 0.3),
+                                        ops::add_gaussian_noise(x.to(at::kBFloat16), 5, 0.3)};
+    if (first.empty()) first = found;
+    for (size_t i = 0; i < found.size(); ++i) EXPECT_TRUE(at::equal(found[i], first[i])) << i;
+    expect_same_bits_for_any_threads([&] { return std::vector<at::Tensor>{ops::add_gaussian_noise(x, 5, 0.3)}; });
+  });
+  EXPECT_TRUE(at::allclose(ops::add_gaussian_noise(x.to(at::kDouble), 5, 0.3), first[0].to(at::kDouble), 1e-6, 1e-4));
+  EXPECT_TRUE(at::equal(ops::add_gaussian_noise(x.t().contiguous().t(), 5, 0.3), first[0]));  // in logical order
+}
+
+TEST(GaussianNoise, PassesGradientsThrough) {
+  const auto x = at::randn({3, 5}).requires_grad_();
+  const auto weight = at::randn({3, 5});
+  (ops::add_gaussian_noise(x, 3, 0.5) * weight).sum().backward();
+  EXPECT_TRUE(at::equal(x.grad(), weight));
+}
+
+}  // namespace
+}  // namespace fqgan::test
