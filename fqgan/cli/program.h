@@ -26,6 +26,7 @@ void add_export(CLI::App& program, Action& action);
 void add_sweep(CLI::App& program, Action& action);
 void add_import(CLI::App& program, Action& action);
 void add_score(CLI::App& program, Action& action);
+void add_classify(CLI::App& program, Action& action);
 void add_profile(CLI::App& program, Action& action);
 
 }  // namespace fqgan

@@ -116,16 +116,17 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Ten
   // dx = gain deviation (g - mean(gain g) / gain - normalized x mean(gain g normalized x) / gain), with means over rows
   const auto* sum = dbias.const_data_ptr<double>();
   const auto* weighted = dgain.const_data_ptr<double>();
+  std::vector<double> total(channels, 0), total_weighted(channels, 0);
+  for (int64_t n = 0; n < images; ++n)
+    for (int64_t c = 0; c < channels; ++c) {
+      total[c] += row_of(gain, n)[c] * sum[n * channels + c];
+      total_weighted[c] += row_of(gain, n)[c] * weighted[n * channels + c];
+    }
   std::vector<float> slope(channels), offset(channels);
   for (int64_t c = 0; c < channels; ++c) {
-    double total = 0, total_weighted = 0;
-    for (int64_t n = 0; n < images; ++n) {
-      total += row_of(gain, n)[c] * sum[n * channels + c];
-      total_weighted += row_of(gain, n)[c] * weighted[n * channels + c];
-    }
     const double share = deviation[c] / static_cast<double>(map.rows());
-    offset[c] = static_cast<float>(-total * share);
-    slope[c] = static_cast<float>(-total_weighted * share * deviation[c]);
+    offset[c] = static_cast<float>(-total[c] * share);
+    slope[c] = static_cast<float>(-total_weighted[c] * share * deviation[c]);
   }
   auto dx = at::empty_like(x);
   at::parallel_for(0, images, 1, [&](int64_t begin, int64_t end) {

@@ -92,7 +92,8 @@ void fill(const OperatorRecorder& recorder, const Family& family, double iterati
 
 }  // namespace
 
-StepProfile profile_step(Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed, const ProfileOptions& options) {
+StepProfile profile_step(Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed,
+                         const ProfileOptions& options) {
   StepProfile profile;
   LoopOptions loop_options;
   loop_options.seed = seed;

@@ -42,6 +42,7 @@ struct ProfileOptions {
   bool layers = true;  // record operators too, for as many iterations again
 };
 
-StepProfile profile_step(Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed, const ProfileOptions& options);
+StepProfile profile_step(Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed,
+                         const ProfileOptions& options);
 
 }  // namespace fqgan

@@ -33,6 +33,28 @@ TEST(Adam, FollowsTheFormula) {
   EXPECT_EQ(adam.state().at("step.unused").item<double>(), 0);
 }
 
+/// openai/improved-gan, nn.py, adam_updates.
+TEST(Adam, WithEpsilonUnderTheRootFollowsTheReleasedCode) {
+  for (const bool transposed : {false, true}) {
+    auto w = transposed ? leaf({4, 3}).detach().t().requires_grad_() : leaf({3, 4});
+    auto expected = w.detach().clone(), m = torch::zeros({3, 4}, torch::kDouble), v = m.clone();
+    OptimizerSpec spec{{}, 0.01, 0.5, 0.9, 1e-2};
+    spec.epsilon_in_root = true;
+    Adam adam(spec, {{"w", w}});
+    for (int t = 1; t <= 5; ++t) {
+      adam.clear_gradients();
+      (w.pow(3).sum() * t).backward();
+      const auto g = w.grad().clone();
+      adam.step(1);
+      m = 0.5 * m + 0.5 * g;
+      v = 0.9 * v + 0.1 * g * g;
+      const auto corrected = v / (1 - std::pow(0.9, t));
+      expected = expected - 0.01 * (m / (1 - std::pow(0.5, t))) / (corrected + 1e-2).sqrt();
+      EXPECT_LT((w.detach() - expected).abs().max().item<double>(), 1e-12);
+    }
+  }
+}
+
 struct OneWeight : torch::nn::Module {
   explicit OneWeight(double value) {
     weight = register_parameter("weight", torch::full({2}, value, torch::kDouble));
@@ -40,6 +62,22 @@ struct OneWeight : torch::nn::Module {
   }
   torch::Tensor weight, buffer;
 };
+
+TEST(Average, CorrectedIsTheWeightedMeanOfWhatThereWas) {
+  OneWeight source(0);
+  const auto network = std::make_shared<OneWeight>(5);  // what it starts from is not in it
+  AverageSpec spec{"source", network, 0.9};
+  spec.corrected = true;
+  double sum = 0, weights = 0;
+  torch::NoGradGuard no_grad;
+  for (int t = 0; t < 6; ++t) {
+    source.weight.fill_(t * t + 1);
+    update_average(spec, source, t);
+    sum = 0.9 * sum + 0.1 * (t * t + 1);
+    weights = 0.9 * weights + 0.1;
+    EXPECT_NEAR(network->weight[0].item<double>(), sum / weights, 1e-12);
+  }
+}
 
 TEST(Average, RampsStartsAndAveragesBuffers) {
   OneWeight source(1);

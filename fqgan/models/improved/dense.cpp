@@ -41,7 +41,9 @@ torch::Tensor DenseGeneratorImpl::forward(const torch::Tensor& latents, Pass& pa
   auto h = latents.to(pass.compute);
   for (size_t i = 0; i < hidden_.size(); ++i)
     h = at::softplus(as_rows(norms_[i]->forward(as_map(hidden_[i]->forward(h, pass)), {}, pass)));
-  const auto pixels = at::sigmoid(output_->forward(h, pass)) * 2 - 1;
+  // Not in bfloat16, whose sigmoid is 1 from 0.998 on: without a gradient.
+  const auto type = pass.compute == torch::kBFloat16 ? torch::kFloat : pass.compute;
+  const auto pixels = at::sigmoid(output_->forward(h, pass).to(type)) * 2 - 1;
   return pixels.view({-1, channels_, height_, width_});
 }
 

@@ -1,0 +1,190 @@
+// fqgan classify CKPT_OR_RUN... DATA: what trained classifiers say of images; several are an ensemble.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "fqgan/cli/checkpoints.h"
+#include "fqgan/cli/classification.h"
+#include "fqgan/cli/compute.h"
+#include "fqgan/cli/program.h"
+#include "fqgan/cli/recipe.h"
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/data/image_file.h"
+#include "fqgan/sampling/confusion.h"
+#include "fqgan/sampling/model.h"
+
+namespace fqgan {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct ClassifyFlags {
+  std::vector<std::string> paths;  // classifiers, then the images
+  std::string out, confusion, split = "test";
+  std::vector<std::string> set;
+  bool json = false;
+  ComputeOptions compute;
+};
+
+struct Ensemble {
+  std::vector<Model> models;
+  DataOptions data;  // how the first one's recipe reads images
+  const DataInfo& info() const { return models.front().data; }
+  std::vector<Family*> families() const {
+    std::vector<Family*> families;
+    for (const auto& model : models) families.push_back(model.family.get());
+    return families;
+  }
+};
+
+void add_classifier(const std::string& where, const ClassifyFlags& flags, const Numerics& numerics, Ensemble& all) {
+  const auto [path, checkpoint] = open_checkpoint(where);
+  auto model = load_model(checkpoint, path, numerics);
+  if (!model.family->classifies)
+    fail(path, "this model has no classifier. Hint: family = \"improved\" trains one from few labels");
+  if (all.models.empty()) {
+    auto text = checkpoint.metadata.count("recipe") ? RecipeText::from_string(checkpoint.metadata.at("recipe"), path)
+                                                    : RecipeText();
+    for (const auto& assignment : flags.set) text.set(assignment);
+    all.data = read_recipe(text)->data;
+  } else {
+    const auto &a = all.info(), &b = model.data;
+    if (a.channels != b.channels || a.height != b.height || a.width != b.width || a.class_names != b.class_names)
+      fail(path, "expected a classifier of the same images and classes as " + flags.paths.front());
+  }
+  all.models.push_back(std::move(model));
+}
+
+/// The images brought to the classifiers' size.
+std::unique_ptr<Dataset> open_images(const Ensemble& ensemble, const ClassifyFlags& flags) {
+  auto options = ensemble.data;
+  const auto& info = ensemble.info();
+  options.path = flags.paths.back();
+  options.split = flags.split;
+  options.resolution = info.height;
+  options.width = info.width;
+  options.channels = info.channels;
+  options.part = "all";
+  options.limit.reset();
+  options.labels_per_class.reset();
+  auto images = open_dataset(options);
+  const auto& found = images->info().class_names;
+  if (!found.empty() && found != info.class_names)
+    fail(flags.paths.back(), "expected the classes of the classifier (" + std::to_string(info.classes) + ": '" +
+                                 info.class_names.front() + "', ...), found " + std::to_string(found.size()) + ": '" +
+                                 found.front() + "', .... Hint: --set data.labels=false ignores them");
+  return images;
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + "\"";
+}
+
+void write_predictions(const std::string& path, const Classification& found, const Dataset& images,
+                       const std::vector<std::string>& names) {
+  std::string text = "name,label,prediction";
+  for (const auto& name : names) text += "," + csv_field("p(" + name + ")");
+  const auto predictions = found.predictions();
+  for (int64_t i = 0; i < images.info().images; ++i) {
+    const auto label = found.labels[i].item<int64_t>();
+    text += "\n" + csv_field(images.name(i)) + "," + (label < 0 ? "" : csv_field(names.at(label))) + "," +
+            csv_field(names.at(predictions[i].item<int64_t>()));
+    for (int64_t k = 0; k < found.probabilities.size(1); ++k) {
+      char number[32];
+      std::snprintf(number, sizeof number, ",%.6g", found.probabilities[i][k].item<double>());
+      text += number;
+    }
+  }
+  write_file_atomically(path, text + "\n");
+}
+
+/// int64 K x K of the images that have a label: row = label, column = prediction.
+torch::Tensor confusion_of(const Classification& found) {
+  const auto classes = found.probabilities.size(1);
+  const auto known = found.labels.ge(0);
+  const auto cells = (found.labels * classes + found.predictions()).masked_select(known);
+  return at::bincount(cells, {}, classes * classes).view({classes, classes});
+}
+
+ordered_json describe(const Classification& found, const Ensemble& ensemble) {
+  const auto labelled = found.labelled();
+  ordered_json document{
+      {"images", found.labels.size(0)}, {"classifiers", ensemble.models.size()}, {"labelled", labelled}};
+  if (labelled == 0) return document;
+  document["wrong"] = found.wrong();
+  document["error"] = static_cast<double>(found.wrong()) / static_cast<double>(labelled);
+  document["classes"] = ensemble.info().class_names;
+  const auto confusion = confusion_of(found);
+  for (int64_t k = 0; k < confusion.size(0); ++k) {
+    auto row = ordered_json::array();
+    for (int64_t j = 0; j < confusion.size(1); ++j) row.push_back(confusion[k][j].item<int64_t>());
+    document["confusion"].push_back(row);
+  }
+  return document;
+}
+
+void check_names(const ClassifyFlags& flags) {
+  if (flags.paths.size() < 2) fail("classify", "expected a classifier (or several) and images. Hint: RUN IMAGES");
+  if (!flags.out.empty() && !flags.out.ends_with(".csv"))
+    fail("--out", "expected a name that ends in .csv, got '" + flags.out + "'");
+  if (!flags.confusion.empty() && !flags.confusion.ends_with(".png"))
+    fail("--confusion", "expected a name that ends in .png, got '" + flags.confusion + "'");
+}
+
+int classify(const ClassifyFlags& flags) {
+  check_names(flags);
+  const auto numerics = start_computing(flags.compute);
+  Ensemble ensemble;
+  for (size_t i = 0; i + 1 < flags.paths.size(); ++i) add_classifier(flags.paths[i], flags, numerics, ensemble);
+  const auto images = open_images(ensemble, flags);
+  const auto found = classify_all(ensemble.families(), *images, [&](int64_t done) {
+    log_status(std::to_string(done) + "/" + std::to_string(images->info().images) + " images");
+  });
+  log_status("");
+  const auto document = describe(found, ensemble);
+  if (!flags.out.empty()) write_predictions(flags.out, found, *images, ensemble.info().class_names);
+  if (!flags.confusion.empty()) {
+    if (found.labelled() == 0) fail("--confusion", "the images have no labels: there is nothing to compare with");
+    const auto picture = draw_confusion(confusion_of(found), ensemble.info().class_names);
+    write_file_atomically(flags.confusion, encode_png(picture));
+  }
+  if (flags.json) {
+    std::cout << document.dump(2) << std::endl;
+  } else if (found.labelled() > 0) {
+    std::printf("%lld of %lld wrong: error %.4g\n", static_cast<long long>(found.wrong()),
+                static_cast<long long>(found.labelled()), document["error"].get<double>());
+  } else {
+    std::printf("%lld images, none with a label%s\n", static_cast<long long>(found.labels.size(0)),
+                flags.out.empty() ? ". Predictions: --out predictions.csv" : "");
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_classify(CLI::App& program, Action& action) {
+  auto flags = std::make_shared<ClassifyFlags>();
+  auto* command = program.add_subcommand("classify", "classes of images by a trained classifier, or an ensemble");
+  command->add_option("paths", flags->paths, "checkpoints or run folders, then the images")->required();
+  command->add_option("--out", flags->out, "predictions.csv: name, label, prediction, probabilities");
+  command->add_option("--confusion", flags->confusion, "confusion.png: true classes by predicted ones");
+  command->add_option("--split", flags->split, "of images that have both: test or train")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"test", "train"}));
+  command->add_option("--set", flags->set, "how images are read: --set data.fit=crop (repeatable)")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  command->add_flag("--json", flags->json, "print JSON");
+  add_compute_flags(*command, flags->compute);
+  command->callback([flags, &action] { action = [flags] { return classify(*flags); }; });
+}
+
+}  // namespace fqgan

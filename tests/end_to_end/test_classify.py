@@ -1,0 +1,119 @@
+"""Semi-supervised training and fqgan classify: few labels beat guessing, an ensemble, the files, and wrong input."""
+
+import csv
+import json
+
+import pytest
+from conftest import one_line_error, run, write_idx
+
+RECIPE = """
+family = "improved"
+seed = 3
+threads = 2
+[data]
+path = "{data}"
+class_names = ["zero", "one", "two"]
+labels_per_class = 5
+[training]
+iterations = 60
+log_every = 20
+sample_every = 60
+checkpoint_every = 30
+[evaluation]
+every = 30
+metrics = ["error"]
+keep_best = "error"
+[model]
+batch = 20
+[model.generator]
+hidden = [16, 16]
+[model.discriminator]
+hidden = [32, 16]
+initialise_on = 40
+adam = {{ epsilon_in_root = true }}
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classify")
+    data = write_idx(folder / "data", images=90)
+    for part in ("images-idx3", "labels-idx1"):  # the same images as a test split
+        (folder / f"data/t10k-{part}-ubyte.gz").write_bytes((folder / f"data/train-{part}-ubyte.gz").read_bytes())
+    recipe = folder / "few.toml"
+    recipe.write_text(RECIPE.format(data=data))
+    for seed in (3, 4):
+        process = run("train", recipe, "--out", folder / f"run{seed}", "--set", f"seed={seed}")
+        assert process.returncode == 0, process.stderr
+    return folder
+
+
+def test_training_tells_the_error_of_the_test_split(trained):
+    lines = [json.loads(line) for line in (trained / "run3/metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 30, 60]
+    assert all(0 <= line["figures"]["error/test"] <= 1 for line in lines)
+    assert lines[-1]["figures"]["error/test"] < 0.2  # 15 labels of three bright-to-dark classes
+    assert (trained / "run3/curves/error.png").exists() and (trained / "run3/samples/step-00000060.png").exists()
+    assert (trained / "run3/checkpoints/best.safetensors").exists()
+
+
+def test_classify_agrees_with_the_training(trained):
+    process = run("classify", trained / "run3", trained / "data", "--json")
+    assert process.returncode == 0, process.stderr
+    found = json.loads(process.stdout)
+    last = json.loads((trained / "run3/metrics.jsonl").read_text().splitlines()[-1])
+    assert found["error"] == pytest.approx(last["figures"]["error/test"]) and found["images"] == 90
+    assert sum(map(sum, found["confusion"])) == 90
+    assert found["wrong"] == 90 - sum(found["confusion"][k][k] for k in range(3))
+
+
+def test_ensemble_and_files(trained):
+    out, picture = trained / "predictions.csv", trained / "confusion.png"
+    process = run(
+        "classify", trained / "run3", trained / "run4", trained / "data", "--out", out, "--confusion", picture
+    )
+    assert process.returncode == 0, process.stderr
+    assert "of 90 wrong" in process.stdout and picture.read_bytes().startswith(b"\x89PNG")
+    both = list(csv.DictReader(out.open()))
+    assert len(both) == 90 and set(both[0]) == {"name", "label", "prediction", "p(zero)", "p(one)", "p(two)"}
+    singles = []
+    for name in ("run3", "run4"):
+        assert run("classify", trained / name, trained / "data", "--out", out).returncode == 0
+        singles.append(list(csv.DictReader(out.open())))
+    for a, b, mean in zip(*singles, both):
+        for key in ("p(zero)", "p(one)", "p(two)"):
+            assert float(mean[key]) == pytest.approx((float(a[key]) + float(b[key])) / 2, abs=2e-6)
+
+
+def test_resumes_to_the_bit(trained, tmp_path):
+    recipe = trained / "few.toml"
+    assert run("train", recipe, "--out", tmp_path / "cut", "--set", "training.iterations=30").returncode == 0
+    assert run("train", "--resume", tmp_path / "cut", "--set", "training.iterations=60").returncode == 0
+    names = ["checkpoints/step-00000060.safetensors", "samples/step-00000060.png"]
+    whole, cut = (
+        json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+        for folder in (trained / "run3", tmp_path / "cut")
+    )
+    assert whole["figures"] == cut["figures"]
+    assert (trained / "run3" / names[1]).read_bytes() == (tmp_path / "cut" / names[1]).read_bytes()
+
+
+def test_samples_are_unconditional(trained):
+    out = trained / "grid.png"
+    assert run("sample", trained / "run3", "--out", out).returncode == 0 and out.exists()
+    one_line_error(run("sample", trained / "run3", "--out", out, "--class", "one"), "no classes")
+    one_line_error(run("sample", trained / "run3", "--out", out, "--truncation", "0.5"), "uniform")
+
+
+def test_wrong_input(trained, tmp_path):
+    recipe = trained / "few.toml"
+    train = ["train", recipe, "--dry-run", "--set"]
+    one_line_error(run(*train, "data.labels_per_class=31"), "labels_per_class", "'zero' has 30")
+    one_line_error(run(*train, "data.labels=false"), "needs labels")
+    one_line_error(run(*train, "model.feature_matching.tap=hidden9"), "'hidden1', 'hidden2'")
+    one_line_error(run(*train, "model.batch=1000"), "model.batch")
+    one_line_error(run("classify", trained / "run3"), "classifier")
+    one_line_error(run("classify", trained / "run3", tmp_path / "nothing"), "nothing")
+    one_line_error(run("classify", trained / "run3", trained / "data", "--out", "x.txt"), ".csv")
+    other = write_idx(tmp_path / "other", images=40, classes=4)
+    one_line_error(run("classify", trained / "run3", other, "--split", "train"), "class")
