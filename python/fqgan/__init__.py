@@ -1,5 +1,6 @@
-"""Feature quantization (FQ-GAN, Zhao et al. 2020) for PyTorch: operators under torch.ops.fqgan, the layer
-FeatureQuantizer, and in fqgan.compat the interfaces of two other implementations."""
+"""Feature quantization (FQ-GAN, Zhao et al. 2020) and minibatch discrimination (Salimans et al. 2016) for PyTorch:
+operators under torch.ops.fqgan, the layers FeatureQuantizer and MinibatchDiscrimination, and in fqgan.compat the
+interfaces of two other implementations."""
 
 from fqgan import _library
 
@@ -7,6 +8,7 @@ _library.load()
 
 from fqgan import compat  # noqa: E402  (the layers need the operators)
 from fqgan.feature_quantizer import FeatureQuantizer  # noqa: E402
+from fqgan.minibatch_discrimination import MinibatchDiscrimination  # noqa: E402
 
 __version__ = "0.1.0"
-__all__ = ["FeatureQuantizer", "compat"]
+__all__ = ["FeatureQuantizer", "MinibatchDiscrimination", "compat"]

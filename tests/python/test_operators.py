@@ -69,6 +69,9 @@ def test_all_operators_are_checked():
         "convolution_backward",
         "batch_norm",
         "batch_norm_backward",
+        "minibatch_discrimination",
+        "minibatch_discrimination_backward",
+        "add_gaussian_noise",
     }
 
 
@@ -100,6 +103,18 @@ def test_opcheck_of_batch_norm(dtype, shape):
     y, mean, variance = OPS.batch_norm(x, gain, bias)
     opcheck(OPS.batch_norm.default, tuple(t.clone().requires_grad_() for t in (x, gain, bias)))
     opcheck(OPS.batch_norm_backward.default, (torch.randn_like(y), x, gain, mean, variance, 1e-5))
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_opcheck_of_minibatch_discrimination(dtype):
+    m = torch.randn(9, 4, 3).to(dtype)
+    opcheck(OPS.minibatch_discrimination.default, (m.clone().requires_grad_(),))
+    opcheck(OPS.minibatch_discrimination_backward.default, (torch.randn(9, 4).to(dtype), m))
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_opcheck_of_gaussian_noise(dtype):
+    opcheck(OPS.add_gaussian_noise.default, (torch.randn(9, 14).to(dtype).requires_grad_(), 17, 0.5))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -1,0 +1,46 @@
+"""MinibatchDiscrimination, the layer of "Improved Techniques for Training GANs" (section 3.2), on the operator
+torch.ops.fqgan.minibatch_discrimination, whose memory is O(N B C).
+
+Matches openai/improved-gan's nn.py, MinibatchLayer: an example's closeness to itself is left out, columns of the tensor
+have unit length times a learnt scale.
+"""
+
+import torch
+
+
+class MinibatchDiscrimination(torch.nn.Module):
+    """Appends to each example how close it is to the others of its batch.
+
+    features: width F of the examples. kernels: B, closenesses that are appended. dims: C, of each kernel's space.
+
+    forward(x, groups=None): x N x F (or N x ..., flattened to that) -> N x (F + B). groups: sizes that add up to N, as
+    [real, fake]; examples meet only those of their own group, as the paper asks for. None: all meet all.
+
+    Parameters: weight F x B x C, log_scale B x C, bias B.
+    """
+
+    def __init__(self, features, kernels=100, dims=5):
+        super().__init__()
+        for name, value in (("features", features), ("kernels", kernels), ("dims", dims)):
+            if value < 1:
+                raise ValueError(f"[MinibatchDiscrimination] expected {name} of at least 1, got {value!r}")
+        self.weight = torch.nn.Parameter(torch.randn(features, kernels, dims) * 0.05)
+        self.log_scale = torch.nn.Parameter(torch.zeros(kernels, dims))
+        self.bias = torch.nn.Parameter(torch.full((kernels,), -1.0))
+
+    def forward(self, x, groups=None):
+        x = x.flatten(1)
+        features, kernels, dims = self.weight.shape
+        if x.shape[1] != features:
+            raise ValueError(f"[MinibatchDiscrimination] expected N x {features}, got {list(x.shape)}")
+        if groups is not None and sum(groups) != len(x):
+            raise ValueError(f"[MinibatchDiscrimination] expected groups of {len(x)} examples in all, got {groups!r}")
+        weight = self.weight * (self.log_scale.exp() / self.weight.square().sum(0).sqrt())
+        projected = (x @ weight.flatten(1).to(x.dtype)).view(-1, kernels, dims)
+        parts = projected.split(list(groups)) if groups is not None else [projected]
+        closeness = torch.cat([torch.ops.fqgan.minibatch_discrimination(part) for part in parts])
+        return torch.cat([x, closeness + self.bias.to(x.dtype)], 1)
+
+    def extra_repr(self):
+        features, kernels, dims = self.weight.shape
+        return f"features={features}, kernels={kernels}, dims={dims}"
