@@ -66,7 +66,8 @@ TEST(Improved, RefusesWhatItCannotTake) {
   tap.feature_matching.tap = "hidden4";
   EXPECT_CONTAINS(problems(tap, digits), "'hidden1', 'hidden2', 'hidden3'");
   EXPECT_CONTAINS(problems(few_units(), (DataInfo{100, 1, 6, 5})), "needs labels of at least two classes");
-  EXPECT_CONTAINS(problems(few_units(), (DataInfo{100, 1, 6, 5, 3, {"a", "b", "c"}, 100})), "all 100 images are without");
+  EXPECT_CONTAINS(problems(few_units(), (DataInfo{100, 1, 6, 5, 3, {"a", "b", "c"}, 100})),
+                  "all 100 images are without");
   const auto family = few_units().build(digits, {}, 1);
   SampleOptions options;
   options.labels = {1};
