@@ -56,35 +56,18 @@ struct Tiles {
 #include "fqgan/ops/kernels/noise_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_amx.h"
+#include "fqgan/ops/kernels/table_body.h"
 // clang-format on
 
 }  // namespace
 
-const Kernels amx_kernels = {"amx_bf16",
-                             screen_amx,
-                             amx_block,
-                             true,
-                             &avx512_float32_kernels,
-                             load_bfloat16,
-                             load_float32,
-                             norms,
-                             exact_best,
-                             loss,
-                             gradient,
-                             blend,
-                             sums,
-                             row_moments,
-                             column_sums,
-                             normalise,
-                             gradient_sums,
-                             normalise_back,
-                             burn_float32,
-                             nullptr,
-                             {minibatch_closeness, minibatch_gradient},
-                             add_noise,
-                             &avx512_winograd,
-                             nullptr,
-                             &avx512_few_channels,
-                             &avx512_bfloat16_few_channels};
+constinit const Kernels amx_kernels = [] {
+  auto k = common_kernels("amx_bf16");
+  set_screening(k, screen_amx, amx_block, &avx512_float32_kernels);
+  k.winograd_float32 = &avx512_winograd;
+  k.few_channels_float32 = &avx512_few_channels;
+  k.few_channels_bfloat16 = &avx512_bfloat16_few_channels;
+  return k;
+}();
 
 }  // namespace fqgan::ops::kernels

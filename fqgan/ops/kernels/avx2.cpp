@@ -36,35 +36,17 @@ struct Vector {
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
+#include "fqgan/ops/kernels/table_body.h"
 // clang-format on
 
 }  // namespace
 
-const Kernels avx2_kernels = {"avx2",
-                              screen_with<6, Float32<16>>,
-                              16,
-                              false,
-                              nullptr,
-                              load_bfloat16,
-                              load_float32,
-                              norms,
-                              exact_best,
-                              loss,
-                              gradient,
-                              blend,
-                              sums,
-                              row_moments,
-                              column_sums,
-                              normalise,
-                              gradient_sums,
-                              normalise_back,
-                              burn_float32,
-                              nullptr,
-                              {minibatch_closeness, minibatch_gradient},
-                              add_noise,
-                              &avx2_winograd,
-                              nullptr,
-                              &avx2_few_channels,
-                              nullptr};
+constinit const Kernels avx2_kernels = [] {
+  auto k = common_kernels("avx2");
+  set_screening(k, screen_with<6, Float32<16>>, 16, nullptr);
+  k.winograd_float32 = &avx2_winograd;
+  k.few_channels_float32 = &avx2_few_channels;
+  return k;
+}();
 
 }  // namespace fqgan::ops::kernels

@@ -18,6 +18,7 @@ namespace {
 #include "fqgan/ops/kernels/noise_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"
+#include "fqgan/ops/kernels/table_body.h"
 // clang-format on
 
 struct BFloat16 {
@@ -54,58 +55,23 @@ double burn_bfloat16(int64_t rounds) {
 
 }  // namespace
 
-const Kernels avx512_float32_kernels = {"avx512",
-                                        screen_with<6, Float32<64>>,
-                                        64,
-                                        false,
-                                        nullptr,
-                                        load_bfloat16,
-                                        load_float32,
-                                        norms,
-                                        exact_best,
-                                        loss,
-                                        gradient,
-                                        blend,
-                                        sums,
-                                        row_moments,
-                                        column_sums,
-                                        normalise,
-                                        gradient_sums,
-                                        normalise_back,
-                                        burn_float32,
-                                        nullptr,
-                                        {minibatch_closeness, minibatch_gradient},
-                                        add_noise,
-                                        &avx512_winograd,
-                                        nullptr,
-                                        &avx512_few_channels,
-                                        nullptr};
+constinit const Kernels avx512_float32_kernels = [] {
+  auto k = common_kernels("avx512");
+  set_screening(k, screen_with<6, Float32<64>>, 64, nullptr);
+  k.winograd_float32 = &avx512_winograd;
+  k.few_channels_float32 = &avx512_few_channels;
+  return k;
+}();
 
-const Kernels avx512_kernels = {"avx512_bf16",
-                                screen_with<6, BFloat16>,
-                                64,
-                                true,
-                                &avx512_float32_kernels,
-                                load_bfloat16,
-                                load_float32,
-                                norms,
-                                exact_best,
-                                loss,
-                                gradient,
-                                blend,
-                                sums,
-                                row_moments,
-                                column_sums,
-                                normalise,
-                                gradient_sums,
-                                normalise_back,
-                                burn_float32,
-                                burn_bfloat16,
-                                {minibatch_closeness, minibatch_gradient},
-                                add_noise,
-                                &avx512_winograd,
-                                &avx512_bfloat16_winograd,
-                                &avx512_few_channels,
-                                &avx512_bfloat16_few_channels};
+constinit const Kernels avx512_kernels = [] {
+  auto k = common_kernels("avx512_bf16");
+  set_screening(k, screen_with<6, BFloat16>, 64, &avx512_float32_kernels);
+  k.burn_bfloat16 = burn_bfloat16;
+  k.winograd_float32 = &avx512_winograd;
+  k.winograd_bfloat16 = &avx512_bfloat16_winograd;
+  k.few_channels_float32 = &avx512_few_channels;
+  k.few_channels_bfloat16 = &avx512_bfloat16_few_channels;
+  return k;
+}();
 
 }  // namespace fqgan::ops::kernels
