@@ -30,7 +30,8 @@ at::Tensor draw_confusion(const at::Tensor& counts, const std::vector<std::strin
   std::vector<std::string> shown;
   int64_t widest_name = 0, widest = 0;
   for (int64_t k = 0; k < classes; ++k) {
-    shown.push_back(std::to_string(k) + " " + drawable(names.at(k)).substr(0, most_name));
+    const auto number = std::to_string(k), name = drawable(names.at(k)).substr(0, most_name);
+    shown.push_back(name == number ? number : number + " " + name);
     widest_name = std::max(widest_name, width_of(shown.back()));
     for (int64_t j = 0; j < classes; ++j)
       widest = std::max(widest, width_of(std::to_string(counts[k][j].item<int64_t>())));
