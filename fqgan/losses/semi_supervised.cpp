@@ -22,10 +22,10 @@ at::Tensor supervised_loss(const at::Tensor& logits, const at::Tensor& labels) {
   return at::cross_entropy_loss(wide(logits), labels);
 }
 
-at::Tensor unsupervised_loss(const at::Tensor& real_logits, const at::Tensor& fake_logits) {
-  const auto real = log_real(real_logits), fake = log_real(fake_logits);
-  // log D = log Z - softplus(log Z), log(1 - D) = -softplus(log Z)
-  return 0.5 * (at::softplus(real) - real).mean() + 0.5 * at::softplus(fake).mean();
+at::Tensor unsupervised_loss(const at::Tensor& real_logits, const at::Tensor& fake_logits,
+                             const LabelTargets& targets) {
+  // log D = -softplus(-log Z), log(1 - D) = -softplus(log Z): log Z is D's logit.
+  return 0.5 * cross_entropy(log_real(real_logits), log_real(fake_logits), targets);
 }
 
 at::Tensor semi_supervised_generator_loss(const at::Tensor& fake_logits) {

@@ -5,6 +5,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "fqgan/losses/label_smoothing.h"
+
 namespace fqgan {
 
 /// log Z: N x K -> N.
@@ -13,8 +15,10 @@ at::Tensor log_real(const at::Tensor& logits);
 /// -log p(label | image, real): the cross-entropy over the K classes. labels: int64 N. A scalar.
 at::Tensor supervised_loss(const at::Tensor& logits, const at::Tensor& labels);
 
-/// -(E log D(real) + E log(1 - D(fake))) / 2, as the released code halves it. A scalar.
-at::Tensor unsupervised_loss(const at::Tensor& real_logits, const at::Tensor& fake_logits);
+/// -(E log D(real) + E log(1 - D(fake))) / 2, as the released code halves it; with smoothed targets the cross-entropy
+/// of log Z against them. A scalar.
+at::Tensor unsupervised_loss(const at::Tensor& real_logits, const at::Tensor& fake_logits,
+                             const LabelTargets& targets = {});
 
 /// The generator's E log(1 - D(fake)) = -E softplus(log Z), which the released minibatch-discrimination variants
 /// minimise. A scalar.

@@ -4,6 +4,7 @@
 
 #include "fqgan/core/shape.h"
 #include "fqgan/nn/layer_scope.h"
+#include "fqgan/nn/virtual_batch_norm.h"
 #include "fqgan/ops/batch_norm.h"
 
 namespace fqgan {
@@ -14,7 +15,7 @@ double momentum_of(const Pass& pass) { return pass.standing > 0 ? 1. / static_ca
 }  // namespace
 
 BatchNormImpl::BatchNormImpl(int64_t channels, const Condition& condition, Streams& random, double epsilon)
-    : epsilon(epsilon) {
+    : epsilon(epsilon), reference(condition.reference) {
   stored_mean = register_buffer("stored_mean", torch::zeros({channels}));
   stored_var = register_buffer("stored_var", torch::ones({channels}));
   if (condition.classes > 0) {
@@ -48,10 +49,27 @@ void BatchNormImpl::store(const torch::Tensor& mean, const torch::Tensor& var, i
   stored_var.mul_(1 - momentum).add_(var, momentum * static_cast<double>(rows) / others);
 }
 
+/// The reference's moments, from its rows in the pass or as they were stored last.
+torch::Tensor BatchNormImpl::normalized_by_reference(const torch::Tensor& x, const Pass& pass) {
+  if (!ReferenceLatentsImpl::wanted(pass))
+    return virtual_batch_norm(x, {stored_mean, stored_var}, reference, epsilon, pass);
+  const auto moments = reference_moments(x, pass);
+  if (pass.standing > 0 || pass.update_state) {
+    torch::NoGradGuard no_grad;
+    stored_mean.copy_(moments.mean);
+    stored_var.copy_(moments.var);
+  }
+  return virtual_batch_norm(x, moments, reference, epsilon, pass);
+}
+
 torch::Tensor BatchNormImpl::forward(const torch::Tensor& x, const torch::Tensor& condition, Pass& pass) {
   const LayerScope scope(this);
   check_shape(x, {any, stored_mean.size(0), any, any}, "batch_norm");
   const auto [scale, shift] = affine(condition, pass);
+  const auto by_channel = [&](const torch::Tensor& values) {
+    return (values.dim() == 1 ? values.unsqueeze(0) : values).to(x.scalar_type()).unsqueeze(2).unsqueeze(3);
+  };
+  if (reference > 0) return at::addcmul(by_channel(shift), normalized_by_reference(x, pass), by_channel(scale));
   const bool from_batch = pass.training || pass.standing > 0;
   if (from_batch && !pass.twin) {
     const auto [y, mean, var] = ops::batch_norm(x, scale, shift, epsilon);
@@ -61,9 +79,6 @@ torch::Tensor BatchNormImpl::forward(const torch::Tensor& x, const torch::Tensor
   const bool stores = pass.standing > 0 || pass.update_state || !from_batch;
   const auto mean = stores ? stored_mean : torch::Tensor(), var = stores ? stored_var : torch::Tensor();
   const auto y = at::batch_norm(x, {}, {}, mean, var, from_batch, momentum_of(pass), epsilon, false);
-  const auto by_channel = [&](const torch::Tensor& values) {
-    return (values.dim() == 1 ? values.unsqueeze(0) : values).to(y.scalar_type()).unsqueeze(2).unsqueeze(3);
-  };
   return at::addcmul(by_channel(shift), y, by_channel(scale));
 }
 

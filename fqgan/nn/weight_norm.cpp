@@ -2,34 +2,87 @@
 
 #include "fqgan/core/shape.h"
 #include "fqgan/nn/layer_scope.h"
+#include "fqgan/ops/convolution.h"
 
 namespace fqgan {
+namespace {
 
-WeightNormLinearImpl::WeightNormLinearImpl(int64_t in, int64_t out, WeightNormOptions o, Streams& random) : options(o) {
-  weight = register_parameter("weight", random.normal({out, in}, "weight").mul_(o.initial));
-  const auto ones = torch::ones({out});
-  scale = o.train_scale ? register_parameter("scale", ones) : register_buffer("scale", ones);
-  bias = register_parameter("bias", torch::zeros({out}));
+/// Every dimension but `kept`.
+std::vector<int64_t> others(int64_t dims, int64_t kept) {
+  std::vector<int64_t> list;
+  for (int64_t d = 0; d < dims; ++d)
+    if (d != kept) list.push_back(d);
+  return list;
 }
+
+/// C -> 1 x C (x 1 x 1), or with its place elsewhere.
+torch::Tensor along(const torch::Tensor& values, int64_t dims, int64_t place) {
+  std::vector<int64_t> shape(dims, 1);
+  shape[place] = values.size(0);
+  return values.view(shape);
+}
+
+}  // namespace
+
+WeightNormLayer::WeightNormLayer(std::vector<int64_t> shape, int64_t output, WeightNormOptions o, Streams& random)
+    : options(o), output_(output) {
+  weight = register_parameter("weight", random.normal(shape, "weight").mul_(o.initial));
+  const auto ones = torch::ones({shape[output]});
+  scale = o.train_scale ? register_parameter("scale", ones) : register_buffer("scale", ones);
+  bias = register_parameter("bias", torch::zeros({shape[output]}));
+}
+
+torch::Tensor WeightNormLayer::factor() const {
+  return scale / at::linalg_vector_norm(weight, 2, others(weight.dim(), output_));
+}
+
+torch::Tensor WeightNormLayer::initialised(const torch::Tensor& activations) {
+  torch::NoGradGuard no_grad;
+  const auto a = activations.to(scale.scalar_type());
+  const auto rest = others(a.dim(), 1);
+  const auto mean = a.mean(rest), centred = a - along(mean, a.dim(), 1);
+  const auto factor = options.deviation / centred.square().mean(rest).sqrt().clamp_min(1e-8);  // 1e-8: a dead output
+  scale.mul_(factor);
+  bias.copy_(-mean * factor);
+  return (centred * along(factor, a.dim(), 1)).to(activations.scalar_type());
+}
+
+WeightNormLinearImpl::WeightNormLinearImpl(int64_t in, int64_t out, WeightNormOptions o, Streams& random)
+    : WeightNormLayer({out, in}, 0, o, random) {}
 
 torch::Tensor WeightNormLinearImpl::forward(const torch::Tensor& x, Pass& pass) {
   const LayerScope scope(this);
   check_shape(x, {any, weight.size(1)}, "weight_norm_linear");
   // The products are scaled, not the weights: there are fewer of them.
-  const auto factor = (scale / at::linalg_vector_norm(weight, 2, at::IntArrayRef{1})).to(x.scalar_type());
+  const auto by = factor().to(x.scalar_type());
   const auto products = at::linear(x, weight.to(x.scalar_type()));
-  if (pass.initialise && options.by_data) return initialised(products * factor);
-  return at::addcmul(bias.to(x.scalar_type()), products, factor);
+  if (pass.initialise && options.by_data) return initialised(products * by);
+  return at::addcmul(bias.to(x.scalar_type()), products, by);
 }
 
-torch::Tensor WeightNormLinearImpl::initialised(const torch::Tensor& activations) {
-  torch::NoGradGuard no_grad;
-  const auto a = activations.to(scale.scalar_type());
-  const auto mean = a.mean(0), centred = a - mean;
-  const auto factor = options.deviation / centred.square().mean(0).sqrt().clamp_min(1e-8);  // 1e-8: a dead output
-  scale.mul_(factor);
-  bias.copy_(-mean * factor);
-  return (centred * factor).to(activations.scalar_type());
+WeightNormConv2dImpl::WeightNormConv2dImpl(WeightNormConv2dOptions c, WeightNormOptions o, Streams& random)
+    : WeightNormLayer(c.transposed ? std::vector<int64_t>{c.in, c.out, c.kernel, c.kernel}
+                                   : std::vector<int64_t>{c.out, c.in, c.kernel, c.kernel},
+                      c.transposed ? 1 : 0, o, random),
+      convolution(c) {}
+
+torch::Tensor WeightNormConv2dImpl::forward(const torch::Tensor& x, Pass& pass) {
+  const LayerScope scope(this);
+  check_shape(x, {any, convolution.in, any, any}, "weight_norm_conv2d");
+  const auto effective = weight * along(factor(), 4, convolution.transposed ? 1 : 0);
+  if (pass.initialise && options.by_data) return initialised(convolved(x, effective, std::nullopt, pass));
+  return convolved(x, effective, bias, pass);
+}
+
+torch::Tensor WeightNormConv2dImpl::convolved(const torch::Tensor& x, const torch::Tensor& w,
+                                              const std::optional<torch::Tensor>& b, const Pass& pass) const {
+  const auto& c = convolution;
+  const bool same = !c.transposed && c.stride == 1 && c.padding == c.kernel / 2 && (c.kernel == 1 || c.kernel == 3);
+  if (same && !pass.twin) return ops::convolution(x, {.weight = w, .bias = b});
+  const auto cast = [&](const torch::Tensor& t) { return t.to(x.scalar_type()); };
+  const auto with = b ? std::optional(cast(*b)) : std::nullopt;
+  if (!c.transposed) return at::conv2d(x, cast(w), with, c.stride, c.padding);
+  return at::conv_transpose2d(x, cast(w), with, c.stride, c.padding, 2 * c.padding + c.stride - c.kernel);
 }
 
 }  // namespace fqgan

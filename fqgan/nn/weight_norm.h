@@ -1,7 +1,7 @@
 // Weight normalization (Salimans and Kingma 2016) with data-dependent initialisation: an output's weights are a
 // direction times a scale; a pass with `initialise` sets scale and bias so that, over its batch, every output has mean
-// 0 and a given deviation. Matches nn.py of openai/improved-gan: DenseLayer (scale not trained but for the last layer)
-// and l2normalize (no initialisation).
+// 0 and a given deviation. Matches nn.py of openai/improved-gan: DenseLayer and WeightNormLayer (scale not trained but
+// for the last layer) and l2normalize (no initialisation).
 #pragma once
 
 #include <torch/torch.h>
@@ -17,17 +17,47 @@ struct WeightNormOptions {
   double deviation = 1;      // of the outputs after it
 };
 
-/// N x Ci -> N x Co: x (scale v / |v|)^T + bias, v a row of `weight` (Co x Ci).
-struct WeightNormLinearImpl : torch::nn::Module {
-  WeightNormLinearImpl(int64_t in, int64_t out, WeightNormOptions options, Streams& random);
-  torch::Tensor forward(const torch::Tensor& x, Pass& pass);
+/// What the layers share: parameters `weight`, `bias` (Co) and parameter or buffer `scale` (Co).
+struct WeightNormLayer : torch::nn::Module {
+  /// shape: of `weight`; output: which of its dimensions counts the outputs.
+  WeightNormLayer(std::vector<int64_t> shape, int64_t output, WeightNormOptions options, Streams& random);
 
-  torch::Tensor weight, scale, bias;  // Co x Ci, Co, Co
+  torch::Tensor weight, scale, bias;
   WeightNormOptions options;
 
- private:
+ protected:
+  /// scale / |v|, Co, in the parameters' type.
+  torch::Tensor factor() const;
+  /// activations, N x Co (x H x W) without bias -> as the new scale and bias make them.
   torch::Tensor initialised(const torch::Tensor& activations);
+
+ private:
+  int64_t output_;
+};
+
+/// N x Ci -> N x Co: x (scale v / |v|)^T + bias, v a row of `weight` (Co x Ci).
+struct WeightNormLinearImpl : WeightNormLayer {
+  WeightNormLinearImpl(int64_t in, int64_t out, WeightNormOptions options, Streams& random);
+  torch::Tensor forward(const torch::Tensor& x, Pass& pass);
 };
 TORCH_MODULE(WeightNormLinear);
+
+struct WeightNormConv2dOptions {
+  int64_t in, out;  // channels
+  int64_t kernel = 3, stride = 1, padding = 1;
+  bool transposed = false;  // stride 2: the map doubles exactly
+};
+
+/// N x Ci x H x W -> N x Co x H' x W'; `weight` is Co x Ci x k x k, or Ci x Co x k x k where transposed.
+struct WeightNormConv2dImpl : WeightNormLayer {
+  WeightNormConv2dImpl(WeightNormConv2dOptions convolution, WeightNormOptions options, Streams& random);
+  torch::Tensor forward(const torch::Tensor& x, Pass& pass);
+  WeightNormConv2dOptions convolution;
+
+ private:
+  torch::Tensor convolved(const torch::Tensor& x, const torch::Tensor& weight, const std::optional<torch::Tensor>& bias,
+                          const Pass& pass) const;
+};
+TORCH_MODULE(WeightNormConv2d);
 
 }  // namespace fqgan

@@ -1,7 +1,7 @@
 #include "fqgan/core/streams.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <set>
 

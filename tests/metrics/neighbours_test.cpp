@@ -137,7 +137,9 @@ TEST(Screen, SquaredDistanceOfEveryLength) {
 TEST(Neighbours, RefuseBadInput) {
   const auto x = neighbour_rows(10, 3, "x");
   EXPECT_CONTAINS(message_of<UserError>([&] { neighbour_counts(x.slice(0, 0, 3), x, {3, false}); }), "at least 4 real");
-  EXPECT_CONTAINS(message_of<UserError>([&] { neighbour_counts(x, x.slice(0, 0, 3), {3, false}); }),
+  EXPECT_CONTAINS(message_of<UserError>([&] {
+                    neighbour_counts(x, x.slice(0, 0, 3), {3, false});
+                  }),
                   "at least 4 generated");
   EXPECT_NO_THROW(neighbour_counts(x.slice(0, 0, 4), x.slice(0, 0, 4), {3, false}));
   EXPECT_THROW(neighbour_counts(x, x.slice(0, 0, 0), {1, false}), UserError);

@@ -113,7 +113,9 @@ TEST(InceptionScore, TheSameBitsForAnyThreads) {
 
 TEST(InceptionScore, RefusesBadInput) {
   InceptionScoreOptions options;
-  EXPECT_CONTAINS(message_of<UserError>([&] { inception_score(at::zeros({9, 4}), options); }),
+  EXPECT_CONTAINS(message_of<UserError>([&] {
+                    inception_score(at::zeros({9, 4}), options);
+                  }),
                   "inception_score.splits");
   EXPECT_THROW(inception_score(at::full({20, 4}, std::nan("")), options), UserError);
   EXPECT_THROW(inception_score(at::zeros({20}), options), UserError);

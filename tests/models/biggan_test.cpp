@@ -137,6 +137,45 @@ TEST(BigGan, SamplesAreAFunctionOfSeedAndIndex) {
   EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(request); }), "0 to 3");
 }
 
+TEST(BigGan, VirtualBatchNormMakesAnImageAFunctionOfItsOwnLatent) {
+  auto options = tiny();
+  options.generator.norm = "virtual_batch";
+  options.generator.reference_batch = 6;
+  const auto info = data(8);
+  Streams random(3, {});
+  BigGanGenerator generator(options, options.plan(info), random);
+  const auto latents = random.normal({4, 5}, "z");
+  const auto labels = torch::tensor({0, 1, 2, 3});
+  torch::NoGradGuard no_grad;
+  const auto make = [&](const torch::Tensor& z, const torch::Tensor& y) {
+    Pass pass(random);
+    pass.training = true;
+    return generator->forward(z, y, pass);
+  };
+  const auto together = make(latents, labels);
+  EXPECT_EQ(together.size(0), 4);
+  EXPECT_TRUE(at::allclose(make(latents.narrow(0, 2, 1), labels.narrow(0, 2, 1))[0], together[2], 1e-4, 1e-5));
+}
+
+TEST(BigGan, MinibatchDiscriminationComparesImagesOfOneKind) {
+  auto options = tiny();
+  options.quantizer.taps = {};
+  options.minibatch_discrimination.kernels = 4;
+  Streams random(3, {});
+  BigGanDiscriminator discriminator(options, options.plan(data(8)), random);
+  const auto images = random.normal({6, 3, 8, 8}, "x");
+  const auto labels = torch::tensor({0, 1, 2, 3, 0, 1});
+  torch::NoGradGuard no_grad;
+  const auto judge = [&](int64_t first, int64_t rows, std::vector<Segment> segments) {
+    Pass pass(random);
+    pass.segments = std::move(segments);
+    return discriminator->forward(images.narrow(0, first, rows), labels.narrow(0, first, rows), pass);
+  };
+  const auto together = judge(0, 6, {{Role::fake, 4}, {Role::real, 2}});
+  EXPECT_TRUE(at::allclose(together, at::cat({judge(0, 4, {}), judge(4, 2, {})}), 1e-4, 1e-5));
+  EXPECT_FALSE(at::allclose(together, judge(0, 6, {}), 1e-4, 1e-5));
+}
+
 TEST(BigGan, SamplingIsAPureReader) {
   auto options = tiny();
   options.average.standing_images = 20;
@@ -213,6 +252,19 @@ TEST(BigGan, NamesImpossibleOptions) {
   options = tiny();
   options.quantizer.taps = {"block9"};
   EXPECT_CONTAINS(first_problem(options, data(8)), "'block0', 'block1', 'block2'");
+  options = tiny();
+  options.feature_matching.tap = "block9";
+  EXPECT_CONTAINS(first_problem(options, data(8)), "'block0', 'block1', 'block2'");
+  options = tiny();
+  options.feature_matching.adversarial = 0;
+  EXPECT_CONTAINS(first_problem(options, data(8)), "no objective");
+  options = tiny();
+  options.label_smoothing.targets.real = 0.9;
+  EXPECT_CONTAINS(first_problem(options, data(8)), "loss = 'hinge'");
+  options = tiny();
+  options.generator.norm = "virtual_batch";
+  options.average.standing_images = 10;
+  EXPECT_CONTAINS(first_problem(options, data(8)), "reference batch's statistics");
   options = tiny();
   options.generator.attention = {5};
   EXPECT_CONTAINS(first_problem(options, data(8)), "(4, 8), got 5");

@@ -1,6 +1,7 @@
 // The improved family: rows of D that do not meet, taps, gradients of the right networks, and what it refuses.
 #include "fqgan/core/error.h"
-#include "fqgan/models/improved/dense.h"
+#include "fqgan/models/improved/networks.h"
+#include "support/gradients.h"
 #include "support/support.h"
 
 namespace fqgan::test {
@@ -23,15 +24,63 @@ TEST(Improved, NetworksHaveTheReleasedShapes) {
     for (const auto& entry : network->named_parameters()) parameters[name + "." + entry.key()] = entry.value();
   EXPECT_EQ(parameters.at("discriminator.hidden1.weight").sizes(), (std::vector<int64_t>{1000, 784}));
   EXPECT_EQ(parameters.at("discriminator.hidden5.weight").sizes(), (std::vector<int64_t>{250, 250}));
-  EXPECT_TRUE(parameters.count("discriminator.output.scale"));
+  EXPECT_TRUE(parameters.count("discriminator.head.output.scale"));
   EXPECT_FALSE(parameters.count("discriminator.hidden1.scale"));  // the hidden scales are not trained
   EXPECT_EQ(parameters.at("generator.output.weight").sizes(), (std::vector<int64_t>{784, 500}));
   EXPECT_FALSE(parameters.count("generator.norm1.gain"));  // batch norm without gain
 }
 
+TEST(Improved, ConvolutionalNetworksHaveTheReleasedShapes) {
+  ImprovedOptions options;
+  options.network = "convolutional";
+  const auto family = options.build({1000, 3, 32, 32, 10, std::vector<std::string>(10, "x"), 0}, {}, 1);
+  std::map<std::string, torch::Tensor> parameters;
+  int64_t count = 0;
+  for (const auto& [name, network] : family->networks)
+    for (const auto& entry : network->named_parameters()) {
+      parameters[name + "." + entry.key()] = entry.value();
+      if (name == "discriminator") count += entry.value().numel();
+    }
+  EXPECT_EQ(parameters.at("generator.linear").sizes(), (std::vector<int64_t>{8192, 100}));
+  EXPECT_EQ(parameters.at("generator.weight1").sizes(), (std::vector<int64_t>{512, 256, 5, 5}));
+  EXPECT_EQ(parameters.at("generator.output.weight").sizes(), (std::vector<int64_t>{128, 3, 5, 5}));
+  EXPECT_TRUE(parameters.count("generator.output.scale"));
+  EXPECT_EQ(parameters.at("discriminator.conv7.weight").sizes(), (std::vector<int64_t>{192, 192, 3, 3}));
+  EXPECT_EQ(parameters.at("discriminator.conv9.weight").sizes(), (std::vector<int64_t>{192, 192, 1, 1}));
+  // 3x3: 3-96-96-96-192-192-192-192, 1x1: 192-192-192, linear 10; a bias each, and the last scale.
+  EXPECT_EQ(count,
+            9 * (3 * 96 + 2 * 96 * 96 + 96 * 192 + 3 * 192 * 192) + 2 * 192 * 192 + 1920 + 3 * 96 + 6 * 192 + 20);
+  Streams random(1, {});
+  Pass pass(random);
+  SampleOptions request;
+  EXPECT_EQ(family->classify({family->sampler(request)->next(2).pixels, {}}, pass).sizes(),
+            (std::vector<int64_t>{2, 10}));
+}
+
+TEST(Improved, ConvolutionalGradientsAreRight) {
+  auto options = few_units();
+  options.network = "convolutional";
+  options.discriminator.hidden = {2, 3, 2};
+  options.generator.hidden = {3, 2};
+  options.generator.latent = 3;
+  const DataInfo info{100, 2, 12, 12, 3, {"a", "b", "c"}};
+  Streams random(2, {});
+  const auto discriminator = make_discriminator(options, info, random);
+  const auto generator = make_generator(options, info, random);
+  discriminator->to(torch::kDouble);
+  generator->to(torch::kDouble);
+  expect_gradients(
+      [&](const auto& x) {
+        TestPass t;
+        t.pass.training = true;
+        return discriminator->forward(generator->forward(x[0], t.pass), t.pass);
+      },
+      {leaf({4, 3})}, 1e-5);
+}
+
 TEST(Improved, OneForwardForAllRowsIsWhatSeveralAre) {
   Streams random(2, {});
-  DenseDiscriminator network(few_units().discriminator, digits, random);
+  const auto network = make_discriminator(few_units(), digits, random);
   network->to(torch::kDouble);
   const auto images = torch::rand({7, 1, 6, 5}, torch::kDouble) * 2 - 1;
   Pass pass(random);  // without noise
@@ -44,7 +93,7 @@ TEST(Improved, OneForwardForAllRowsIsWhatSeveralAre) {
 
 TEST(Improved, KeepsFeaturesOfATapBeforeItsNoise) {
   Streams random(2, {});
-  DenseDiscriminator network(few_units().discriminator, digits, random);
+  const auto network = make_discriminator(few_units(), digits, random);
   const auto images = torch::rand({3, 1, 6, 5}) * 2 - 1;
   Pass pass(random);
   pass.training = true;
@@ -65,6 +114,15 @@ TEST(Improved, RefusesWhatItCannotTake) {
   auto tap = few_units();
   tap.feature_matching.tap = "hidden4";
   EXPECT_CONTAINS(problems(tap, digits), "'hidden1', 'hidden2', 'hidden3'");
+  auto both = few_units();
+  both.minibatch_discrimination.kernels = 4;
+  EXPECT_CONTAINS(problems(both, digits), "not with both");
+  auto none = few_units();
+  none.feature_matching.weight = 0;
+  EXPECT_CONTAINS(problems(none, digits), "no objective");
+  auto maps = few_units();
+  maps.network = "convolutional";
+  EXPECT_CONTAINS(problems(maps, digits), "2 maps are doubled each, which does not make 6 x 5");
   EXPECT_CONTAINS(problems(few_units(), (DataInfo{100, 1, 6, 5})), "needs labels of at least two classes");
   EXPECT_CONTAINS(problems(few_units(), (DataInfo{100, 1, 6, 5, 3, {"a", "b", "c"}, 100})),
                   "all 100 images are without");
@@ -82,6 +140,27 @@ TEST(Improved, SamplesAreInRangeAndAFunctionOfTheSeed) {
   EXPECT_LE(images.abs().max().item<float>(), 1);
   const auto sampler = family->sampler(options);
   EXPECT_TRUE(at::allclose(at::cat({sampler->next(2).pixels, sampler->next(3).pixels}), images, 1e-5, 1e-6));
+}
+
+TEST(Improved, SamplesUnderVirtualBatchNormUseTheReferenceBatch) {
+  auto options = few_units();
+  options.generator.norm = "virtual_batch";
+  options.generator.reference_batch = 7;
+  const auto family = options.build(digits, {}, 1);
+  const auto first = family->sampler(SampleOptions{})->next(3).pixels;
+  torch::NoGradGuard no_grad;
+  // Other weights have other moments, without a training pass in between.
+  for (auto& parameter : family->networks["generator"]->parameters()) parameter.mul_(1.5);
+  const auto images = family->sampler(SampleOptions{})->next(3).pixels;
+  EXPECT_FALSE(at::allclose(first, images));
+  Streams random(1, {});
+  auto generator = std::dynamic_pointer_cast<ImprovedGenerator>(family->networks["generator"]);
+  Pass training(random);
+  training.training = true;
+  std::vector<torch::Tensor> latents;
+  for (int64_t i = 0; i < 3; ++i)
+    latents.push_back(Streams(0, Counters{i, -1}).uniform({options.generator.latent}, "latents"));
+  EXPECT_TRUE(at::allclose(generator->forward(at::stack(latents), training), images, 1e-5, 1e-6));
 }
 
 }  // namespace

@@ -43,6 +43,66 @@ TEST(WeightNorm, HasRightGradients) {
       {leaf({3, 6}), layer->weight, layer->scale, layer->bias});
 }
 
+WeightNormConv2d make_convolution(bool transposed, int64_t kernel = 3, int64_t stride = 1) {
+  Streams random(3, {});
+  WeightNormConv2dOptions convolution{3, 4, kernel, stride, kernel / 2, transposed};
+  WeightNormOptions options;
+  options.train_scale = true;
+  WeightNormConv2d layer(convolution, options, random);
+  layer->to(torch::kDouble);
+  return layer;
+}
+
+TEST(WeightNormConv2d, IsTheFormula) {
+  Streams random(4, {});
+  torch::NoGradGuard no_grad;
+  const auto x = random.normal({2, 3, 6, 4}, "x").to(torch::kDouble);
+  for (const bool transposed : {false, true})
+    for (const int64_t stride : {1, 2}) {
+      if (transposed && stride == 1) continue;
+      auto layer = make_convolution(transposed, transposed ? 5 : 3, stride);
+      layer->scale.copy_(torch::tensor({1., 2., 0.5, 3.}));
+      layer->bias.copy_(torch::tensor({0., 1., -1., 2.}));
+      auto scaled = torch::empty_like(layer->weight);
+      for (int64_t o = 0; o < 4; ++o) {
+        const auto v = layer->weight.select(transposed ? 1 : 0, o);
+        scaled.select(transposed ? 1 : 0, o).copy_(v / v.norm() * layer->scale[o]);
+      }
+      Pass pass(random);
+      const auto expected = transposed ? at::conv_transpose2d(x, scaled, layer->bias, 2, 2, 1)
+                                       : at::conv2d(x, scaled, layer->bias, stride, 1);
+      const auto y = layer->forward(x, pass);
+      EXPECT_TRUE(at::allclose(y, expected, 1e-10)) << transposed << stride;
+      EXPECT_EQ(y.size(2), transposed ? 12 : 6 / stride);
+    }
+}
+
+TEST(WeightNormConv2d, HasRightGradients) {
+  for (const bool transposed : {false, true}) {
+    auto layer = make_convolution(transposed, transposed ? 5 : 3, transposed ? 2 : 1);
+    Streams random(5, {});
+    expect_gradients(
+        [&](const auto& x) {
+          Pass pass(random);
+          return layer->forward(x[0], pass);
+        },
+        {leaf({2, 3, 3, 4}), layer->weight, layer->scale, layer->bias});
+  }
+}
+
+TEST(WeightNormConv2d, InitialisesByData) {
+  Streams random(6, {});
+  auto layer = make_convolution(false);
+  Pass pass(random);
+  pass.initialise = true;
+  const auto x = random.normal({20, 3, 5, 5}, "x").to(torch::kDouble) * 4 + 1;
+  const auto y = layer->forward(x, pass);
+  EXPECT_LT(y.mean({0, 2, 3}).abs().max().item<double>(), 1e-10);
+  EXPECT_TRUE(at::allclose(y.square().mean({0, 2, 3}), torch::ones({4}, torch::kDouble), 1e-8));
+  pass.initialise = false;
+  EXPECT_TRUE(at::allclose(layer->forward(x, pass), y, 1e-8, 1e-10));
+}
+
 TEST(WeightNorm, InitialisesByData) {
   Streams random(6, {});
   WeightNormOptions options;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fqgan/core/shape.h"
+#include "fqgan/nn/noise.h"
 
 namespace fqgan {
 
@@ -21,8 +22,8 @@ torch::Tensor DiscriminatorBlockImpl::forward(const torch::Tensor& x, Pass& pass
   return conv2->forward(conv1->forward(x, pass), pass, shortcut ? shortcut->forward(x, pass) : x);
 }
 
-BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, const BigGanPlan& plan,
-                                                 Streams& random) {
+BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, const BigGanPlan& plan, Streams& random)
+    : input_noise(options.discriminator.input_noise) {
   const WeightOptions weight{true, options.spectral_epsilon, options.initialisation, options.biases};
   std::vector<TapPoint> points;
   auto in = plan.channels, height = plan.height;
@@ -47,13 +48,17 @@ BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, c
     if (shares) shared = quantizer;
     taps->attach(tap, quantizer);
   }
-  linear = register_module("linear", Linear(in, 1, true, weight, random));
+  const auto& minibatch_options = options.minibatch_discrimination;
+  if (minibatch_options.kernels > 0)
+    minibatch = register_module("minibatch",
+                                MinibatchDiscrimination(in, minibatch_options.kernels, minibatch_options.dims, random));
+  linear = register_module("linear", Linear(in + minibatch_options.kernels, 1, true, weight, random));
   if (plan.classes > 0) projection = register_module("projection", Embedding(plan.classes, in, weight, random));
 }
 
 torch::Tensor BigGanDiscriminatorImpl::forward(const torch::Tensor& images, const torch::Tensor& labels, Pass& pass) {
   check_shape(images, {any, blocks[0]->conv1->options.in, any, any}, "discriminator images");
-  auto h = images;
+  auto h = gaussian_noise(images, input_noise, pass);
   for (size_t b = 0; b < blocks.size(); ++b) {
     h = (*taps)(taps->points()[b].name.c_str(), blocks[b]->forward(h, pass), pass);
     const auto here = attention.find(b);
@@ -61,7 +66,7 @@ torch::Tensor BigGanDiscriminatorImpl::forward(const torch::Tensor& images, cons
   }
   // The head is float32 (or float64): sums over positions and logits want the digits.
   const auto pooled = at::relu(h).sum({2, 3}, false, linear->weight.scalar_type());  // N x C
-  auto logits = linear->forward(pooled, pass).squeeze(1);
+  auto logits = linear->forward(minibatch ? minibatch->forward(pooled, pass) : pooled, pass).squeeze(1);
   if (projection) logits = logits + (projection->forward(labels, pass) * pooled).sum(1);
   return logits;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fqgan/models/biggan/options.h"
+#include "fqgan/nn/minibatch_discrimination.h"
 #include "fqgan/nn/self_attention.h"
 #include "fqgan/nn/taps.h"
 
@@ -26,6 +27,8 @@ struct BigGanDiscriminatorImpl : torch::nn::Module {
   std::vector<DiscriminatorBlock> blocks;
   std::map<size_t, SelfAttention> attention;
   std::shared_ptr<Taps> taps;
+  MinibatchDiscrimination minibatch{nullptr};
+  double input_noise;
   Linear linear{nullptr};
   Embedding projection{nullptr};  // classes x C; null without classes
 };

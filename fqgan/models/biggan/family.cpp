@@ -4,10 +4,12 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/losses/adversarial.h"
+#include "fqgan/losses/feature_matching.h"
 #include "fqgan/losses/gradient_penalty.h"
 #include "fqgan/models/biggan/discriminator.h"
 #include "fqgan/models/biggan/generator.h"
 #include "fqgan/models/biggan/sampler.h"
+#include "fqgan/models/historical_averaging.h"
 #include "fqgan/nn/orthogonal.h"
 
 namespace fqgan {
@@ -28,12 +30,16 @@ class BigGan : public Family {
                   {"discriminator", options_.discriminator.adam.spec({"discriminator"})}};
     averages = {{"generator", {"generator", average_.ptr(), o.average.decay, o.average.start, o.average.ramp}}};
     streams = {{"train", {"train", o.batch}}};
+    if (o.feature_matching.weight > 0) streams["matched"] = {"train", o.batch};
     phases = {discriminator_phase(), generator_phase()};
     place();
+    add_historical_averaging(*this, "generator", o.generator.historical_averaging);
+    add_historical_averaging(*this, "discriminator", o.discriminator.historical_averaging);
   }
 
   void prepare(Step& step) override {
-    if (options_.quantizer.taps.empty() || options_.quantizer.initialisation != "kmeans") return;
+    const bool kmeans = !options_.quantizer.taps.empty() && options_.quantizer.initialisation == "kmeans";
+    if (!kmeans && !discriminator_->minibatch) return;
     torch::NoGradGuard no_grad;
     const auto batch = step.next("train");
     auto pass = step.pass({{Role::real, batch.images.size(0)}});
@@ -102,13 +108,18 @@ class BigGan : public Family {
     const auto images = at::cat({fakes.images.detach(), real.images}).contiguous(at::MemoryFormat::ChannelsLast);
     const auto labels = plan_.classes ? at::cat({fakes.labels, real.labels}) : torch::Tensor();
     const auto logits = discriminator_->forward(images, labels, pass);
-    const auto adversarial = loss_.discriminator(pass.rows_of(logits, Role::real), pass.rows_of(logits, Role::fake));
+    const auto adversarial = adversarial_of(pass.rows_of(logits, Role::real), pass.rows_of(logits, Role::fake));
     step.backward(adversarial + pass.tap_loss());
     if (options_.discriminator.gradient_penalty > 0) penalise(step, real, fakes.images);
     step.report("loss/discriminator", adversarial.detach());
     step.report("logit/real", pass.rows_of(logits, Role::real).detach().mean());
     step.report("logit/fake", pass.rows_of(logits, Role::fake).detach().mean());
     step.report_taps(pass);
+  }
+
+  torch::Tensor adversarial_of(const torch::Tensor& real, const torch::Tensor& fake) const {
+    const auto& targets = options_.label_smoothing.targets;
+    return targets.smoothed() ? cross_entropy(real, fake, targets) : loss_.discriminator(real, fake);
   }
 
   /// In float32, through operators that can be differentiated twice; no state follows these images.
@@ -133,11 +144,31 @@ class BigGan : public Family {
     } else {
       fakes = generate(step);
     }
+    const auto& matching = options_.feature_matching;
+    const auto tap = matching.matched(options_.taps(plan_));
     auto pass = step.pass({{Role::fake, options_.batch}});
+    if (matching.weight > 0) pass.keep = {tap};
     const auto logits = discriminator_->forward(fakes.images, fakes.labels, pass);
     const auto adversarial = loss_.generator(logits);
-    step.backward(adversarial + pass.tap_loss());
+    auto objective = adversarial * matching.adversarial + pass.tap_loss();
+    if (matching.weight > 0) {
+      const auto distance = feature_matching(real_features(tap, step), pass.features.at(tap), matching.distance);
+      objective = objective + distance * matching.weight;
+      step.report("loss/feature_matching", distance.detach());
+    }
+    step.backward(objective);
     step.report("loss/generator", adversarial.detach());
+  }
+
+  /// What D makes of other real images, whose features the generated ones shall match: its state is only read.
+  torch::Tensor real_features(const std::string& tap, Step& step) {
+    torch::NoGradGuard no_grad;
+    const auto real = step.next("matched");
+    auto pass = step.pass({{Role::real, real.images.size(0)}});
+    pass.update_state = false;
+    pass.keep = {tap};
+    discriminator_->forward(real.images, labels_of(real), pass);
+    return pass.features.at(tap);
   }
 
   BigGanOptions options_;

@@ -26,7 +26,9 @@ BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const Big
   const WeightOptions weight{options.generator.spectral_norm, options.spectral_epsilon, options.initialisation,
                              options.biases};
   const auto& channels = plan.generator;
-  Condition condition{0, plan.chunk, weight};
+  const bool by_reference = options.generator.norm == "virtual_batch";
+  Condition condition{0, plan.chunk, weight}, last;
+  condition.reference = last.reference = by_reference ? options.generator.reference_batch : 0;
   if (plan.classes && options.generator.shared_embedding) {
     condition.width += options.generator.shared_embedding;
     auto plain = weight;
@@ -47,9 +49,14 @@ BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const Big
       attention.emplace(b, register_module("attention" + number, SelfAttention(channels[b + 1], weight, random)));
   }
   // The reference gives its epsilon to the conditional batch norms only; this one keeps 1e-5.
-  norm = register_module("norm", BatchNorm(channels.back(), Condition{}, random));
+  norm = register_module("norm", BatchNorm(channels.back(), last, random));
   output = register_module(
       "output", Conv2d(Conv2dOptions{.in = channels.back(), .out = plan.channels, .relu = true}, weight, random));
+  if (by_reference) {
+    const auto rows = options.generator.reference_batch;
+    const auto labels = plan.classes ? torch::arange(rows).remainder(plan.classes) : torch::Tensor();
+    reference = register_module("reference", ReferenceLatents(random.normal({rows, plan.latent}, "reference"), labels));
+  }
 }
 
 /// Labels, or the vector of shared embedding and the block's part of the latent.
@@ -64,6 +71,12 @@ torch::Tensor BigGanGeneratorImpl::condition_of(const torch::Tensor& latents, co
 
 torch::Tensor BigGanGeneratorImpl::forward(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass) {
   check_shape(latents, {any, plan.latent}, "generator latents");
+  if (!reference || !ReferenceLatentsImpl::wanted(pass)) return make(latents, labels, pass);
+  const auto [all, of_all] = reference->join(latents, labels, pass);
+  return reference->part(make(all, of_all, pass), pass);
+}
+
+torch::Tensor BigGanGeneratorImpl::make(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass) {
   auto h = linear->forward(plan.chunk ? latents.narrow(1, 0, plan.chunk) : latents, pass)
                .reshape({latents.size(0), plan.generator[0], plan.bottom_height, plan.bottom_width});
   h = h.to(h.options().dtype(pass.compute), false, false, at::MemoryFormat::ChannelsLast);

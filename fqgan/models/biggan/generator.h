@@ -6,6 +6,7 @@
 #include "fqgan/models/biggan/options.h"
 #include "fqgan/nn/batch_norm.h"
 #include "fqgan/nn/self_attention.h"
+#include "fqgan/nn/virtual_batch_norm.h"
 
 namespace fqgan {
 
@@ -33,8 +34,10 @@ struct BigGanGeneratorImpl : torch::nn::Module {
   std::map<size_t, SelfAttention> attention;  // by the block that it follows
   BatchNorm norm{nullptr};
   Conv2d output{nullptr};
+  ReferenceLatents reference{nullptr};  // with virtual batch normalization
 
  private:
+  torch::Tensor make(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass);
   torch::Tensor condition_of(const torch::Tensor& latents, const torch::Tensor& labels, size_t block, Pass& pass);
 };
 TORCH_MODULE(BigGanGenerator);

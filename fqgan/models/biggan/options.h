@@ -4,6 +4,7 @@
 
 #include "fqgan/models/adam_options.h"
 #include "fqgan/models/family.h"
+#include "fqgan/models/techniques.h"
 #include "fqgan/nn/feature_quantizer.h"
 
 namespace fqgan {
@@ -16,7 +17,10 @@ struct BigGanGeneratorOptions : Options {
   int64_t shared_embedding = 0;      // width of one class embedding for all blocks; 0: each layer has its own
   std::vector<int64_t> attention;    // map sizes in pixels after which attention stands
   bool spectral_norm = true;
-  double orthogonal = 0;  // strength of the orthogonal regularization
+  std::string norm = "batch";
+  int64_t reference_batch = 64;     // images of virtual batch normalization's reference
+  double orthogonal = 0;            // strength of the orthogonal regularization
+  double historical_averaging = 0;  // strength
   AdamOptions adam{2e-4};
   void fields(FieldVisitor& visit) override;
 };
@@ -29,6 +33,8 @@ struct BigGanDiscriminatorOptions : Options {
   int64_t steps = 4;            // D steps per G step
   double orthogonal = 0;        // strength of the orthogonal regularization
   double gradient_penalty = 0;  // weight of WGAN-GP's penalty
+  double input_noise = 0;       // deviation, of images in [-1, 1]
+  double historical_averaging = 0;
   AdamOptions adam{2e-4};
   void fields(FieldVisitor& visit) override;
 };
@@ -57,6 +63,9 @@ struct BigGanPlan {
   std::vector<bool> downsample;
 };
 
+/// Whether the families' default multipliers cover images of this size.
+bool built_in_architecture(int64_t height, int64_t width);
+
 struct BigGanOptions : FamilyOptions {
   int64_t accumulate = 1;
   bool conditional = true;
@@ -70,7 +79,11 @@ struct BigGanOptions : FamilyOptions {
   BigGanDiscriminatorOptions discriminator;
   BigGanAverageOptions average;
   BigGanQuantizerOptions quantizer;
+  FeatureMatchingOptions feature_matching{0, 1};
+  MinibatchDiscriminationOptions minibatch_discrimination;
+  LabelSmoothingOptions label_smoothing;
 
+  std::vector<std::string> taps(const BigGanPlan& plan) const;
   void fields(FieldVisitor& visit) override;
   void check(const DataInfo& data, Problems& problems) const override;
   std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const override;

@@ -35,6 +35,7 @@ class BigGanSampler : public Sampler {
     generator_->to(numerics.device);
     copy_state(*source, *generator_);
     if (options.average.standing_images > 0) collect_statistics(options.average.standing_images);
+    if (generator_->reference) collect_reference();
   }
 
   Images next(int64_t count) override {
@@ -96,6 +97,17 @@ class BigGanSampler : public Sampler {
       labels[i] = request_.labels.empty() ? of_image(drawn_ + i).integers(plan_.classes, {1}, "labels").item<int64_t>()
                                           : request_.labels[(drawn_ + i) % request_.labels.size()];
     return torch::tensor(labels).to(numerics_.device);
+  }
+
+  /// The moments of the reference batch under these weights: an average's own.
+  void collect_reference() {
+    torch::NoGradGuard no_grad;
+    Streams unused(request_.seed, Counters{0, -2});
+    auto pass = this->pass(unused);
+    pass.standing = 1;
+    const auto& reference = *generator_->reference;
+    generator_->forward(to_parameters(reference.latents.narrow(0, 0, 1)),
+                        plan_.classes ? reference.labels.narrow(0, 0, 1) : torch::Tensor(), pass);
   }
 
   /// The classes take turns, so that each has its share in the statistics.

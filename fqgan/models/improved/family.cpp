@@ -1,9 +1,11 @@
 // Semi-supervised training ("Improved Techniques for Training GANs", section 5): D, whose K logits classify, plays
-// against a generator that matches the mean of D's features. As openai/improved-gan's train_mnist_feature_matching.py.
+// against a generator that matches the mean of D's features, or that plays the adversarial game while D sees how close
+// the images of a batch are. As openai/improved-gan's train_{mnist,cifar,svhn}_*.py.
 #include "fqgan/core/error.h"
 #include "fqgan/losses/feature_matching.h"
 #include "fqgan/losses/semi_supervised.h"
-#include "fqgan/models/improved/dense.h"
+#include "fqgan/models/historical_averaging.h"
+#include "fqgan/models/improved/networks.h"
 #include "fqgan/models/improved/sampler.h"
 
 namespace fqgan {
@@ -12,28 +14,31 @@ namespace {
 class Improved : public Family {
  public:
   Improved(const ImprovedOptions& o, const DataInfo& data, const Numerics& n, uint64_t seed)
-      : options_(o), tap_(o.matched_tap()) {
+      : options_(o), info_(data), tap_(o.feature_matching.matched(o.taps())) {
     numerics = n;
     classifies = true;
     Streams random(seed, Counters{0, -1});
-    generator_ = DenseGenerator(o.generator, data, random);
-    discriminator_ = DenseDiscriminator(o.discriminator, data, random);
-    average_ = DenseDiscriminator(o.discriminator, data, random);
-    networks = {{"generator", generator_.ptr()}, {"discriminator", discriminator_.ptr()}};
+    generator_ = make_generator(o, data, random);
+    discriminator_ = make_discriminator(o, data, random);
+    average_ = make_discriminator(o, data, random);
+    networks = {{"generator", generator_}, {"discriminator", discriminator_}};
     optimizers = {{"generator", o.generator.adam.spec({"generator"})},
                   {"discriminator", o.discriminator.adam.spec({"discriminator"})}};
-    AverageSpec average{"discriminator", average_.ptr(), o.average.decay};
+    AverageSpec average{"discriminator", average_, o.average.decay};
     average.corrected = o.average.corrected;
     averages = {{"discriminator", average}};
-    streams = {
-        {"labelled", {"labelled", o.batch, true}}, {"unlabelled", {"train", o.batch}}, {"matched", {"train", o.batch}}};
+    streams = {{"labelled", {"labelled", o.batch, true}}, {"unlabelled", {"train", o.batch}}};
+    if (o.feature_matching.weight > 0) streams["matched"] = {"train", o.batch};
     phases = {phase("discriminator", &Improved::discriminator_gradients),
               phase("generator", &Improved::generator_gradients)};
     place();
+    add_historical_averaging(*this, "generator", o.generator.historical_averaging);
+    add_historical_averaging(*this, "discriminator", o.discriminator.historical_averaging);
   }
 
   void prepare(Step& step) override {
     torch::NoGradGuard no_grad;
+    generate(step, /*initialise=*/true);
     std::vector<torch::Tensor> images;
     for (int64_t have = 0; have < options_.discriminator.initialise_on; have += options_.batch)
       images.push_back(step.next("unlabelled").images);
@@ -45,7 +50,7 @@ class Improved : public Family {
   }
 
   std::unique_ptr<Sampler> sampler(const SampleOptions& request) override {
-    return improved_sampler(generator_, options_.generator.latent, numerics, request);
+    return improved_sampler(options_, *generator_, info_, numerics, request);
   }
 
   torch::Tensor judge(const Batch& batch, Pass& pass) override {
@@ -61,9 +66,10 @@ class Improved : public Family {
     return phase;
   }
 
-  torch::Tensor generate(Step& step) {
+  torch::Tensor generate(Step& step, bool initialise = false) {
     const auto latents = step.random.uniform({options_.batch, options_.generator.latent}, "latents");
     auto pass = step.pass({{Role::fake, options_.batch}});
+    pass.initialise = initialise;
     return generator_->forward(latents.to(numerics.device, numerics.parameters()), pass);
   }
 
@@ -80,37 +86,46 @@ class Improved : public Family {
     const auto logits = discriminator_->forward(at::cat({labelled.images, unlabelled.images, fakes}), pass);
     const auto of_labelled = pass.rows_of(logits, Role::labelled);
     const auto supervised = supervised_loss(of_labelled, labelled.labels);
-    const auto unsupervised =
-        unsupervised_loss(pass.rows_of(logits, Role::unlabelled), pass.rows_of(logits, Role::fake));
+    const auto unsupervised = unsupervised_loss(pass.rows_of(logits, Role::unlabelled),
+                                                pass.rows_of(logits, Role::fake), options_.label_smoothing.targets);
     step.backward(supervised + options_.unlabelled_weight * unsupervised);
     step.report("loss/supervised", supervised.detach());
     step.report("loss/unsupervised", unsupervised.detach());
     step.report("error/labelled", of_labelled.detach().argmax(1).ne(labelled.labels).to(torch::kFloat).mean());
   }
 
-  torch::Tensor features_of(const torch::Tensor& images, Role role, Step& step) {
-    auto pass = step.pass({{role, images.size(0)}});
+  /// Mean features are compared at a tap; logits come with them.
+  torch::Tensor judged(const torch::Tensor& images, Pass& pass) {
     pass.keep = {tap_};
-    discriminator_->forward(images, pass);
-    return pass.features.at(tap_);
+    return discriminator_->forward(images, pass);
   }
 
   void generator_gradients(Step& step) {
-    torch::Tensor real;
-    {
-      torch::NoGradGuard no_grad;
-      real = features_of(step.next("matched").images, Role::unlabelled, step);
+    const auto& matching = options_.feature_matching;
+    auto pass = step.pass({{Role::fake, options_.batch}});
+    const auto adversarial = semi_supervised_generator_loss(judged(generate(step), pass));
+    auto objective = adversarial * matching.adversarial;
+    if (matching.weight > 0) {
+      const auto distance = feature_matching(real_features(step), pass.features.at(tap_), matching.distance);
+      objective = matching.adversarial > 0 ? objective + distance * matching.weight : distance * matching.weight;
+      step.report("loss/feature_matching", distance.detach());
     }
-    const auto fake = features_of(generate(step), Role::fake, step);
-    const auto loss = feature_matching(real, fake, options_.feature_matching.distance);
-    step.backward(loss);
-    step.report("loss/generator", loss.detach());
+    step.backward(objective);
+    step.report("loss/generator", objective.detach());
+  }
+
+  torch::Tensor real_features(Step& step) {
+    torch::NoGradGuard no_grad;
+    auto pass = step.pass({{Role::unlabelled, options_.batch}});
+    judged(step.next("matched").images, pass);
+    return pass.features.at(tap_);
   }
 
   ImprovedOptions options_;
+  DataInfo info_;
   std::string tap_;
-  DenseGenerator generator_{nullptr};
-  DenseDiscriminator discriminator_{nullptr}, average_{nullptr};
+  std::shared_ptr<ImprovedGenerator> generator_;
+  std::shared_ptr<ImprovedDiscriminator> discriminator_, average_;
 };
 
 }  // namespace

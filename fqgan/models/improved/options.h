@@ -3,28 +3,27 @@
 
 #include "fqgan/models/adam_options.h"
 #include "fqgan/models/family.h"
+#include "fqgan/models/techniques.h"
 
 namespace fqgan {
 
 struct ImprovedGeneratorOptions : Options {
-  int64_t latent = 100;                      // Z, uniform in [0, 1)
-  std::vector<int64_t> hidden = {500, 500};  // units
+  int64_t latent = 100;         // Z, uniform in [0, 1)
+  std::vector<int64_t> hidden;  // units, or channels; empty: the release's
+  std::string norm = "batch";
+  int64_t reference_batch = 100;    // images of virtual batch normalization's reference
+  double historical_averaging = 0;  // strength
   AdamOptions adam{3e-3, 0.5};
   void fields(FieldVisitor& visit) override;
 };
 
 struct ImprovedDiscriminatorOptions : Options {
-  std::vector<int64_t> hidden = {1000, 500, 250, 250, 250};  // units
-  double input_noise = 0.3;                                  // deviation, of images in [0, 1]
-  double noise = 0.5;                                        // deviation, after each hidden layer
-  int64_t initialise_on = 500;                               // images of the data-dependent initialisation
+  std::vector<int64_t> hidden;            // units, or channels; empty: the release's
+  double input_noise = 0.3, noise = 0.5;  // deviation of Gaussian noise: on images, after each hidden layer
+  double input_dropout = 0, dropout = 0;  // probabilities, in the same places
+  int64_t initialise_on = 500;            // images of the data-dependent initialisation
+  double historical_averaging = 0;        // strength
   AdamOptions adam{3e-3, 0.5};
-  void fields(FieldVisitor& visit) override;
-};
-
-struct FeatureMatchingOptions : Options {
-  std::string tap;  // empty: the last hidden layer
-  std::string distance = "squared";
   void fields(FieldVisitor& visit) override;
 };
 
@@ -36,13 +35,22 @@ struct ImprovedAverageOptions : Options {
 
 struct ImprovedOptions : FamilyOptions {
   ImprovedOptions();
+  std::string network = "dense";
   double unlabelled_weight = 1;
   ImprovedGeneratorOptions generator;
   ImprovedDiscriminatorOptions discriminator;
-  FeatureMatchingOptions feature_matching;
+  FeatureMatchingOptions feature_matching{1, 0};
+  MinibatchDiscriminationOptions minibatch_discrimination;
+  LabelSmoothingOptions label_smoothing;
   ImprovedAverageOptions average;
 
-  std::string matched_tap() const;
+  bool dense() const { return network == "dense"; }
+  /// What stands for an empty list.
+  std::vector<int64_t> generator_hidden() const;
+  std::vector<int64_t> discriminator_hidden() const;
+  /// Of the discriminator, in order.
+  std::vector<std::string> taps() const;
+
   void fields(FieldVisitor& visit) override;
   std::vector<std::string> datasets() const override { return {"train", "labelled"}; }
   void check(const DataInfo& data, Problems& problems) const override;

@@ -2,17 +2,25 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/nn/copy.h"
 
 namespace fqgan {
 namespace {
 
 class ImprovedSampler : public Sampler {
  public:
-  ImprovedSampler(DenseGenerator generator, int64_t latent, Numerics numerics, SampleOptions request)
-      : generator_(std::move(generator)), latent_(latent), numerics_(numerics), request_(std::move(request)) {
+  ImprovedSampler(const ImprovedOptions& options, const ImprovedGenerator& source, const DataInfo& data,
+                  Numerics numerics, SampleOptions request)
+      : latent_(options.generator.latent), numerics_(numerics), request_(std::move(request)) {
     if (!request_.labels.empty()) fail("class", "this generator is unconditional: it has no classes");
     if (request_.truncation) fail("truncation", "this generator's latents are uniform: there is nothing to cut off");
     if (request_.latents.defined()) check_shape(request_.latents, {any, latent_}, "latents");
+    Streams unused(0, {});
+    generator_ = make_generator(options, data, unused);
+    convert(*generator_, numerics.parameters());
+    generator_->to(numerics.device);
+    copy_state(source, *generator_);
+    if (generator_->reference) collect_reference();
   }
 
   Images next(int64_t count) override {
@@ -20,14 +28,28 @@ class ImprovedSampler : public Sampler {
     const auto latents = draw(count);
     drawn_ += count;
     Streams random(request_.seed, Counters{drawn_, -1});
-    Pass pass(random);
-    pass.compute = numerics_.compute;
-    pass.twin = numerics_.twin;
+    auto pass = this->pass(random);
     const auto images = generator_->forward(latents.to(numerics_.device, numerics_.parameters()), pass);
     return {images.to(torch::kCPU, torch::kFloat).contiguous(), {}};
   }
 
  private:
+  Pass pass(Streams& random) const {
+    Pass pass(random);
+    pass.compute = numerics_.compute;
+    pass.twin = numerics_.twin;
+    return pass;
+  }
+
+  /// The moments of the reference batch under these weights.
+  void collect_reference() {
+    torch::NoGradGuard no_grad;
+    Streams unused(0, {});
+    auto pass = this->pass(unused);
+    pass.standing = 1;
+    generator_->forward(generator_->reference->latents.narrow(0, 0, 1), pass);
+  }
+
   /// Image i has its own stream, so that it is the same however many are drawn at a time.
   torch::Tensor draw(int64_t count) const {
     if (request_.latents.defined()) {
@@ -42,7 +64,7 @@ class ImprovedSampler : public Sampler {
     return at::stack(rows);
   }
 
-  DenseGenerator generator_;
+  std::shared_ptr<ImprovedGenerator> generator_;
   int64_t latent_, drawn_ = 0;
   Numerics numerics_;
   SampleOptions request_;
@@ -50,9 +72,10 @@ class ImprovedSampler : public Sampler {
 
 }  // namespace
 
-std::unique_ptr<Sampler> improved_sampler(const DenseGenerator& generator, int64_t latent, const Numerics& numerics,
+std::unique_ptr<Sampler> improved_sampler(const ImprovedOptions& options, const ImprovedGenerator& generator,
+                                          const DataInfo& data, const Numerics& numerics,
                                           const SampleOptions& request) {
-  return std::make_unique<ImprovedSampler>(generator, latent, numerics, request);
+  return std::make_unique<ImprovedSampler>(options, generator, data, numerics, request);
 }
 
 }  // namespace fqgan

@@ -1,11 +1,13 @@
-// Images of the improved family's generator: unconditional, uniform latents, the stored statistics of its batch norm.
+// Images of the improved family's generator: unconditional, uniform latents, the stored statistics of its norms.
 #pragma once
 
-#include "fqgan/models/improved/dense.h"
+#include "fqgan/models/improved/networks.h"
 
 namespace fqgan {
 
-std::unique_ptr<Sampler> improved_sampler(const DenseGenerator& generator, int64_t latent, const Numerics& numerics,
-                                          const SampleOptions& request);
+/// Draws from a copy of `generator`. Errors: UserError for classes or a truncation, which it has not, and for latents
+/// of another width.
+std::unique_ptr<Sampler> improved_sampler(const ImprovedOptions& options, const ImprovedGenerator& generator,
+                                          const DataInfo& data, const Numerics& numerics, const SampleOptions& request);
 
 }  // namespace fqgan

@@ -1,0 +1,39 @@
+// The convolutional pair of networks that openai/improved-gan trains on CIFAR-10 and SVHN
+// (train_{cifar,svhn}_{feature_matching,minibatch_discrimination}.py).
+#pragma once
+
+#include "fqgan/models/improved/layers.h"
+#include "fqgan/models/improved/networks.h"
+
+namespace fqgan {
+
+/// Linear to the first map, batch norm of each of its numbers, ReLU; then 5x5 transposed convolutions of stride 2, with
+/// batch norm and ReLU but for the last, which is weight-normalised and goes through tanh.
+struct ConvolutionalGenerator : ImprovedGenerator {
+  ConvolutionalGenerator(const ImprovedOptions& options, const DataInfo& data, Streams& random);
+
+ protected:
+  torch::Tensor make(const torch::Tensor& latents, Pass& pass) override;
+
+ private:
+  std::vector<int64_t> first_map_;  // channels, height, width
+  torch::Tensor linear_;
+  std::vector<torch::Tensor> weights_;  // Ci x Co x 5 x 5 each
+  std::vector<BatchNorm> norms_;
+  WeightNormConv2d output_{nullptr};
+};
+
+/// Three stages of three weight-normalised convolutions with leaky ReLU 0.2: 3x3, the third of stride 2; again; then
+/// 3x3 without padding and two 1x1. Then the mean over positions and the head. Noise and dropout on the images and
+/// after the first two stages. Taps stage1, stage2, stage3, before the noise, and pooled.
+struct ConvolutionalDiscriminator : ImprovedDiscriminator {
+  ConvolutionalDiscriminator(const ImprovedOptions& options, const DataInfo& data, Streams& random);
+  torch::Tensor forward(const torch::Tensor& images, Pass& pass) override;
+
+ private:
+  std::vector<WeightNormConv2d> convolutions_;
+  ClassifierHead head_{nullptr};
+  ImprovedDiscriminatorOptions options_;
+};
+
+}  // namespace fqgan

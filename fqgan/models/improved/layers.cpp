@@ -1,0 +1,29 @@
+#include "fqgan/models/improved/layers.h"
+
+#include "fqgan/nn/noise.h"
+
+namespace fqgan {
+
+BatchNorm generator_norm(int64_t channels, const ImprovedGeneratorOptions& o, Streams& random) {
+  Condition condition;
+  condition.gain = false;
+  condition.reference = o.norm == "virtual_batch" ? o.reference_batch : 0;
+  return BatchNorm(channels, condition, random, 1e-6);
+}
+
+torch::Tensor disturbed(const torch::Tensor& h, double share, double deviation, Pass& pass) {
+  return gaussian_noise(dropout(h, share, pass), deviation, pass);
+}
+
+ClassifierHeadImpl::ClassifierHeadImpl(int64_t in, int64_t classes, const MinibatchDiscriminationOptions& o,
+                                       WeightNormOptions output, Streams& random) {
+  if (o.kernels > 0) minibatch_ = register_module("minibatch", MinibatchDiscrimination(in, o.kernels, o.dims, random));
+  output.train_scale = true;
+  output_ = register_module("output", WeightNormLinear(in + o.kernels, classes, output, random));
+}
+
+torch::Tensor ClassifierHeadImpl::forward(const torch::Tensor& features, Pass& pass) {
+  return output_->forward(minibatch_ ? minibatch_->forward(features, pass) : features, pass);
+}
+
+}  // namespace fqgan

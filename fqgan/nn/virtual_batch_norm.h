@@ -1,0 +1,44 @@
+// Virtual batch normalization ("Improved Techniques for Training GANs", section 3.5): each example is normalized by the
+// statistics of itself and of a reference batch that was chosen once, so that it does not depend on the others of its
+// batch. Matches imagenet/ops.py of openai/improved-gan, class VBN.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <utility>
+
+#include "fqgan/nn/pass.h"
+
+namespace fqgan {
+
+/// The reference batch's moments of each channel.
+struct ReferenceMoments {
+  torch::Tensor mean, var;  // C; biased
+};
+
+/// The rows of the pass's first segment, which must have Role::reference. Differentiable.
+ReferenceMoments reference_moments(const torch::Tensor& x, const Pass& pass);
+
+/// x: N x C x H x W -> (x - mean) / sqrt(var + epsilon), in x's type, where E x and E x^2 of an example are
+/// those of itself and of `rows` reference examples: (own + rows reference) / (rows + 1). Reference rows of the pass
+/// are normalized by their own batch's moments alone. Sums are float32 (float64 for float64). Differentiable.
+torch::Tensor virtual_batch_norm(const torch::Tensor& x, const ReferenceMoments& reference, int64_t rows,
+                                 double epsilon, const Pass& pass);
+
+/// A reference batch of latents, fixed with the initial weights and saved as a buffer, and its classes where there are
+/// any. A generator puts it before its own rows.
+struct ReferenceLatentsImpl : torch::nn::Module {
+  /// latents: R x Z; labels: R int64, or undefined.
+  ReferenceLatentsImpl(torch::Tensor latents, torch::Tensor labels);
+  /// Only passes that compute statistics need the reference rows: the others use what is stored.
+  static bool wanted(const Pass& pass) { return pass.training || pass.standing > 0; }
+  /// The reference's rows, then these; the segments of the pass follow.
+  std::pair<torch::Tensor, torch::Tensor> join(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass);
+  /// Takes the reference's rows, and their segment, away again.
+  torch::Tensor part(const torch::Tensor& rows, Pass& pass);
+
+  torch::Tensor latents, labels;
+};
+TORCH_MODULE(ReferenceLatents);
+
+}  // namespace fqgan

@@ -1,0 +1,101 @@
+// The techniques of "Improved Techniques for Training GANs" within the families: they train, change every network, and
+// resume to the bit.
+#include "fqgan/models/biggan/options.h"
+#include "fqgan/models/improved/options.h"
+#include "fqgan/models/weights.h"
+#include "training/bench.h"
+
+namespace fqgan::test {
+namespace {
+
+DataInfo toy(int64_t size) { return {12, 1, size, size, 3, {"a", "b", "c"}}; }
+
+BigGanOptions all_in_biggan() {
+  BigGanOptions o;
+  o.generator.width = o.discriminator.width = 2;
+  o.generator.multipliers = {4, 4};
+  o.discriminator.multipliers = {4, 4};
+  o.discriminator.downsample = {true, false};
+  o.generator.latent = 5;
+  o.batch = 4;
+  o.loss = "non_saturating";
+  o.discriminator.steps = 2;
+  o.label_smoothing.targets = {0.9, 0};
+  o.feature_matching.weight = 0.5;
+  o.minibatch_discrimination.kernels = 4;
+  o.generator.norm = "virtual_batch";
+  o.generator.reference_batch = 6;
+  o.generator.historical_averaging = o.discriminator.historical_averaging = 0.1;
+  o.discriminator.input_noise = 0.1;
+  return o;
+}
+
+ImprovedOptions released(const std::string& network, bool minibatch) {
+  ImprovedOptions o;
+  o.network = network;
+  o.batch = 4;
+  o.generator.latent = 5;
+  o.generator.hidden = {6, 4};
+  o.discriminator.hidden = {8, 6, 6};
+  o.discriminator.dropout = 0.5;
+  o.discriminator.input_dropout = 0.2;
+  o.discriminator.initialise_on = 8;
+  if (minibatch) {
+    o.minibatch_discrimination.kernels = 4;
+    o.feature_matching.weight = 0;
+    o.feature_matching.adversarial = 1;
+    o.label_smoothing.targets.real = 0.9;
+    o.generator.norm = "virtual_batch";
+    o.generator.reference_batch = 5;
+    o.generator.historical_averaging = o.discriminator.historical_averaging = 0.1;
+  }
+  return o;
+}
+
+struct Case {
+  std::string name;
+  int64_t size;
+  Make make;
+};
+
+class Techniques : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Techniques, TwoIterationsChangeEveryNetwork) {
+  Bench bench(GetParam().make, 2, GetParam().size);
+  std::map<std::string, torch::Tensor> before;
+  for (const auto& [name, tensor] : family_tensors(*bench.family)) before.emplace(name, tensor.clone());
+  bench.loop->run();
+  for (const auto& [name, network] : bench.family->networks)
+    for (const auto& [key, parameter] : network->named_parameters().pairs()) {
+      EXPECT_TRUE(torch::isfinite(parameter).all().item<bool>()) << name << "." << key;
+      EXPECT_FALSE(torch::equal(parameter, before.at("network." + name + "." + key))) << name << "." << key;
+    }
+}
+
+TEST_P(Techniques, ResumeToTheBit) { expect_resume_to_the_bit(GetParam().make, GetParam().size); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Families, Techniques,
+    ::testing::Values(Case{"biggan", 8, [] { return all_in_biggan().build(toy(8), {}, 5); }},
+                      Case{"dense", 8, [] { return released("dense", false).build(toy(8), {}, 5); }},
+                      Case{"dense_minibatch", 8, [] { return released("dense", true).build(toy(8), {}, 5); }},
+                      Case{"convolutional", 16, [] { return released("convolutional", false).build(toy(16), {}, 5); }},
+                      Case{"convolutional_minibatch", 16,
+                           [] { return released("convolutional", true).build(toy(16), {}, 5); }}),
+    [](const auto& info) { return info.param.name; });
+
+/// With a historical term of great strength the player stays near its mean: the objective reaches the optimizer.
+TEST(HistoricalAveraging, HoldsAPlayerBack) {
+  const auto moved = [](double strength) {
+    auto options = all_in_biggan();
+    options.generator.historical_averaging = strength;
+    Bench bench([&] { return options.build(toy(8), {}, 5); }, 6);
+    const auto start = bench.family->networks["generator"]->named_parameters()["linear.weight"].detach().clone();
+    bench.loop->run();
+    return (bench.family->networks["generator"]->named_parameters()["linear.weight"] - start).norm().item<double>();
+  };
+  EXPECT_LT(moved(1e6), 0.6 * moved(0));
+}
+
+}  // namespace
+}  // namespace fqgan::test
