@@ -15,9 +15,9 @@ source scripts/messages.sh
 packages=(g++ cmake ninja-build ccache pkg-config git python3 python3-venv libcli11-dev libtomlplusplus-dev
   nlohmann-json3-dev libpng-dev libjpeg-dev libwebp-dev libzip-dev zlib1g-dev libgtest-dev dataset-fashion-mnist)
 torch_wheel=torch==2.13.0
-test_modules=(numpy pytest safetensors PIL scipy setuptools tqdm einops einx loguru onnx onnxscript
+test_modules=(numpy pytest safetensors PIL scipy setuptools sklearn tqdm einops einx loguru onnx onnxscript
   onnxruntime vector_quantize_pytorch torch_einops_utils pytorch_fid torch_fidelity)
-test_packages=(numpy pytest safetensors pillow "scipy<1.18" "setuptools>=77" tqdm einops einx loguru onnx
+test_packages=(numpy pytest safetensors pillow "scipy<1.18" "setuptools>=77" scikit-learn tqdm einops einx loguru onnx
   onnxscript onnxruntime)
 # What our figures are compared with. Without what they ask for: torch is there, and torchvision is not needed.
 test_packages_alone=(vector-quantize-pytorch torch-einops-utils pytorch-fid torch-fidelity)

@@ -11,7 +11,7 @@
 namespace fqgan::example {
 namespace {
 
-constexpr int64_t latent = 16, units = 128, batch = 256, codes = 64, kernels = 32, dims = 8;
+constexpr int64_t latent = 2, units = 128, batch = 100, codes = 64, kernels = 8, dims = 2;
 constexpr const char* tap = "features";
 
 WeightOptions plain_weights() {
@@ -75,15 +75,6 @@ class RingFamily : public Family {
     phases[0].gradients = [this](Step& step) { discriminator_gradients(step); };
     phases[1].gradients = [this](Step& step) { generator_gradients(step); };
     place();
-  }
-
-  /// The minibatch layer's scales and biases from real points.
-  void prepare(Step& step) override {
-    torch::NoGradGuard no_grad;
-    auto pass = step.pass({{Role::real, batch}});
-    pass.initialise = true;
-    pass.update_state = false;
-    discriminator_->forward(ring_.draw(batch, step.random), pass);
   }
 
   std::unique_ptr<Sampler> sampler(const SampleOptions& request) override;

@@ -31,7 +31,9 @@ struct Method {
   double adversarial = 1;       // weight in G's objective
 };
 
-/// Non-saturating GAN: two hidden layers of 128 each, Adam with learning rate 1e-3 and beta1 0.5, batch 256.
+/// Non-saturating GAN: two hidden layers of 128 each, Adam with learning rate 1e-3 and beta1 0.5, batch 100, latents of
+/// two numbers. The minibatch layer keeps its first scales: set by data, they follow the distance to the nearest
+/// neighbour, which is tiny here, and points that are further apart would not feel each other.
 /// Family::sampler gives points as N x 2 x 1 x 1 "images" (not clamped).
 std::unique_ptr<Family> ring_family(const Ring& ring, const Method& method, uint64_t seed);
 

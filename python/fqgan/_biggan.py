@@ -239,6 +239,9 @@ def build(path, model, data, weights):
         plan = Plan.of(model, data, weights.channels())
     except (KeyError, TypeError) as error:
         raise UserError(path, f"expected the options of a BigGAN in the metadata, found others ({error})") from error
+    norm = model["generator"].get("norm", "batch")
+    if norm != "batch":
+        raise UserError(path, f"expected a generator with norm = 'batch', found '{norm}', which cannot be exported")
     generator = (Conditional if plan.classes else Unconditional)(weights, plan)
     weights.finish()
     if plan.standing_images:

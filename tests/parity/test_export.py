@@ -379,6 +379,8 @@ def test_weights_that_do_not_fit(checkpoint, tmp_path, capsys):
     refused_with({}, {"model": "no toml"}, "'model'")
     refused_with({}, {"model": "batch = 4"}, "options of a BigGAN")
     refused_with({}, {"data": "[]"}, "options of a BigGAN")
+    virtual = metadata["model"].replace('norm = "batch"', 'norm = "virtual_batch"')
+    refused_with({}, {"model": virtual}, "virtual_batch", "cannot be exported")
     only_d = {key: None for key in tensors if ".generator." in key}
     refused_with(only_d, {}, "average.generator.*")
 
