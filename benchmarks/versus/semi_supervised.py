@@ -4,7 +4,7 @@
     python benchmarks/versus/semi_supervised.py --data MNIST_FOLDER [--rounds 5] [--steps 200] [--threads 2]
         [--no-compile] [--json FILE]
 
-Both sides are openai/improved-gan's train_mnist_feature_matching.py: one step of D over 100 labelled, 100 unlabelled and
+Both sides are openai/improved-gan's train_mnist_feature_matching.py: a step of D over 100 labelled, 100 unlabelled and
 100 generated images, one of G, Adam with epsilon under the root, a moving average of D. The plain side keeps the images
 in memory, three forwards of D, and one operator after another; eager, in bfloat16 autocast, and compiled.
 

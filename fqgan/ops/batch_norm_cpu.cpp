@@ -47,9 +47,19 @@ std::vector<float> deviations_of(const float* variance, int64_t channels, double
   return result;
 }
 
-/// Row `image` of an N x C tensor, or the only one of a C.
-const float* row_of(const at::Tensor& values, int64_t image) {
-  return values.const_data_ptr<float>() + (values.dim() == 2 ? image * values.size(1) : 0);
+/// Stretches of rows that share gain and bias: the images where these are N x C, else blocks of all rows.
+struct Groups {
+  Groups(const kernels::Map& map, const at::Tensor& gain)
+      : all(map.rows()), rows(gain.dim() == 2 ? map.positions : block_rows), count((all + rows - 1) / rows) {}
+  int64_t first(int64_t group) const { return group * rows; }
+  int64_t last(int64_t group) const { return std::min(all, (group + 1) * rows); }
+
+  int64_t all, rows, count;
+};
+
+/// Row `group` of an N x C tensor, or the only one of a C.
+const float* row_of(const at::Tensor& values, int64_t group) {
+  return values.const_data_ptr<float>() + (values.dim() == 2 ? group * values.size(1) : 0);
 }
 
 std::vector<float> product(const float* a, const std::vector<float>& b) {
@@ -58,20 +68,20 @@ std::vector<float> product(const float* a, const std::vector<float>& b) {
   return result;
 }
 
-/// Per image: the sums of gradient and of gradient times the normalized features, N x C each.
-void image_sums(const kernels::Map& map, const void* gradient, const float* mean, const std::vector<float>& deviation,
-                double* sum, double* weighted) {
+/// Per group: the sums of gradient and of gradient times the normalized features, groups x C each.
+void group_sums(const kernels::Map& map, const Groups& groups, const void* gradient, const float* mean,
+                const std::vector<float>& deviation, double* sum, double* weighted) {
   const auto channels = map.channels;
-  at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, groups.count, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> part(2 * channels);
-    for (auto n = begin; n < end; ++n)
-      for (int64_t p = 0; p < map.positions; p += block_rows) {
-        const auto first = n * map.positions + p, last = n * map.positions + std::min(p + block_rows, map.positions);
+    for (auto g = begin; g < end; ++g)
+      for (auto first = groups.first(g); first < groups.last(g); first += block_rows) {
+        const auto last = std::min(first + block_rows, groups.last(g));
         kernels::active().gradient_sums(map, gradient, first, last, mean, deviation.data(), part.data(),
                                         part.data() + channels);
         for (int64_t c = 0; c < channels; ++c) {
-          sum[n * channels + c] += part[c];
-          weighted[n * channels + c] += part[channels + c];
+          sum[g * channels + c] += part[c];
+          weighted[g * channels + c] += part[channels + c];
         }
       }
   });
@@ -94,10 +104,11 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, c
   combine(moments, rows, channels, mean.mutable_data_ptr<float>(), variance.mutable_data_ptr<float>());
   const auto* center = mean.const_data_ptr<float>();
   const auto deviation = deviations_of(variance.const_data_ptr<float>(), channels, epsilon);
-  at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
-    for (auto n = begin; n < end; ++n)
-      kernels::active().normalise(map, n * map.positions, (n + 1) * map.positions, center,
-                                  product(row_of(gain, n), deviation).data(), row_of(bias, n), y.mutable_data_ptr());
+  const Groups groups(map, gain);
+  at::parallel_for(0, groups.count, 1, [&](int64_t begin, int64_t end) {
+    for (auto g = begin; g < end; ++g)
+      kernels::active().normalise(map, groups.first(g), groups.last(g), center,
+                                  product(row_of(gain, g), deviation).data(), row_of(bias, g), y.mutable_data_ptr());
   });
   return {y, mean, variance};
 }
@@ -106,22 +117,25 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Ten
                                                                    const at::Tensor& gain, const at::Tensor& mean,
                                                                    const at::Tensor& variance, double epsilon) {
   const auto map = map_of(x);
-  const auto images = map.images, channels = map.channels;
+  const Groups groups(map, gain);
+  const auto channels = map.channels;
   const auto* center = mean.const_data_ptr<float>();
   const auto deviation = deviations_of(variance.const_data_ptr<float>(), channels, epsilon);
   const auto wide = gain.options().dtype(at::kDouble);
-  auto dbias = at::zeros({images, channels}, wide), dgain = at::zeros({images, channels}, wide);
-  image_sums(map, gradient.const_data_ptr(), center, deviation, dbias.mutable_data_ptr<double>(),
+  auto dbias = at::zeros({groups.count, channels}, wide), dgain = at::zeros_like(dbias);
+  group_sums(map, groups, gradient.const_data_ptr(), center, deviation, dbias.mutable_data_ptr<double>(),
              dgain.mutable_data_ptr<double>());
   // dx = gain deviation (g - mean(gain g) / gain - normalized x mean(gain g normalized x) / gain), with means over rows
   const auto* sum = dbias.const_data_ptr<double>();
   const auto* weighted = dgain.const_data_ptr<double>();
   std::vector<double> total(channels, 0), total_weighted(channels, 0);
-  for (int64_t n = 0; n < images; ++n)
+  for (int64_t g = 0; g < groups.count; ++g) {
+    const auto* factor = row_of(gain, g);
     for (int64_t c = 0; c < channels; ++c) {
-      total[c] += row_of(gain, n)[c] * sum[n * channels + c];
-      total_weighted[c] += row_of(gain, n)[c] * weighted[n * channels + c];
+      total[c] += factor[c] * sum[g * channels + c];
+      total_weighted[c] += factor[c] * weighted[g * channels + c];
     }
+  }
   std::vector<float> slope(channels), offset(channels);
   for (int64_t c = 0; c < channels; ++c) {
     const double share = deviation[c] / static_cast<double>(map.rows());
@@ -129,10 +143,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Ten
     slope[c] = static_cast<float>(-total_weighted[c] * share * deviation[c]);
   }
   auto dx = at::empty_like(x);
-  at::parallel_for(0, images, 1, [&](int64_t begin, int64_t end) {
-    for (auto n = begin; n < end; ++n)
-      kernels::active().normalise_back(map, gradient.const_data_ptr(), n * map.positions, (n + 1) * map.positions,
-                                       center, product(row_of(gain, n), deviation).data(), slope.data(), offset.data(),
+  at::parallel_for(0, groups.count, 1, [&](int64_t begin, int64_t end) {
+    for (auto g = begin; g < end; ++g)
+      kernels::active().normalise_back(map, gradient.const_data_ptr(), groups.first(g), groups.last(g), center,
+                                       product(row_of(gain, g), deviation).data(), slope.data(), offset.data(),
                                        dx.mutable_data_ptr());
   });
   const auto reduced = [&](const at::Tensor& t) { return (gain.dim() == 1 ? t.sum(0) : t).to(at::kFloat); };

@@ -1,5 +1,5 @@
-"""Semi-supervised training beats supervised training on the same few labels: scikit-learn's 8 x 8 digits with three labels
-a class in the suite, and MNIST with a hundred labels where FQGAN_MNIST names the folder with its four IDX files."""
+"""Semi-supervised training beats supervised training on the same few labels: scikit-learn's 8 x 8 digits with three
+labels a class in the suite, and MNIST with a hundred labels where FQGAN_MNIST names the folder with its IDX files."""
 
 import gzip
 import json
