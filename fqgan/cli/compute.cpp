@@ -10,21 +10,29 @@
 #include <set>
 
 #include "fqgan/core/error.h"
+#include "fqgan/ops/kernels/kernels.h"
 
 namespace fqgan {
+
+namespace {
+
+const std::vector<std::string> precisions{"float32", "bfloat16", "float64", "auto"};
+
+}  // namespace
 
 void ComputeOptions::fields(FieldVisitor& visit) {
   visit("device", device, about("'cpu', 'cuda' or 'cuda:N'").on_resume());
   visit("precision", precision,
-        about("type of the activations; parameters stay float32").one_of({"float32", "bfloat16", "float64"}));
+        about("type of the activations; parameters stay float32; auto: bfloat16 where the processor multiplies it")
+            .one_of(precisions));
   visit("threads", threads, about("CPU threads; unset: the physical cores").at_least(1).at_most(1024).on_resume());
 }
 
 void add_compute_flags(CLI::App& command, ComputeOptions& options) {
   command.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str();
-  command.add_option("--precision", options.precision, "float32, bfloat16 or float64")
+  command.add_option("--precision", options.precision, "float32, bfloat16, float64 or auto")
       ->capture_default_str()
-      ->check(CLI::IsMember({"float32", "bfloat16", "float64"}));
+      ->check(CLI::IsMember(precisions));
   command.add_option("--threads", options.threads, "CPU threads; default: the physical cores")
       ->check(CLI::Range(int64_t{1}, int64_t{1024}));
 }
@@ -70,11 +78,15 @@ Numerics start_computing(const ComputeOptions& options) {
   at::set_num_threads(static_cast<int>(options.threads.value_or(physical_cores())));
   Numerics numerics;
   numerics.device = find_device(options.device);
-  numerics.compute = options.precision == "bfloat16"  ? torch::kBFloat16
-                     : options.precision == "float64" ? torch::kDouble
-                                                      : torch::kFloat;
+  const bool multiplied = numerics.device.is_cpu() && ops::kernels::active().screens_bfloat16;
+  const bool narrow = options.precision == "bfloat16" || (options.precision == "auto" && multiplied);
   numerics.twin = options.precision == "float64";
+  numerics.compute = narrow ? torch::kBFloat16 : numerics.twin ? torch::kDouble : torch::kFloat;
   return numerics;
+}
+
+std::string precision_of(const Numerics& numerics) {
+  return numerics.compute == torch::kBFloat16 ? "bfloat16" : numerics.twin ? "float64" : "float32";
 }
 
 }  // namespace fqgan

@@ -113,7 +113,8 @@ struct Parts {
 
 Parts assemble(std::unique_ptr<Recipe> recipe) {
   const auto numerics = start_computing(recipe->compute);
-  recipe->compute.threads = at::get_num_threads();  // the bits depend on it: a resume elsewhere keeps it
+  recipe->compute.threads = at::get_num_threads();  // the bits depend on both: a resume elsewhere keeps them
+  recipe->compute.precision = precision_of(numerics);
   auto sets = std::make_unique<TrainingSets>(*recipe);
   const auto& info = sets->train().info();
   refuse_bad_text("data.class_names", info.class_names);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fqgan/core/error.h"
+#include "fqgan/ops/kernels/kernels.h"
 #include "support/support.h"
 
 namespace fqgan::test {
@@ -30,6 +31,22 @@ TEST(Compute, DenormalNumbersAreZeroInEveryThread) {
     for (int64_t i = first; i < last; ++i) products[i] = tiny * tiny * 1e20f;
   });
   for (const float product : products) EXPECT_EQ(product, 0.f);
+}
+
+TEST(Compute, AutomaticPrecisionFollowsTheProcessor) {
+  ComputeOptions options;
+  options.precision = "auto";
+  for (int n = 0; const auto* kernels = ops::kernels::available(n); ++n) {
+    ops::kernels::use(kernels);
+    const std::string name = kernels->name;
+    const bool multiplies = name == "avx512_bf16" || name == "amx_bf16";
+    EXPECT_EQ(precision_of(start_computing(options)), multiplies ? "bfloat16" : "float32") << name;
+  }
+  ops::kernels::use(nullptr);
+  for (const auto* precision : {"float32", "bfloat16", "float64"}) {
+    options.precision = precision;
+    EXPECT_EQ(precision_of(start_computing(options)), precision);
+  }
 }
 
 TEST(Compute, NamesADeviceThatIsNotThere) {
