@@ -22,7 +22,7 @@ ALLOWED = {
     "run": ["core"],
     "nn": ["core", "ops"],
     "models": ["core", "data", "ops", "nn", "losses"],
-    "training": ["core", "data", "nn", "checkpoint", FAMILY, WEIGHTS],
+    "training": ["core", "data", "ops", "nn", "checkpoint", FAMILY, WEIGHTS],
     "sampling": ["core", "data", "checkpoint", FAMILY, WEIGHTS, "models/registry.h"],
     "metrics": ["core", "data", "ops", "nn", "checkpoint"],
     "profiling": ["core", "data", "ops", "nn", "training", FAMILY],

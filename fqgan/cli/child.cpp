@@ -1,11 +1,12 @@
 #include "fqgan/cli/child.h"
 
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -22,9 +23,13 @@ int run_child(const std::vector<std::string>& arguments, const std::function<boo
   std::vector<char*> pointers;
   for (auto& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
-  pid_t child = 0;
-  if (const int error = posix_spawn(&child, program.c_str(), nullptr, nullptr, pointers.data(), environ))
-    fail<SystemError>(program, std::string("cannot start a training: ") + strerror(error));
+  const pid_t parent = getpid(), child = fork();
+  if (child < 0) fail<SystemError>(program, std::string("cannot start a training: ") + strerror(errno));
+  if (child == 0) {  // only what is safe after a fork: when this program is killed, the training saves and ends
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() == parent) execv(program.c_str(), pointers.data());
+    _exit(127);
+  }
   int status = 0;
   for (bool asked = false; waitpid(child, &status, WNOHANG) == 0;) {
     if (!asked && stop()) {

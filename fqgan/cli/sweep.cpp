@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 #include <limits>
+#include <thread>
 
 #include "fqgan/checkpoint/sha256.h"
 #include "fqgan/cli/child.h"
@@ -20,6 +21,7 @@
 #include "fqgan/run/ledger.h"
 #include "fqgan/run/log_reader.h"
 #include "fqgan/run/run_folder.h"
+#include "fqgan/run/run_lock.h"
 
 namespace fqgan {
 namespace {
@@ -33,6 +35,7 @@ struct SweepFlags {
 };
 
 constexpr int diverged = 3;
+constexpr std::chrono::seconds lock_patience{60};
 
 /// One experiment with one seed.
 struct Task {
@@ -43,17 +46,22 @@ struct Task {
   std::string name() const { return experiment->name + "-" + key + "-seed-" + std::to_string(seed); }
 };
 
-/// Eight hex digits of the resolved recipe; where the data lies and how many threads compute makes no other experiment.
-std::string key_of(const Experiment& experiment) {
+/// Eight hex digits of what differs from the family's defaults, so that an option that is new in the program does not
+/// change it, and of the images' path as it was given. The seed and the number of threads make no other experiment.
+std::string key_of(const Experiment& experiment, const std::string& data) {
   auto text = RecipeText::from_file(experiment.recipe);
   for (const auto& assignment : experiment.set) text.set(assignment);
   const auto recipe = read_recipe(text), usual = default_recipe(recipe->family);
-  recipe->seed = 0;
-  recipe->data.path.reset();
+  recipe->seed = usual->seed;
   recipe->compute.threads = usual->compute.threads;
-  const auto resolved = write_options(*recipe);
+  if (!data.empty()) recipe->data.path = data;
+  const auto changed = changed_fields(*recipe, *usual);
+  std::string differing = recipe->family;
+  for (const auto& field : describe_options(*recipe))
+    if (std::find(changed.begin(), changed.end(), field.key) != changed.end())
+      differing += "\n" + field.key + " = " + field.value;
   Sha256 hash;
-  hash.update(resolved.data(), resolved.size());
+  hash.update(differing.data(), differing.size());
   return hash.hex().substr(0, 8);
 }
 
@@ -62,9 +70,9 @@ class Sweep {
   explicit Sweep(const SweepFlags& flags)
       : flags_(flags), file_(read_sweep(flags.file)), started_(std::chrono::steady_clock::now()) {
     for (const auto& experiment : file_.experiments) {
-      const auto key = key_of(experiment);  // before anything is trained: a mistake in the last recipe shows at once
-      for (const auto seed : experiment.seeds)
-        tasks_.push_back({&experiment, seed, key, flags.data.empty() ? file_.data.value_or("") : flags.data});
+      const auto data = flags.data.empty() ? file_.data.value_or("") : flags.data;
+      const auto key = key_of(experiment, data);  // before any training: a mistake in the last recipe shows at once
+      for (const auto seed : experiment.seeds) tasks_.push_back({&experiment, seed, key, data});
     }
   }
 
@@ -103,11 +111,18 @@ class Sweep {
     return {};
   }
 
+  void wait_for_lock(const fs::path& folder) const {
+    for (const auto deadline = std::chrono::steady_clock::now() + lock_patience;
+         RunLock::is_held(folder) && !stop() && std::chrono::steady_clock::now() < deadline;)
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+
   /// Starts the run, or goes on with it. Returns the child's exit code.
   int train(const Task& task) const {
     const auto folder = fs::path(flags_.runs) / task.name();
     std::vector<std::string> arguments{"train"};
     if (RunFolder::is_run(folder)) {
+      wait_for_lock(folder);  // the training of a sweep that was killed saves and ends, which takes a moment
       log_info("going on with " + folder.string());
       arguments.insert(arguments.end(), {"--resume", folder.string()});
     } else {
@@ -124,14 +139,16 @@ class Sweep {
 
   void record(const Task& task, const fs::path& folder, int code) const {
     const auto run = RunFolder::open(folder);
-    LedgerEntry entry{task.experiment->name, task.key, task.experiment->recipe, task.experiment->set, task.seed};
+    LedgerEntry entry{task.experiment->name, task.key, task.experiment->recipe, task.data, task.experiment->set, task.seed};
     if (code == diverged) entry.outcome = "diverged";
-    entry.commit = first_line_of("git describe --always --dirty");
+    entry.commit = commit_;
     entry.processor = processor_text();
     double before = 0;
     for (const auto& line : read_log(run.log())) {
       entry.iterations = static_cast<int64_t>(line.numbers.at("step"));
       entry.images_per_second = line.numbers.at("images_per_second");
+      for (const auto& [name, value] : line.numbers)
+        if (name.starts_with("perplexity/")) entry.figures[name] = value;
       const auto seconds = line.numbers.at("seconds");  // since this process began: it falls at each resume
       entry.seconds += seconds >= before ? seconds - before : seconds;
       before = seconds;
@@ -174,6 +191,7 @@ class Sweep {
 
   const SweepFlags& flags_;
   SweepFile file_;
+  std::string commit_ = first_line_of("git describe --always --dirty");  // now: at the end it may be another
   std::chrono::steady_clock::time_point started_;
   std::vector<Task> tasks_;
 };

@@ -3,6 +3,7 @@
 #include "fqgan/core/shape.h"
 #include "fqgan/nn/layer_scope.h"
 #include "fqgan/ops/convolution.h"
+#include "fqgan/ops/weight_norm_linear.h"
 
 namespace fqgan {
 namespace {
@@ -50,14 +51,15 @@ torch::Tensor WeightNormLayer::initialised(const torch::Tensor& activations) {
 WeightNormLinearImpl::WeightNormLinearImpl(int64_t in, int64_t out, WeightNormOptions o, Streams& random)
     : WeightNormLayer({out, in}, 0, o, random) {}
 
-torch::Tensor WeightNormLinearImpl::forward(const torch::Tensor& x, Pass& pass) {
+torch::Tensor WeightNormLinearImpl::forward(const torch::Tensor& x, Pass& pass, bool relu) {
   const LayerScope scope(this);
   check_shape(x, {any, weight.size(1)}, "weight_norm_linear");
-  // The products are scaled, not the weights: there are fewer of them.
-  const auto by = factor().to(x.scalar_type());
-  const auto products = at::linear(x, weight.to(x.scalar_type()));
-  if (pass.initialise && options.by_data) return initialised(products * by);
-  return at::addcmul(bias.to(x.scalar_type()), products, by);
+  if (pass.initialise && options.by_data) {
+    const auto y = initialised(at::linear(x, weight.to(x.scalar_type())) * factor().to(x.scalar_type()));
+    return relu ? at::relu(y) : y;
+  }
+  return pass.twin ? ops::twin::weight_norm_linear(x, weight, scale, bias, relu)
+                   : ops::weight_norm_linear(x, weight, scale, bias, relu);
 }
 
 WeightNormConv2dImpl::WeightNormConv2dImpl(WeightNormConv2dOptions c, WeightNormOptions o, Streams& random)

@@ -38,7 +38,7 @@ struct WeightNormLayer : torch::nn::Module {
 /// N x Ci -> N x Co: x (scale v / |v|)^T + bias, v a row of `weight` (Co x Ci).
 struct WeightNormLinearImpl : WeightNormLayer {
   WeightNormLinearImpl(int64_t in, int64_t out, WeightNormOptions options, Streams& random);
-  torch::Tensor forward(const torch::Tensor& x, Pass& pass);
+  torch::Tensor forward(const torch::Tensor& x, Pass& pass, bool relu = false);
 };
 TORCH_MODULE(WeightNormLinear);
 

@@ -20,6 +20,7 @@ LedgerEntry entry_of(const ordered_json& line) {
   entry.experiment = line.value("experiment", "");
   entry.key = line.value("key", "");
   entry.recipe = line.value("recipe", "");
+  entry.data = line.value("data", "");
   entry.set = line.value("set", std::vector<std::string>{});
   entry.seed = line.value("seed", int64_t{0});
   entry.outcome = line.value("outcome", "done");
@@ -43,6 +44,7 @@ std::vector<LedgerEntry> read_ledger(const std::filesystem::path& path) {
   std::istringstream text(read_file(path));
   std::string line;
   for (int64_t number = 1; std::getline(text, line); ++number) {
+    if (text.eof()) break;  // without its end: a process was killed while it wrote; the next line cuts it off
     if (line.empty()) continue;
     const auto value = ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!value.is_object())
@@ -62,6 +64,7 @@ void append_to_ledger(const std::filesystem::path& path, const LedgerEntry& entr
   const ordered_json line{{"experiment", entry.experiment},
                           {"key", entry.key},
                           {"recipe", entry.recipe},
+                          {"data", entry.data},
                           {"set", entry.set},
                           {"seed", entry.seed},
                           {"outcome", entry.outcome},

@@ -11,8 +11,9 @@ namespace fqgan {
 
 struct LedgerEntry {
   std::string experiment;        // its name in a sweep
-  std::string key;               // of the resolved recipe without seed and places: the same key, the same experiment
+  std::string key;               // of what differs from the defaults, and of the data: the same key, the same experiment
   std::string recipe;            // the file
+  std::string data;              // the images' path as it was given; empty: the recipe's own
   std::vector<std::string> set;  // overrides, as for --set
   int64_t seed = 0;
   std::string outcome = "done";           // or "diverged"
@@ -24,8 +25,8 @@ struct LedgerEntry {
   std::string curve;                      // file: the run's metrics.jsonl
 };
 
-/// The lines that carry a key, in order; others (written by hand) are passed over. A missing file is an empty ledger.
-/// Errors: UserError with path and line number for a line that is no JSON object.
+/// The lines that carry a key, in order; others (written by hand) are passed over, and a last one without its end.
+/// A missing file is an empty ledger. Errors: UserError with path and line number for a line that is no JSON object.
 std::vector<LedgerEntry> read_ledger(const std::filesystem::path& path);
 /// Errors: UserError (not writable), SystemError (disk full).
 void append_to_ledger(const std::filesystem::path& path, const LedgerEntry& entry);

@@ -43,6 +43,14 @@ RunLock::RunLock(const std::filesystem::path& run) {
       ::ftruncate(file_, 0) == 0 && ::pwrite(file_, process.data(), process.size(), 0) > 0;
 }
 
+bool RunLock::is_held(const std::filesystem::path& run) {
+  const int file = ::open((run / ".lock").c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool held = ::flock(file, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+  ::close(file);  // and with it the lock
+  return held;
+}
+
 RunLock::~RunLock() { ::close(file_); }
 
 }  // namespace fqgan

@@ -11,6 +11,8 @@ struct RunLock {
   /// Errors: UserError naming the folder when another holder has the lock or the file cannot be opened.
   explicit RunLock(const std::filesystem::path& run);
   ~RunLock();
+  /// Whether somebody holds it now.
+  static bool is_held(const std::filesystem::path& run);
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
 

@@ -1,52 +1,8 @@
 #include "fqgan/training/optimizer.h"
 
-#include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
-
-#include <cmath>
+#include "fqgan/ops/adam.h"
 
 namespace fqgan {
-namespace {
-
-struct Rates {
-  double beta1, beta2, epsilon, step, root;  // step: of m; root: sqrt(1 - beta2^t)
-};
-
-/// p -= rate m^ / sqrt(v^ + epsilon), m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t), in one pass over the memory.
-template <class T>
-void update(const Rates& r, const T* __restrict g, T* __restrict m, T* __restrict v, T* __restrict p, int64_t count) {
-  const auto first = static_cast<T>(1 - r.beta1), second = static_cast<T>(1 - r.beta2), keep = static_cast<T>(r.beta2);
-  const auto step = static_cast<T>(r.step), corrected = static_cast<T>(1 / (r.root * r.root));
-  const auto epsilon = static_cast<T>(r.epsilon);
-  for (int64_t i = 0; i < count; ++i) {
-    m[i] += first * (g[i] - m[i]);
-    v[i] = keep * v[i] + second * g[i] * g[i];
-    p[i] -= step * m[i] / std::sqrt(v[i] * corrected + epsilon);
-  }
-}
-
-void step_with_epsilon_in_root(const OptimizerSpec& spec, double rate, double t, const torch::Tensor& gradient,
-                               torch::Tensor& m, torch::Tensor& v, torch::Tensor& p) {
-  const Rates r{spec.beta1, spec.beta2, spec.epsilon, rate / (1 - std::pow(spec.beta1, t)),
-                std::sqrt(1 - std::pow(spec.beta2, t))};
-  if (!p.is_cpu() || !p.is_contiguous()) {
-    m.lerp_(gradient, 1 - r.beta1);
-    v.mul_(r.beta2).addcmul_(gradient, gradient, 1 - r.beta2);
-    p.addcdiv_(m, (v / (r.root * r.root)).add_(r.epsilon).sqrt_(), -r.step);
-    return;
-  }
-  AT_DISPATCH_FLOATING_TYPES(p.scalar_type(), "adam", [&] {
-    const auto g = gradient.contiguous();
-    const auto* from = g.const_data_ptr<scalar_t>();
-    auto *to_m = m.mutable_data_ptr<scalar_t>(), *to_v = v.mutable_data_ptr<scalar_t>();
-    auto* to_p = p.mutable_data_ptr<scalar_t>();
-    at::parallel_for(0, p.numel(), 16384, [&](int64_t begin, int64_t end) {
-      update(r, from + begin, to_m + begin, to_v + begin, to_p + begin, end - begin);
-    });
-  });
-}
-
-}  // namespace
 
 Adam::Adam(OptimizerSpec spec, std::map<std::string, torch::Tensor> parameters) : spec_(std::move(spec)) {
   for (const auto& [name, parameter] : parameters) {
@@ -74,8 +30,9 @@ void Adam::step(double factor) {
   for (auto& step : steps) step.add_(1);
   if (spec_.epsilon_in_root) {
     for (size_t i = 0; i < parameters.size(); ++i)
-      step_with_epsilon_in_root(spec_, spec_.learning_rate * factor, steps[i].item<double>(), gradients[i], m[i], v[i],
-                                parameters[i]);
+      ops::adam_epsilon_in_root_(
+          parameters[i], gradients[i], m[i], v[i],
+          {spec_.learning_rate * factor, spec_.beta1, spec_.beta2, spec_.epsilon, steps[i].item<double>()});
     return;
   }
   at::_fused_adam_(parameters, gradients, m, v, {}, steps, spec_.learning_rate * factor, spec_.beta1, spec_.beta2,

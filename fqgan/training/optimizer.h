@@ -1,5 +1,5 @@
 // Adam (Kingma and Ba 2015) over LibTorch's fused operator, with its state keyed by parameter name. With epsilon under
-// the root, as openai/improved-gan has it, over a loop of our own.
+// the root, as openai/improved-gan has it, over ops/adam.h.
 #pragma once
 
 #include <torch/torch.h>

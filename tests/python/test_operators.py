@@ -117,6 +117,25 @@ def test_opcheck_of_gaussian_noise(dtype):
     opcheck(OPS.add_gaussian_noise.default, (torch.randn(9, 14).to(dtype).requires_grad_(), 17, 0.5))
 
 
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_opcheck_of_weight_norm_linear(dtype, relu):
+    parameters = torch.float64 if dtype == torch.float64 else torch.float32
+    weight, scale, bias = (torch.rand(shape, dtype=parameters) + 0.5 for shape in ((6, 14), (6,), (6,)))
+    x = torch.randn(9, 14).to(dtype)
+    y, factor, packed = OPS.weight_norm_linear(x, weight, scale, bias, relu)
+    opcheck(OPS.weight_norm_linear.default, (*(t.clone().requires_grad_() for t in (x, weight, scale, bias)), relu))
+    saved = (torch.randn_like(y), x, y, weight, scale, factor, packed, relu)
+    for wanted in ((True, True), (True, False), (False, True)):
+        opcheck(OPS.weight_norm_linear_backward.default, (*saved, *wanted))
+
+
+@pytest.mark.parametrize("dtype", TYPES[:1], ids=str)
+def test_opcheck_of_adam(dtype):
+    tensors = [torch.rand(5, 7, dtype=dtype) for _ in range(4)]
+    opcheck(OPS.adam_epsilon_in_root_.default, (*tensors, 1e-3, 0.5, 0.999, 1e-8, 1.0))
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_codes_and_loss_equal_a_float64_search(dtype, layout):

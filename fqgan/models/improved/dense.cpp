@@ -55,7 +55,7 @@ torch::Tensor DenseDiscriminator::forward(const torch::Tensor& images, Pass& pas
   auto h = disturbed(images.flatten(1).to(pass.compute) * 0.5 + 0.5, o.input_dropout, o.input_noise, pass);
   for (size_t i = 0; i < hidden_.size(); ++i) {
     const auto& tap = taps->points()[i].name;
-    h = as_rows((*taps)(tap.c_str(), as_map(at::relu(hidden_[i]->forward(h, pass))), pass));
+    h = as_rows((*taps)(tap.c_str(), as_map(hidden_[i]->forward(h, pass, /*relu=*/true)), pass));
     h = disturbed(h, o.dropout, o.noise, pass);
   }
   return head_->forward(h, pass);

@@ -32,6 +32,8 @@ struct Vector {
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/minibatch_body.h"
+#include "fqgan/ops/kernels/weight_norm_body.h"
+#include "fqgan/ops/kernels/adam_body.h"
 #include "fqgan/ops/kernels/noise_body.h"
 #include "fqgan/ops/kernels/peak_body.h"
 #include "fqgan/ops/kernels/screen_body.h"

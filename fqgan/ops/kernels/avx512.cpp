@@ -15,6 +15,8 @@ namespace {
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/minibatch_body.h"
+#include "fqgan/ops/kernels/weight_norm_body.h"
+#include "fqgan/ops/kernels/adam_body.h"
 #include "fqgan/ops/kernels/noise_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"

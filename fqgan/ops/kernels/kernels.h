@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "fqgan/ops/kernels/minibatch.h"
+#include "fqgan/ops/kernels/weight_norm.h"
 
 namespace fqgan::ops::kernels {
 
@@ -26,6 +27,12 @@ constexpr int64_t position_run = 16;  // rows that the element-wise kernels take
 
 struct Winograd;
 struct FewChannels;
+
+/// A step of Adam with epsilon under the root: shares of the new gradient in m and its square in v, what v keeps, the
+/// learning rate over m's correction, and the correction of v.
+struct Adam {
+  float first, second, keep, step, correction, epsilon;
+};
 
 /// A dictionary packed for screening, padded to whole blocks of codes.
 struct Dictionary {
@@ -104,6 +111,9 @@ struct Kernels {
   double (*burn_bfloat16)(int64_t rounds);  // null: no such instruction, or nobody has measured it
 
   Minibatch minibatch;
+  WeightNorm weight_norm;
+  /// m += first (g - m), v = keep v + second g^2, p -= step m / sqrt(v correction + epsilon).
+  void (*adam_epsilon_in_root)(const Adam&, const float* gradient, float* m, float* v, float* parameter, int64_t count);
 
   /// y = x + deviation n: elements first .. last - 1, first a multiple of noise_block. Element i of the noise is a
   /// function of the key and i, N(0, 1).

@@ -82,16 +82,21 @@ void load_float32(const Map& map, int64_t first, int64_t count, float* rows, int
   clear_padding(rows, count, map.channels, stride);
 }
 
-/// The sum of squares of value(0) .. value(channels - 1), in an order of its own.
+/// The sum of value(0) .. value(channels - 1), in an order of its own.
 template <class Value>
-inline float squares(int64_t channels, Value value) {
+inline float sum_of(int64_t channels, Value value) {
   float sum[channel_run] = {}, total = 0;
   int64_t d = 0;
   for (; d + channel_run <= channels; d += channel_run)
-    for (int64_t i = 0; i < channel_run; ++i) sum[i] += value(d + i) * value(d + i);
-  for (int64_t i = 0; d + i < channels; ++i) sum[i] += value(d + i) * value(d + i);
+    for (int64_t i = 0; i < channel_run; ++i) sum[i] += value(d + i);
+  for (int64_t i = 0; d + i < channels; ++i) sum[i] += value(d + i);
   for (int64_t i = 0; i < channel_run; ++i) total += sum[i];
   return total;
+}
+
+template <class Value>
+inline float squares(int64_t channels, Value value) {
+  return sum_of(channels, [value](int64_t d) { return value(d) * value(d); });
 }
 
 /// An upper bound of the root: of what a float32 sum of that many squares may have lost, and of squares that underflow.

@@ -1,0 +1,164 @@
+// Registration, Meta kernels and autograd of the weight-normalized linear layer. As in quantize.cpp, the backward
+// operator is closed to autograd.
+#include "fqgan/ops/weight_norm_linear.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include "fqgan/core/shape.h"
+#include "fqgan/ops/weight_norm_linear_cpu.h"
+
+namespace fqgan::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using Tensor = at::Tensor;
+using Three = std::tuple<Tensor, Tensor, Tensor>;
+using Four = std::tuple<Tensor, Tensor, Tensor, Tensor>;
+using Forward = Three(const Tensor&, const Tensor&, const Tensor&, const Tensor&, bool);
+using Backward = Four(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                      const Tensor&, bool, bool, bool);
+
+template <class Signature>
+auto dispatched(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
+}
+
+bool takes(const Tensor& x, const Tensor& weight) {
+  const bool type = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
+  return x.is_cpu() && type && weight.scalar_type() == at::kFloat;
+}
+
+void check(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias) {
+  check_shape(weight, {any, any}, "weight_norm_linear weight");
+  check_shape(x, {any, weight.size(1)}, "weight_norm_linear");
+  check_shape(scale, {weight.size(0)}, "weight_norm_linear scale");
+  check_shape(bias, {weight.size(0)}, "weight_norm_linear bias");
+}
+
+/// -> y; scale / |w|; the weights in x's type, or nothing where they are in it already (a result may not be an argument)
+Three forward_kernel(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias, bool relu) {
+  check(x, weight, scale, bias);
+  const bool same_type = x.scalar_type() == weight.scalar_type();
+  if (takes(x, weight)) {
+    const auto [factor, packed] = cpu::weight_norm_prepare(weight.contiguous(), scale.contiguous(), !same_type);
+    const auto y = at::mm(x, packed.t());
+    cpu::weight_norm_finish(y, factor, bias.contiguous(), relu);
+    return {y, factor, same_type ? at::empty({0}, x.options()) : packed};
+  }
+  const auto factor = scale / at::linalg_vector_norm(weight, 2, at::IntArrayRef{1});
+  const auto packed = weight.to(x.scalar_type());
+  const auto y = at::addcmul(bias.to(x.scalar_type()), at::mm(x, packed.t()), factor.to(x.scalar_type()));
+  return {relu ? at::relu(y) : y, factor, same_type ? at::empty({0}, x.options()) : packed};
+}
+
+/// The gradients of x, or of weight, scale and bias, or all; what is not wanted is empty.
+Four backward_kernel(const Tensor& gradient, const Tensor& x, const Tensor& y, const Tensor& weight,
+                     const Tensor& scale, const Tensor& factor, const Tensor& packed, bool relu, bool of_x,
+                     bool of_weights) {
+  const bool ours = takes(x, weight);
+  const auto nothing = at::empty({0}, weight.options());
+  const auto g = gradient.to(x.scalar_type()).contiguous(), w = packed.numel() > 0 ? packed : weight;
+  Tensor products, dbias;
+  if (ours) {
+    std::tie(products, dbias) = cpu::weight_norm_finish_back(g, y, factor, relu);
+  } else {
+    const auto kept = relu ? g * (y > 0) : g;
+    products = kept * factor.to(x.scalar_type());
+    dbias = at::sum(kept, at::IntArrayRef{0}, false, weight.scalar_type());
+  }
+  const auto dx = of_x ? at::mm(products, w) : at::empty({0}, x.options());
+  if (!of_weights) return {dx, nothing, nothing.clone(), nothing.clone()};
+  const auto raw = at::mm(products.t(), x);
+  if (ours) {
+    const auto [dweight, dscale] = cpu::weight_norm_back(raw, weight.contiguous(), scale.contiguous(), factor);
+    return {dx, dweight, dscale, dbias};
+  }
+  const auto wide = raw.to(weight.scalar_type()), along = (weight * wide).sum(1, true);
+  const auto length = (scale / factor).unsqueeze(1);
+  return {dx, wide - weight * (along / (length * length)), along.squeeze(1) / scale, dbias};
+}
+
+Three forward_meta(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor&, bool) {
+  const bool same_type = x.scalar_type() == weight.scalar_type();
+  return {at::empty_symint({x.sym_size(0), weight.sym_size(0)}, x.options()), at::empty_like(scale),
+          same_type ? at::empty({0}, x.options()) : at::empty_symint(weight.sym_sizes(), x.options())};
+}
+
+Four backward_meta(const Tensor&, const Tensor& x, const Tensor&, const Tensor& weight, const Tensor& scale,
+                   const Tensor&, const Tensor&, bool, bool of_x, bool of_weights) {
+  const auto or_nothing = [](bool wanted, const Tensor& like) {
+    return wanted ? at::empty_symint(like.sym_sizes(), like.options()) : at::empty({0}, like.options());
+  };
+  return {or_nothing(of_x, x), or_nothing(of_weights, weight), or_nothing(of_weights, scale),
+          or_nothing(of_weights, scale)};
+}
+
+struct WeightNormLinearFunction : torch::autograd::Function<WeightNormLinearFunction> {
+  static variable_list forward(AutogradContext* context, const Tensor& x, const Tensor& weight, const Tensor& scale,
+                               const Tensor& bias, bool relu) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    static const auto op = dispatched<Forward>("fqgan::weight_norm_linear");
+    auto [y, factor, packed] = op.call(x, weight, scale, bias, relu);
+    context->save_for_backward({x, y, weight, scale, factor, packed});
+    context->saved_data["relu"] = relu;
+    context->mark_non_differentiable({factor, packed});
+    return {y, factor, packed};
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto wanted = [&](size_t input) { return context->needs_input_grad(input); };
+    const bool of_weights = wanted(1) || wanted(2) || wanted(3);
+    static const auto op = dispatched<Backward>("fqgan::weight_norm_linear_backward");
+    auto [dx, dweight, dscale, dbias] = op.call(gradients[0], saved[0], saved[1], saved[2], saved[3], saved[4],
+                                                saved[5], context->saved_data["relu"].toBool(), wanted(0), of_weights);
+    const auto if_wanted = [&](size_t input, const Tensor& value) { return wanted(input) ? value : Tensor(); };
+    return {if_wanted(0, dx), if_wanted(1, dweight), if_wanted(2, dscale), if_wanted(3, dbias), Tensor()};
+  }
+};
+
+Three forward_autograd(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias, bool relu) {
+  const auto results = WeightNormLinearFunction::apply(x, weight, scale, bias, relu);
+  return {results[0], results[1], results[2]};
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(fqgan, library) {
+  library.def(
+      "weight_norm_linear(Tensor x, Tensor weight, Tensor scale, Tensor bias, bool relu=False) -> "
+      "(Tensor, Tensor, Tensor)");
+  library.def(
+      "weight_norm_linear_backward(Tensor gradient, Tensor x, Tensor y, Tensor weight, Tensor scale, Tensor factor, "
+      "Tensor packed, bool relu, bool of_x, bool of_weights) -> (Tensor, Tensor, Tensor, Tensor)");
+}
+TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) {
+  library.impl("weight_norm_linear", forward_kernel);
+  library.impl("weight_norm_linear_backward", backward_kernel);
+}
+TORCH_LIBRARY_IMPL(fqgan, Meta, library) {
+  library.impl("weight_norm_linear", forward_meta);
+  library.impl("weight_norm_linear_backward", backward_meta);
+}
+TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
+  library.impl("weight_norm_linear", forward_autograd);
+  library.impl("weight_norm_linear_backward", torch::autograd::autogradNotImplementedFallback());
+}
+
+Tensor weight_norm_linear(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias, bool relu) {
+  static const auto op = dispatched<Forward>("fqgan::weight_norm_linear");
+  return std::get<0>(op.call(x, weight, scale, bias, relu));
+}
+
+Tensor twin::weight_norm_linear(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias,
+                                bool relu) {
+  const auto cast = [&](const Tensor& t) { return t.to(x.scalar_type()); };
+  const auto factor = scale / at::linalg_vector_norm(weight, 2, at::IntArrayRef{1});
+  const auto y = at::addcmul(cast(bias), at::linear(x, cast(weight)), cast(factor));
+  return relu ? at::relu(y) : y;
+}
+
+}  // namespace fqgan::ops
