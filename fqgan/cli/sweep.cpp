@@ -148,7 +148,7 @@ class Sweep {
       entry.iterations = static_cast<int64_t>(line.numbers.at("step"));
       entry.images_per_second = line.numbers.at("images_per_second");
       for (const auto& [name, value] : line.numbers)
-        if (name.starts_with("perplexity/")) entry.figures[name] = value;
+        if (name.ends_with("/perplexity")) entry.figures[name] = value;
       const auto seconds = line.numbers.at("seconds");  // since this process began: it falls at each resume
       entry.seconds += seconds >= before ? seconds - before : seconds;
       before = seconds;
