@@ -6,6 +6,7 @@ namespace {
 // Each needs what stands before it.
 // clang-format off
 #include "fqgan/ops/kernels/plain_vector.h"
+#include "fqgan/ops/kernels/elements_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/screen_body.h"
 #include "fqgan/ops/kernels/screen_float32.h"

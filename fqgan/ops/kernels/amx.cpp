@@ -50,6 +50,7 @@ struct Tiles {
 // clang-format off
 #include "fqgan/ops/kernels/avx512_vector.h"
 #include "fqgan/ops/kernels/peak_body.h"
+#include "fqgan/ops/kernels/elements_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/minibatch_body.h"

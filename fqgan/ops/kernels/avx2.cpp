@@ -29,6 +29,7 @@ struct Vector {
 
 // Each needs what stands before it.
 // clang-format off
+#include "fqgan/ops/kernels/elements_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/minibatch_body.h"

@@ -8,6 +8,7 @@ namespace {
 // clang-format off
 #include "fqgan/ops/kernels/plain_vector.h"
 #include "fqgan/ops/kernels/peak_body.h"
+#include "fqgan/ops/kernels/elements_body.h"
 #include "fqgan/ops/kernels/rows_body.h"
 #include "fqgan/ops/kernels/columns_body.h"
 #include "fqgan/ops/kernels/minibatch_body.h"

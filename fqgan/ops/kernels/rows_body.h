@@ -1,46 +1,8 @@
-// The kernels that go over rows: conversions, loss, gradient, statistics. Included by each instruction set's file
-// within its anonymous namespace; the loops over 16 neighbours are what the compiler turns into vectors. The order of
-// every sum is written out (and products are not contracted), so that all instruction sets give the same bits.
+// The kernels that go over rows: loss, gradient, statistics. Included by each instruction set's file within its
+// anonymous namespace, after elements_body.h; the loops over 16 neighbours are what the compiler turns into vectors. The
+// order of every sum is written out (and products are not contracted), so that all instruction sets give the same bits.
 
 constexpr int64_t channel_run = 16;
-
-inline float from_bits(uint32_t bits) {
-  float value;
-  __builtin_memcpy(&value, &bits, 4);
-  return value;
-}
-inline float widen(uint16_t x) { return from_bits(static_cast<uint32_t>(x) << 16); }
-inline float widen(float x) { return x; }
-
-/// To nearest even; NaN stays NaN.
-inline uint16_t narrow(float x) {
-  uint32_t bits;
-  __builtin_memcpy(&bits, &x, 4);
-  const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-  return static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
-}
-inline void put(float x, float& out) { out = x; }
-inline void put(float x, uint16_t& out) { out = narrow(x); }
-
-template <class From, class To>
-void convert(const From* __restrict from, int64_t count, To* __restrict to) {
-  for (int64_t i = 0; i < count; ++i) put(widen(from[i]), to[i]);
-}
-
-/// from: rows x columns with a stride -> to: columns x rows with a stride; in squares that stay in the first cache.
-template <class From, class To>
-void transpose(const From* from, int64_t from_stride, int64_t rows, int64_t columns, To* to, int64_t to_stride) {
-  constexpr int64_t side = 16;
-  for (int64_t r = 0; r < rows; r += side)
-    for (int64_t c = 0; c < columns; c += side) {
-      To square[side][side];
-      const int64_t height = rows - r < side ? rows - r : side, width = columns - c < side ? columns - c : side;
-      for (int64_t i = 0; i < height; ++i)
-        for (int64_t j = 0; j < width; ++j) put(widen(from[(r + i) * from_stride + c + j]), square[j][i]);
-      for (int64_t j = 0; j < width; ++j)
-        for (int64_t i = 0; i < height; ++i) to[(c + j) * to_stride + r + i] = square[j][i];
-    }
-}
 
 /// Channels first_channel .. last_channel - 1 of `count` rows, `stride` apart.
 template <class From, class To>

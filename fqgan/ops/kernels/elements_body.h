@@ -1,0 +1,107 @@
+// How elements are read, written and turned: bfloat16 and float32, rows and columns. Included by each instruction set's
+// file within its anonymous namespace, after its vectors.
+
+inline float from_bits(uint32_t bits) {
+  float value;
+  __builtin_memcpy(&value, &bits, 4);
+  return value;
+}
+inline float widen(uint16_t x) { return from_bits(static_cast<uint32_t>(x) << 16); }
+inline float widen(float x) { return x; }
+
+/// To nearest even; NaN stays NaN.
+inline uint16_t narrow(float x) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, 4);
+  const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  return static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
+}
+inline void put(float x, float& out) { out = x; }
+inline void put(float x, uint16_t& out) { out = narrow(x); }
+
+template <class From, class To>
+void convert(const From* __restrict from, int64_t count, To* __restrict to) {
+  for (int64_t i = 0; i < count; ++i) put(widen(from[i]), to[i]);
+}
+template <class T>
+void convert(const T* __restrict from, int64_t count, T* __restrict to) {
+  __builtin_memcpy(to, from, count * sizeof(T));
+}
+
+constexpr int side = 16;  // of a square that is turned in registers
+
+template <class T>
+struct LineOf {
+  typedef T Type __attribute__((vector_size(side * sizeof(T))));
+};
+template <int... lane>
+struct Lanes {};
+using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
+
+/// Exchanges the upper right with the lower left of each square of 2 distance x 2 distance.
+template <int distance, class Line, int... lane>
+inline void exchange(Line& upper, Line& lower, Lanes<lane...>) {
+  const Line first = __builtin_shufflevector(upper, lower, (lane & distance ? side + lane - distance : lane)...);
+  lower = __builtin_shufflevector(upper, lower, (lane & distance ? side + lane : lane + distance)...);
+  upper = first;
+}
+template <int distance, class Line>
+inline void exchange_all(Line (&line)[side]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < side; ++i)
+    if (!(i & distance)) exchange<distance>(line[i], line[i | distance], AllLanes{});
+}
+
+template <class A, class B>
+struct Narrower {
+  typedef uint16_t Type;
+};
+template <>
+struct Narrower<float, float> {
+  typedef float Type;
+};
+
+/// A whole square, in the narrower of both types.
+template <class From, class To>
+inline void turn(const From* from, int64_t from_stride, To* to, int64_t to_stride) {
+  using Element = typename Narrower<From, To>::Type;
+  typename LineOf<Element>::Type line[side];
+  Element values[side];
+  for (int i = 0; i < side; ++i) {
+    convert(from + i * from_stride, side, values);
+    __builtin_memcpy(&line[i], values, sizeof values);
+  }
+  exchange_all<8>(line);
+  exchange_all<4>(line);
+  exchange_all<2>(line);
+  exchange_all<1>(line);
+  for (int i = 0; i < side; ++i) {
+    __builtin_memcpy(values, &line[i], sizeof values);
+    convert(values, side, to + i * to_stride);
+  }
+}
+
+/// Less than a square, and whole ones where a line does not fit into a register.
+template <class From, class To>
+inline void turn_part(const From* from, int64_t from_stride, int64_t height, int64_t width, To* to, int64_t to_stride) {
+  To square[side][side];
+  for (int64_t i = 0; i < height; ++i)
+    for (int64_t j = 0; j < width; ++j) put(widen(from[i * from_stride + j]), square[j][i]);
+  for (int64_t j = 0; j < width; ++j)
+    for (int64_t i = 0; i < height; ++i) to[j * to_stride + i] = square[j][i];
+}
+
+/// from: rows x columns with a stride -> to: columns x rows with a stride.
+template <class From, class To>
+void transpose(const From* from, int64_t from_stride, int64_t rows, int64_t columns, To* to, int64_t to_stride) {
+  for (int64_t r = 0; r < rows; r += side)
+    for (int64_t c = 0; c < columns; c += side) {
+      const int64_t height = rows - r < side ? rows - r : side, width = columns - c < side ? columns - c : side;
+      const From* corner = from + r * from_stride + c;
+      To* turned = to + c * to_stride + r;
+      if (Vector::width == side && height == side && width == side)
+        turn(corner, from_stride, turned, to_stride);
+      else
+        turn_part(corner, from_stride, height, width, turned, to_stride);
+    }
+}
