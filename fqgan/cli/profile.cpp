@@ -63,14 +63,18 @@ ordered_json json_of(const StepProfile& p, const ProfileFlags& flags) {
   document["at_peak_seconds"] = p.at_peak;
   document["bound_seconds"] = p.bound;
   document["peak_gflops"] = {{"float32", p.peak_float32 / 1e9}, {"bfloat16", p.peak_bfloat16 / 1e9}};
-  for (const auto& l : p.layers)
+  for (const auto& l : p.layers) {
+    const double seconds = l.forward + l.backward;
     document["layers"].push_back({{"name", l.name},
                                   {"forward_seconds", l.forward},
                                   {"backward_seconds", l.backward},
                                   {"gflop", l.operations / 1e9},
                                   {"megabytes", l.bytes / 1e6},
                                   {"at_peak_seconds", l.at_peak},
-                                  {"bound_seconds", l.bound}});
+                                  {"bound_seconds", l.bound},
+                                  {"peak_share", l.at_peak / seconds},
+                                  {"bound_share", l.bound / seconds}});
+  }
   for (const auto& o : p.operators)
     document["operators"].push_back({{"name", o.name},
                                      {"shapes", o.shapes},

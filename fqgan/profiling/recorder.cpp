@@ -32,9 +32,11 @@ OperatorRecorder::~OperatorRecorder() {
 void OperatorRecorder::enter(const at::RecordFunction& function) {
   Frame frame;
   frame.key.name = function.name();
+  frame.ours = frame.key.name.starts_with("fqgan::");
   if (!stack_.empty()) {
     frame.key.layer = stack_.back().key.layer;
     frame.key.backward = stack_.back().key.backward;
+    frame.within_ours = stack_.back().ours || stack_.back().within_ours;
   } else {
     frame.key.backward = false;
   }
@@ -66,8 +68,10 @@ void OperatorRecorder::leave(const at::RecordFunction& function) {
   auto& total = totals_[frame.key];
   ++total.calls;
   total.seconds += seconds - frame.in_children;
-  // What an operator's own callees count is not counted again.
-  const bool leaf = frame.bytes_in_children == 0;
+  // What an operator's own callees count is not counted again; our kernels read and write without any, so that for our
+  // operators their own arguments and results are what counts.
+  const bool leaf = frame.ours || frame.bytes_in_children == 0;
+  if (frame.within_ours) frame.bytes = 0;
   if (!frame.products_in_children)
     for (const auto& product : frame.products) ++total.products[product];
   if (leaf) total.bytes += frame.bytes;

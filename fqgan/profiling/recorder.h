@@ -43,6 +43,7 @@ class OperatorRecorder {
     double started = 0, in_children = 0, bytes = 0, bytes_in_children = 0;
     std::vector<Product> products;
     bool products_in_children = false;
+    bool ours = false, within_ours = false;  // an operator of fqgan, or called by one
   };
   void enter(const at::RecordFunction& function);
   void leave(const at::RecordFunction& function);
