@@ -13,7 +13,7 @@ usage() {
   cat <<'END'
 usage: ./quickstart.sh [--build-only]
 Installs what is missing (Debian packages, LibTorch), builds build/release/fqgan, trains recipes/quickstart.toml on
-Fashion-MNIST (about four minutes on two cores) into runs/quickstart, and draws images from it.
+Fashion-MNIST (two to four minutes on two cores) into runs/quickstart, and draws images from it.
 A second start goes on with a run that was interrupted, else trains into runs/quickstart-2 and so on.
   --build-only         stop before the training
   FQGAN_TORCH=/path    build on this LibTorch (else the torch of python3, else torch 2.13 in .venv); docs/building.md
@@ -48,7 +48,7 @@ train() {
     say "going on with $run"
     $fqgan train --resume "$run" || code=$?
   else
-    say "training into $run (about four minutes on two cores; Ctrl-C saves and stops)"
+    say "training into $run (two to four minutes on two cores; Ctrl-C saves and stops)"
     $fqgan train $recipe --out "$run" || code=$?
   fi
   case $code in
