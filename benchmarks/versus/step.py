@@ -13,8 +13,9 @@ FQGAN_REFERENCE only ours run.
    would show): 1e-4 for float32, 1e-2 for bfloat16.
 2. Every variant is a process of its own with the same threads and allocator; they take turns, round by round, after one
    iteration that is not counted.
-3. Shown: seconds an iteration (median, quartiles), real images a second, how many times as fast as the reference in
-   float32, and the most memory that the process has held.
+3. Shown: seconds an iteration (median, extremes), real images a second, how many times as fast as the reference in
+   float32, the most memory that the process has held, and ours against the goals: the best outside variant of the same
+   type, round by round, and the memory against that variant's (goal: half).
 """
 
 import argparse
@@ -43,6 +44,11 @@ REFERENCE = {
     "reference compiled bfloat16": {"bfloat16": True, "channels_last": True, "compiled": True},
 }
 TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-2}
+FLOAT32, BFLOAT16 = list(REFERENCE)[:2], list(REFERENCE)[2:4]
+# ours, the fastest of these, must and goal (times as fast)
+GOALS = [("ours bfloat16", BFLOAT16, 1.8, 2.6), ("ours bfloat16", list(REFERENCE)[5:], 1.5, 2.25),
+         ("ours float32", FLOAT32, 2.0, 2.3)]  # fmt: skip
+ALLOCATOR = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "LD_PRELOAD")  # children inherit them: the same on both sides
 
 
 # ---- the reference, in a process of its own ----
@@ -217,6 +223,25 @@ def report(times, peaks, arguments):
     return rows
 
 
+def report_goals(times, peaks):
+    for name, against, must, goal in GOALS:
+        present = [other for other in against if other in times]
+        if name not in times or not present:
+            continue
+        best = min(present, key=lambda other: statistics.median(times[other]))
+        ratios = sorted(b / s for b, s in zip(times[best], times[name]))
+        ratio = statistics.median(ratios)
+        verdict = "goal reached" if ratio >= goal else "must reached" if ratio >= must else "MISSED"
+        print(f"{name} / {best}: {ratio:.2f} times as fast ({ratios[0]:.2f} to {ratios[-1]:.2f}), must {must}, "
+              f"goal {goal}: {verdict}; memory {peaks[name] / peaks[best]:.0%}")  # fmt: skip
+
+
+def machine():
+    model = [line for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    allocator = {name: os.environ.get(name) for name in ALLOCATOR}
+    return {"processor": model[0].split(": ")[1] if model else "unknown", "cores": os.cpu_count(), "allocator": allocator}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -244,9 +269,11 @@ def main():
         check_losses(arguments)
     variants = {name: (OurVariant if name in OURS else ReferenceVariant)(name, arguments) for name in wanted}
     times = measure(variants, arguments)
-    rows = report(times, {name: variant.peak() for name, variant in variants.items()}, arguments)
+    peaks = {name: variant.peak() for name, variant in variants.items()}
+    rows = report(times, peaks, arguments)
+    report_goals(times, peaks)
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+        arguments.json.write_text(json.dumps({"machine": machine(), "variants": rows}, indent=1))
 
 
 if __name__ == "__main__":
