@@ -7,8 +7,9 @@
 Against: the reference layer (FQ-BigGAN/vq_layer.py, float32 and bfloat16 autocast; needs FQGAN_REFERENCE), and
 vector-quantize-pytorch (straight through; eager and compiled; needs `pip install vector-quantize-pytorch`).
 
-1. Results are checked before anything is timed: our codes must be those of a float64 search, loss and dictionary those
-   of the formulas. The share of wrong codes is shown for all.
+1. Results are checked before anything is timed: our codes must be those of a float64 search, loss, gradient and
+   dictionary those of the formulas, and the reference's float32 gradient the same. The share of wrong codes is shown
+   for all. Our extra memory (3.) must be at most 16 MiB. Whatever fails ends the run with a message.
 2. All variants take turns, round by round, from one state and on the same batches of normal features, each step with
    gradients for output and loss. Shown: median, quartiles, and the reference's float32 median over it.
 3. Memory: in a process of its own, the highest resident size of a step less that before it, less the output and the
@@ -36,6 +37,7 @@ import fqgan
 
 CASES = [(128, 16, 16, 256, 1024), (128, 8, 8, 256, 1024), (64, 16, 16, 512, 64)]  # N, H, W, D, K
 DECAY, BATCHES = 0.8, 3
+MOST_EXTRA_MIB = 16
 
 
 class Downstream(torch.autograd.Function):
@@ -194,8 +196,29 @@ def codes_of(variant, x):
     return variant.layer(x)[1].flatten()
 
 
+def gradient_error(variant, case, expected):
+    """How far the input's gradient is off that of the formula, in units of what a rounding may do; where the code is
+    right. The output's gradient is as large as the loss's, so that neither hides the other."""
+    n, h, w, d, k = case
+    variant.prepare(d, k)
+    x = variant.batch(n, d, h, w, 1).requires_grad_()
+    right = codes_of(variant, x) == expected
+    variant.prepare(d, k)
+    x.grad = None
+    factor = 2 / x.numel()  # of the loss: the mean over an image's elements, then over images
+    outer = (torch.randn(x.shape, generator=torch.Generator().manual_seed(4)) * factor).to(x.dtype)
+    variant.step(x, outer.contiguous(memory_format=torch.channels_last) if variant.channels_last else outer)
+    found, outer, rows = (t.detach().permute(0, 2, 3, 1).reshape(-1, d).double() for t in (x.grad, outer, x))
+    entries = start(d, k).double()[expected]
+    error = (found - outer - factor * (rows - entries)).abs()
+    size = outer.abs() + factor * (rows.abs() + entries.abs())
+    tolerance = 2**-7 if variant.dtype == torch.bfloat16 else 1e-5
+    return (error / (tolerance * size))[right].max().item()
+
+
 def check(variant, case):
-    """Share of wrong codes in the first step. Ours must have none, and loss and dictionary as the formulas say."""
+    """Share of wrong codes in the first step. Ours must have none, and loss, gradient and dictionary as the formulas
+    say; the reference must agree in the gradient, or the formula is not its."""
     n, h, w, d, k = case
     variant.prepare(d, k)
     x = variant.batch(n, d, h, w, 1).requires_grad_()
@@ -217,6 +240,10 @@ def check(variant, case):
             sys.exit(
                 f"[{variant.name}] {int(wrong.sum())} wrong codes, loss off by {loss_error}, dictionary by {error}"
             )
+    if variant.ours or variant.name == "reference float32":
+        off = gradient_error(variant, case, expected)
+        if not off <= 1:
+            sys.exit(f"[{variant.name}] expected the gradient of the formula, got one that is off by {off} tolerances")
     return wrong.double().mean().item()
 
 
@@ -290,7 +317,10 @@ def memory_in_child(variant, case_index, threads):
     done = subprocess.run([*command, "--threads", str(threads)], env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"[{variant.name}] memory: {done.stderr[-2000:]}")
-    return float(done.stdout.splitlines()[-1])
+    extra = float(done.stdout.splitlines()[-1])
+    if variant.ours and not extra <= MOST_EXTRA_MIB:
+        sys.exit(f"[{variant.name}] expected at most {MOST_EXTRA_MIB} MiB of extra memory, got {extra:.1f} MiB")
+    return extra
 
 
 # ---- report ----
@@ -308,6 +338,7 @@ def run_case(index, variants, arguments):
     n, h, w, d, k = case
     print(f"\nM = {n} x {h} x {w}, D = {d}, K = {k}")
     wrong = {variant.name: check(variant, case) for variant in variants}
+    extras = {variant.name: memory_in_child(variant, index, arguments.threads) for variant in variants}
     seconds = time_all(variants, case, arguments.rounds)
     base = statistics.median(seconds.get("reference float32", [float("nan")]))
     print(f"{'':34}{'median ms':>10}{'quartiles':>16}{'reference/it':>14}{'wrong codes':>13}{'extra MiB':>11}")
@@ -315,7 +346,7 @@ def run_case(index, variants, arguments):
     for variant in variants:
         times = seconds[variant.name]
         low, median, high = statistics.quantiles(times, n=4)
-        extra = memory_in_child(variant, index, arguments.threads)
+        extra = extras[variant.name]
         spread = f"{low * 1e3:.1f} - {high * 1e3:.1f}"
         print(
             f"{variant.name:34}{median * 1e3:10.1f}{spread:>16}{base / median:13.2f}x{wrong[variant.name]:12.3%}"

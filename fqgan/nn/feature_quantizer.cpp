@@ -31,6 +31,14 @@ torch::Tensor summed(torch::Tensor x, const Ranks* ranks) {
   return x;
 }
 
+/// Throws on all ranks when one of them has something that is not finite: a rank that threw alone would leave the
+/// others waiting for its share of the next sum.
+void require_finite(const torch::Tensor& x, const std::string& tap, const Ranks* ranks) {
+  const auto broken = summed(at::isfinite(x).logical_not().any().to(torch::kFloat), ranks);
+  if (broken.item<float>() > 0)
+    throw NumericalError("tap " + tap, "the features are not finite; the dictionary was left as it was");
+}
+
 }  // namespace
 
 /// Of the batches of all ranks: rows per code, their sums, and the variance of the features.
@@ -66,17 +74,16 @@ torch::Tensor FeatureQuantizer::apply(const std::string& tap, const torch::Tenso
   const LayerScope scope(this);
   check_shape(h, {any, codebook.size(1), any, any}, "feature_quantizer " + tap);
   const auto features = h.detach();
-  if (pass.initialise && options.initialisation == "kmeans") {
-    if (!at::isfinite(features).all().item<bool>())
-      throw NumericalError("tap " + tap, "the features are not finite; the dictionary was left as it was");
-    initialise_from(features, pass);
-  }
-  const auto codes = ops::nearest_code(features, codebook);
+  // Of the taps that share a dictionary the first gives it its start.
+  const bool starts = pass.initialise && options.initialisation == "kmeans" && !cluster_size.any().item<bool>();
+  if (starts) require_finite(features.to(codebook.scalar_type()).pow(2).sum({1, 2, 3}), tap, pass.ranks);
   // An alias with its own identity: what the graph keeps stays as it is when the dictionary is replaced.
-  const auto entries = codebook.detach();
+  const auto start = starts ? centres_of(features, pass) : Dictionary{codebook.detach(), {}, {}};
+  const auto& entries = start.codebook;
+  const auto codes = ops::nearest_code(features, entries);
   const auto loss = pass.twin ? ops::twin::commitment_loss(h, entries, codes) : ops::commitment_loss(h, entries, codes);
-  if (!at::isfinite(loss.detach().sum()).item<bool>())
-    throw NumericalError("tap " + tap, "the features are not finite; the dictionary was left as it was");
+  require_finite(loss.detach(), tap, pass.ranks);
+  if (starts) take(start);
   const auto statistics = statistics_of(features, codes, loss.detach(), pass.ranks);
   auto revived = at::zeros({}, statistics.counts.options());
   if (pass.update_state) revived = update(features, statistics, pass);
@@ -121,7 +128,7 @@ torch::Tensor FeatureQuantizer::pick_rows(const torch::Tensor& h, const torch::T
   return summed(rows.to(codebook.scalar_type()) * mine.unsqueeze(1).to(h.device()), pass.ranks);
 }
 
-void FeatureQuantizer::initialise_from(const torch::Tensor& h, Pass& pass) {
+FeatureQuantizer::Dictionary FeatureQuantizer::centres_of(const torch::Tensor& h, const Pass& pass) const {
   // The first centres: rows without replacement while there are enough, then again.
   const auto rows = h.size(0) * h.size(2) * h.size(3) * ranks_in(pass);
   const auto order = at::argsort(pass.random.uniform({rows}, "feature_quantizer"));
@@ -129,9 +136,13 @@ void FeatureQuantizer::initialise_from(const torch::Tensor& h, Pass& pass) {
   const auto sum = [&](at::Tensor& x) { x = summed(x, pass.ranks); };
   const auto [centres, counts] = ops::kmeans(h, pick_rows(h, picked, pass), kmeans_iterations, sum);
   const auto size = counts.clamp_min(1);
-  codebook.set_data(centres);
-  codebook_sum.set_data(centres * size.unsqueeze(1));
-  cluster_size.set_data(size);
+  return {centres, centres * size.unsqueeze(1), size};
+}
+
+void FeatureQuantizer::take(const Dictionary& dictionary) {
+  codebook.set_data(dictionary.codebook);
+  codebook_sum.set_data(dictionary.codebook_sum);
+  cluster_size.set_data(dictionary.cluster_size);
 }
 
 /// Returns how many codes were revived.
@@ -152,9 +163,7 @@ torch::Tensor FeatureQuantizer::update(const torch::Tensor& h, const Statistics&
     idle = idle.masked_fill(dead, 0);
     revived = dead.sum().to(counts.scalar_type());
   }
-  codebook.set_data(entries);
-  codebook_sum.set_data(sum);
-  cluster_size.set_data(size);
+  take({entries, sum, size});
   idle_updates.set_data(idle);
   return revived;
 }

@@ -25,7 +25,7 @@ struct FeatureQuantizerOptions : Options {
 };
 
 /// One quantizer may stand at several taps with the same channels: they share its dictionary, and each tap's features
-/// update it in turn.
+/// update it in turn. Its k-means start are the centres of the first tap.
 struct FeatureQuantizer : TapModule {
   FeatureQuantizer(int64_t channels, FeatureQuantizerOptions options, Streams& random);
 
@@ -36,7 +36,8 @@ struct FeatureQuantizer : TapModule {
   /// (mean squared, per element) and relative_error (that over the batch's variance).
   /// With pass.update_state the dictionary takes one momentum step over all rows of the batch. With pass.ranks all
   /// statistics are those of the batches of all ranks together: R ranks of N/R images equal one of N.
-  /// Errors: NumericalError that names the tap when features are not finite; the dictionary then stays as it was.
+  /// Errors: NumericalError that names the tap when features are not finite on any rank, thrown on all ranks; the
+  /// dictionary then stays as it was.
   torch::Tensor apply(const std::string& tap, const torch::Tensor& h, Pass& pass) override;
 
   FeatureQuantizerOptions options;
@@ -45,11 +46,15 @@ struct FeatureQuantizer : TapModule {
   torch::Tensor idle_updates;            // K, updates since a code was last used
 
  private:
+  struct Dictionary {
+    torch::Tensor codebook, codebook_sum, cluster_size;
+  };
   struct Statistics;
   Statistics statistics_of(const torch::Tensor& h, const torch::Tensor& codes, const torch::Tensor& loss,
                            const Ranks* ranks) const;
   torch::Tensor pick_rows(const torch::Tensor& h, const torch::Tensor& indices, const Pass& pass) const;
-  void initialise_from(const torch::Tensor& h, Pass& pass);
+  Dictionary centres_of(const torch::Tensor& h, const Pass& pass) const;
+  void take(const Dictionary& dictionary);
   torch::Tensor update(const torch::Tensor& h, const Statistics& statistics, Pass& pass);
   void report(const std::string& tap, const torch::Tensor& loss, const torch::Tensor& codes,
               const Statistics& statistics, const torch::Tensor& revived, Pass& pass) const;

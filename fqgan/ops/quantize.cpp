@@ -1,5 +1,6 @@
-// Registration, Meta kernels and autograd of the quantization operators. The backward formula calls a
-// dispatcher operator that is itself closed to autograd: under create_graph it is an error, never a silent constant.
+// Registration and autograd of the quantization operators (their Meta kernels: quantize_meta.cpp). The backward formula
+// calls a dispatcher operator that is itself closed to autograd: under create_graph it is an error, never a silent
+// constant.
 #include "fqgan/ops/quantize.h"
 
 #include <ATen/ATen.h>
@@ -46,6 +47,7 @@ at::Tensor nearest_code_kernel(const at::Tensor& features, const at::Tensor& cod
 
 CodeSums code_statistics_kernel(const at::Tensor& features, const at::Tensor& codes, int64_t count) {
   check_features(features, "code_statistics");
+  check_count(count);
   check_codes(codes, features, count, "code_statistics");
   return cpu::takes(features) ? cpu::code_statistics(features, codes, count)
                               : twin::code_statistics(features, codes, count);
@@ -68,34 +70,9 @@ at::Tensor commitment_loss_backward_kernel(const at::Tensor& gradient, const at:
 at::Tensor straight_through_kernel(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
                                    double share) {
   check_all(features, codebook, codes, "straight_through");
+  check_share(share);
   return cpu::takes(features) ? cpu::straight_through(features, codebook, codes, share)
                               : twin::straight_through(features, codebook, codes, share);
-}
-
-// ---- shapes without data ----
-
-at::Tensor code_output_meta(const at::Tensor& x) {
-  const auto options = x.options().dtype(at::kLong);
-  return x.dim() == 4 ? at::empty_symint({x.sym_size(0), x.sym_size(2), x.sym_size(3)}, options)
-                      : at::empty_symint({x.sym_size(0)}, options);
-}
-at::TensorOptions sum_options(const at::Tensor& x) {
-  return x.options().dtype(x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
-}
-at::Tensor nearest_code_meta(const at::Tensor& features, const at::Tensor&) { return code_output_meta(features); }
-CodeSums code_statistics_meta(const at::Tensor& features, const at::Tensor&, int64_t count) {
-  const auto options = sum_options(features);
-  return {at::empty({count}, options), at::empty_symint({count, features.sym_size(1)}, options)};
-}
-at::Tensor commitment_loss_meta(const at::Tensor& features, const at::Tensor&, const at::Tensor&) {
-  return at::empty_symint({features.sym_size(0)}, sum_options(features));
-}
-at::Tensor commitment_loss_backward_meta(const at::Tensor&, const at::Tensor& features, const at::Tensor&,
-                                         const at::Tensor&) {
-  return at::empty_like(features);
-}
-at::Tensor straight_through_meta(const at::Tensor& features, const at::Tensor&, const at::Tensor&, double) {
-  return at::empty_like(features);
 }
 
 // ---- autograd ----
@@ -167,13 +144,6 @@ TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) {
   library.impl("commitment_loss_backward", commitment_loss_backward_kernel);
   library.impl("straight_through", straight_through_kernel);
 }
-TORCH_LIBRARY_IMPL(fqgan, Meta, library) {
-  library.impl("nearest_code", nearest_code_meta);
-  library.impl("code_statistics", code_statistics_meta);
-  library.impl("commitment_loss", commitment_loss_meta);
-  library.impl("commitment_loss_backward", commitment_loss_backward_meta);
-  library.impl("straight_through", straight_through_meta);
-}
 TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
   library.impl("nearest_code", nearest_code_autograd);
   library.impl("code_statistics", code_statistics_autograd);
@@ -181,8 +151,6 @@ TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
   library.impl("commitment_loss_backward", torch::autograd::autogradNotImplementedFallback());
   library.impl("straight_through", straight_through_autograd);
 }
-
-at::Tensor code_output(const at::Tensor& features) { return code_output_meta(features); }
 
 at::Tensor nearest_code(const at::Tensor& features, const at::Tensor& codebook) {
   static const auto op = dispatched<NearestCode>("fqgan::nearest_code");
@@ -203,33 +171,6 @@ at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebo
                             double share) {
   static const auto op = dispatched<StraightThrough>("fqgan::straight_through");
   return op.call(features, codebook, codes, share);
-}
-
-std::tuple<at::Tensor, at::Tensor, at::Tensor> momentum_update(const at::Tensor& codebook_sum,
-                                                               const at::Tensor& cluster_size, const at::Tensor& counts,
-                                                               const at::Tensor& sums, double decay, double epsilon) {
-  const auto sum = codebook_sum * decay + sums.to(codebook_sum.scalar_type()) * (1 - decay);
-  const auto size = cluster_size * decay + counts.to(cluster_size.scalar_type()) * (1 - decay);
-  const auto total = size.sum();
-  const auto smoothed = (size + epsilon) / (total + static_cast<double>(size.size(0)) * epsilon) * total;
-  return {sum / smoothed.unsqueeze(1), sum, size};
-}
-
-CodeSums kmeans(const at::Tensor& features, const at::Tensor& start, int64_t iterations,
-                const std::function<void(at::Tensor&)>& sum) {
-  auto centres = start;
-  auto counts = at::zeros({start.size(0)}, start.options());
-  for (int64_t i = 0; i < iterations; ++i) {
-    auto [seen, sums] = code_statistics(features, nearest_code(features, centres), start.size(0));
-    if (sum) {
-      sum(seen);
-      sum(sums);
-    }
-    const auto mean = (sums / seen.clamp_min(1).unsqueeze(1)).to(start.scalar_type());
-    centres = at::where((seen > 0).unsqueeze(1), mean, centres);
-    counts = seen.to(start.scalar_type());
-  }
-  return {centres, counts};
 }
 
 }  // namespace fqgan::ops

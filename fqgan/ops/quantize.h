@@ -2,9 +2,9 @@
 // in quantize.cpp. Each checks its arguments and throws UserError ([operator] expected ..., got ...).
 //
 // features: N x D x H x W, contiguous or channels_last, or M x D; float32, bfloat16 (computed in float32) or float64.
-// codebook: K x D, its gradient is never taken. codes: int64, N x H x W or M. An M x D matrix is M images of one
-// position. On the processor float32 and bfloat16 run on kernels (quantize_cpu.h), all else on plain operators, the
-// reference twin (quantize_twin.h).
+// codebook: K x D, float64 if, and only if, the features are; its gradient is never taken. codes: int64, N x H x W or
+// M. An M x D matrix is M images of one position. On the processor float32 and bfloat16 run on kernels
+// (quantize_cpu.h), all else on plain operators, the reference twin (quantize_twin.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,9 +14,10 @@
 
 namespace fqgan::ops {
 
-/// The code of each position: argmin_k |x - e_k|^2; the lowest of equals. Exact: the same code that a search in float64
-/// finds, whatever the type in which candidates were screened, the memory layout, the instruction set and the number of
-/// threads. No gradient.
+/// The code of each position: argmin_k |x - e_k|^2; the lowest of equals. Exact on a processor: the same code that a
+/// search in float64 finds, whatever the type in which candidates were screened, the memory layout, the instruction set
+/// and the number of threads. On a GPU the products are float32, and nearly equal distances may be taken for one
+/// another. No gradient.
 at::Tensor nearest_code(const at::Tensor& features, const at::Tensor& codebook);
 
 /// counts K, sums K x D (float32; float64 for float64 features): how many rows each code has, and their sum, in the
@@ -28,20 +29,21 @@ std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& features, c
 /// and throws under create_graph.
 at::Tensor commitment_loss(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes);
 
-/// features + share * (e - features), e itself for share = 1; the gradient passes straight through to the features, to
-/// any order.
+/// features + share * (e - features), share 0 to 1, e itself for 1; the gradient passes straight through to the
+/// features, to any order.
 at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
                             double share = 1);
 
 /// One momentum step of a dictionary (van den Oord et al. 2017, appendix A.1): cluster_size and codebook_sum move by
-/// 1 - decay towards counts and sums, and codebook = codebook_sum / (cluster_size smoothed by epsilon, Laplace).
-/// Returns new codebook, codebook_sum, cluster_size; nothing is written into.
+/// 1 - decay (0 to 1) towards counts and sums, and codebook = codebook_sum / (cluster_size smoothed by epsilon,
+/// Laplace). Returns new codebook, codebook_sum, cluster_size; nothing is written into.
 std::tuple<at::Tensor, at::Tensor, at::Tensor> momentum_update(const at::Tensor& codebook_sum,
                                                                const at::Tensor& cluster_size, const at::Tensor& counts,
                                                                const at::Tensor& sums, double decay, double epsilon);
 
-/// Lloyd's k-means from the centres `start` (K x D): codebook K x D and counts K after `iterations` rounds. A centre
-/// without rows stays where it is. `sum` makes counts and sums those of several processes; empty: there is one.
+/// Lloyd's k-means from the centres `start` (K x D): codebook K x D and counts K after `iterations` rounds, at least 1.
+/// A centre without rows stays where it is. `sum` makes counts and sums those of several processes; without it there is
+/// one.
 std::tuple<at::Tensor, at::Tensor> kmeans(const at::Tensor& features, const at::Tensor& start, int64_t iterations,
                                           const std::function<void(at::Tensor&)>& sum = {});
 

@@ -39,7 +39,7 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& scale, const Ten
   check_shape(bias, {weight.size(0)}, "weight_norm_linear bias");
 }
 
-/// -> y; scale / |w|; the weights in x's type, or nothing where they are in it already (a result may not be an argument)
+/// -> y; scale / |w|; the weights in x's type, or nothing where they are in it (a result may not be an argument).
 Three forward_kernel(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias, bool relu) {
   check(x, weight, scale, bias);
   const bool same_type = x.scalar_type() == weight.scalar_type();

@@ -87,6 +87,8 @@ def kmeans(features, codes, iterations=KMEANS_ITERATIONS, sync=True):
 
     A centre without rows stays where it is. torch.ops.fqgan.kmeans does the same within one process.
     """
+    if iterations < 1:
+        raise ValueError(f"[kmeans] expected at least 1 iteration, got {iterations}")
     centres = random_rows(features, codes, sync)
     counts = centres.new_zeros(codes)
     for _ in range(iterations):

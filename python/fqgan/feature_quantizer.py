@@ -83,10 +83,11 @@ class FeatureQuantizer(torch.nn.Module):
         _dictionary.require_no_replica(self)
         rows = features.detach()
         codes = torch.ops.fqgan.nearest_code(rows, self.codebook)
-        if self.training and self._waits_for_kmeans:
-            self._start_from(rows)
-            codes = torch.ops.fqgan.nearest_code(rows, self.codebook)
-        codebook = self.codebook  # what the graph keeps; the update puts another tensor in its place
+        starts = self.training and self._waits_for_kmeans
+        state = self._start_from(rows) if starts else [getattr(self, name) for name in STATE]
+        codebook = state[0]  # what the graph keeps; the update puts another tensor in its place
+        if starts:
+            codes = torch.ops.fqgan.nearest_code(rows, codebook)
         loss = torch.ops.fqgan.commitment_loss(features, codebook, codes)
         counts, sums = torch.ops.fqgan.code_statistics(rows, codes, self.codes)
         total = loss.detach().sum()
@@ -94,22 +95,24 @@ class FeatureQuantizer(torch.nn.Module):
             counts, sums, total = _dictionary.summed((counts, sums, total), self.sync)
         _dictionary.require_finite(total)
         if self.training:
-            self._update(rows, counts, sums)
+            self._update(rows, counts, sums, *state[1:])
+        if starts:
+            self._waits_for_kmeans = False
         output = self._output(features, codebook, codes)
         return output, loss * self.commitment, _dictionary.perplexity(counts)
 
     def _start_from(self, rows):
-        _dictionary.require_finite(_dictionary.summed([rows.sum(dtype=torch.float64)], self.sync)[0])
+        """The state that k-means finds; the layer's own stays as it is."""
+        squares = rows.to(torch.promote_types(rows.dtype, torch.float32)).pow(2).sum()  # as the loss will need them
+        _dictionary.require_finite(_dictionary.summed([squares], self.sync)[0])
         centres, counts = _dictionary.kmeans(rows, self.codes, sync=self.sync)
         size = counts.clamp_min(1).to(self.cluster_size.dtype)
-        self.codebook = centres.to(self.codebook.dtype)
-        self.codebook_sum = self.codebook * size.unsqueeze(1)
-        self.cluster_size = size
-        self._waits_for_kmeans = False
+        codebook = centres.to(self.codebook.dtype)
+        return codebook, codebook * size.unsqueeze(1), size
 
-    def _update(self, rows, counts, sums):
+    def _update(self, rows, counts, sums, codebook_sum, cluster_size):
         codebook, codebook_sum, cluster_size = torch.ops.fqgan.momentum_update(
-            self.codebook_sum, self.cluster_size, counts, sums, self.decay, self.epsilon
+            codebook_sum, cluster_size, counts, sums, self.decay, self.epsilon
         )
         if self.dead_code_threshold > 0:
             dead = cluster_size < self.dead_code_threshold

@@ -4,28 +4,12 @@
 #include <ATen/Parallel.h>
 
 #include "fqgan/core/error.h"
-#include "fqgan/nn/copy.h"
+#include "nn/small_quantizer.h"
 #include "support/gradients.h"
 #include "support/support.h"
-#include "support/thread_ranks.h"
 
 namespace fqgan::test {
 namespace {
-
-constexpr int64_t K = 5, D = 3;
-
-std::shared_ptr<FeatureQuantizer> quantizer(const std::string& mode = "loss_only") {
-  FeatureQuantizerOptions options;
-  options.codes = K;
-  options.mode = mode;
-  options.commitment = 2.5;
-  Streams random(5, {});
-  auto layer = std::make_shared<FeatureQuantizer>(D, options, random);
-  convert(*layer, torch::kDouble);
-  return layer;
-}
-
-torch::Tensor rows_of(const torch::Tensor& h) { return h.permute({0, 2, 3, 1}).reshape({-1, h.size(1)}); }
 
 torch::Tensor brute_force_codes(const torch::Tensor& rows, const torch::Tensor& codebook) {
   return (rows.unsqueeze(1) - codebook.unsqueeze(0)).pow(2).sum(2).argmin(1);
@@ -138,49 +122,6 @@ TEST(FeatureQuantizer, ReportsPerSegment) {
   EXPECT_DOUBLE_EQ(t.pass.tap_loss().item<double>(), sum_of_means.item<double>());
 }
 
-TEST(FeatureQuantizer, KmeansInitialisationFindsTheCentresOfTheBatch) {
-  FeatureQuantizerOptions options;
-  options.codes = K;
-  options.initialisation = "kmeans";
-  Streams random(5, {});
-  FeatureQuantizer layer(D, options, random);
-  TestPass t;
-  t.pass.initialise = true;
-  const auto centres = 50 * leaf({K, D}).detach().to(torch::kFloat);
-  const auto noise = Streams(2, {}).normal({20, D, 2, K}, "noise");
-  const auto h = (noise + centres.t().reshape({1, D, 1, K})).contiguous();  // 40 rows a centre
-  layer.apply("tap", h, t.pass);
-  const auto rows = h.permute({3, 0, 2, 1}).reshape({K, -1, D});
-  const auto nearest = (layer.codebook.unsqueeze(1) - rows.mean(1).unsqueeze(0)).abs().amax(2);
-  EXPECT_GE((nearest < 1e-3).any(1).sum().item<int64_t>(), K - 2) << "Lloyd's iterations may merge or split a centre";
-  EXPECT_LT((layer.codebook_sum / layer.cluster_size.unsqueeze(1) - layer.codebook).abs().max().item<double>(), 1e-4);
-  EXPECT_EQ(layer.cluster_size.sum().item<double>(), 40 * K);
-  EXPECT_LT(t.pass.reports.at(0).figures.at("relative_error").item<double>(), 0.1);
-}
-
-TEST(FeatureQuantizer, RevivesDeadCodesWithRowsOfTheBatchAndResetsBothSums) {
-  auto layer = quantizer();
-  layer->options.dead_code_threshold = 0.5;
-  TestPass t;
-  t.pass.update_state = true;
-  auto h = layer->codebook[1].reshape({1, D, 1, 1}).expand({1, D, 2, 4}).clone();
-  h += 1e-3 * leaf(h.sizes().vec(), 6).detach();  // all rows next to code 1
-  layer->apply("tap", h, t.pass);
-  EXPECT_EQ(t.pass.reports.at(0).figures.at("revived_codes").item<double>(), K - 1);
-  const auto distances = (layer->codebook.unsqueeze(1) - rows_of(h).unsqueeze(0)).abs().amax(2).amin(1);
-  for (int64_t k = 0; k < K; ++k) {
-    if (k == 1) continue;
-    EXPECT_EQ(distances[k].item<double>(), 0);
-    EXPECT_EQ(layer->cluster_size[k].item<double>(), 0.5);
-    EXPECT_TRUE(torch::equal(layer->codebook_sum[k], layer->codebook[k] * 0.5));
-  }
-  t.pass.reports.clear();
-  layer->options.dead_code_threshold = 0;
-  layer->apply("tap", h, t.pass);
-  EXPECT_GT(t.pass.reports.at(0).figures.at("used_codes").item<int64_t>(), 1);
-  EXPECT_EQ(t.pass.reports.at(0).figures.at("revived_codes").item<double>(), 0);
-}
-
 TEST(FeatureQuantizer, ReportsTheErrorOverTheVarianceOfTheBatch) {
   auto layer = quantizer();
   TestPass t;
@@ -192,71 +133,6 @@ TEST(FeatureQuantizer, ReportsTheErrorOverTheVarianceOfTheBatch) {
   const auto error = (rows - entries).pow(2).mean().item<double>();
   EXPECT_NEAR(figures.at("quantization_error").item<double>(), error, 1e-12);
   EXPECT_NEAR(figures.at("relative_error").item<double>(), error / rows.var(0, false).mean().item<double>(), 1e-9);
-}
-
-TEST(FeatureQuantizer, OneDictionaryAtTwoTaps) {
-  Taps taps({{"block0", D}, {"block1", D}});
-  auto layer = quantizer();
-  taps.attach("block0", layer);
-  taps.attach("block1", layer);
-  EXPECT_EQ(taps.named_buffers().size(), 4u) << "saved once";
-  TestPass t;
-  t.pass.update_state = true;
-  auto alone = quantizer();
-  const auto first = leaf({2, D, 2, 2}).detach(), second = leaf({2, D, 2, 2}, 8).detach();
-  taps("block0", first, t.pass);
-  taps("block1", second, t.pass);
-  alone->apply("block0", first, t.pass);
-  alone->apply("block1", second, t.pass);
-  EXPECT_TRUE(torch::equal(layer->codebook, alone->codebook));
-  EXPECT_EQ(t.pass.reports.size(), 4u);
-}
-
-// Everything that a dictionary can do, on one rank and on two with half of each segment.
-TEST(FeatureQuantizer, TwoRanksEqualOneWithBothBatches) {
-  const auto fake = leaf({4, D, 3, 2}).detach(), real = leaf({6, D, 3, 2}, 5).detach();
-  const auto train = [&](const torch::Tensor& f, const torch::Tensor& r, const Ranks* ranks) {
-    auto layer = quantizer();
-    layer->options.initialisation = "kmeans";
-    layer->options.dead_code_threshold = 3;
-    std::vector<TapReport> reports;
-    for (int step = 0; step < 3; ++step) {
-      TestPass t;
-      t.pass.ranks = ranks;
-      t.pass.segments = {{Role::fake, f.size(0)}, {Role::real, r.size(0)}};
-      t.pass.initialise = step == 0;
-      t.pass.update_state = step > 0;
-      layer->apply("tap", torch::cat({f, r}), t.pass);
-      reports = t.pass.reports;
-    }
-    return std::make_pair(layer, reports);
-  };
-  const auto [alone, expected] = train(fake, real, nullptr);
-  std::vector<std::shared_ptr<FeatureQuantizer>> layers(2);
-  std::vector<std::vector<TapReport>> reports(2);
-  on_ranks(2, [&](const Ranks& ranks) {
-    const auto r = ranks.rank();
-    std::tie(layers[r], reports[r]) = train(fake.narrow(0, 2 * r, 2), real.narrow(0, 3 * r, 3), &ranks);
-  });
-  EXPECT_TRUE(torch::equal(layers[0]->codebook, layers[1]->codebook));
-  for (const auto& [name, buffer] : state_of(*alone))
-    EXPECT_TRUE(
-        torch::allclose(state_of(*layers[0]).at(name).to(torch::kDouble), buffer.to(torch::kDouble), 1e-12, 1e-12))
-        << name;
-  for (size_t i = 0; i < expected.size(); ++i)
-    for (const auto& [name, figure] : expected[i].figures)
-      EXPECT_NEAR(reports[1][i].figures.at(name).item<double>(), figure.item<double>(), 1e-9) << name;
-}
-
-TEST(FeatureQuantizer, BrokenFeaturesLeaveTheDictionaryAlone) {
-  auto layer = quantizer();
-  const auto before = layer->codebook.clone();
-  auto h = leaf({1, D, 2, 2}).detach();
-  h[0][0][0][0] = std::nan("");
-  TestPass t;
-  t.pass.update_state = true;
-  EXPECT_CONTAINS(message_of<NumericalError>([&] { layer->apply("block2", h, t.pass); }), "block2");
-  EXPECT_TRUE(torch::equal(before, layer->codebook));
 }
 
 TEST(FeatureQuantizer, TheSameBitsForOneAndTwoThreads) {
@@ -276,18 +152,6 @@ TEST(FeatureQuantizer, TheSameBitsForOneAndTwoThreads) {
   const auto one = run(1), two = run(2);
   at::set_num_threads(before);
   EXPECT_TRUE(torch::equal(one, two));
-}
-
-TEST(FeatureQuantizer, CountsDeadCodes) {
-  auto layer = quantizer();
-  TestPass t;
-  t.pass.update_state = true;
-  const auto h = layer->codebook[1].reshape({1, D, 1, 1}).clone();
-  for (int i = 0; i < 99; ++i) layer->apply("tap", h, t.pass);
-  t.pass.reports.clear();
-  layer->apply("tap", h, t.pass);
-  layer->apply("tap", h, t.pass);
-  EXPECT_EQ(t.pass.reports.back().figures["dead_codes"].item<int64_t>(), K - 1);
 }
 
 TEST(Taps, NameWhatThereIs) {

@@ -106,7 +106,8 @@ TEST(AdamEpsilonInRoot, IsTheFormulaOnEveryPath) {
   on_every_instruction_set([&] {
     for (const auto type : {at::kFloat, at::kDouble}) {
       auto p = random.normal({1000, 37}, "p").to(type), m = at::zeros_like(p), v = at::zeros_like(p);
-      auto expected = p.to(at::kDouble, false, true), expected_m = at::zeros_like(expected), expected_v = at::zeros_like(expected);
+      auto expected = p.to(at::kDouble, false, true);
+      auto expected_m = at::zeros_like(expected), expected_v = at::zeros_like(expected);
       for (int t = 1; t <= 3; ++t) {
         const auto g = random.normal({1000, 37}, "g").to(type) * 1e-4, wide = g.to(at::kDouble);
         ops::adam_epsilon_in_root_(p, g, m, v, {3e-3, 0.5, 0.999, 1e-8, static_cast<double>(t)});

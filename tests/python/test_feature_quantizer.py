@@ -91,7 +91,11 @@ def test_eval_mode_changes_nothing():
 
 @pytest.mark.parametrize(
     "value, initialisation",
-    [(float("nan"), "normal"), (float("inf"), "normal"), (1e38, "normal"), (float("nan"), "kmeans")],
+    [
+        (value, initialisation)
+        for value in (float("nan"), float("inf"), -float("inf"), 1e38)
+        for initialisation in ("normal", "kmeans")
+    ],
 )
 def test_features_that_are_not_finite(value, initialisation):
     layer = fqgan.FeatureQuantizer(5, 9, initialisation=initialisation, dead_code_threshold=1)
@@ -100,6 +104,8 @@ def test_features_that_are_not_finite(value, initialisation):
     with pytest.raises(RuntimeError, match=r"^\[fqgan\] expected finite features, got NaN, infinity"):
         layer(x)
     assert_same_state(layer, before)
+    layer(torch.randn(4, 5, 3, 3))  # and it can still start
+    assert layer.codebook.isfinite().all() and layer.cluster_size.any()
 
 
 def test_bad_features_have_the_operator_s_words():
@@ -110,6 +116,10 @@ def test_bad_features_have_the_operator_s_words():
         (torch.zeros(0, 5, 3, 3), "expected at least one row"),
         (torch.zeros(2, 5, 6, 3)[:, :, ::2], "expected contiguous or channels_last memory"),
         (torch.zeros(2, 5, 3, 3).half(), "expected float32, bfloat16 or float64"),
+        (
+            torch.zeros(2, 5, 3, 3).double(),
+            "expected features and codebook both of type float64, or neither, got float64 and float32",
+        ),
     ]:
         with pytest.raises(RuntimeError) as error:
             layer(x)
@@ -174,6 +184,8 @@ def test_kmeans_starts_on_the_first_batch_once():
 def test_kmeans_equals_the_operator():
     from fqgan import _dictionary
 
+    with pytest.raises(ValueError, match=r"^\[kmeans\] expected at least 1 iteration, got -3"):
+        _dictionary.kmeans(torch.randn(4, 5, 6, 6), 9, -3)
     x = torch.randn(4, 5, 6, 6)
     torch.manual_seed(2)
     centres, counts = _dictionary.kmeans(x, 9, 7)

@@ -72,6 +72,9 @@ def test_all_operators_are_checked():
         "minibatch_discrimination",
         "minibatch_discrimination_backward",
         "add_gaussian_noise",
+        "weight_norm_linear",
+        "weight_norm_linear_backward",
+        "adam_epsilon_in_root_",
     }
 
 
@@ -161,8 +164,18 @@ def test_codes_and_loss_equal_a_float64_search(dtype, layout):
         (torch.zeros(2, 5, 6, 3)[:, :, ::2], torch.zeros(7, 5), "expected contiguous or channels_last memory"),
         (torch.zeros(2, 5, 3, 3).half(), torch.zeros(7, 5), "expected float32, bfloat16 or float64, got float16"),
         (torch.zeros(2, 5, 3), torch.zeros(7, 5), "expected N x D x H x W or M x D, got shape [2, 5, 3]"),
+        (
+            torch.zeros(2, 5, 3, 3),
+            torch.zeros(7, 5).double(),
+            "expected features and codebook both of type float64, or neither, got float32 and float64",
+        ),
+        (
+            torch.zeros(2, 5, 3, 3).double(),
+            torch.zeros(7, 5),
+            "expected features and codebook both of type float64, or neither, got float64 and float32",
+        ),
     ],
-    ids=["D", "K = 0", "empty batch", "strides", "float16", "three dimensions"],
+    ids=["D", "K = 0", "empty batch", "strides", "float16", "three dimensions", "wide codebook", "wide features"],
 )
 def test_bad_input(features, codebook, words):
     codes = torch.zeros(features.shape[0], *features.shape[2:], dtype=torch.long)
@@ -175,6 +188,79 @@ def test_bad_input(features, codebook, words):
     with pytest.raises(RuntimeError) as error:
         OPS.straight_through(features, codebook, codes)
     assert str(error.value).startswith("[straight_through] " + words)
+
+
+ROWS, ENTRIES, CODES = torch.zeros(4, 3), torch.zeros(5, 3), torch.zeros(4, dtype=torch.long)
+SUM, SIZE = torch.ones(5, 3), torch.ones(5)
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize(
+    "name, arguments, words",
+    [
+        ("nearest_code", (ROWS, torch.zeros(5, 4)), "[nearest_code] expected features with D = 4 channels"),
+        ("commitment_loss", (ROWS, ENTRIES, CODES[:3]), "[commitment_loss codes] expected shape [4], got [3]"),
+        (
+            "commitment_loss_backward",
+            (torch.ones(3), ROWS, ENTRIES, CODES),
+            "[commitment_loss_backward gradient] expected shape [4], got [3]",
+        ),
+        ("code_statistics", (ROWS, CODES, 0), "[code_statistics] expected a count of at least 1 code, got 0"),
+        ("code_statistics", (ROWS, CODES, -1), "[code_statistics] expected a count of at least 1 code, got -1"),
+        ("straight_through", (ROWS, ENTRIES, CODES, 1.5), "[straight_through] expected a share from 0 to 1, got 1.5"),
+        ("straight_through", (ROWS, ENTRIES, CODES, -1.0), "[straight_through] expected a share from 0 to 1, got -1"),
+        (
+            "straight_through",
+            (ROWS, ENTRIES, CODES, float("nan")),
+            "[straight_through] expected a share from 0 to 1, got nan",
+        ),
+        ("kmeans", (ROWS, ENTRIES, -3), "[kmeans] expected at least 1 iteration, got -3"),
+        ("kmeans", (ROWS, torch.zeros(5, 4), 3), "[kmeans] expected features with D = 4 channels"),
+        (
+            "momentum_update",
+            (SUM, SIZE, SIZE, SUM, 7.0, 1e-5),
+            "[momentum_update] expected a decay from 0 to 1, got 7",
+        ),
+        (
+            "momentum_update",
+            (SUM, SIZE, SIZE, SUM, 0.8, -1.0),
+            "[momentum_update] expected an epsilon of 0 or more, got -1",
+        ),
+        (
+            "momentum_update",
+            (SUM, SIZE, SIZE[:1], SUM, 0.8, 1e-5),
+            "[momentum_update counts] expected shape [5], got [1]",
+        ),
+        (
+            "momentum_update",
+            (SUM, SIZE, SIZE, SUM[:, :2], 0.8, 1e-5),
+            "[momentum_update sums] expected shape [5, 3], got [5, 2]",
+        ),
+    ],
+)
+def test_bad_arguments(name, arguments, words, device):
+    arguments = [x.to(device) if isinstance(x, torch.Tensor) else x for x in arguments]
+    with pytest.raises(RuntimeError) as error:
+        getattr(OPS, name)(*arguments)
+    assert str(error.value).startswith(words)
+
+
+def test_checks_of_shapes_leave_sizes_dynamic():
+    from torch._dynamo.testing import CompileCounterWithBackend
+
+    def step(features, codebook):
+        codes = OPS.nearest_code(features, codebook)
+        loss = OPS.commitment_loss(features, codebook, codes)
+        return codes, loss, OPS.straight_through(features, codebook, codes), *OPS.code_statistics(features, codes, K)
+
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(step, fullgraph=True, dynamic=True, backend=counter)
+    for images, height, dim in [(3, 4, 6), (5, 7, 9), (8, 2, 5)]:
+        features, codebook = torch.randn(images, dim, height, 10), torch.randn(K, dim)
+        torch.testing.assert_close(compiled(features, codebook), step(features, codebook), rtol=0, atol=0)
+    assert counter.frame_count == 1
+    with pytest.raises(RuntimeError, match="expected features with D = .* channels as in the codebook"):
+        compiled(torch.randn(3, 6, 4, 10), torch.randn(K, 7))
 
 
 @pytest.mark.parametrize("codes, words", [(7, "expected codes in 0 to 6, got 7 to 7"), (-1, "got -1 to -1")])

@@ -1,6 +1,6 @@
 // The kernels that go over rows: loss, gradient, statistics. Included by each instruction set's file within its
-// anonymous namespace, after elements_body.h; the loops over 16 neighbours are what the compiler turns into vectors. The
-// order of every sum is written out (and products are not contracted), so that all instruction sets give the same bits.
+// anonymous namespace, after elements_body.h; loops over 16 neighbours are what the compiler turns into vectors. The
+// order of every sum is written out (and products are not contracted): all instruction sets give the same bits.
 
 constexpr int64_t channel_run = 16;
 

@@ -1,0 +1,42 @@
+// How a dictionary follows the features: the momentum step, and k-means. Made of the operators of quantize.cpp and of
+// LibTorch's own, so that autograd and compilers see through them.
+#include <ATen/ATen.h>
+
+#include "fqgan/core/error.h"
+#include "fqgan/ops/quantize.h"
+#include "fqgan/ops/quantize_checks.h"
+
+namespace fqgan::ops {
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> momentum_update(const at::Tensor& codebook_sum,
+                                                               const at::Tensor& cluster_size, const at::Tensor& counts,
+                                                               const at::Tensor& sums, double decay, double epsilon) {
+  check_momentum(codebook_sum, cluster_size, counts, sums, decay, epsilon);
+  const auto sum = codebook_sum * decay + sums.to(codebook_sum.scalar_type()) * (1 - decay);
+  const auto size = cluster_size * decay + counts.to(cluster_size.scalar_type()) * (1 - decay);
+  const auto total = size.sum();
+  const auto smoothed = (size + epsilon) / (total + static_cast<double>(size.size(0)) * epsilon) * total;
+  return {sum / smoothed.unsqueeze(1), sum, size};
+}
+
+std::tuple<at::Tensor, at::Tensor> kmeans(const at::Tensor& features, const at::Tensor& start, int64_t iterations,
+                                          const std::function<void(at::Tensor&)>& sum) {
+  if (iterations < 1) fail("kmeans", "expected at least 1 iteration, got " + std::to_string(iterations));
+  check_features_form(features, "kmeans");
+  check_codebook(start, features, "kmeans");
+  auto centres = start;
+  auto counts = at::zeros({start.size(0)}, start.options());
+  for (int64_t i = 0; i < iterations; ++i) {
+    auto [seen, sums] = code_statistics(features, nearest_code(features, centres), start.size(0));
+    if (sum) {
+      sum(seen);
+      sum(sums);
+    }
+    const auto mean = (sums / seen.clamp_min(1).unsqueeze(1)).to(start.scalar_type());
+    centres = at::where((seen > 0).unsqueeze(1), mean, centres);
+    counts = seen.to(start.scalar_type());
+  }
+  return {centres, counts};
+}
+
+}  // namespace fqgan::ops
