@@ -138,11 +138,18 @@ class Sweep {
   }
 
   void record(const Task& task, const fs::path& folder, int code) const {
-    const auto run = RunFolder::open(folder);
-    LedgerEntry entry{task.experiment->name, task.key, task.experiment->recipe, task.data, task.experiment->set, task.seed};
+    const auto& [name, recipe, set, seeds] = *task.experiment;
+    LedgerEntry entry{name, task.key, recipe, task.data, set, task.seed};
     if (code == diverged) entry.outcome = "diverged";
     entry.commit = commit_;
     entry.processor = processor_text();
+    if (RunFolder::is_run(folder))  // there is none yet where the trial steps before a training diverge
+      add_results(RunFolder::open(folder), task, entry);
+    append_to_ledger(flags_.ledger, entry);
+  }
+
+  /// What the run's logs say, and a copy of its curve.
+  void add_results(const RunFolder& run, const Task& task, LedgerEntry& entry) const {
     double before = 0;
     for (const auto& line : read_log(run.log())) {
       entry.iterations = static_cast<int64_t>(line.numbers.at("step"));
@@ -155,17 +162,15 @@ class Sweep {
     }
     const auto evaluations = read_log(run.metrics());
     const std::string prefix = "figures.";
-    if (evaluations.empty())
+    if (evaluations.empty()) {
       log_warning(task.name() + " has no figures. Hint: set evaluation.every in its recipe");
-    else
-      for (const auto& [key, value] : evaluations.back().numbers)
-        if (key.starts_with(prefix)) entry.figures[key.substr(prefix.size())] = value;
-    if (!evaluations.empty()) {
-      entry.curve = (fs::path(flags_.ledger).parent_path() / "curves" / (task.name() + ".jsonl")).string();
-      make_folder(fs::path(entry.curve).parent_path());
-      write_file_atomically(entry.curve, read_file(run.metrics()));
+      return;
     }
-    append_to_ledger(flags_.ledger, entry);
+    for (const auto& [key, value] : evaluations.back().numbers)
+      if (key.starts_with(prefix)) entry.figures[key.substr(prefix.size())] = value;
+    entry.curve = (fs::path(flags_.ledger).parent_path() / "curves" / (task.name() + ".jsonl")).string();
+    make_folder(fs::path(entry.curve).parent_path());
+    write_file_atomically(entry.curve, read_file(run.metrics()));
   }
 
   void report() const {

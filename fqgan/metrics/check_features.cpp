@@ -32,10 +32,10 @@ void check_features(const at::Tensor& x, const std::string& where, const std::st
                   ". Hint: a network that diverged makes such images; look at the image of that number");
 }
 
-void check_same_dimension(const at::Tensor& a, const at::Tensor& b, const std::string& where) {
-  if (a.size(1) != b.size(1))
-    fail(where, "expected features with the same D on both sides, got " + std::to_string(a.size(1)) + " and " +
-                    std::to_string(b.size(1)) + ". Hint: both sides need the same feature extractor");
+void check_same_dimension(int64_t a, int64_t b, const std::string& where) {
+  if (a != b)
+    fail(where, "expected features with the same D on both sides, got " + std::to_string(a) + " and " +
+                    std::to_string(b) + ". Hint: both sides need the same feature extractor");
 }
 
 void check_images(int64_t images, int64_t minimum, const std::string& where, const std::string& what,

@@ -11,8 +11,8 @@ namespace fqgan {
 /// tensor, such as "real features".
 void check_features(const at::Tensor& x, const std::string& where, const std::string& what);
 
-/// UserError "[where] ..." unless a and b have the same D.
-void check_same_dimension(const at::Tensor& a, const at::Tensor& b, const std::string& where);
+/// UserError "[where] ..." unless both sides have the same D.
+void check_same_dimension(int64_t a, int64_t b, const std::string& where);
 
 /// UserError "[where] expected at least ... real features, got ... Hint: ..." for fewer rows than `minimum`.
 void check_images(int64_t images, int64_t minimum, const std::string& where, const std::string& what,

@@ -56,6 +56,7 @@ class Classifier : public FeatureExtractor {
   std::string description() const override;
   int64_t channels() const override { return facts_.shape.channels; }
   std::vector<std::string> class_names() const override { return facts_.class_names; }
+  at::Tensor logit_bias() const override { return network_->head->bias.detach().cpu(); }
   void check(const ImageShape& shape, const std::string& where) const override;
   Extracted extract(const at::Tensor& pixels) override;
 

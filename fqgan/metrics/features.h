@@ -30,6 +30,8 @@ class FeatureExtractor {
   virtual int64_t channels() const = 0;         // of the images that it takes
   /// What the logits stand for, in order; empty: not known.
   virtual std::vector<std::string> class_names() const { return {}; }
+  /// What the last layer adds to the logits and the inception score leaves out; undefined: nothing, or not known.
+  virtual at::Tensor logit_bias() const { return {}; }
   /// Errors: UserError that starts with `where` for images that this extractor does not take. Gray images are taken by
   /// an extractor of three channels: measure() repeats them.
   virtual void check(const ImageShape& shape, const std::string& where) const;

@@ -45,12 +45,36 @@ double sum_of_roots(const at::Tensor& matrix, int64_t rank) {
 
 struct Gaussian {
   at::Tensor mean, covariance;  // D, D x D float64
+  at::Tensor factor;            // N x D with factor^T factor = covariance, then undefined: where N <= D
+  int64_t rank;                 // of the covariance, at most
+
+  double spread() const {  // the trace
+    return (factor.defined() ? factor.square().sum() : covariance.trace()).item<double>();
+  }
 };
 
 double distance(const Gaussian& a, const Gaussian& b, double root_trace) {
   const double apart = (a.mean - b.mean).square().sum().item<double>();
-  const double spread = (a.covariance.trace() + b.covariance.trace()).item<double>();
-  return std::max(0., apart + spread - 2 * root_trace);  // rounding alone makes it negative
+  return std::max(0., apart + a.spread() + b.spread() - 2 * root_trace);  // rounding alone makes it negative
+}
+
+Gaussian gaussian_of(const Moments& moments) {
+  const auto degrees = moments.count() - 1;  // of freedom
+  if (const auto rows = moments.few_rows())
+    return {rows->mean, {}, rows->centred / std::sqrt(static_cast<double>(degrees)), degrees};
+  return {moments.mean(), moments.covariance(), {}, degrees};
+}
+
+/// With S1 = A^T A, the eigenvalues of S1 S2 that are not 0 are those of A S2 A^T, which is N x N; with S2 = B^T B too,
+/// their roots are the singular values of A B^T.
+double root_trace_of(const Gaussian& a, const Gaussian& b) {
+  if (a.factor.defined() && b.factor.defined())
+    return at::linalg_svdvals(a.factor.mm(b.factor.t())).sum().item<double>();
+  if (!a.factor.defined() && !b.factor.defined())
+    return trace_of_root(a.covariance, b.covariance, std::min(a.rank, b.rank));
+  const auto& few = a.factor.defined() ? a : b;
+  const auto& many = a.factor.defined() ? b : a;
+  return sum_of_roots(few.factor.mm(many.covariance).mm(few.factor.t()), std::min(a.rank, b.rank));
 }
 
 Gaussian checked(const at::Tensor& mean, const at::Tensor& covariance, const std::string& side) {
@@ -63,7 +87,7 @@ Gaussian checked(const at::Tensor& mean, const at::Tensor& covariance, const std
   const double largest = wide.abs().max().item<double>();
   if ((wide - wide.t()).abs().max().item<double>() > 1e-5 * largest || wide.diagonal().min().item<double>() < 0)
     fail(where, "expected the covariance of " + side + " to be symmetric with no negative variance. Hint: is it one?");
-  return {mean.detach().to(at::kDouble), (wide + wide.t()) / 2};
+  return {mean.detach().to(at::kDouble), (wide + wide.t()) / 2, {}, mean.size(0)};
 }
 
 }  // namespace
@@ -84,40 +108,25 @@ double trace_of_root(const at::Tensor& s1, const at::Tensor& s2, int64_t rank) {
 double frechet_distance(const Moments& a, const Moments& b) {
   check_images(a.count(), 2, "fid", "images on the first side", more_images);
   check_images(b.count(), 2, "fid", "images on the second side", more_images);
-  if (a.dimension() != b.dimension())
-    fail("fid", "expected features with the same D on both sides, got " + std::to_string(a.dimension()) + " and " +
-                    std::to_string(b.dimension()) + ". Hint: both sides need the same feature extractor");
-  const Gaussian first{a.mean(), a.covariance()}, second{b.mean(), b.covariance()};
-  return distance(first, second,
-                  trace_of_root(first.covariance, second.covariance, std::min(a.count(), b.count()) - 1));
+  check_same_dimension(a.dimension(), b.dimension(), "fid");
+  const auto first = gaussian_of(a), second = gaussian_of(b);
+  return distance(first, second, root_trace_of(first, second));
 }
 
 double frechet_distance(const at::Tensor& mean_a, const at::Tensor& covariance_a, const at::Tensor& mean_b,
                         const at::Tensor& covariance_b) {
   const auto a = checked(mean_a, covariance_a, "the first side"), b = checked(mean_b, covariance_b, "the second side");
-  check_same_dimension(a.covariance, b.covariance, "fid");
-  return distance(a, b, trace_of_root(a.covariance, b.covariance, a.mean.size(0)));
+  check_same_dimension(a.mean.size(0), b.mean.size(0), "fid");
+  return distance(a, b, root_trace_of(a, b));
 }
 
 double frechet_distance_of_features(const at::Tensor& a, const at::Tensor& b) {
   check_features(a, "fid", "features of the first side");
   check_features(b, "fid", "features of the second side");
-  check_same_dimension(a, b, "fid");
-  check_images(a.size(0), 2, "fid", "images on the first side", more_images);
-  check_images(b.size(0), 2, "fid", "images on the second side", more_images);
-  if (std::max(a.size(0), b.size(0)) > a.size(1)) {
-    Moments first, second;
-    first.add(a);
-    second.add(b);
-    return frechet_distance(first, second);
-  }
-  const auto x = a.detach().to(at::kDouble), y = b.detach().to(at::kDouble);
-  const auto mean_x = x.mean(0), mean_y = y.mean(0);
-  const auto centred_x = (x - mean_x) / std::sqrt(static_cast<double>(x.size(0) - 1));
-  const auto centred_y = (y - mean_y) / std::sqrt(static_cast<double>(y.size(0) - 1));
-  const double root_trace = at::linalg_svdvals(centred_x.mm(centred_y.t())).sum().item<double>();
-  const double spread = (centred_x.square().sum() + centred_y.square().sum()).item<double>();
-  return std::max(0., (mean_x - mean_y).square().sum().item<double>() + spread - 2 * root_trace);
+  Moments first, second;
+  first.add(a);
+  second.add(b);
+  return frechet_distance(first, second);
 }
 
 }  // namespace fqgan

@@ -11,8 +11,10 @@
 
 namespace fqgan {
 
-/// Errors: UserError below 2 images on a side, or for D that differ. With at most D images on a side the covariance is
-/// singular (allowed; the figure is then biased upwards, which the caller should say).
+/// With at most D images on a side its covariance is singular (allowed; the figure is then biased upwards, which the
+/// caller should say) and the rows, which Moments keeps then, take its place: exact and cheaper. On both sides the
+/// trace is the nuclear norm |A B^T|_* / sqrt((N_a - 1)(N_b - 1)) of the centred features, on one side the sum of the
+/// roots of the eigenvalues of A S2 A^T / (N_a - 1). Errors: UserError below 2 images on a side, or for D that differ.
 double frechet_distance(const Moments& a, const Moments& b);
 
 /// mean D, covariance D x D (symmetric, float32 or float64). Errors: UserError for shapes that do not fit, NaN,
@@ -20,8 +22,7 @@ double frechet_distance(const Moments& a, const Moments& b);
 double frechet_distance(const at::Tensor& mean_a, const at::Tensor& covariance_a, const at::Tensor& mean_b,
                         const at::Tensor& covariance_b);
 
-/// From features N_a x D and N_b x D. With at most D images on both sides the trace is exact and cheaper as the nuclear
-/// norm |A B^T|_* / sqrt((N_a - 1)(N_b - 1)) of the centred features; otherwise through Moments. Errors as above.
+/// From features N_a x D and N_b x D, through Moments. Errors as above.
 double frechet_distance_of_features(const at::Tensor& a, const at::Tensor& b);
 
 /// tr (S1 S2)^(1/2) of two symmetric positive semidefinite D x D float64 matrices. `rank` bounds the rank of S1 S2

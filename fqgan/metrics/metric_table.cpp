@@ -45,7 +45,9 @@ void measure_inception_score(const MetricWork& work) {
   if (!work.a.logits.defined())
     fail("is", "the inception score needs logits; " + work.extractor.name() +
                    " gives features only. Hint: a TorchScript file that returns (features, logits)");
-  const auto [mean, deviation] = inception_score(work.a.logits, work.options.inception_score);
+  auto logits = work.a.logits.to(at::kDouble);
+  if (const auto bias = work.extractor.logit_bias(); bias.defined()) logits = logits - bias;
+  const auto [mean, deviation] = inception_score(logits, work.options.inception_score);
   const auto with = settings(work.options.inception_score);
   work.add("inception_score" + with, mean);
   work.add("inception_score_deviation" + with, deviation);
@@ -108,48 +110,47 @@ void measure_intra_fid(const MetricWork& work) {
               " images; compare it only with figures over the same counts");
 }
 
+const std::vector<MetricRow> table = {
+    {{.name = "fid",
+      .meaning = "Frechet distance of the features",
+      .figure = "fid",
+      .smaller_is_better = true,
+      .needs_images = false},
+     true,
+     measure_fid},
+    {{.name = "kid",
+      .meaning = "kernel distance: mean and deviation over subsets",
+      .figure = "kid",
+      .smaller_is_better = true},
+     false,
+     measure_kid},
+    {{.name = "is",
+      .meaning = "inception score of the first side: mean and deviation over splits",
+      .figure = "inception_score"},
+     true,
+     measure_inception_score},
+    {{.name = "pr", .meaning = "precision and recall, 3 neighbours", .figure = "precision"},
+     true,
+     measure_precision_recall},
+    {{.name = "prdc", .meaning = "density and coverage, 5 neighbours", .figure = "density"}, true, measure_prdc},
+    {{.name = "accuracy",
+      .meaning = "share of the first side's images whose class the classifier finds",
+      .figure = "class_accuracy",
+      .needs_labels = true},
+     false,
+     measure_accuracy},
+    {{.name = "intra_fid",
+      .meaning = "mean over the classes of the Frechet distance within a class",
+      .figure = "intra_fid",
+      .smaller_is_better = true,
+      .needs_labels = true,
+      .needs_labels_against = true},
+     false,
+     measure_intra_fid}};
+
 }  // namespace
 
-const std::vector<MetricRow>& metric_table() {
-  static const std::vector<MetricRow> rows = {
-      {{.name = "fid",
-        .meaning = "Frechet distance of the features",
-        .figure = "fid",
-        .smaller_is_better = true,
-        .needs_images = false},
-       true,
-       measure_fid},
-      {{.name = "kid",
-        .meaning = "kernel distance: mean and deviation over subsets",
-        .figure = "kid",
-        .smaller_is_better = true},
-       false,
-       measure_kid},
-      {{.name = "is",
-        .meaning = "inception score of the first side: mean and deviation over splits",
-        .figure = "inception_score"},
-       true,
-       measure_inception_score},
-      {{.name = "pr", .meaning = "precision and recall, 3 neighbours", .figure = "precision"},
-       true,
-       measure_precision_recall},
-      {{.name = "prdc", .meaning = "density and coverage, 5 neighbours", .figure = "density"}, true, measure_prdc},
-      {{.name = "accuracy",
-        .meaning = "share of the first side's images whose class the classifier finds",
-        .figure = "class_accuracy",
-        .needs_labels = true},
-       false,
-       measure_accuracy},
-      {{.name = "intra_fid",
-        .meaning = "mean over the classes of the Frechet distance within a class",
-        .figure = "intra_fid",
-        .smaller_is_better = true,
-        .needs_labels = true,
-        .needs_labels_against = true},
-       false,
-       measure_intra_fid}};
-  return rows;
-}
+const std::vector<MetricRow>& metric_table() { return table; }
 
 std::string settings_of(const Metric& metric, const MetricOptions& options) {
   if (metric.name == "kid") return settings(options.kid);

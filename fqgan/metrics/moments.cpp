@@ -19,8 +19,8 @@
 namespace fqgan {
 namespace {
 
-constexpr int64_t block_rows = 1024;
 constexpr int64_t moment_tile = 256;
+constexpr int uneven = -1;  // the level of what is no power of two of whole blocks
 
 /// The tiles of the lower triangle of a D x D matrix, by their first row and column.
 std::vector<std::pair<int64_t, int64_t>> lower_tiles(int64_t dimension) {
@@ -45,9 +45,15 @@ const at::Tensor& tensor_of(const std::map<std::string, at::Tensor>& tensors, co
 
 }  // namespace
 
-Moments::Sums Moments::of_block(const at::Tensor& rows) {
-  const int64_t dimension = rows.size(1);
-  Sums sums{rows.size(0), at::empty({dimension}, rows.options()), at::zeros({dimension, dimension}, rows.options())};
+Moments::Moments(int64_t first_row) : first_block_(first_row / block_rows), next_block_(first_block_) {
+  FQGAN_CHECK(first_row >= 0 && first_row % block_rows == 0, "a shard starts with a whole block");
+}
+
+Moments::Sums Moments::of_block(const at::Tensor& given) {
+  const int64_t dimension = given.size(1);
+  Sums sums{given.size(0), given[0].clone(), at::empty({dimension}, given.options()),
+            at::zeros({dimension, dimension}, given.options())};
+  const auto rows = given - sums.origin;
   const auto centred = at::empty_like(rows);
   for_blocks(dimension, moment_tile, [&](int64_t begin, int64_t end) {
     const auto part = rows.slice(1, begin, end);
@@ -69,14 +75,26 @@ Moments::Sums Moments::combined(Sums a, const Sums& b) {
   if (b.count == 0) return a;
   if (a.count == 0) return b;
   const auto count = a.count + b.count;
-  const auto shift = b.mean - a.mean;
+  const auto shift = (b.origin - a.origin) + b.mean - a.mean;
   const double share = static_cast<double>(b.count) / static_cast<double>(count);
-  return {count, a.mean + shift * share,
+  return {count, a.origin, a.mean + shift * share,
           at::addr(a.scatter + b.scatter, shift, shift, 1, static_cast<double>(a.count) * share)};
 }
 
 Moments::Sums Moments::total() const {
-  return waiting_.empty() ? folded_ : combined(folded_, of_block(at::cat(waiting_)));
+  Sums sums;
+  for (const auto& node : nodes_) sums = combined(std::move(sums), node.sums);
+  return waiting_.empty() ? sums : combined(std::move(sums), of_block(at::cat(waiting_)));
+}
+
+/// Two neighbours of one level become one of the next where the first is an even one, as in a tree over the stream.
+void Moments::append(Node node) {
+  while (!nodes_.empty() && node.level != uneven && nodes_.back().level == node.level &&
+         (nodes_.back().first >> node.level) % 2 == 0) {
+    node = {nodes_.back().first, node.level + 1, combined(std::move(nodes_.back().sums), node.sums)};
+    nodes_.pop_back();
+  }
+  nodes_.push_back(std::move(node));
 }
 
 void Moments::set_dimension(int64_t dimension) {
@@ -86,37 +104,73 @@ void Moments::set_dimension(int64_t dimension) {
   dimension_ = dimension;
 }
 
+void Moments::keep_few(const at::Tensor& rows) {
+  if (few_rows_ != count_ || count_ + rows.size(0) > dimension_) return forget_few();
+  few_.push_back(rows);
+  few_rows_ += rows.size(0);
+}
+
+void Moments::forget_few() {
+  few_.clear();
+  few_rows_ = -1;
+}
+
 void Moments::add(const at::Tensor& features) {
   check_features(features, "moments", "features");
   set_dimension(features.size(1));
   for (int64_t begin = 0; begin < features.size(0);) {
     const auto end = std::min(features.size(0), begin + block_rows - pending_);
-    const auto rows = features.detach().slice(0, begin, end).to(at::TensorOptions(at::kCPU).dtype(at::kDouble));
-    if (!origin_.defined()) origin_ = rows[0].clone();
-    waiting_.push_back(rows - origin_);
+    const auto rows = features.detach().slice(0, begin, end).to(at::TensorOptions(at::kCPU).dtype(at::kDouble),
+                                                                /*non_blocking=*/false, /*copy=*/true);
+    keep_few(rows);
+    waiting_.push_back(rows);
     pending_ += end - begin;
+    count_ += end - begin;
     begin = end;
     if (pending_ < block_rows) continue;
-    folded_ = total();
+    append({next_block_++, 0, of_block(at::cat(waiting_))});
     waiting_.clear();
     pending_ = 0;
   }
 }
 
+bool Moments::is_followed_by(const Moments& other) const {
+  return in_place_ && other.in_place_ && pending_ == 0 && next_block_ == other.first_block_;
+}
+
 void Moments::merge(const Moments& other) {
-  if (other.count() == 0) return;
+  if (other.count_ == 0) return;
   set_dimension(other.dimension_);
-  if (!origin_.defined()) origin_ = other.origin_;
-  auto sums = other.total();
-  sums.mean = sums.mean + (other.origin_ - origin_);
-  folded_ = combined(total(), sums);
-  waiting_.clear();
-  pending_ = 0;
+  if (count_ == 0) {
+    *this = other;
+    return;
+  }
+  other.few_rows_ == other.count_ ? keep_few(at::cat(other.few_)) : forget_few();
+  if (is_followed_by(other)) {
+    for (const auto& node : other.nodes_) append(node);
+    waiting_ = other.waiting_;
+    pending_ = other.pending_;
+    next_block_ = other.next_block_;
+  } else {
+    nodes_ = {{first_block_, uneven, combined(total(), other.total())}};
+    waiting_.clear();
+    pending_ = 0;
+    in_place_ = false;
+  }
+  count_ += other.count_;
+}
+
+std::optional<Moments::Rows> Moments::few_rows() const {
+  if (count_ == 0 || few_rows_ != count_) return {};
+  const auto rows = at::cat(few_), from_first = rows - rows[0];
+  const auto mean = from_first.mean(0);
+  return Rows{rows[0] + mean, from_first - mean};
 }
 
 at::Tensor Moments::mean() const {
   check_images(count(), 1, "moments", "images for a mean", "add features first");
-  return origin_ + total().mean;
+  const auto sums = total();
+  return sums.origin + sums.mean;
 }
 
 at::Tensor Moments::covariance() const {
@@ -128,27 +182,31 @@ std::map<std::string, at::Tensor> Moments::tensors() const {
   const auto sums = total();
   const auto options = at::TensorOptions(at::kDouble);
   return {{"count", at::scalar_tensor(sums.count, at::TensorOptions(at::kLong))},
-          {"origin", sums.count ? origin_.clone() : at::zeros({dimension_}, options)},
+          {"origin", sums.count ? sums.origin.clone() : at::zeros({dimension_}, options)},
           {"mean", sums.count ? sums.mean.clone() : at::zeros({dimension_}, options)},
           {"scatter", sums.count ? mirrored(sums.scatter) : at::zeros({dimension_, dimension_}, options)}};
 }
 
 Moments Moments::from_tensors(const std::map<std::string, at::Tensor>& tensors, const std::string& where) {
-  Moments moments;
-  auto& sums = moments.folded_;
+  Sums sums;
   sums.count = tensor_of(tensors, "count", at::kLong, 0, where).item<int64_t>();
   if (sums.count < 0) fail(where, "expected a count of images of at least 0, got " + std::to_string(sums.count));
-  moments.origin_ = tensor_of(tensors, "origin", at::kDouble, 1, where).detach().clone();
+  sums.origin = tensor_of(tensors, "origin", at::kDouble, 1, where).detach().clone();
   sums.mean = tensor_of(tensors, "mean", at::kDouble, 1, where).detach().clone();
   sums.scatter = tensor_of(tensors, "scatter", at::kDouble, 2, where).detach().clone();
-  const int64_t dimension = moments.origin_.size(0);
+  const int64_t dimension = sums.origin.size(0);
   check_shape(sums.mean, {dimension}, where + ", mean");
   check_shape(sums.scatter, {dimension, dimension}, where + ", scatter");
   if (sums.count == 0 || dimension == 0) return Moments();
-  check_features(moments.origin_.unsqueeze(0), where, "origin");
+  check_features(sums.origin.unsqueeze(0), where, "origin");
   check_features(sums.mean.unsqueeze(0), where, "mean");
   check_features(sums.scatter, where, "scatter");
+  Moments moments;
   moments.dimension_ = dimension;
+  moments.count_ = sums.count;
+  moments.in_place_ = false;
+  moments.forget_few();
+  moments.nodes_.push_back({0, uneven, std::move(sums)});
   return moments;
 }
 

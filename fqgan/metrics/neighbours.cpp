@@ -216,7 +216,7 @@ void check_side(const at::Tensor& x, int64_t neighbours, const std::string& what
 NeighbourCounts neighbour_counts(const at::Tensor& real, const at::Tensor& fake, NeighbourConvention convention) {
   check_side(real, convention.neighbours, "real");
   check_side(fake, convention.neighbours, "generated");
-  check_same_dimension(real, fake, "neighbours");
+  check_same_dimension(real.size(1), fake.size(1), "neighbours");
   const auto screen = make_screen(as_points({real, fake}), screen_type());
   return BallCounts(screen, convention).counts();
 }

@@ -11,7 +11,7 @@ namespace fqgan {
 
 struct LedgerEntry {
   std::string experiment;        // its name in a sweep
-  std::string key;               // of what differs from the defaults, and of the data: the same key, the same experiment
+  std::string key;               // of what differs from the defaults, and of the data: one key, one experiment
   std::string recipe;            // the file
   std::string data;              // the images' path as it was given; empty: the recipe's own
   std::vector<std::string> set;  // overrides, as for --set

@@ -154,6 +154,32 @@ def test_a_run_its_checkpoint_and_its_images_have_the_same_figures(evaluated, da
     assert value({"figures": of_images}, "class_accuracy") == value(of_run, "class_accuracy")
 
 
+def test_a_run_or_a_checkpoint_to_be_held_against(evaluated, data):
+    folder, _ = evaluated
+    settings = ["--metrics", "fid,accuracy,intra_fid", "--count", 30]
+    same = evaluate(folder, "--against", folder, *settings)  # the same seed, so the same images
+    assert same["counts"] == {"generated": 30, "against": 30}
+    assert abs(value(same, "fid")) < 1e-6 and abs(value(same, "intra_fid")) < 1e-6
+    early = folder / "checkpoints" / "step-00000006.safetensors"
+    apart = evaluate(folder, "--against", early, *settings)
+    assert apart["against"] == str(early) and value(apart, "fid") > 1e-3
+    turned = evaluate(data, "--against", folder, *settings)
+    assert turned["counts"] == {"generated": 60, "against": 30}
+    assert value(turned, "fid") == pytest.approx(lines(folder)[-1]["figures"][next(iter(turned["figures"]))], rel=1e-9)
+
+
+def test_statistics_are_written_or_refused_before_anything_is_measured(evaluated, data, ruler, tmp_path):
+    arguments = ["evaluate", data, "--against", data, "--features", ruler, "--save-statistics"]
+    for path in (tmp_path / "nowhere" / "x.safetensors", tmp_path):
+        process = run(*arguments, path)
+        one_line_error(process, path, "--save-statistics", "Hint")
+        assert "features:" not in process.stderr
+    saved = tmp_path / "run.safetensors"
+    process = run("evaluate", evaluated[0], "--count", 30, "--features", ruler, "--save-statistics", saved)
+    assert process.returncode == 0 and process.stdout == "" and "no figures: " in process.stderr, process.stderr
+    assert evaluate(saved, "--against", data, "--features", ruler)["counts"] == {"generated": 30, "against": 60}
+
+
 def test_folders_and_other_features(tmp_path):
     for name, size, mode in (("gray", 8, "L"), ("colour", 8, "RGB"), ("large", 16, "RGB")):
         (tmp_path / name).mkdir()

@@ -1,9 +1,13 @@
 """fqgan sweep: what the ledger lacks is trained, once; killed sweeps go on; tables and curves come out."""
 
 import json
+import pathlib
+import re
 import signal
 import subprocess
 import time
+
+import pytest
 
 from conftest import PROGRAM, RECIPE, run, write_idx
 
@@ -18,6 +22,15 @@ set = ["model.quantizer.taps=[]"]
 name = "fq"
 recipe = "tiny.toml"
 seeds = [1]
+"""
+
+
+ONE = """
+seeds = [1]
+[[experiment]]
+name = "one"
+recipe = "tiny.toml"
+set = ["training.iterations=8"]
 """
 
 
@@ -73,12 +86,125 @@ def test_a_killed_sweep_goes_on_with_the_run_in_progress(tmp_path):
     process.communicate(timeout=60)
     assert process.returncode == 143 and ledger(tmp_path) == []
 
-    (tmp_path / "sweep.toml").write_text((tmp_path / "sweep.toml").read_text())
     stopped = sweep(tmp_path, "--minutes", "0.0001")
     assert stopped.returncode == 0 and ledger(tmp_path) == []
     finished = sweep(tmp_path)
     assert finished.returncode == 0 and "going on with" in finished.stderr, finished.stderr
     assert [line["iterations"] for line in ledger(tmp_path)] == [150, 150]
+
+
+def runs_still(process):
+    status = pathlib.Path(f"/proc/{process}/stat")
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def last_step(folder):
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return json.loads(lines[-1])["step"] if lines else 0
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_sweep_that_is_killed_with_9_leaves_no_training_behind(tmp_path, at_once):
+    prepare(tmp_path, ONE.replace("iterations=8", "iterations=150"), evaluation="")
+    process = subprocess.Popen([PROGRAM, "sweep", "sweep.toml"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("runs/sweep/*/checkpoints/*.safetensors")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    folder = next(tmp_path.glob("runs/sweep/*"))
+    training = int((folder / ".lock").read_text())
+    assert training != process.pid and runs_still(training)
+    process.kill()
+    process.wait(timeout=60)
+    if not at_once:  # else the next sweep waits for that training's end
+        while runs_still(training):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert last_step(folder) < 150
+    assert ledger(tmp_path) == []
+
+    finished = sweep(tmp_path)
+    assert finished.returncode == 0 and "going on with" in finished.stderr, finished.stderr
+    assert not runs_still(training) and last_step(folder) == 150
+    assert [(line["outcome"], line["iterations"]) for line in ledger(tmp_path)] == [("done", 150)]
+
+
+def test_a_torn_last_line_is_trained_again(tmp_path):
+    prepare(tmp_path, ONE, evaluation="")
+    assert sweep(tmp_path).returncode == 0
+    path = tmp_path / "results" / "ledger.jsonl"
+    whole = path.read_text()
+    path.write_text("{}\n" + whole[: len(whole) // 2])
+    again = sweep(tmp_path)
+    assert again.returncode == 0 and "going on with" in again.stderr, again.stderr
+    assert [line.get("key") for line in ledger(tmp_path)] == [None, json.loads(whole)["key"]]
+
+
+def test_other_images_are_another_experiment(tmp_path):
+    prepare(tmp_path, ONE, evaluation="")
+    write_idx(tmp_path / "others", images=90)
+    assert sweep(tmp_path).returncode == 0
+    other = sweep(tmp_path, "--data", "others")
+    assert other.returncode == 0 and "training runs/sweep/one-" in other.stderr, other.stderr
+    lines = ledger(tmp_path)
+    assert [line["data"] for line in lines] == ["", "others"]
+    assert lines[0]["key"] != lines[1]["key"] and len(list((tmp_path / "runs" / "sweep").iterdir())) == 2
+    for arguments in ([], ["--data", "others"]):
+        assert "training" not in sweep(tmp_path, *arguments).stderr
+    assert ledger(tmp_path) == lines
+
+
+GOLDEN = """
+family = "biggan"
+seed = 5
+threads = 1
+[data]
+resolution = 8
+[training]
+iterations = 8
+[model]
+batch = 4
+[model.quantizer]
+taps = ["block1"]
+codes = 16
+"""
+
+
+def test_the_key_of_a_recipe_stays(tmp_path):
+    """The ledger's lines are found by their keys alone: with another way to make keys, or another name of an option,
+    days of trainings would be done again."""
+
+    def key(recipe, *arguments):
+        (tmp_path / "tiny.toml").write_text(recipe)
+        (tmp_path / "sweep.toml").write_text('[[experiment]]\nname = "golden"\nrecipe = "tiny.toml"\n')
+        found = re.search("would train golden-([0-9a-f]{8})-seed-1", sweep(tmp_path, "--dry-run", *arguments).stderr)
+        return found[1]
+
+    images = ["--data", "some/images"]
+    assert key(GOLDEN, *images) == "5f1714bc"
+    assert key(GOLDEN.replace("seed = 5", "seed = 6").replace("threads = 1", "threads = 2"), *images) == "5f1714bc"
+    # A default that is written out differs from nothing.
+    assert key(GOLDEN.replace("[training]", "[training]\ndecay_to = 0.0"), *images) == "5f1714bc"
+    assert key(GOLDEN.replace("codes = 16", "codes = 17"), *images) != "5f1714bc"
+    assert key(GOLDEN) != "5f1714bc"
+
+
+@pytest.mark.parametrize("network, least", [("discriminator", 0), ("generator", 1)])
+def test_a_run_that_diverges_is_recorded_and_not_tried_again(tmp_path, network, least):
+    """D has two steps an iteration and diverges in the trial that measures the memory, before there is a run."""
+    rate = f'set = ["training.iterations=8", "model.{network}.adam.learning_rate=1e30", "training.log_every=1"]'
+    prepare(tmp_path, re.sub("set = .*", rate, ONE), evaluation="")
+    first = sweep(tmp_path)
+    assert first.returncode == 0 and "not finite" in first.stderr, first.stderr
+    lines = ledger(tmp_path)
+    assert [line["outcome"] for line in lines] == ["diverged"] and least <= lines[0]["iterations"] < 8
+    assert "| one | 1 of 1, 1 diverged |" in first.stdout
+    again = sweep(tmp_path)
+    assert again.returncode == 0 and "training" not in again.stderr and again.stdout == first.stdout
+    assert ledger(tmp_path) == lines
 
 
 def refusal(folder, text):

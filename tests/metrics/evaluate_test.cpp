@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <ctime>
 
 #include "fqgan/core/error.h"
 #include "fqgan/metrics/class_names.h"
@@ -97,6 +98,54 @@ TEST(Evaluate, IntraFidIsTheMeanOverClasses) {
   double sum = 0;
   for (const auto& name : stripes) sum += figures.at("intra_fid/columns/" + name);
   EXPECT_NEAR(figures.at("intra_fid/columns"), sum / 3, 1e-12);
+}
+
+/// All pixels, 32 times: 2,048 features whose FID is 32 times that of the pixels.
+struct Repeated : ColumnMeans {
+  explicit Repeated(int64_t times) : times(times) {}
+  Extracted extract(const at::Tensor& pixels) override {
+    return {pixels.to(torch::kFloat).flatten(1).repeat({1, times}), {}};
+  }
+  int64_t times;
+};
+
+TEST(Evaluate, FewImagesWithManyFeaturesAreFast) {
+  TemporaryFolder folder;
+  Repeated once(1), often(32);
+  const StripedData a(50, 3), b(40, 2);
+  const auto statistics = [&](const Dataset& data) {  // the form for any number of images
+    const auto path = (folder / data.key()).string();
+    save_statistics(path, measured(data, once, false));
+    return load_statistics(path);
+  };
+  const double expected = 32 * evaluate(statistics(a), statistics(b), {"fid"}, once, {}).figures[0].value;
+  const auto start = std::clock();
+  const auto found = evaluate(measured(a, often, false), measured(b, often, false), {"fid"}, often, {});
+  EXPECT_NEAR(found.figures[0].value / expected, 1, 1e-8);
+  EXPECT_LT(std::clock() - start, CLOCKS_PER_SEC);  // of the processor; eigenvalues of 2,048 x 2,048 take many
+}
+
+/// Logits with a bias that it tells of.
+struct Biased : ColumnMeans {
+  Extracted extract(const at::Tensor& pixels) override {
+    auto extracted = ColumnMeans::extract(pixels);
+    return {extracted.features, extracted.logits * 0.05 + bias};
+  }
+  at::Tensor logit_bias() const override { return tell ? bias : at::Tensor(); }
+  at::Tensor bias = torch::zeros({3});
+  bool tell = true;
+};
+
+TEST(Evaluate, TheInceptionScoreLeavesTheBiasOut) {
+  Biased plain, biased, silent;
+  silent.bias = biased.bias = torch::tensor({3.f, 0.f, -1.f});
+  silent.tell = false;
+  const auto score = [&](Biased& extractor) {
+    const auto a = measured(StripedData(60, 3), extractor);
+    return evaluate(a, a, {"is"}, extractor, {}).figures[0].value;
+  };
+  EXPECT_NEAR(score(biased) / score(plain), 1, 1e-6);
+  EXPECT_GT(std::abs(score(silent) / score(plain) - 1), 1e-2);
 }
 
 TEST(Evaluate, WarnsWhereAFigureIsBiased) {

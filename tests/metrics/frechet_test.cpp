@@ -24,6 +24,14 @@ double of_moments(const at::Tensor& a, const at::Tensor& b) {
   return frechet_distance(first, second);
 }
 
+/// From the covariances alone, as they are saved.
+double of_statistics(const at::Tensor& a, const at::Tensor& b) {
+  Moments first, second;
+  first.add(a);
+  second.add(b);
+  return frechet_distance(Moments::from_tensors(first.tensors(), "a"), Moments::from_tensors(second.tensors(), "b"));
+}
+
 at::Tensor diagonal(std::vector<double> values) { return at::diag(at::tensor(values)); }
 
 TEST(Frechet, ClosedFormOfDiagonalCovariances) {
@@ -42,6 +50,7 @@ TEST(Frechet, IdenticalSetsGiveZero) {
   for (const int64_t images : {2, 20, 50, 51, 400}) {
     const auto x = gaussian_rows(images, 50, "x") + 3;
     EXPECT_LT(of_moments(x, x), 1e-10) << images;
+    EXPECT_LT(of_statistics(x, x), 1e-10) << images;
     EXPECT_GE(of_moments(x, x), 0);
     EXPECT_LT(frechet_distance_of_features(x, x), 1e-10) << images;
   }
@@ -59,6 +68,7 @@ TEST(Frechet, EveryWayGivesTheSame) {
   const auto wide_a = gaussian_rows(60, 90, "a") * at::linspace(0.1, 2, 90, at::kDouble);
   const auto wide_b = gaussian_rows(80, 90, "b") + 0.2;
   const double both_singular = of_moments(wide_a, wide_b);
+  EXPECT_NEAR(of_statistics(wide_a, wide_b) / both_singular, 1, 1e-9);
   EXPECT_NEAR(frechet_distance_of_features(wide_a, wide_b) / both_singular, 1, 1e-9);
   // a rotation changes nothing
   const auto rotation = std::get<0>(at::linalg_qr(gaussian_rows(90, 90, "rotation")));
@@ -79,7 +89,13 @@ TEST(Frechet, OneSingularSideInEitherOrder) {
                           x.square().sum().item<double>() / 10 + y.square().sum().item<double>() / 199 - 2 * root;
   EXPECT_NEAR(of_moments(few, many) / expected, 1, 1e-9);
   EXPECT_NEAR(of_moments(many, few) / expected, 1, 1e-9);
-  EXPECT_NEAR(frechet_distance_of_features(few, many) / expected, 1, 1e-9);
+  EXPECT_NEAR(of_statistics(few, many) / expected, 1, 1e-9);
+  EXPECT_NEAR(of_statistics(many, few) / expected, 1, 1e-9);
+}
+
+TEST(Frechet, FewImagesFarFromTheOrigin) {
+  const auto a = gaussian_rows(20, 30, "a"), b = gaussian_rows(25, 30, "b") + 0.5;
+  EXPECT_NEAR(of_moments(a + 1e8, b + 1e8) / of_moments(a, b), 1, 1e-6);  // the sums round at 1e-8
 }
 
 TEST(Frechet, TraceOfRootOverSeveralTiles) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <utility>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/streams.h"
@@ -80,6 +81,59 @@ TEST(Moments, AnyMergeEqualsTheWhole) {
     EXPECT_LT(difference(merged.mean(), whole.mean()) / 1000, 1e-12);
     EXPECT_LT(difference(merged.covariance(), whole.covariance()) / scale, 1e-12);
   }
+}
+
+TEST(Moments, ShardsOfWholeBlocksMergeToTheSameBits) {
+  constexpr int64_t block = Moments::block_rows;
+  const auto x = (draw({11 * block + 300, 20}, "x") * 3 + 1000).to(at::kFloat);
+  const auto whole = of(x).tensors();
+  const auto shard = [&](int64_t begin, int64_t end) {  // in blocks
+    Moments moments(begin * block);
+    for (const auto& batch : x.slice(0, begin * block, end * block).split(250)) moments.add(batch);
+    return moments;
+  };
+  const auto expect_whole = [&](const Moments& merged) {
+    for (const auto& [name, tensor] : merged.tensors()) EXPECT_TRUE(at::equal(tensor, whole.at(name))) << name;
+  };
+  for (const std::vector<int64_t>& cuts : {std::vector<int64_t>{1}, {3, 8}, {4, 6, 7}, {11}, {1, 2, 3, 4, 5, 6, 7}}) {
+    Moments merged;
+    int64_t begin = 0;
+    for (const int64_t cut : cuts) merged.merge(shard(std::exchange(begin, cut), cut));
+    merged.merge(shard(begin, 12));
+    expect_whole(merged);
+  }
+  auto first = shard(0, 3), second = shard(5, 9), last = shard(9, 12);  // in another order, neighbours only
+  second.merge(last);
+  first.merge(shard(3, 5));
+  first.merge(second);
+  expect_whole(first);
+
+  auto gap = shard(0, 3);  // not neighbours: to rounding, as any others
+  gap.merge(shard(5, 12));
+  gap.merge(shard(3, 5));
+  EXPECT_EQ(gap.count(), x.size(0));
+  EXPECT_LT(difference(gap.covariance(), of(x).covariance()), 1e-11);
+  EXPECT_THROW(Moments(100), InternalError);
+}
+
+TEST(Moments, RowsAreKeptWhileTheyAreFew) {
+  const auto x = draw({31, 30}, "x") + 1e8;
+  auto moments = of(x.slice(0, 0, 10));
+  moments.merge(of(x.slice(0, 10, 29)));
+  moments.add(x.slice(0, 29, 30));
+  const auto rows = moments.few_rows();
+  ASSERT_TRUE(rows);
+  const auto thirty = x.slice(0, 0, 30) - x[0];
+  EXPECT_LT(difference(rows->centred, thirty - thirty.mean(0)), 1e-13);
+  EXPECT_LT(difference(rows->mean, x.slice(0, 0, 30).mean(0)), 1e-7);
+  const auto saved = Moments::from_tensors(moments.tensors(), "file");
+  EXPECT_FALSE(saved.few_rows());
+  auto merged = of(x.slice(0, 0, 1));
+  merged.merge(saved);
+  EXPECT_FALSE(merged.few_rows());
+  moments.add(x.slice(0, 30));
+  EXPECT_FALSE(moments.few_rows());
+  EXPECT_FALSE(Moments().few_rows());
 }
 
 TEST(Moments, TheSameBitsForAnyBatchSizeAndThreads) {

@@ -52,12 +52,16 @@ def stand_in_torchvision():
 
 @pytest.fixture(scope="module")
 def pytorch_fid(stand_in_torchvision):
-    return pytest.importorskip("pytorch_fid.fid_score")
+    import pytorch_fid.fid_score
+
+    return pytorch_fid.fid_score
 
 
 @pytest.fixture(scope="module")
 def torch_fidelity(stand_in_torchvision):
-    return pytest.importorskip("torch_fidelity")
+    import torch_fidelity
+
+    return torch_fidelity
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ TEST(Ledger, EntriesComeBackAsTheyWereAppended) {
   entry.experiment = "fq";
   entry.key = "0123abcd";
   entry.recipe = "recipes/x.toml";
+  entry.data = "photos";
   entry.set = {"a.b=1", "c=\"d\""};
   entry.seed = 3;
   entry.iterations = 200;
@@ -27,6 +28,7 @@ TEST(Ledger, EntriesComeBackAsTheyWereAppended) {
   const auto found = read_ledger(path);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].set, entry.set);
+  EXPECT_EQ(found[0].data, "photos");
   EXPECT_EQ(found[0].seed, 3);
   EXPECT_EQ(found[0].outcome, "done");
   EXPECT_EQ(found[0].figures, entry.figures);
@@ -43,6 +45,24 @@ TEST(Ledger, LinesByHandArePassedOverAndBrokenOnesNamed) {
   EXPECT_CONTAINS(message_of<UserError>([&] { read_ledger(path); }), "line 2");
   write_file_atomically(path, "{\"key\": \"a\", \"seed\": \"one\"}\n");
   EXPECT_CONTAINS(message_of<UserError>([&] { read_ledger(path); }), "line 1");
+}
+
+TEST(Ledger, ATornLastLineIsPassedOverAndCutOff) {
+  const TemporaryFolder folder;
+  const auto path = folder / "ledger.jsonl";
+  LedgerEntry entry;
+  entry.key = "0123abcd";
+  append_to_ledger(path, entry);
+  const auto line = read_file(path);
+  // Also one that is whole but for its end: the next append cuts it off, so it must not count before.
+  for (const auto& torn : {line.substr(0, 20), line.substr(0, line.size() - 1)}) {
+    write_file_atomically(path, line + torn);
+    EXPECT_EQ(read_ledger(path).size(), 1u) << torn;
+    append_to_ledger(path, entry);
+    EXPECT_EQ(read_file(path), line + line) << torn;
+  }
+  write_file_atomically(path, line.substr(0, 20));
+  EXPECT_TRUE(read_ledger(path).empty());
 }
 
 TEST(Processor, HasANameAndCores) { EXPECT_CONTAINS(processor_text(), " cores"); }

@@ -58,13 +58,18 @@ std::vector<double> numbers(const at::Tensor& x) {
   return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
 }
 
+/// As they come back from a file: without the rows.
+Moments read_back(const at::Tensor& features, int64_t shards) {
+  return Moments::from_tensors(moments_of(features, shards).tensors(), "dump");
+}
+
 Json moments(const Tensors& in, const DumpOptions& options) {
-  const auto result = Moments::from_tensors(moments_of(in.at("a"), options.shards).tensors(), "dump");
+  const auto result = read_back(in.at("a"), options.shards);
   return {{"count", result.count()}, {"mean", numbers(result.mean())}, {"covariance", numbers(result.covariance())}};
 }
 
 Json fid_moments(const Tensors& in, const DumpOptions& options) {
-  return {{"value", frechet_distance(moments_of(in.at("a"), options.shards), moments_of(in.at("b"), options.shards))}};
+  return {{"value", frechet_distance(read_back(in.at("a"), options.shards), read_back(in.at("b"), options.shards))}};
 }
 
 Json fid_features(const Tensors& in, const DumpOptions&) {
