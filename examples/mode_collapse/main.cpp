@@ -3,6 +3,7 @@
 //
 //     ninja -C build/release mode_collapse && build/release/mode_collapse --out ring.png
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "fqgan/core/error.h"
@@ -18,8 +19,29 @@ namespace {
 constexpr int64_t points_measured = 2500, cell = 128;
 constexpr double half_width = 3;  // of the plane that is drawn
 
-const std::vector<Method> methods = {
-    {"plain"}, {"minibatch discr.", true}, {"feature matching", false, false, 1, 0}, {"feature quantiz.", false, true}};
+const std::vector<Method> all_methods = {{.name = "plain"},
+                                         {.name = "minibatch discr.", .kernels = 8},
+                                         {.name = "feature matching", .feature_matching = 1, .adversarial = 0},
+                                         {.name = "feature quantiz.", .quantized = true}};
+
+struct Flags {
+  std::string out = "mode_collapse.png";
+  std::vector<std::string> only;  // names; empty: all
+  int64_t seeds = 5, steps = 5000, modes = 8, latent = 2, kernels = 8, dims = 2;
+};
+
+std::vector<Method> chosen(const Flags& flags) {
+  std::vector<Method> methods;
+  for (auto method : all_methods) {
+    if (!flags.only.empty() && std::find(flags.only.begin(), flags.only.end(), method.name) == flags.only.end())
+      continue;
+    method.latent = flags.latent;
+    method.dims = flags.dims;
+    if (method.kernels > 0) method.kernels = flags.kernels;
+    methods.push_back(method);
+  }
+  return methods;
+}
 
 torch::Tensor place(const torch::Tensor& points) {
   return ((points / half_width + 1) * 0.5 * cell).floor().to(torch::kLong).clamp(0, cell - 1);
@@ -48,17 +70,17 @@ torch::Tensor train(const Ring& ring, const Method& method, uint64_t seed, int64
   return family->sampler(SampleOptions{})->next(points_measured).pixels.flatten(1);
 }
 
-int run(const std::string& out, int64_t seeds, int64_t steps, int64_t modes) {
+int run(const Flags& flags) {
   Ring ring;
-  ring.modes = modes;
+  ring.modes = flags.modes;
   std::vector<torch::Tensor> cells;
-  GridOptions grid{.columns = seeds, .row_labels = {}, .gap = 4, .minimum_cell = cell};
-  std::printf("%-18s covered of %ld modes, by seed | mean | good points\n", "", static_cast<long>(modes));
-  for (const auto& method : methods) {
+  GridOptions grid{.columns = flags.seeds, .row_labels = {}, .gap = 4, .minimum_cell = cell};
+  std::printf("%-18s covered of %ld modes, by seed | mean | good points\n", "", static_cast<long>(flags.modes));
+  for (const auto& method : chosen(flags)) {
     double covered = 0, good = 0;
     std::printf("%-18s", method.name.c_str());
-    for (int64_t seed = 1; seed <= seeds; ++seed) {
-      const auto points = train(ring, method, seed, steps);
+    for (int64_t seed = 1; seed <= flags.seeds; ++seed) {
+      const auto points = train(ring, method, seed, flags.steps);
       const auto found = coverage(points, ring);
       std::printf(" %ld", static_cast<long>(found.modes));
       std::fflush(stdout);
@@ -66,13 +88,29 @@ int run(const std::string& out, int64_t seeds, int64_t steps, int64_t modes) {
       good += found.good;
       cells.push_back(draw(points, ring));
     }
-    const auto count = static_cast<double>(seeds);
+    const auto count = static_cast<double>(flags.seeds);
     std::printf(" | %.1f | %.0f %%\n", covered / count, 100 * good / count);
     grid.row_labels.push_back(method.name);
   }
-  write_png(out, make_grid(at::stack(cells), grid));
-  std::printf("picture: %s\n", out.c_str());
+  write_png(flags.out, make_grid(at::stack(cells), grid));
+  std::printf("picture: %s\n", flags.out.c_str());
   return 0;
+}
+
+void add_flags(CLI::App& program, Flags& flags) {
+  std::vector<std::string> names;
+  for (const auto& method : all_methods) names.push_back(method.name);
+  const auto number = [&](const char* name, int64_t& value, int64_t least, int64_t most, const char* meaning) {
+    program.add_option(name, value, meaning)->check(CLI::Range(least, most))->capture_default_str();
+  };
+  program.add_option("--out", flags.out, "picture (PNG): a row a method, a column a seed")->capture_default_str();
+  program.add_option("--only", flags.only, "methods by name; default: all")->check(CLI::IsMember(names));
+  number("--seeds", flags.seeds, 1, 100, "trainings a method");
+  number("--steps", flags.steps, 1, 1000000, "length of a training");
+  number("--modes", flags.modes, 2, 100, "Gaussians on the ring");
+  number("--latent", flags.latent, 1, 1000, "numbers that the generator makes a point from");
+  number("--kernels", flags.kernels, 1, 1000, "of minibatch discrimination");
+  number("--dims", flags.dims, 1, 1000, "of each kernel's space");
 }
 
 }  // namespace
@@ -80,15 +118,11 @@ int run(const std::string& out, int64_t seeds, int64_t steps, int64_t modes) {
 
 int main(int argc, char** argv) {
   CLI::App program("Mode collapse on a ring of Gaussians, and what four techniques do about it.", "mode_collapse");
-  std::string out = "mode_collapse.png";
-  int64_t seeds = 5, steps = 5000, modes = 8;
-  program.add_option("--out", out, "picture (PNG): a row a method, a column a seed")->capture_default_str();
-  program.add_option("--seeds", seeds, "trainings a method")->check(CLI::Range(1, 100))->capture_default_str();
-  program.add_option("--steps", steps, "length of a training")->check(CLI::Range(1, 1000000))->capture_default_str();
-  program.add_option("--modes", modes, "Gaussians on the ring")->check(CLI::Range(2, 100))->capture_default_str();
+  fqgan::example::Flags flags;
+  fqgan::example::add_flags(program, flags);
   CLI11_PARSE(program, argc, argv);
   try {
-    return fqgan::example::run(out, seeds, steps, modes);
+    return fqgan::example::run(flags);
   } catch (const std::exception& error) {
     fqgan::log_error(error.what());
     return 1;

@@ -1,7 +1,5 @@
 #include "ring.h"
 
-#include <cmath>
-
 #include "fqgan/losses/adversarial.h"
 #include "fqgan/losses/feature_matching.h"
 #include "fqgan/nn/feature_quantizer.h"
@@ -11,7 +9,7 @@
 namespace fqgan::example {
 namespace {
 
-constexpr int64_t latent = 2, units = 128, batch = 100, codes = 64, kernels = 8, dims = 2;
+constexpr int64_t units = 128, batch = 100, codes = 64;
 constexpr const char* tap = "features";
 
 WeightOptions plain_weights() {
@@ -21,7 +19,7 @@ WeightOptions plain_weights() {
 }
 
 struct Generator : torch::nn::Module {
-  explicit Generator(Streams& random)
+  Generator(int64_t latent, Streams& random)
       : first(latent, units, true, plain_weights(), random),
         second(units, units, true, plain_weights(), random),
         output(units, 2, true, plain_weights(), random) {
@@ -40,13 +38,13 @@ struct Discriminator : torch::nn::Module {
   Discriminator(const Method& method, Streams& random)
       : first(2, units, true, plain_weights(), random),
         second(units, units, true, plain_weights(), random),
-        output(units + (method.minibatch ? kernels : 0), 1, true, plain_weights(), random) {
+        output(units + method.kernels, 1, true, plain_weights(), random) {
     register_module("first", first);
     register_module("second", second);
     register_module("output", output);
     taps = register_module("taps", std::make_shared<Taps>(std::vector<TapPoint>{{tap, units}}));
-    if (method.minibatch)
-      minibatch = register_module("minibatch", MinibatchDiscrimination(units, kernels, dims, random));
+    if (method.kernels > 0)
+      minibatch = register_module("minibatch", MinibatchDiscrimination(units, method.kernels, method.dims, random));
     if (!method.quantized) return;
     FeatureQuantizerOptions options;
     options.codes = codes;
@@ -67,7 +65,7 @@ class RingFamily : public Family {
   RingFamily(Ring ring, Method method, uint64_t seed)
       : ring_(ring), method_(std::move(method)), loss_(adversarial_loss("non_saturating")) {
     Streams random(seed, Counters{0, -1});
-    generator_ = std::make_shared<Generator>(random);
+    generator_ = std::make_shared<Generator>(method_.latent, random);
     discriminator_ = std::make_shared<Discriminator>(method_, random);
     networks = {{"generator", generator_}, {"discriminator", discriminator_}};
     for (const auto* name : {"generator", "discriminator"}) optimizers[name] = {{name}, 1e-3, 0.5};
@@ -82,7 +80,7 @@ class RingFamily : public Family {
  private:
   torch::Tensor generate(Step& step) {
     auto pass = step.pass({{Role::fake, batch}});
-    return generator_->forward(step.random.normal({batch, latent}, "latents"), pass);
+    return generator_->forward(step.random.normal({batch, method_.latent}, "latents"), pass);
   }
 
   void discriminator_gradients(Step& step) {
@@ -122,43 +120,28 @@ class RingFamily : public Family {
 
 class RingSampler : public Sampler {
  public:
-  RingSampler(std::shared_ptr<Generator> generator, uint64_t seed) : generator_(std::move(generator)), seed_(seed) {}
+  RingSampler(std::shared_ptr<Generator> generator, int64_t latent, uint64_t seed)
+      : generator_(std::move(generator)), latent_(latent), seed_(seed) {}
   Images next(int64_t count) override {
     torch::NoGradGuard no_grad;
     Streams random(seed_, Counters{drawn_, -1});
     drawn_ += count;
     Pass pass(random);
-    return {generator_->forward(random.normal({count, latent}, "latents"), pass).unsqueeze(2).unsqueeze(3), {}};
+    return {generator_->forward(random.normal({count, latent_}, "latents"), pass).unsqueeze(2).unsqueeze(3), {}};
   }
 
  private:
   std::shared_ptr<Generator> generator_;
+  int64_t latent_;
   uint64_t seed_;
   int64_t drawn_ = 0;
 };
 
 std::unique_ptr<Sampler> RingFamily::sampler(const SampleOptions& request) {
-  return std::make_unique<RingSampler>(generator_, request.seed);
+  return std::make_unique<RingSampler>(generator_, method_.latent, request.seed);
 }
 
 }  // namespace
-
-torch::Tensor Ring::centres() const {
-  const auto angles = torch::arange(modes) * (2 * M_PI / static_cast<double>(modes));
-  return radius * at::stack({angles.cos(), angles.sin()}, 1).to(torch::kFloat);
-}
-
-torch::Tensor Ring::draw(int64_t count, Streams& random) const {
-  const auto mode = random.integers(modes, {count}, "modes");
-  return centres().index_select(0, mode) + deviation * random.normal({count, 2}, "points");
-}
-
-Coverage coverage(const torch::Tensor& points, const Ring& ring) {
-  const auto [distance, mode] = at::cdist(points, ring.centres()).min(1);
-  const auto good = distance.le(3 * ring.deviation);
-  const auto counts = at::bincount(mode.masked_select(good), {}, ring.modes);
-  return {counts.gt(0).sum().item<int64_t>(), good.to(torch::kFloat).mean().item<double>()};
-}
 
 std::unique_ptr<Family> ring_family(const Ring& ring, const Method& method, uint64_t seed) {
   return std::make_unique<RingFamily>(ring, method, seed);

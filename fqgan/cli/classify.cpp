@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -138,12 +139,35 @@ void check_names(const ClassifyFlags& flags) {
     fail("--confusion", "expected a name that ends in .png, got '" + flags.confusion + "'");
 }
 
+/// What would else be found out after all images have been classified.
+void check_files(const ClassifyFlags& flags, const DataInfo& images) {
+  if (!flags.confusion.empty() && (images.classes == 0 || images.unlabelled == images.images))
+    fail("--confusion", "the images have no labels: there is nothing to compare with");
+  for (const auto& path : {flags.out, flags.confusion}) {
+    if (path.empty()) continue;
+    const std::filesystem::path file = path;
+    if (file.has_parent_path()) make_folder(file.parent_path());
+    if (std::filesystem::is_directory(file)) fail(path, "expected a file to write, got a folder of that name");
+    AtomicFile{file};  // leaves nothing behind
+  }
+}
+
+void warn_of_few(const Ensemble& ensemble, int64_t images) {
+  int64_t together = 0;
+  for (const auto* family : ensemble.families()) together = std::max(together, family->judged_together);
+  if (images < together)
+    log_warning("minibatch discrimination was trained on batches of " + std::to_string(together) + " and sees " +
+                std::to_string(images) + ": it takes the images for less alike. Hint: classify more at once");
+}
+
 int classify(const ClassifyFlags& flags) {
   check_names(flags);
   const auto numerics = start_computing(flags.compute);
   Ensemble ensemble;
   for (size_t i = 0; i + 1 < flags.paths.size(); ++i) add_classifier(flags.paths[i], flags, numerics, ensemble);
   const auto images = open_images(ensemble, flags);
+  check_files(flags, images->info());
+  warn_of_few(ensemble, images->info().images);
   const auto found = classify_all(ensemble.families(), *images, [&](int64_t done) {
     log_status(std::to_string(done) + "/" + std::to_string(images->info().images) + " images");
   });
@@ -151,7 +175,6 @@ int classify(const ClassifyFlags& flags) {
   const auto document = describe(found, ensemble);
   if (!flags.out.empty()) write_predictions(flags.out, found, *images, ensemble.info().class_names);
   if (!flags.confusion.empty()) {
-    if (found.labelled() == 0) fail("--confusion", "the images have no labels: there is nothing to compare with");
     const auto picture = draw_confusion(confusion_of(found), ensemble.info().class_names);
     write_file_atomically(flags.confusion, encode_png(picture));
   }

@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "fqgan/cli/checkpoints.h"
+#include "fqgan/cli/classification.h"
 #include "fqgan/cli/compute.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/recipe.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/options.h"
 #include "fqgan/data/dataset.h"
 #include "fqgan/sampling/model.h"
 
@@ -53,24 +55,43 @@ std::unique_ptr<Dataset> open_images(const ScoreFlags& flags, const Model& model
   return open_dataset(options);
 }
 
-/// The model's class for each class of the images: by name where all names are known, else by index.
+/// Whether the names are those of a set without names: "0", "1", ...
+bool are_numbers(const std::vector<std::string>& names) {
+  for (size_t k = 0; k < names.size(); ++k)
+    if (names[k] != std::to_string(k)) return false;
+  return true;
+}
+
+/// The model's class for each class of the images: by name; by index where one of the two has no names.
 std::vector<int64_t> classes_of(const DataInfo& images, const DataInfo& model) {
   std::vector<int64_t> by_name, by_index;
+  std::string unknown;
   for (const auto& name : images.class_names) {
     const auto found = std::find(model.class_names.begin(), model.class_names.end(), name);
-    if (found != model.class_names.end()) by_name.push_back(found - model.class_names.begin());
+    if (found != model.class_names.end())
+      by_name.push_back(found - model.class_names.begin());
+    else if (unknown.empty())
+      unknown = name;
     by_index.push_back(static_cast<int64_t>(by_index.size()));
   }
-  return by_name.size() == images.class_names.size() ? by_name : by_index;
+  if (unknown.empty()) return by_name;
+  if (are_numbers(images.class_names)) return by_index;
+  if (!are_numbers(model.class_names)) {
+    const auto meant = closest(unknown, model.class_names);
+    fail("score", "expected classes that the model knows, got '" + unknown + "'" +
+                      (meant.empty() ? ". Hint: fqgan inspect lists them" : ". Did you mean '" + meant + "'?"));
+  }
+  log_warning("the model's classes have no names: the images' classes are taken in the order of their names, '" +
+              images.class_names.front() + "' for class 0");
+  return by_index;
 }
 
 Scores judge_all(Family& family, const DataInfo& model_data, const Dataset& dataset) {
   torch::NoGradGuard no_grad;
   const auto& info = dataset.info();
-  const auto classes = classes_of(info, model_data);
+  const auto classes = family.classes ? classes_of(info, model_data) : std::vector<int64_t>();
   Scores scores;
-  for (int64_t first = 0; first < info.images; first += images_at_once) {
-    const auto count = std::min(images_at_once, info.images - first);
+  for (const auto& [first, count, known] : judged_chunks(info.images, family.judged_together, images_at_once)) {
     auto pixels = torch::empty({count, info.channels, info.height, info.width}, torch::kByte);
     auto labels = torch::empty({count}, torch::kLong);
     for (int64_t i = 0; i < count; ++i) {
@@ -90,11 +111,12 @@ Scores judge_all(Family& family, const DataInfo& model_data, const Dataset& data
     Pass pass(random);
     pass.compute = numerics.compute;
     pass.twin = numerics.twin;
-    scores.logits.push_back(family.judge({images, labels.to(numerics.device)}, pass).to(torch::kCPU, torch::kFloat));
+    const auto logits = family.judge({images, labels.to(numerics.device)}, pass).to(torch::kCPU, torch::kFloat);
+    scores.logits.push_back(logits.slice(0, known));
     for (const auto& report : pass.reports) {
       auto& tap = scores.taps[report.tap];
-      tap.codes.push_back(report.codes.cpu());
-      tap.errors.push_back(report.error.to(torch::kCPU, torch::kFloat));
+      tap.codes.push_back(report.codes.cpu().slice(0, known));
+      tap.errors.push_back(report.error.to(torch::kCPU, torch::kFloat).slice(0, known));
     }
     log_status(std::to_string(first + count) + "/" + std::to_string(info.images) + " images");
   }
@@ -152,7 +174,8 @@ int score(const ScoreFlags& flags) {
   }
   std::cout << document["images"] << " images, logit " << document["logit"]["mean"] << " +- "
             << document["logit"]["deviation"] << "\n";
-  for (const auto& [name, tap] : document.value("taps", ordered_json::object()).items())
+  const auto taps = document.value("taps", ordered_json::object());  // items() needs it to stay
+  for (const auto& [name, tap] : taps.items())
     std::cout << name << ": error " << tap["error"] << ", perplexity " << tap["perplexity"] << ", " << tap["used_codes"]
               << " codes used\n";
   return 0;

@@ -1,6 +1,7 @@
 #include "fqgan/data/selection.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
@@ -41,9 +42,11 @@ void hide_labels(Selection& selection, const DataOptions& options) {
   }
   for (size_t k = 0; k < kept.size(); ++k)
     if (kept[k] < *options.labels_per_class)
-      fail("data.labels_per_class", "expected at most the images that a class has; '" + selection.class_names[k] +
-                                        "' has " + std::to_string(kept[k]) + ", got " +
-                                        std::to_string(*options.labels_per_class));
+      fail("data.labels_per_class",
+           "expected at most the images that a class has; '" + selection.class_names[k] + "' has " +
+               std::to_string(kept[k]) +
+               (options.limit ? " among the first " + std::to_string(*options.limit) + " images (data.limit)" : "") +
+               ", got " + std::to_string(*options.labels_per_class));
 }
 
 }  // namespace
@@ -51,14 +54,16 @@ void hide_labels(Selection& selection, const DataOptions& options) {
 Selection select(const Source& source, const DataOptions& options) {
   Selection selection;
   if (options.labels) selection.class_names = names_of_classes(source, options);
-  for (size_t i = 0; i < source.entries.size(); ++i) {
+  // The limit comes first, so that labels are chosen among the images that are used, and every part is a part of them.
+  const auto images =
+      std::min(source.entries.size(), static_cast<size_t>(options.limit.value_or(std::numeric_limits<int64_t>::max())));
+  for (size_t i = 0; i < images; ++i) {
     selection.entries.push_back(static_cast<int64_t>(i));
     selection.labels.push_back(options.labels ? source.entries[i].label : -1);
   }
   if (options.labels_per_class) hide_labels(selection, options);
   size_t kept = 0;
-  const auto limit = static_cast<size_t>(options.limit.value_or(static_cast<int64_t>(source.entries.size())));
-  for (size_t i = 0; i < selection.entries.size() && kept < limit; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     if (options.part != "all" && (options.part == "labelled") != (selection.labels[i] >= 0)) continue;
     selection.entries[kept] = selection.entries[i];
     selection.labels[kept++] = selection.labels[i];

@@ -118,6 +118,9 @@ class Family {
   Numerics numerics;
   int64_t classes = 0;      // that the generator knows; 0: unconditional
   bool classifies = false;  // it has a classifier of the data's classes
+  /// Images that judge and classify take at a time where the rows of a batch meet (minibatch discrimination): as many
+  /// as in training. 0: any number.
+  int64_t judged_together = 0;
 
   /// Once before the first iteration, never on resume: data-dependent initialisation, reference batch.
   virtual void prepare(Step&) {}

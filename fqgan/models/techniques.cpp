@@ -1,5 +1,7 @@
 #include "fqgan/models/techniques.h"
 
+#include <c10/util/StringUtil.h>
+
 #include <algorithm>
 
 #include "fqgan/losses/feature_matching.h"
@@ -34,6 +36,12 @@ void LabelSmoothingOptions::fields(FieldVisitor& visit) {
   visit(
       "fake", targets.fake,
       about("its target for generated ones; above 0 (two-sided) the paper advises against").at_least(0).at_most(0.999));
+}
+
+void LabelSmoothingOptions::check(Problems& problems) const {
+  if (targets.real > targets.fake) return;
+  problems.add("model.label_smoothing", c10::str("expected real above fake, got real = ", targets.real,
+                                                 " and fake = ", targets.fake, ". Hint: real = 0.9, fake = 0"));
 }
 
 const std::vector<std::string>& normalizations() {

@@ -32,6 +32,8 @@ struct MinibatchDiscriminationOptions : Options {
 struct LabelSmoothingOptions : Options {
   LabelTargets targets;
   void fields(FieldVisitor& visit) override;
+  /// Refuses targets that would teach the discriminator to call generated images real.
+  void check(Problems& problems) const;
 };
 
 /// "batch" or "virtual_batch", of a generator's norms.

@@ -182,6 +182,32 @@ TEST(Idx, LimitAndPartsAndLabelsPerClass) {
   EXPECT_NE(open_dataset(options)->key(), key);
 }
 
+TEST(Idx, LabelsAreChosenWithinTheLimit) {
+  TemporaryFolder folder;
+  std::vector<int> labels;
+  for (int i = 0; i < 40; ++i) labels.push_back(i % 2);
+  write_bytes(folder / "train-images-idx3-ubyte", idx_images(40, 2, 2));
+  write_bytes(folder / "train-labels-idx1-ubyte", idx_labels(labels));
+  auto options = at_path(folder.path);
+  options.limit = 2;
+  options.labels_per_class = 1;
+  const auto all = open_dataset(options);
+  EXPECT_EQ(all->info().images, 2);
+  EXPECT_EQ(all->info().unlabelled, 0);  // the two that there are
+  options.limit = 10;
+  options.part = "labelled";
+  const auto labelled = open_dataset(options);
+  EXPECT_EQ(labelled->info().images, 2);
+  for (int i = 0; i < 2; ++i) {
+    const auto name = labelled->name(i);  // "train-images-idx3-ubyte #7"
+    EXPECT_LT(std::stoi(name.substr(name.find('#') + 1)), 10) << name;
+  }
+  options.part = "unlabelled";
+  EXPECT_EQ(open_dataset(options)->info().images, 8);
+  options.labels_per_class = 6;
+  EXPECT_CONTAINS(error_of(options), "'0' has 5 among the first 10 images (data.limit), got 6");
+}
+
 TEST(Idx, RealMnist) {
   const std::filesystem::path path = "../shared/data/mnist";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";

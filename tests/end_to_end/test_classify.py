@@ -98,6 +98,41 @@ def test_resumes_to_the_bit(trained, tmp_path):
     assert (trained / "run3" / names[1]).read_bytes() == (tmp_path / "cut" / names[1]).read_bytes()
 
 
+def test_a_class_without_labels_is_refused(trained):
+    recipe = trained / "unlabelled.toml"
+    recipe.write_text(RECIPE.format(data=trained / "data").replace("labels_per_class = 5\n", ""))
+    assert run("train", recipe, "--dry-run").returncode == 0
+    names = 'data.class_names=["zero", "one", "two", "three"]'
+    one_line_error(run("train", recipe, "--dry-run", "--set", names), "'three' has no labelled image", "Hint")
+
+
+def test_files_are_checked_before_images_are_classified(trained, tmp_path):
+    out, folder, file = tmp_path / "predictions.csv", tmp_path / "folder.csv", tmp_path / "file"
+    classify = ["classify", trained / "run3", trained / "data"]
+    process = run(*classify, "--set", "data.labels=false", "--out", out, "--confusion", tmp_path / "confusion.png")
+    one_line_error(process, "--confusion", "no labels")
+    folder.mkdir()
+    one_line_error(run(*classify, "--out", folder), "folder.csv", "got a folder")
+    file.write_text("in the way")
+    one_line_error(run(*classify, "--out", out, "--confusion", file / "confusion.png"), "file")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.csv"]
+    assert run(*classify, "--out", tmp_path / "new/predictions.csv").returncode == 0
+
+
+def test_minibatch_discrimination_classifies_whole_batches(trained, tmp_path):
+    settings = ["generator.steps=3", "minibatch_discrimination.kernels=4", "feature_matching.weight=0"]
+    settings += ["feature_matching.adversarial=1", "discriminator.initialise_from=labelled"]
+    words = [word for setting in settings for word in ("--set", f"model.{setting}")]
+    process = run("train", trained / "few.toml", "--out", tmp_path / "run", *words)
+    assert process.returncode == 0, process.stderr
+    last = json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])
+    found = run("classify", tmp_path / "run", trained / "data", "--json")  # 90 images, batches of 20
+    assert json.loads(found.stdout)["error"] == pytest.approx(last["figures"]["error/test"])
+    few = write_idx(tmp_path / "few", images=9)
+    process = run("classify", tmp_path / "run", few, "--split", "train")
+    assert process.returncode == 0 and "batches of 20 and sees 9" in process.stderr
+
+
 def test_samples_are_unconditional(trained):
     out = trained / "grid.png"
     assert run("sample", trained / "run3", "--out", out).returncode == 0 and out.exists()
@@ -116,6 +151,8 @@ def test_wrong_input(trained, tmp_path):
     one_line_error(run(*train, "model.feature_matching.weight=0"), "no objective")
     one_line_error(run(*train, "model.label_smoothing.real=0"), "label_smoothing.real", "(0, 1]")
     one_line_error(run(*train, "model.network=convolutional"), "model.discriminator.hidden", "three stages")
+    one_line_error(run(*train, "model.label_smoothing={ real = 0.2, fake = 0.8 }"), "real = 0.2 and fake = 0.8")
+    one_line_error(run(*train, "model.generator.steps=0"), "model.generator.steps")
     one_line_error(run("classify", trained / "run3"), "classifier")
     one_line_error(run("classify", trained / "run3", tmp_path / "nothing"), "nothing")
     one_line_error(run("classify", trained / "run3", trained / "data", "--out", "x.txt"), ".csv")

@@ -19,6 +19,17 @@ def test_mode_collapse_prints_a_table_and_draws(tmp_path):
         assert image.height > 4 * 128 and image.width > 2 * 128
 
 
+def test_mode_collapse_with_other_settings(tmp_path):
+    command = [PROGRAM.with_name("mode_collapse"), "--seeds", "1", "--steps", "2", "--out", tmp_path / "x.png"]
+    command += ["--only", "minibatch discr.", "--kernels", "3", "--dims", "4", "--latent", "16"]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    rows = [line for line in process.stdout.splitlines() if " | " in line][1:]
+    assert len(rows) == 1 and rows[0].startswith("minibatch discr.")
+    process = subprocess.run([command[0], "--only", "other"], capture_output=True, text=True, timeout=120)
+    assert process.returncode != 0 and "--only" in process.stderr
+
+
 def test_mode_collapse_refuses_nonsense(tmp_path):
     command = [PROGRAM.with_name("mode_collapse"), "--seeds", "0", "--out", tmp_path / "x.png"]
     process = subprocess.run(command, capture_output=True, text=True, timeout=120)

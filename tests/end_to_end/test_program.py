@@ -1,14 +1,16 @@
 """The program as its users meet it: train, sample, inspect, options, fine-tune, weights only."""
 
 import json
+import random
 import struct
 
+from PIL import Image
 import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 import torch
 
-from conftest import run
+from conftest import one_line_error, run
 
 
 def png_size(path):
@@ -62,6 +64,80 @@ def test_sample_from_given_latents(trained, tmp_path):
     assert process.returncode == 0, process.stderr
     images = load_file(tmp_path / "x.safetensors")["images"]
     assert images.shape[0] == 4 and torch.allclose(images[0], images[3], atol=1e-6)
+
+
+def test_given_latents_are_truncated(trained, tmp_path):
+    z = torch.tensor([[-4.0, -2.0, -0.7, 0.0, 0.1, 1.0, 2.5, 4.0], [3.0, 0.0, -0.2, 0.4, -1.5, 0.9, 2.0, -3.0]])
+    inside = torch.erf(torch.tensor(0.5, dtype=torch.float64) / 2**0.5)
+    truncated = torch.erfinv(torch.erf(z.double() / 2**0.5) * inside).float() * 2**0.5
+    assert truncated.abs().max() <= 0.5
+    images = {}
+    for name, latents, more in (("cut", z, ["--truncation", 0.5]), ("same", truncated, []), ("whole", z, [])):
+        save_file({"z": latents, "y": torch.tensor([0, 2])}, tmp_path / "z.safetensors")
+        out = tmp_path / f"{name}.safetensors"
+        process = run("sample", trained, "--latents", tmp_path / "z.safetensors", "--out", out, *more)
+        assert process.returncode == 0, process.stderr
+        images[name] = load_file(out)["images"]
+    assert torch.allclose(images["cut"], images["same"], atol=1e-5)
+    assert not torch.allclose(images["cut"], images["whole"], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "tensors, parts",
+    [
+        ({"z": torch.tensor([[0.0] * 8, [float("nan")] + [0.0] * 7])}, ("finite", "row 1")),
+        ({"z": torch.full((1, 8), float("inf"))}, ("finite", "row 0")),
+        ({"z": torch.full((1, 8), 1e300, dtype=torch.float64)}, ("finite", "row 0")),
+        ({"z": torch.zeros(2, 8, dtype=torch.int64)}, ("'z'", "Long")),
+        ({"z": torch.zeros(0, 8)}, ("'z'", "[0, 8]")),
+        ({"z": torch.zeros(2, 8), "y": torch.tensor([0.0, 1.5])}, ("integers in 'y'", "Float")),
+        ({"z": torch.zeros(2, 8), "y": torch.tensor([True, False])}, ("integers in 'y'", "Bool")),
+        ({"z": torch.zeros(2, 8), "y": torch.tensor([0])}, ("'y'", "2 rows")),
+        ({"z": torch.zeros(2, 8), "y": torch.tensor([0, 3])}, ("0 to 2", "3")),
+        ({"z": torch.zeros(2, 7)}, ("latents", "[any, 8]")),
+    ],
+)
+def test_latents_that_make_no_images(trained, tmp_path, tensors, parts):
+    save_file(tensors, tmp_path / "z.safetensors")
+    out = tmp_path / "x.safetensors"
+    one_line_error(run("sample", trained, "--latents", tmp_path / "z.safetensors", "--out", out), *parts)
+    assert not out.exists()
+
+
+def write_classes(folder, names):
+    """The same two images of noise a class, under the given names of the classes."""
+    draw = random.Random(2)
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        for i in range(2):
+            image = Image.new("L", (8, 8))
+            image.putdata([draw.randrange(256) for _ in range(64)])
+            image.save(folder / name / f"{i}.png")
+    return folder
+
+
+def test_score_finds_classes_by_name(trained, tmp_path):
+    def logits(*names):
+        process = run("score", trained, write_classes(tmp_path / "-".join(names), names), "--json")
+        assert process.returncode == 0, process.stderr
+        scores = json.loads(process.stdout)["scores"]
+        order = {name: [entry["logit"] for entry in scores if f"{name}/" in entry["name"]] for name in names}
+        return [order[name] for name in names]
+
+    zero, two = logits("zero", "two")
+    first, second = logits("0", "1")
+    assert first == pytest.approx(zero, rel=1e-4), "numbers are indices"
+    assert second != pytest.approx(two, rel=1e-4), "'two' is class 2, not the second of the folders"
+    assert logits("zero", "one", "two")[0] == pytest.approx(zero, rel=1e-4)
+    folder = write_classes(tmp_path / "wrong", ["zero", "tow"])
+    one_line_error(run("score", trained, folder), "'tow'", "Did you mean 'two'?")
+
+
+@pytest.mark.parametrize("style", ["glorot", "xavier", "orthogonal", "normal"])
+def test_initialisations_by_name(tiny, style):
+    process = run("train", tiny[0], "--dry-run", "--set", f"model.initialisation={style}")
+    assert process.returncode == 0, process.stderr
+    one_line_error(run("train", tiny[0], "--dry-run", "--set", "model.initialisation=glorott"), "'glorot'")
 
 
 def test_inspect(trained, tmp_path):

@@ -39,14 +39,27 @@ BigGanOptions tiny() {  // 8 x 8 images: two up blocks, two down blocks
 }
 
 TEST(BigGan, MakesAndJudgesImagesOfEverySize) {
-  for (const int64_t size : {28, 32, 48, 64, 128, 256})
+  struct Size {
+    int64_t height, width, bottom_height, bottom_width;
+    std::vector<int64_t> attention;
+  };
+  const std::vector<Size> sizes = {{28, 28, 7, 7},   {32, 32, 4, 4},       {48, 48, 6, 6},      {64, 64, 4, 4},
+                                   {128, 128, 4, 4}, {256, 256, 4, 4},     {32, 64, 4, 8, {16}}, {64, 32, 8, 4, {16}},
+                                   {40, 32, 5, 4},   {28, 28, 7, 7, {14}}};
+  for (const auto& size : sizes)
     for (const int64_t classes : {0, 4})
       for (const int64_t channels : {1, 3}) {
-        const auto options = small();
-        const auto info = data(size, channels, classes);
+        auto options = small();
+        options.generator.attention = options.discriminator.attention = size.attention;
+        auto info = data(size.height, channels, classes);
+        info.width = size.width;
+        Problems problems;
+        options.check(info, problems);
+        EXPECT_TRUE(problems.lines.empty()) << problems.lines.front();
         Streams random(3, {});
         const auto plan = options.plan(info);
-        EXPECT_EQ(plan.bottom_height, size == 28 ? 7 : size == 48 ? 6 : 4);
+        EXPECT_EQ(plan.bottom_height, size.bottom_height);
+        EXPECT_EQ(plan.bottom_width, size.bottom_width);
         BigGanGenerator generator(options, plan, random);
         BigGanDiscriminator discriminator(options, plan, random);
         TestPass t;
@@ -54,9 +67,15 @@ TEST(BigGan, MakesAndJudgesImagesOfEverySize) {
         t.pass.training = true;
         const auto labels = classes ? torch::tensor({0, 3}, torch::kLong) : torch::Tensor();
         const auto images = generator->forward(random.normal({2, 5}, "z"), labels, t.pass);
-        EXPECT_EQ(images.sizes(), (torch::IntArrayRef{2, channels, size, size}));
+        EXPECT_EQ(images.sizes(), (torch::IntArrayRef{2, channels, size.height, size.width}));
         EXPECT_LE(images.abs().max().item<double>(), 1);
-        EXPECT_EQ(discriminator->forward(images, labels, t.pass).sizes(), (torch::IntArrayRef{2}));
+        const auto logits = discriminator->forward(images, labels, t.pass);
+        EXPECT_EQ(logits.sizes(), (torch::IntArrayRef{2}));
+        EXPECT_EQ(generator->attention.size(), size.attention.size());
+        EXPECT_EQ(discriminator->attention.empty(), size.attention.empty());
+        if (!size.attention.empty()) logits.sum().backward();
+        for (const auto& [block, attention] : generator->attention)
+          EXPECT_NE(attention->gain.grad().abs().item<double>(), 0) << size.height << " x " << size.width;
       }
 }
 
@@ -186,6 +205,35 @@ TEST(BigGan, SamplingIsAPureReader) {
   for (const auto& [name, tensor] : family_tensors(*family)) EXPECT_TRUE(torch::equal(tensor, before.at(name))) << name;
 }
 
+TEST(BigGan, GivenLatentsAreTruncatedToo) {
+  const auto family = tiny().build(data(8), {}, 1);
+  const auto make = [&](const torch::Tensor& latents, std::optional<double> truncation) {
+    SampleOptions request;
+    request.labels = {1};
+    request.latents = latents;
+    request.truncation = truncation;
+    return family->sampler(request)->next(latents.size(0)).pixels;
+  };
+  const auto z = torch::tensor({{-3., -0.5, 0., 0.5, 3.}, {-40., 40., 1e-3, -1., 2.}});
+  const double limit = 0.7, inside = std::erf(limit / std::sqrt(2.));
+  // The quantile of the normal distribution within the limit at the same share, as the sampler draws it.
+  const auto expected = at::erfinv(at::erf(z.to(torch::kDouble) / std::sqrt(2.)) * inside) * std::sqrt(2.);
+  EXPECT_LT((make(z, limit) - make(expected.to(torch::kFloat), {})).abs().max().item<double>(), 1e-6);
+  EXPECT_GT((make(z, limit) - make(z, {})).abs().max().item<double>(), 1e-3);
+  EXPECT_LT((make(z, 0.) - make(torch::zeros({2, 5}), {})).abs().max().item<double>(), 1e-6);
+  const auto usual = torch::tensor({{-6., -1., 0., 2.5, 5.}});
+  EXPECT_LT((make(usual, 10.) - make(usual, {})).abs().max().item<double>(), 1e-6) << "nothing lies beyond 10";
+}
+
+TEST(BigGan, GlorotAndXavierAreOneInitialisation) {
+  auto glorot = tiny(), xavier = tiny();
+  glorot.initialisation = "glorot";
+  xavier.initialisation = "xavier";
+  const auto a = glorot.build(data(8), {}, 1), b = xavier.build(data(8), {}, 1);
+  const auto theirs = family_tensors(*b);
+  for (const auto& [name, tensor] : family_tensors(*a)) EXPECT_TRUE(torch::equal(tensor, theirs.at(name))) << name;
+}
+
 TEST(BigGan, TruncationChangesTheSamplesAndNoneDoesNot) {
   const auto family = tiny().build(data(8), {}, 1);
   const auto spread = [&](std::optional<double> truncation) {
@@ -268,6 +316,14 @@ TEST(BigGan, NamesImpossibleOptions) {
   options = tiny();
   options.generator.attention = {5};
   EXPECT_CONTAINS(first_problem(options, data(8)), "(4, 8), got 5");
+  options = small();
+  options.discriminator.attention = {7};
+  EXPECT_CONTAINS(first_problem(options, data(28)), "model.discriminator.attention: self-attention needs an even");
+  EXPECT_CONTAINS(first_problem(options, data(28)), "7 x 7");
+  options.discriminator.attention = {14};
+  EXPECT_EQ(first_problem(options, data(28)), "");
+  options.discriminator.width = 1;
+  EXPECT_CONTAINS(first_problem(options, data(28)), "at least 8 channels; the map of 14 x 14 has 4");
   options = tiny();
   options.generator.multipliers = {4, 4, 4, 4, 4};
   EXPECT_CONTAINS(first_problem(options, data(8)), "multiple of 16");

@@ -28,6 +28,8 @@ TEST(Improved, NetworksHaveTheReleasedShapes) {
   EXPECT_FALSE(parameters.count("discriminator.hidden1.scale"));  // the hidden scales are not trained
   EXPECT_EQ(parameters.at("generator.output.weight").sizes(), (std::vector<int64_t>{784, 500}));
   EXPECT_FALSE(parameters.count("generator.norm1.gain"));  // batch norm without gain
+  EXPECT_NEAR(parameters.at("discriminator.hidden1.weight").std().item<double>(), 0.1, 1e-3);
+  EXPECT_NEAR(parameters.at("discriminator.head.output.weight").std().item<double>(), 0.1, 5e-3);
 }
 
 TEST(Improved, ConvolutionalNetworksHaveTheReleasedShapes) {
@@ -45,6 +47,8 @@ TEST(Improved, ConvolutionalNetworksHaveTheReleasedShapes) {
   EXPECT_EQ(parameters.at("generator.weight1").sizes(), (std::vector<int64_t>{512, 256, 5, 5}));
   EXPECT_EQ(parameters.at("generator.output.weight").sizes(), (std::vector<int64_t>{128, 3, 5, 5}));
   EXPECT_TRUE(parameters.count("generator.output.scale"));
+  EXPECT_NEAR(parameters.at("discriminator.conv7.weight").std().item<double>(), 0.05, 1e-3);
+  EXPECT_NEAR(parameters.at("generator.linear").std().item<double>(), 0.05, 1e-3);
   EXPECT_EQ(parameters.at("discriminator.conv7.weight").sizes(), (std::vector<int64_t>{192, 192, 3, 3}));
   EXPECT_EQ(parameters.at("discriminator.conv9.weight").sizes(), (std::vector<int64_t>{192, 192, 1, 1}));
   // 3x3: 3-96-96-96-192-192-192-192, 1x1: 192-192-192, linear 10; a bias each, and the last scale.
@@ -117,6 +121,12 @@ TEST(Improved, RefusesWhatItCannotTake) {
   auto both = few_units();
   both.minibatch_discrimination.kernels = 4;
   EXPECT_CONTAINS(problems(both, digits), "not with both");
+  auto smoothed = few_units();
+  smoothed.label_smoothing.targets = {0.2, 0.8};
+  EXPECT_CONTAINS(problems(smoothed, digits), "model.label_smoothing: ");
+  EXPECT_CONTAINS(problems(smoothed, digits), "real = 0.2 and fake = 0.8");
+  smoothed.label_smoothing.targets = {0.9, 0.1};
+  EXPECT_EQ(problems(smoothed, digits), "");
   auto none = few_units();
   none.feature_matching.weight = 0;
   EXPECT_CONTAINS(problems(none, digits), "no objective");
@@ -130,6 +140,16 @@ TEST(Improved, RefusesWhatItCannotTake) {
   SampleOptions options;
   options.labels = {1};
   EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(options); }), "unconditional");
+}
+
+TEST(Improved, TheGeneratorTakesItsSteps) {
+  auto options = few_units();
+  EXPECT_EQ(options.build(digits, {}, 1)->phases.back().repeats, 1);
+  options.generator.steps = 3;
+  const auto family = options.build(digits, {}, 1);
+  EXPECT_EQ(family->phases.back().name, "generator");
+  EXPECT_EQ(family->phases.back().repeats, 3);
+  EXPECT_EQ(family->phases.front().repeats, 1);
 }
 
 TEST(Improved, SamplesAreInRangeAndAFunctionOfTheSeed) {

@@ -124,6 +124,96 @@ def test_logits_and_codes_are_those_of_the_reference(case):
         assert (scores[f"codes.{tap}"] == case.record[f"use.codes.{tap}"][order]).mean() > 0.999
         assert document["taps"][tap]["used_codes"] == len(np.unique(scores[f"codes.{tap}"]))
         assert document["taps"][tap]["error"] == pytest.approx(scores[f"error.{tap}"].mean(), rel=1e-5)
+        counts = np.bincount(case.record[f"use.codes.{tap}"].flatten())
+        share = counts[counts > 0] / counts.sum()
+        assert document["taps"][tap]["perplexity"] == pytest.approx(np.exp(-(share * np.log(share)).sum()), rel=1e-2)
+        ours = np.bincount(scores[f"codes.{tap}"].flatten())
+        share = ours[ours > 0] / ours.sum()
+        assert document["taps"][tap]["perplexity"] == pytest.approx(np.exp(-(share * np.log(share)).sum()), rel=1e-6)
+
+
+def sample(case, imported):
+    """Images of the record's latents."""
+    latents = {"z": case.record["z.0.0.0"].astype(np.float32), "y": case.record["y.0.0.0"]}
+    save_file(latents, case.folder / "latents.safetensors")
+    out = case.folder / "images.safetensors"
+    result = fqgan("sample", imported, "--latents", case.folder / "latents.safetensors", "--out", out)
+    assert result.returncode == 0, result.stderr
+    return load_file(out)["images"]
+
+
+def score(case, imported, names="012"):
+    """(logits of the record's images, the record's logits, what stood on stderr)"""
+    pixels, labels = case.record["use.pixels"], case.record["use.labels"]
+    order, folder = [], case.folder / "".join(names)
+    for k, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for i in np.flatnonzero(labels == k):
+            Image.fromarray(pixels[i].transpose(1, 2, 0)).save(folder / name / f"{i}.png")
+            order.append(i)
+    result = fqgan("score", imported, folder, "--out", case.folder / "scores.safetensors")
+    assert result.returncode == 0, result.stderr
+    return load_file(case.folder / "scores.safetensors")["logits"], case.record["use.logits"][order], result.stderr
+
+
+def test_batch_norms_with_a_module_of_their_own(case):
+    """--mybn (with standing statistics too: sums over a counter of batches) and --cross_replica name them otherwise."""
+    for mean, var, batches, counter in (
+        ("bn.stored_mean", "bn.stored_var", 1, {"bn.accumulation_counter": np.zeros(1)}),
+        ("bn.stored_mean", "bn.stored_var", 7, {"bn.accumulation_counter": np.full(1, 7.0)}),
+        ("bn.running_mean", "bn.running_var", 1, {"bn.num_batches_tracked": np.array(5)}),
+    ):
+        weights = {}
+        for key, value in case.weights("generator").items():
+            place, _, last = key.rpartition(".")
+            if last in ("stored_mean", "stored_var"):
+                weights[f"{place}.{mean if last == 'stored_mean' else var}"] = value * batches
+                weights |= {f"{place}.{name}": number for name, number in counter.items()}
+            else:
+                weights[key] = value
+        case.write("generator", weights)
+        result, imported = case.run_import()
+        assert result.returncode == 0, result.stderr
+        np.testing.assert_allclose(sample(case, imported), case.record["use.images"], atol=1e-5)
+
+
+def test_a_discriminator_without_quantizers(case):
+    weights, quantizers = case.weights("discriminator"), ("blocks.0.1.", "blocks.2.1.")
+    weights = {key: value for key, value in weights.items() if not key.startswith(quantizers)}
+    assert len(weights) == len(case.weights("discriminator")) - 6
+    case.write("discriminator", weights)
+    refusal(case.run_import()[0], "missing: 'blocks.0.1.")
+    result, imported = case.run_import("--set", "model.quantizer.taps=[]")
+    assert result.returncode == 0, result.stderr
+    ours, theirs, _ = score(case, imported)  # the released quantizers change no logit
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_attention_after_a_quantizer(tmp_path):
+    """In a block with both, the reference numbers the quantizer 1 and attention 2."""
+    case = Case("hierarchical", tmp_path)
+    weights = case.weights("discriminator")
+    attention = [key for key in weights if key.startswith("blocks.3.1.")]
+    assert "blocks.3.1.gamma" in attention
+    for key in attention:
+        weights[key.replace("blocks.3.1.", "blocks.3.2.")] = weights.pop(key)
+    draw = np.random.default_rng(1)
+    weights["blocks.3.1.embed"] = draw.normal(size=(8, 8))
+    weights |= {"blocks.3.1.embed_avg": weights["blocks.3.1.embed"], "blocks.3.1.cluster_size": np.ones(8)}
+    case.write("discriminator", weights)
+    result, imported = case.run_import("--set", 'model.quantizer.taps=["block0", "block2", "block3"]')
+    assert result.returncode == 0, result.stderr
+    ours, theirs, _ = score(case, imported)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_classes_of_a_model_without_names(case):
+    """Imported weights know no names of classes: folders count in the order of their names, and a line says so."""
+    _, imported = case.run_import()
+    ours, theirs, told = score(case, imported, ["ant", "bee", "cat"])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert "'ant' for class 0" in told
+    assert "'ant'" not in score(case, imported)[2]
 
 
 def test_without_a_discriminator_it_samples_but_does_not_score(case):

@@ -106,26 +106,61 @@ TEST(Loop, FreezesWhatAPhaseDoesNotTrain) {
   bench.loop->iterate();
 }
 
-TEST(Loop, AccumulatedMicroBatchesAreOneBatch) {
-  // Gradients of R1 on a batch of 4 against two micro-batches whose streams hand out halves of it.
-  Bench one(stylegan2_stub), two(stylegan2_stub);
-  for (auto* bench : {&one, &two})
-    bench->family->phases.erase(bench->family->phases.begin(), bench->family->phases.begin() + 3);  // only Dreg
-  auto& phase = two.family->phases[0];
-  phase.accumulate = 2;
-  one.loop->iterate();
+/// One linear layer without any state, in float64; its loss is a mean over the batch and not linear in the images.
+class Stateless : public Family {
+ public:
+  Stateless(int64_t batch, int64_t accumulate) {
+    numerics.compute = torch::kDouble;
+    layer_ = std::make_shared<torch::nn::LinearImpl>(8 * 8, 5);
+    torch::NoGradGuard no_grad;
+    layer_->weight.copy_(Streams(3, {}).normal(layer_->weight.sizes(), "weight"));
+    layer_->bias.zero_();
+    networks = {{"layer", layer_}};
+    optimizers = {{"layer", {{"layer"}}}};
+    streams = {{"train", {"train", batch}}};
+    Phase phase{"layer", "layer", {"layer"}};
+    phase.accumulate = accumulate;
+    phase.gradients = [this](Step& step) {
+      seen.push_back(step.at());
+      step.backward(at::softplus(layer_->forward(step.next("train").images.flatten(1))).pow(2).mean());
+    };
+    phase.before_update = [this](Step&) {
+      for (const auto& parameter : layer_->named_parameters())
+        gradients.emplace(parameter.key(), parameter.value().grad().clone());
+    };
+    phases = {phase};
+    place();
+  }
+  std::unique_ptr<Sampler> sampler(const SampleOptions&) override { fail("sample", "this family does not sample"); }
+  std::map<std::string, torch::Tensor> gradients;
   std::vector<Counters> seen;
-  const auto inner = phase.gradients;
-  phase.gradients = [&](Step& step) {
-    seen.push_back(step.at());
-    inner(step);
+
+ private:
+  std::shared_ptr<torch::nn::LinearImpl> layer_;
+};
+
+TEST(Loop, AccumulatedMicroBatchesAreOneBatch) {
+  // The first eight images as one batch, as two halves and as four quarters: the mean of their gradients, not the sum.
+  const auto bench_of = [](int64_t batch, int64_t accumulate) {
+    return std::make_unique<Bench>([=] { return std::make_unique<Stateless>(batch, accumulate); });
   };
-  two.loop->iterate();
-  ASSERT_EQ(seen.size(), 2u);
-  EXPECT_EQ(seen[1].micro_batch, 1);
-  EXPECT_EQ(two.loop->at().images_seen, 8);
-  EXPECT_EQ(
-      two.loop->checkpoint().tensors.at("optimizer.discriminator.step.discriminator.linear.weight").item<double>(), 1);
+  const auto whole = bench_of(8, 1);
+  whole->loop->iterate();
+  const auto& expected = dynamic_cast<Stateless&>(*whole->family).gradients;
+  ASSERT_EQ(expected.size(), 2u);
+  for (const int64_t parts : {2, 4}) {
+    const auto bench = bench_of(8 / parts, parts);
+    bench->loop->iterate();
+    const auto& family = dynamic_cast<Stateless&>(*bench->family);
+    for (const auto& [name, gradient] : expected) {
+      EXPECT_GT(gradient.abs().max().item<double>(), 1e-3) << name;
+      EXPECT_LT((family.gradients.at(name) - gradient).abs().max().item<double>(), 1e-12) << name << ", " << parts;
+    }
+    ASSERT_EQ(family.seen.size(), static_cast<size_t>(parts));
+    for (int64_t i = 0; i < parts; ++i) EXPECT_EQ(family.seen[i].micro_batch, i);
+    EXPECT_EQ(bench->loop->at().images_seen, 8);
+    EXPECT_EQ(bench->loop->checkpoint().tensors.at("optimizer.layer.step.layer.weight").item<double>(), 1);
+  }
 }
 
 TEST(Loop, AnInfiniteLossIsANumericalError) {

@@ -40,7 +40,10 @@ ImprovedOptions released(const std::string& network, bool minibatch) {
   o.discriminator.dropout = 0.5;
   o.discriminator.input_dropout = 0.2;
   o.discriminator.initialise_on = 8;
+  o.generator.adam.epsilon_in_root = o.discriminator.adam.epsilon_in_root = true;
   if (minibatch) {
+    o.generator.steps = 3;
+    o.discriminator.initialise_from = "labelled";
     o.minibatch_discrimination.kernels = 4;
     o.feature_matching.weight = 0;
     o.feature_matching.adversarial = 1;
@@ -83,6 +86,40 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"convolutional_minibatch", 16,
                            [] { return released("convolutional", true).build(toy(16), {}, 5); }}),
     [](const auto& info) { return info.param.name; });
+
+/// Rows of the images of a data set, as the dense discriminator takes them.
+torch::Tensor dense_rows(const Dataset& data) {
+  const auto& info = data.info();
+  auto pixels = torch::empty({info.images, info.channels * info.height * info.width}, torch::kByte);
+  for (int64_t i = 0; i < info.images; ++i) data.read(i, pixels[i].mutable_data_ptr<uint8_t>());
+  return pixels.to(torch::kDouble) / 255;
+}
+
+/// Weight normalization: after `prepare` every unit of D has mean 0 and deviation 1 over the images that it saw.
+TEST(Improved, PrepareStandardisesTheActivations) {
+  for (const std::string from : {"unlabelled", "labelled"}) {
+    auto options = released("dense", false);
+    auto& d = options.discriminator;
+    d.input_noise = d.noise = d.input_dropout = d.dropout = 0;
+    d.initialise_from = from;
+    d.initialise_on = 12;  // three batches: each of the twelve images once
+    Bench bench([&] { return options.build(toy(8), {}, 5); }, 0);
+    EXPECT_EQ(bench.loop->run(), 0);
+    auto h = dense_rows(bench.data);
+    const auto parameters = bench.family->networks["discriminator"]->named_parameters();
+    const auto buffers = bench.family->networks["discriminator"]->named_buffers();
+    for (const std::string layer : {"hidden1", "hidden2", "hidden3", "head.output"}) {
+      const auto* scales = buffers.find(layer + ".scale");
+      const auto scale = (scales ? *scales : parameters[layer + ".scale"]).to(torch::kDouble);
+      const auto weight = parameters[layer + ".weight"].detach().to(torch::kDouble);
+      const auto effective = weight * (scale / weight.norm(2, 1)).unsqueeze(1);
+      const auto y = at::linear(h, effective, parameters[layer + ".bias"].to(torch::kDouble)).detach();
+      EXPECT_LT(y.mean(0).abs().max().item<double>(), 1e-4) << layer;
+      EXPECT_LT((y.square().mean(0).sqrt() - 1).abs().max().item<double>(), 1e-3) << layer;
+      h = at::relu(y);
+    }
+  }
+}
 
 /// With a historical term of great strength the player stays near its mean: the objective reaches the optimizer.
 TEST(HistoricalAveraging, HoldsAPlayerBack) {

@@ -10,22 +10,29 @@ int64_t halvings(const std::vector<bool>& downsample) { return std::count(downsa
 
 std::string size_text(int64_t height, int64_t width) { return std::to_string(height) + " x " + std::to_string(width); }
 
-void check_attention(const std::string& key, const std::vector<int64_t>& wanted, std::vector<int64_t> sizes,
-                     Problems& problems) {
-  for (const auto size : wanted) {
-    if (std::find(sizes.begin(), sizes.end(), size) != sizes.end()) continue;
-    std::string text;
-    for (const auto s : sizes) text += (text.empty() ? "" : ", ") + std::to_string(s);
-    problems.add(key, "expected map sizes that occur (" + text + "), got " + std::to_string(size));
-  }
-}
+/// What comes out of a block.
+struct FeatureMap {
+  int64_t height, width, channels;
+};
 
-void check_widths(const std::string& key, const std::vector<int64_t>& attention, const std::vector<int64_t>& sizes,
-                  const std::vector<int64_t>& channels, Problems& problems) {
-  for (size_t i = 0; i < sizes.size(); ++i)
-    if (std::find(attention.begin(), attention.end(), sizes[i]) != attention.end() && channels[i] < 8)
-      problems.add(key, "self-attention needs at least 8 channels; the map of " + std::to_string(sizes[i]) + " has " +
-                            std::to_string(channels[i]));
+void check_attention(const std::string& key, const std::vector<int64_t>& wanted, const std::vector<FeatureMap>& maps,
+                     Problems& problems) {
+  std::string heights;
+  for (const auto& map : maps) heights += (heights.empty() ? "" : ", ") + std::to_string(map.height);
+  for (const auto size : wanted) {
+    bool occurs = false;
+    for (const auto& map : maps) {
+      if (map.height != size) continue;
+      occurs = true;
+      const auto text = "the map of " + size_text(map.height, map.width);
+      if (map.channels < 8)
+        problems.add(key, "self-attention needs at least 8 channels; " + text + " has " + std::to_string(map.channels));
+      if (map.height % 2 || map.width % 2)
+        problems.add(key, "self-attention needs an even height and width, which " + text +
+                              " has not. Hint: attention at another size, or data.resolution");
+    }
+    if (!occurs) problems.add(key, "expected map sizes that occur (" + heights + "), got " + std::to_string(size));
+  }
 }
 
 void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Problems& problems) {
@@ -47,10 +54,10 @@ void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Probl
   if (options.generator.hierarchical && plan.classes && !options.generator.shared_embedding)
     problems.add("model.generator.shared_embedding",
                  "a hierarchical latent joins the class in one vector, which needs a shared embedding. Hint: 128");
-  std::vector<int64_t> sizes, channels(plan.generator.begin() + 1, plan.generator.end());
-  for (int64_t b = 1; b <= blocks; ++b) sizes.push_back(plan.bottom_height << b);
-  check_attention("model.generator.attention", options.generator.attention, sizes, problems);
-  check_widths("model.generator.attention", options.generator.attention, sizes, channels, problems);
+  std::vector<FeatureMap> maps;
+  for (int64_t b = 1; b <= blocks; ++b)
+    maps.push_back({plan.bottom_height << b, plan.bottom_width << b, plan.generator[b]});
+  check_attention("model.generator.attention", options.generator.attention, maps, problems);
 }
 
 /// widths: of the taps block0, block1, ...; known: their names.
@@ -88,15 +95,19 @@ void check_discriminator(const BigGanOptions& options, const BigGanPlan& plan, P
     return problems.add("model.discriminator.downsample", "halving " + std::to_string(halvings(plan.downsample)) +
                                                               " times does not fit images of " +
                                                               size_text(plan.height, plan.width));
-  std::vector<int64_t> sizes;
-  for (size_t b = 0; b < blocks; ++b) sizes.push_back((b ? sizes.back() : plan.height) / (plan.downsample[b] ? 2 : 1));
-  check_attention("model.discriminator.attention", options.discriminator.attention, sizes, problems);
-  check_widths("model.discriminator.attention", options.discriminator.attention, sizes, plan.discriminator, problems);
+  std::vector<FeatureMap> maps;
+  for (size_t b = 0; b < blocks; ++b) {
+    const auto before = b ? maps.back() : FeatureMap{plan.height, plan.width, plan.channels};
+    const int64_t halved = plan.downsample[b] ? 2 : 1;
+    maps.push_back({before.height / halved, before.width / halved, plan.discriminator[b]});
+  }
+  check_attention("model.discriminator.attention", options.discriminator.attention, maps, problems);
   check_quantizer(options.quantizer, plan.discriminator, options.taps(plan), problems);
   options.feature_matching.check(options.taps(plan), problems);
 }
 
 void check_techniques(const BigGanOptions& options, Problems& problems) {
+  options.label_smoothing.check(problems);
   if (options.label_smoothing.targets.smoothed() && options.loss != "non_saturating")
     problems.add("model.label_smoothing", "smoothed targets are those of a cross-entropy, which loss = '" +
                                               options.loss + "' has not. Hint: loss = \"non_saturating\"");

@@ -24,7 +24,7 @@ torch::Tensor DiscriminatorBlockImpl::forward(const torch::Tensor& x, Pass& pass
 
 BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, const BigGanPlan& plan, Streams& random)
     : input_noise(options.discriminator.input_noise) {
-  const WeightOptions weight{true, options.spectral_epsilon, options.initialisation, options.biases};
+  const WeightOptions weight{true, options.spectral_epsilon, options.weight_style(), options.biases};
   std::vector<TapPoint> points;
   auto in = plan.channels, height = plan.height;
   for (size_t b = 0; b < plan.discriminator.size(); ++b) {

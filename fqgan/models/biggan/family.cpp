@@ -21,6 +21,7 @@ class BigGan : public Family {
       : options_(o), loss_(adversarial_loss(o.loss)), plan_(o.plan(data)) {
     numerics = n;
     classes = plan_.classes;
+    if (o.minibatch_discrimination.kernels > 0) judged_together = o.batch;
     Streams random(seed, Counters{0, -1});
     generator_ = BigGanGenerator(options_, plan_, random);
     discriminator_ = BigGanDiscriminator(options_, plan_, random);

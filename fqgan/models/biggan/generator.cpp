@@ -23,7 +23,7 @@ torch::Tensor GeneratorBlockImpl::forward(const torch::Tensor& x, const torch::T
 }
 
 BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const BigGanPlan& p, Streams& random) : plan(p) {
-  const WeightOptions weight{options.generator.spectral_norm, options.spectral_epsilon, options.initialisation,
+  const WeightOptions weight{options.generator.spectral_norm, options.spectral_epsilon, options.weight_style(),
                              options.biases};
   const auto& channels = plan.generator;
   const bool by_reference = options.generator.norm == "virtual_batch";

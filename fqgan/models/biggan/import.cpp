@@ -52,6 +52,32 @@ torch::Tensor converted(const std::string& name, const torch::Tensor& theirs) {
   return name.ends_with(".u") && theirs.dim() == 2 ? theirs.flatten() : theirs;
 }
 
+/// With --mybn and --cross_replica a batch norm's statistics are those of a module `bn` in it; as without them here.
+/// Standing statistics are sums there, over as many batches as the counter says.
+ForeignWeights with_plain_norms(const ForeignWeights& weights) {
+  static const std::regex nested("^(.*)\\.bn\\.(?:stored|running)_(mean|var)$");
+  ForeignWeights plain{weights.file, {}};
+  for (const auto& [name, tensor] : weights.tensors) {
+    std::smatch match;
+    if (!std::regex_match(name, match, nested)) {
+      plain.tensors.emplace(name, tensor);
+      continue;
+    }
+    const auto renamed = match[1].str() + ".stored_" + match[2].str();
+    const auto counter = weights.tensors.find(match[1].str() + ".bn.accumulation_counter");
+    const double batches =
+        counter == weights.tensors.end() ? 0 : counter->second.to(torch::kDouble).sum().item<double>();
+    plain.tensors.emplace(weights.tensors.count(renamed) ? name : renamed, batches > 0 ? tensor / batches : tensor);
+  }
+  return plain;
+}
+
+/// What nothing reads: singular values, counters.
+bool is_left_out(const std::string& name) {
+  static const std::regex pattern("(^|\\.)sv\\d+$|accumulation_counter$|num_batches_tracked$");
+  return std::regex_search(name, pattern);
+}
+
 std::string list_of(const std::vector<std::string>& names) {
   std::string text;
   for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -79,10 +105,11 @@ DataInfo data_of_biggan_generator(const ForeignWeights& generator, int64_t heigh
   return data;
 }
 
-void import_biggan(torch::nn::Module& network, const ForeignWeights& weights) {
+void import_biggan(torch::nn::Module& network, const ForeignWeights& given) {
+  const auto weights = with_plain_norms(given);
   std::set<std::string> unused;
   for (const auto& [name, tensor] : weights.tensors)
-    if (!std::regex_search(name, std::regex("(^|\\.)sv\\d+$|accumulation_counter$"))) unused.insert(name);
+    if (!is_left_out(name)) unused.insert(name);
   std::vector<std::string> missing, misshapen;
   std::vector<std::pair<torch::Tensor, torch::Tensor>> copies;
   for (auto& [name, target] : state_of(network)) {

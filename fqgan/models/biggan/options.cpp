@@ -36,6 +36,13 @@ const Architecture* architecture_for(int64_t height, int64_t width) {
   return nullptr;
 }
 
+/// The layers' styles, and the name that the reference has beside "xavier".
+std::vector<std::string> initialisations() {
+  auto styles = initialisation_styles();
+  styles.insert(std::find(styles.begin(), styles.end(), "xavier"), "glorot");
+  return styles;
+}
+
 std::vector<int64_t> times(std::vector<int64_t> values, int64_t factor) {
   for (auto& value : values) value *= factor;
   return values;
@@ -101,7 +108,9 @@ void BigGanOptions::fields(FieldVisitor& visit) {
   visit("share_fakes", share_fakes,
         about("the last discriminator step and the generator step use one generated batch (saves a forward)"));
   visit("loss", loss, about("adversarial objective").one_of(adversarial_loss_names()));
-  visit("initialisation", initialisation, about("of the weights").one_of(initialisation_styles()));
+  visit("initialisation", initialisation,
+        about("of the weights: orthogonal, N(0, 0.02), or Glorot's uniform, also called xavier")
+            .one_of(initialisations()));
   visit("biases", biases, about("initial biases: as PyTorch's layers and the releases, or zero").one_of(bias_styles()));
   visit("spectral_epsilon", spectral_epsilon, about("least norm in the power iteration").more_than(0));
   visit("norm_epsilon", norm_epsilon, about("added to the variance in batch norm").more_than(0));
@@ -115,6 +124,8 @@ void BigGanOptions::fields(FieldVisitor& visit) {
 }
 
 bool built_in_architecture(int64_t height, int64_t width) { return architecture_for(height, width) != nullptr; }
+
+std::string BigGanOptions::weight_style() const { return initialisation == "glorot" ? "xavier" : initialisation; }
 
 std::vector<std::string> BigGanOptions::taps(const BigGanPlan& plan) const {
   std::vector<std::string> names;

@@ -84,6 +84,7 @@ struct BigGanOptions : FamilyOptions {
   LabelSmoothingOptions label_smoothing;
 
   std::vector<std::string> taps(const BigGanPlan& plan) const;
+  std::string weight_style() const;  // `initialisation` as the layers name it
   void fields(FieldVisitor& visit) override;
   void check(const DataInfo& data, Problems& problems) const override;
   std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const override;

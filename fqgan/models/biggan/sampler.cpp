@@ -20,6 +20,16 @@ int64_t standing_images_at_once(const BigGanPlan& plan) {
   return std::clamp<int64_t>(largest_activation / largest, 2, standing_batch);
 }
 
+/// z: a normal latent -> one of the normal distribution within [-limit, limit], the exported generator's map
+/// (python/fqgan/_truncation.py): with a = erfc(|z| / sqrt 2) and b = erfc(limit / sqrt 2),
+/// erfc(|z'| / sqrt 2) = a + b - a b. By the tails, because erf has no digits left near 1.
+torch::Tensor truncated(const torch::Tensor& z, double limit) {
+  const double root = std::sqrt(2.), b = std::erfc(limit / root);
+  const auto wide = z.to(torch::kCPU, torch::kDouble), a = at::erfc(wide.abs() / root);
+  const auto size = -at::special_ndtri((a + b - a * b) / 2);
+  return wide.sign() * size.clamp(0, limit);
+}
+
 class BigGanSampler : public Sampler {
  public:
   BigGanSampler(const BigGanOptions& options, const BigGanPlan& plan, const BigGanGenerator& source, Numerics numerics,
@@ -74,7 +84,8 @@ class BigGanSampler : public Sampler {
       if (drawn_ + count > request_.latents.size(0))
         fail("latents", "expected at least " + std::to_string(drawn_ + count) + " rows, got " +
                             std::to_string(request_.latents.size(0)));
-      return to_parameters(request_.latents.narrow(0, drawn_, count));
+      const auto given = request_.latents.narrow(0, drawn_, count);
+      return to_parameters(request_.truncation ? truncated(given, *request_.truncation) : given);
     }
     std::vector<torch::Tensor> rows;
     for (int64_t i = 0; i < count; ++i) rows.push_back(draw_latent(of_image(drawn_ + i)));

@@ -17,6 +17,7 @@ class Improved : public Family {
       : options_(o), info_(data), tap_(o.feature_matching.matched(o.taps())) {
     numerics = n;
     classifies = true;
+    if (o.minibatch_discrimination.kernels > 0) judged_together = o.batch;
     Streams random(seed, Counters{0, -1});
     generator_ = make_generator(o, data, random);
     discriminator_ = make_discriminator(o, data, random);
@@ -31,6 +32,7 @@ class Improved : public Family {
     if (o.feature_matching.weight > 0) streams["matched"] = {"train", o.batch};
     phases = {phase("discriminator", &Improved::discriminator_gradients),
               phase("generator", &Improved::generator_gradients)};
+    phases.back().repeats = o.generator.steps;
     place();
     add_historical_averaging(*this, "generator", o.generator.historical_averaging);
     add_historical_averaging(*this, "discriminator", o.discriminator.historical_averaging);
@@ -39,12 +41,13 @@ class Improved : public Family {
   void prepare(Step& step) override {
     torch::NoGradGuard no_grad;
     generate(step, /*initialise=*/true);
+    const auto& from = options_.discriminator.initialise_from;
     std::vector<torch::Tensor> images;
     for (int64_t have = 0; have < options_.discriminator.initialise_on; have += options_.batch)
-      images.push_back(step.next("unlabelled").images);
+      images.push_back(step.next(from).images);
     if (images.empty()) return;
     const auto batch = at::cat(images);
-    auto pass = step.pass({{Role::unlabelled, batch.size(0)}});
+    auto pass = step.pass({{from == "labelled" ? Role::labelled : Role::unlabelled, batch.size(0)}});
     pass.initialise = true;
     discriminator_->forward(batch, pass);
   }

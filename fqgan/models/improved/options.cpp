@@ -13,6 +13,7 @@ void ImprovedGeneratorOptions::fields(FieldVisitor& visit) {
   visit("norm", norm, about("normalization of the features").one_of(normalizations()));
   visit("reference_batch", reference_batch,
         about("images of virtual batch normalization's reference").at_least(2).at_most(65536));
+  visit("steps", steps, about("optimizer steps for each of the discriminator").at_least(1).at_most(100));
   visit("historical_averaging", historical_averaging, about("strength of historical averaging").at_least(0));
   visit("adam", adam, about("the generator's optimizer"));
 }
@@ -30,20 +31,26 @@ void ImprovedDiscriminatorOptions::fields(FieldVisitor& visit) {
         about("share dropped after each hidden layer, or between stages").at_least(0).at_most(0.99));
   visit("initialise_on", initialise_on,
         about("images whose features set the first scales and biases; 0: none").at_least(0).at_most(65536));
+  visit("initialise_from", initialise_from,
+        about("which these are; the release: 'unlabelled' (MNIST), 'labelled' (CIFAR-10, SVHN)")
+            .one_of({"unlabelled", "labelled"}));
   visit("historical_averaging", historical_averaging, about("strength of historical averaging").at_least(0));
   visit("adam", adam, about("the discriminator's optimizer"));
 }
 
 void ImprovedAverageOptions::fields(FieldVisitor& visit) {
   visit("decay", decay, about("of the discriminator's average, which classifies").at_least(0).at_most(0.9999999));
-  visit("corrected", corrected, about("without the initial weights, as Adam corrects its bias; the release does not"));
+  visit("corrected", corrected,
+        about("without the initial weights, as Adam corrects its bias; false: from the weights before the "
+              "data-dependent initialisation (the release: from zero, uncorrected)"));
 }
 
 ImprovedOptions::ImprovedOptions() { batch = 100; }
 
 void ImprovedOptions::fields(FieldVisitor& visit) {
   visit("network", network,
-        about("the release's networks: 'dense' (MNIST) or 'convolutional' (CIFAR-10, SVHN)")
+        about("the release's networks: 'dense' (MNIST) or 'convolutional' (CIFAR-10, SVHN). Noise, dropout, learning "
+              "rate and distance keep the values of 'dense' by default; recipes/improved has those of 'convolutional'")
             .one_of({"dense", "convolutional"}));
   visit("batch", batch,
         about("images of each kind per step: labelled, unlabelled, generated").at_least(2).at_most(65536));
@@ -99,6 +106,7 @@ void ImprovedOptions::check(const DataInfo& data, Problems& problems) const {
     problems.add("data", "expected labels, all " + std::to_string(data.images) + " images are without one");
   if (!dense()) check_convolutional(*this, data, problems);
   feature_matching.check(taps(), problems);
+  label_smoothing.check(problems);
   if (minibatch_discrimination.kernels > 0 && feature_matching.weight > 0)
     problems.add("model.minibatch_discrimination",
                  "semi-supervised learning works with feature matching or with minibatch discrimination, not with both "

@@ -12,6 +12,7 @@ struct ImprovedGeneratorOptions : Options {
   std::vector<int64_t> hidden;  // units, or channels; empty: the release's
   std::string norm = "batch";
   int64_t reference_batch = 100;    // images of virtual batch normalization's reference
+  int64_t steps = 1;                // optimizer steps for each of the discriminator
   double historical_averaging = 0;  // strength
   AdamOptions adam{3e-3, 0.5};
   void fields(FieldVisitor& visit) override;
@@ -22,7 +23,8 @@ struct ImprovedDiscriminatorOptions : Options {
   double input_noise = 0.3, noise = 0.5;  // deviation of Gaussian noise: on images, after each hidden layer
   double input_dropout = 0, dropout = 0;  // probabilities, in the same places
   int64_t initialise_on = 500;            // images of the data-dependent initialisation
-  double historical_averaging = 0;        // strength
+  std::string initialise_from = "unlabelled";
+  double historical_averaging = 0;  // strength
   AdamOptions adam{3e-3, 0.5};
   void fields(FieldVisitor& visit) override;
 };

@@ -1,0 +1,86 @@
+// Every objective of BigGAN with every regularization: they run, stay finite, and each of them matters.
+#include <cmath>
+#include <functional>
+
+#include "fqgan/training/loop.h"
+#include "support/support.h"
+#include "training/biggan_reference.h"
+
+namespace fqgan::test {
+namespace {
+
+struct FigureCollector : Observer {
+  void on_report(const Report& report) override { reports.push_back(report); }
+  std::vector<Report> reports;
+};
+
+struct Trained {
+  torch::Tensor generator, discriminator;  // all parameters
+  std::map<std::string, double> figures;
+  int64_t images;
+};
+
+Trained train_biggan(const BigGanOptions& options) {
+  const NoiseImages images(reference_size("hierarchical"));
+  const auto family = options.build(images.info(), {}, 1);
+  LoopOptions loop_options;
+  loop_options.training.iterations = 2;
+  loop_options.training.log_every = 2;
+  loop_options.training.sample_every = 0;
+  Loop loop(*family, {{"train", &images}}, loop_options);
+  FigureCollector collector;
+  loop.run({&collector});
+  const auto weights = [&](const char* name) {
+    std::vector<torch::Tensor> all;
+    for (const auto& parameter : family->networks.at(name)->parameters()) all.push_back(parameter.detach().flatten());
+    return torch::cat(all);
+  };
+  return {weights("generator"), weights("discriminator"), collector.reports.at(0).figures, loop.at().images_seen};
+}
+
+BigGanOptions everything(const std::string& loss) {
+  auto options = reference_options("hierarchical");
+  options.loss = loss;
+  options.accumulate = 2;
+  options.discriminator.steps = 2;
+  options.discriminator.gradient_penalty = 10;
+  options.discriminator.orthogonal = options.generator.orthogonal = 1e-2;
+  return options;
+}
+
+TEST(BigGanObjectives, TrainWithEveryOption) {
+  std::vector<Trained> all;
+  for (const auto* loss : {"hinge", "non_saturating", "lsgan", "wasserstein"}) {
+    all.push_back(train_biggan(everything(loss)));
+    const auto& trained = all.back();
+    EXPECT_TRUE(torch::isfinite(trained.generator).all().item<bool>()) << loss;
+    EXPECT_TRUE(torch::isfinite(trained.discriminator).all().item<bool>()) << loss;
+    EXPECT_EQ(trained.images, 2 * 2 * 2 * 4) << "iterations, steps, micro-batches, images";
+    for (const auto* figure : {"loss/discriminator", "loss/generator", "loss/gradient_penalty"}) {
+      ASSERT_TRUE(trained.figures.count(figure)) << figure;
+      EXPECT_TRUE(std::isfinite(trained.figures.at(figure))) << loss << " " << figure;
+    }
+    EXPECT_GT(trained.figures.at("loss/gradient_penalty"), 0);
+    for (size_t i = 0; i + 1 < all.size(); ++i)
+      EXPECT_FALSE(torch::equal(trained.discriminator, all[i].discriminator)) << loss << " is another objective";
+  }
+}
+
+TEST(BigGanObjectives, EveryOptionMatters) {
+  const auto all = train_biggan(everything("hinge"));
+  const auto differs = [&](const std::string& what, const std::function<void(BigGanOptions&)>& change) {
+    auto options = everything("hinge");
+    change(options);
+    const auto other = train_biggan(options);
+    EXPECT_FALSE(torch::equal(all.discriminator, other.discriminator)) << what;
+    EXPECT_FALSE(torch::equal(all.generator, other.generator)) << what;
+  };
+  differs("gradient penalty", [](auto& options) { options.discriminator.gradient_penalty = 0; });
+  differs("D's orthogonal regularization", [](auto& options) { options.discriminator.orthogonal = 0; });
+  differs("G's orthogonal regularization", [](auto& options) { options.generator.orthogonal = 0; });
+  differs("accumulation", [](auto& options) { options.accumulate = 1; });
+  differs("commitment", [](auto& options) { options.quantizer.commitment = 2; });
+}
+
+}  // namespace
+}  // namespace fqgan::test
