@@ -48,7 +48,8 @@ FLOAT32, BFLOAT16 = list(REFERENCE)[:2], list(REFERENCE)[2:4]
 # ours, the fastest of these, must and goal (times as fast)
 GOALS = [("ours bfloat16", BFLOAT16, 1.8, 2.6), ("ours bfloat16", list(REFERENCE)[5:], 1.5, 2.25),
          ("ours float32", FLOAT32, 2.0, 2.3)]  # fmt: skip
-ALLOCATOR = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "LD_PRELOAD")  # children inherit them: the same on both sides
+# Children inherit these: the same on both sides.
+ALLOCATOR = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "LD_PRELOAD")
 
 
 # ---- the reference, in a process of its own ----
@@ -239,7 +240,8 @@ def report_goals(times, peaks):
 def machine():
     model = [line for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     allocator = {name: os.environ.get(name) for name in ALLOCATOR}
-    return {"processor": model[0].split(": ")[1] if model else "unknown", "cores": os.cpu_count(), "allocator": allocator}
+    processor = model[0].split(": ")[1] if model else "unknown"
+    return {"processor": processor, "cores": os.cpu_count(), "allocator": allocator}
 
 
 def main():

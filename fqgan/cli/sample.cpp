@@ -50,19 +50,33 @@ int64_t find_class(const std::string& name, const DataInfo& data) {
                       (meant.empty() ? ". Hint: fqgan inspect lists them" : ". Did you mean '" + meant + "'?"));
 }
 
+std::string type_name(const torch::Tensor& tensor) { return std::string(c10::toString(tensor.scalar_type())); }
+
+/// The classes of the latents, one a row.
+std::vector<int64_t> read_classes(const std::string& path, const torch::Tensor& y, int64_t rows) {
+  if (y.dim() != 1 || y.size(0) != rows)
+    fail(path, "expected one entry of 'y' for each of the " + std::to_string(rows) + " rows of 'z', got shape " +
+                   shape_text(y.sizes()));
+  if (!at::isIntegralType(y.scalar_type(), /*includeBool=*/false))
+    fail(path, "expected integers in 'y' (class indices), got " + type_name(y));
+  const auto labels = y.to(torch::kLong).contiguous();
+  return {labels.const_data_ptr<int64_t>(), labels.const_data_ptr<int64_t>() + labels.numel()};
+}
+
 torch::Tensor read_latents(const std::string& path, SampleOptions& options) {
   const auto file = load_checkpoint(path, false);
-  const auto z = file.tensors.find("z");
-  if (z == file.tensors.end()) fail(path, "expected a tensor 'z' (N x Z), found none");
-  if (z->second.dim() != 2) fail(path, "expected 'z' of shape N x Z, got " + shape_text(z->second.sizes()));
-  const auto y = file.tensors.find("y");
-  if (y != file.tensors.end()) {
-    if (y->second.dim() != 1 || y->second.size(0) != z->second.size(0))
-      fail(path, "expected one entry of 'y' for each of the " + std::to_string(z->second.size(0)) + " rows of 'z'");
-    const auto labels = y->second.to(torch::kLong).contiguous();
-    options.labels.assign(labels.const_data_ptr<int64_t>(), labels.const_data_ptr<int64_t>() + labels.numel());
-  }
-  return z->second;
+  const auto found = file.tensors.find("z");
+  if (found == file.tensors.end()) fail(path, "expected a tensor 'z' (N x Z), found none");
+  const auto& z = found->second;
+  if (z.dim() != 2 || z.size(0) < 1) fail(path, "expected 'z' of shape N x Z, got " + shape_text(z.sizes()));
+  if (!z.is_floating_point()) fail(path, "expected floating-point numbers in 'z', got " + type_name(z));
+  const auto finite = at::isfinite(z.to(torch::kFloat)).all(1);  // in the type that images are made in
+  if (!finite.all().item<bool>())
+    fail(path, "expected finite numbers in 'z', but row " +
+                   std::to_string(finite.logical_not().nonzero()[0].item<int64_t>()) + " has one that is not");
+  if (const auto y = file.tensors.find("y"); y != file.tensors.end())
+    options.labels = read_classes(path, y->second, z.size(0));
+  return z;
 }
 
 int64_t image_count(const SampleFlags& flags, const SampleOptions& options, bool one_row_a_class, int64_t rows) {
@@ -129,7 +143,8 @@ void add_sample(CLI::App& program, Action& action) {
       ->allow_extra_args(false);
   command
       ->add_option("--truncation", flags->truncation,
-                   "latents beyond it are drawn again: a small one gives typical images, less varied")
+                   "latents beyond it are drawn again (given ones: brought within it, as the exported model does): a "
+                   "small one gives typical images, less varied")
       ->check(CLI::Range(0., 10.));
   command->add_option("--latents", flags->latents, "safetensors with `z` (N x Z) and optionally `y` (N)");
   command->add_flag("--raw", flags->raw, "the trained generator itself, not its average");
