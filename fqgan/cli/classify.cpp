@@ -50,6 +50,8 @@ void add_classifier(const std::string& where, const ClassifyFlags& flags, const 
   if (all.models.empty()) {
     auto text = checkpoint.metadata.count("recipe") ? RecipeText::from_string(checkpoint.metadata.at("recipe"), path)
                                                     : RecipeText();
+    for (const auto* all_images : {"data.limit=none", "data.part=all", "data.labels_per_class=none"})
+      text.set(all_images);
     for (const auto& assignment : flags.set) text.set(assignment);
     all.data = read_recipe(text)->data;
   } else {
@@ -69,9 +71,6 @@ std::unique_ptr<Dataset> open_images(const Ensemble& ensemble, const ClassifyFla
   options.resolution = info.height;
   options.width = info.width;
   options.channels = info.channels;
-  options.part = "all";
-  options.limit.reset();
-  options.labels_per_class.reset();
   auto images = open_dataset(options);
   const auto& found = images->info().class_names;
   if (!found.empty() && found != info.class_names)

@@ -44,14 +44,13 @@ std::unique_ptr<Dataset> open_images(const ScoreFlags& flags, const Model& model
   RecipeText text = checkpoint.metadata.count("recipe")
                         ? RecipeText::from_string(checkpoint.metadata.at("recipe"), flags.checkpoint)
                         : RecipeText();
+  for (const auto* all_images : {"data.limit=none", "data.split=train"}) text.set(all_images);
   for (const auto& assignment : flags.set) text.set(assignment);
   auto options = read_recipe(text)->data;
   options.path = flags.images;
   options.resolution = model.data.height;
   options.width = model.data.width;
   options.channels = model.data.channels;
-  options.split = "train";
-  options.limit.reset();
   return open_dataset(options);
 }
 

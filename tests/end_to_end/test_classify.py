@@ -65,6 +65,8 @@ def test_classify_agrees_with_the_training(trained):
     assert found["error"] == pytest.approx(last["figures"]["error/test"]) and found["images"] == 90
     assert sum(map(sum, found["confusion"])) == 90
     assert found["wrong"] == 90 - sum(found["confusion"][k][k] for k in range(3))
+    some = run("classify", trained / "run3", trained / "data", "--json", "--set", "data.limit=7")
+    assert json.loads(some.stdout)["images"] == 7
 
 
 def test_ensemble_and_files(trained):

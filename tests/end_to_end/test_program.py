@@ -129,6 +129,8 @@ def test_score_finds_classes_by_name(trained, tmp_path):
     assert first == pytest.approx(zero, rel=1e-4), "numbers are indices"
     assert second != pytest.approx(two, rel=1e-4), "'two' is class 2, not the second of the folders"
     assert logits("zero", "one", "two")[0] == pytest.approx(zero, rel=1e-4)
+    some = run("score", trained, tmp_path / "zero-two", "--json", "--set", "data.limit=3")
+    assert json.loads(some.stdout)["images"] == 3
     folder = write_classes(tmp_path / "wrong", ["zero", "tow"])
     one_line_error(run("score", trained, folder), "'tow'", "Did you mean 'two'?")
 
