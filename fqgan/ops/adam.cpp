@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "fqgan/core/shape.h"
+#include "fqgan/ops/dispatched.h"
 #include "fqgan/ops/kernels/kernels.h"
 
 namespace fqgan::ops {
@@ -51,8 +52,7 @@ TORCH_LIBRARY_IMPL(fqgan, Meta, library) { library.impl("adam_epsilon_in_root_",
 
 void adam_epsilon_in_root_(at::Tensor& parameter, const at::Tensor& gradient, at::Tensor& m, at::Tensor& v,
                            const AdamStep& step) {
-  static const auto op =
-      c10::Dispatcher::singleton().findSchemaOrThrow("fqgan::adam_epsilon_in_root_", "").typed<Operator>();
+  static const auto op = dispatched<Operator>("fqgan::adam_epsilon_in_root_");
   op.call(parameter, gradient, m, v, step.learning_rate, step.beta1, step.beta2, step.epsilon, step.count);
 }
 

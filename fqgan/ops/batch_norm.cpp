@@ -10,6 +10,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
 #include "fqgan/ops/batch_norm_cpu.h"
+#include "fqgan/ops/dispatched.h"
 
 namespace fqgan::ops {
 namespace {
@@ -22,11 +23,6 @@ using Backward = Three(const at::Tensor&, const at::Tensor&, const at::Tensor&, 
                        double);
 
 constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
-
-template <class Signature>
-auto dispatched(const char* name) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
-}
 
 bool takes(const at::Tensor& x, const at::Tensor& gain) {
   return x.is_cpu() && x.scalar_type() != at::kDouble && gain.scalar_type() == at::kFloat;

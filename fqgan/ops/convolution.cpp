@@ -12,6 +12,7 @@
 #include "fqgan/ops/convolution_few.h"
 #include "fqgan/ops/convolution_folded.h"
 #include "fqgan/ops/convolution_winograd.h"
+#include "fqgan/ops/dispatched.h"
 
 namespace fqgan::ops {
 namespace {
@@ -23,11 +24,6 @@ using Gradients = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
 
 using Forward = at::Tensor(const at::Tensor&, const at::Tensor&, const MaybeTensor&, const MaybeTensor&, int64_t, bool);
 using Backward = Gradients(const at::Tensor&, const at::Tensor&, const at::Tensor&, int64_t, bool, bool, bool, bool);
-
-template <class Signature>
-auto dispatched(const char* name) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
-}
 
 Resample form_of(int64_t resample) {
   if (resample < 0 || resample > 2)

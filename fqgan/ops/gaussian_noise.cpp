@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "fqgan/ops/dispatched.h"
 #include "fqgan/ops/kernels/kernels.h"
 
 namespace fqgan::ops {
@@ -15,8 +16,7 @@ using torch::autograd::variable_list;
 using Operator = at::Tensor(const at::Tensor&, int64_t, double);
 
 const auto& the_operator() {
-  static const auto op =
-      c10::Dispatcher::singleton().findSchemaOrThrow("fqgan::add_gaussian_noise", "").typed<Operator>();
+  static const auto op = dispatched<Operator>("fqgan::add_gaussian_noise");
   return op;
 }
 

@@ -8,6 +8,7 @@
 #include <torch/library.h>
 
 #include "fqgan/core/shape.h"
+#include "fqgan/ops/dispatched.h"
 #include "fqgan/ops/minibatch_discrimination_cpu.h"
 
 namespace fqgan::ops {
@@ -17,11 +18,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Forward = at::Tensor(const at::Tensor&);
 using Backward = at::Tensor(const at::Tensor&, const at::Tensor&);
-
-template <class Signature>
-auto dispatched(const char* name) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
-}
 
 bool takes(const at::Tensor& m) {
   return m.is_cpu() && (m.scalar_type() == at::kFloat || m.scalar_type() == at::kBFloat16);

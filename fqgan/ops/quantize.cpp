@@ -9,6 +9,7 @@
 #include <torch/library.h>
 
 #include "fqgan/core/shape.h"
+#include "fqgan/ops/dispatched.h"
 #include "fqgan/ops/quantize_checks.h"
 #include "fqgan/ops/quantize_cpu.h"
 #include "fqgan/ops/quantize_twin.h"
@@ -20,10 +21,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using CodeSums = std::tuple<at::Tensor, at::Tensor>;
 
-template <class Signature>
-auto dispatched(const char* name) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
-}
 using NearestCode = at::Tensor(const at::Tensor&, const at::Tensor&);
 using CodeStatistics = CodeSums(const at::Tensor&, const at::Tensor&, int64_t);
 using CommitmentLoss = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&);

@@ -8,6 +8,7 @@
 #include <torch/library.h>
 
 #include "fqgan/core/shape.h"
+#include "fqgan/ops/dispatched.h"
 #include "fqgan/ops/weight_norm_linear_cpu.h"
 
 namespace fqgan::ops {
@@ -21,11 +22,6 @@ using Four = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 using Forward = Three(const Tensor&, const Tensor&, const Tensor&, const Tensor&, bool);
 using Backward = Four(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
                       const Tensor&, bool, bool, bool);
-
-template <class Signature>
-auto dispatched(const char* name) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
-}
 
 bool takes(const Tensor& x, const Tensor& weight) {
   const bool type = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
