@@ -15,25 +15,24 @@ namespace {
 
 struct Shape {
   explicit Shape(const at::Tensor& m)
-      : count(m.size(0)), kernels(m.size(1)), dims(m.size(2)), stride((count + 15) / 16 * 16) {}
-  int64_t count, kernels, dims, stride;
+      : count(m.size(0)), kernels(m.size(1)), dims(m.size(2)), stride(((count + 15) / 16 | 1) * 16) {}
+  int64_t count, kernels, dims;
+  int64_t stride;  // an odd multiple of 16, so that m's rows do not meet in one set of the cache
 };
 
-/// Kernel b of m -> [C][stride]; what stands behind the examples stays as it is.
-template <class T>
-void read_kernel(const T* m, const Shape& s, int64_t b, float* to) {
-  for (int64_t n = 0; n < s.count; ++n) {
-    const T* from = m + (n * s.kernels + b) * s.dims;
-    for (int64_t c = 0; c < s.dims; ++c) to[c * s.stride + n] = static_cast<float>(from[c]);
-  }
+/// Bytes to kernel b of the first example.
+int64_t offset(const at::Tensor& m, const Shape& s, int64_t b) { return b * s.dims * m.element_size(); }
+
+void read_kernel(const at::Tensor& m, const Shape& s, int64_t b, float* to) {
+  const auto* from = static_cast<const char*>(m.const_data_ptr()) + offset(m, s, b);
+  kernels::active().minibatch.read(from, m.scalar_type() == at::kBFloat16, s.kernels * s.dims, s.count, s.dims, to,
+                                   s.stride);
 }
 
-template <class T>
-void write_kernel(const float* from, const Shape& s, int64_t b, T* dm) {
-  for (int64_t n = 0; n < s.count; ++n) {
-    T* to = dm + (n * s.kernels + b) * s.dims;
-    for (int64_t c = 0; c < s.dims; ++c) to[c] = static_cast<T>(from[c * s.stride + n]);
-  }
+void write_kernel(const float* from, const Shape& s, int64_t b, const at::Tensor& dm) {
+  auto* to = static_cast<char*>(dm.mutable_data_ptr()) + offset(dm, s, b);
+  kernels::active().minibatch.write(from, s.stride, s.count, s.dims, to, dm.scalar_type() == at::kBFloat16,
+                                    s.kernels * s.dims);
 }
 
 /// Calls work(b, memory) for every kernel; `floats` zeros of memory at first.
@@ -54,11 +53,10 @@ at::Tensor minibatch_discrimination(const at::Tensor& m) {
   const auto& kernel = kernels::active().minibatch;
   auto o = at::empty({s.count, s.kernels}, m.options());
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, m.scalar_type(), "minibatch_discrimination", [&] {
-    const auto* from = m.const_data_ptr<scalar_t>();
     auto* to = o.mutable_data_ptr<scalar_t>();
     each_kernel(s, (s.dims + 1) * s.stride, [&](int64_t b, float* memory) {
       auto* closeness = memory + s.dims * s.stride;
-      read_kernel(from, s, b, memory);
+      read_kernel(m, s, b, memory);
       kernel.closeness(memory, s.count, s.stride, s.dims, closeness);
       for (int64_t n = 0; n < s.count; ++n) to[n * s.kernels + b] = static_cast<scalar_t>(closeness[n]);
     });
@@ -71,15 +69,14 @@ at::Tensor minibatch_discrimination_backward(const at::Tensor& gradient, const a
   const auto& kernel = kernels::active().minibatch;
   auto dm = at::empty_like(m);
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, m.scalar_type(), "minibatch_discrimination", [&] {
-    const auto *from = m.const_data_ptr<scalar_t>(), *g = gradient.const_data_ptr<scalar_t>();
-    auto* to = dm.mutable_data_ptr<scalar_t>();
+    const auto* g = gradient.const_data_ptr<scalar_t>();
     const auto block = s.dims * s.stride;
-    each_kernel(s, 2 * block + s.stride + kernels::minibatch_scratch(s.dims), [&](int64_t b, float* memory) {
+    each_kernel(s, 2 * block + s.stride + kernels::minibatch_scratch(s.stride), [&](int64_t b, float* memory) {
       auto *result = memory + block, *of_o = result + block;
-      read_kernel(from, s, b, memory);
+      read_kernel(m, s, b, memory);
       for (int64_t n = 0; n < s.count; ++n) of_o[n] = static_cast<float>(g[n * s.kernels + b]);
       kernel.gradient(memory, of_o, s.count, s.stride, s.dims, result, of_o + s.stride);
-      write_kernel(result, s, b, to);
+      write_kernel(result, s, b, dm);
     });
   });
   return dm;

@@ -1,104 +1,141 @@
 // Minibatch discrimination (minibatch.h) of one kernel: all pairs of examples, each once. Included by each instruction
-// set's file within its anonymous namespace. Vectors of 16 as the compiler makes them on any processor, products not
-// contracted: the same bits from all instruction sets.
+// set's file within its anonymous namespace, after elements_body.h. Products are not contracted, and rows are summed in
+// sixteen parts however wide the vectors: the same bits from all instruction sets.
 
-typedef float Sixteen __attribute__((vector_size(64)));
-typedef int32_t SixteenBits __attribute__((vector_size(64)));
+constexpr int64_t width = Vector::width, row_parts = 16 / width;  // examples of a vector
+typedef float Examples __attribute__((vector_size(4 * width)));
+typedef int32_t ExampleBits __attribute__((vector_size(4 * width)));
 
-inline Sixteen load16(const float* from) {
-  Sixteen value;
-  __builtin_memcpy(&value, from, sizeof value);
-  return value;
-}
-inline void store16(float* to, Sixteen value) { __builtin_memcpy(to, &value, sizeof value); }
-inline Sixteen absolute(Sixteen x) { return (Sixteen)((SixteenBits)x & 0x7fffffff); }
-inline Sixteen kept(SixteenBits mask, Sixteen x) { return (Sixteen)(mask & (SixteenBits)x); }
-inline float total(Sixteen x) {
+inline Examples load_examples(const float* from) { return Vector::load(from); }
+inline void store_examples(float* to, Examples value) { Vector::store(to, value); }
+inline Examples absolute(Examples x) { return (Examples)((ExampleBits)x & 0x7fffffff); }
+inline Examples kept(ExampleBits mask, Examples x) { return (Examples)(mask & (ExampleBits)x); }
+/// a - b, exactly so, by the multipliers, which wait while the adders are busy.
+inline Examples difference(Examples a, Examples b) { return Vector::fma(b, Vector::set(-1.f), a); }
+inline float total_of_16(const float* sixteen) {
   float sum = 0;
-  for (int k = 0; k < 16; ++k) sum += x[k];
+  for (int k = 0; k < 16; ++k) sum += sixteen[k];
   return sum;
 }
 
 /// exp(-d) for d >= 0, to a few units in the last place; zero where it would be denormal. NaN passes.
-inline Sixteen exp_minus(Sixteen d) {
+inline Examples exp_minus(Examples d) {
   constexpr float least = -126, rounder = 12582912;  // adding it leaves whole numbers
-  const Sixteen t = d * -1.442695041f;
-  const Sixteen whole = (t + rounder) - rounder, f = t - whole;
-  Sixteen p = f * 1.540353039e-4f + 1.333355815e-3f;
+  const Examples t = d * -1.442695041f;
+  const Examples whole = (t + rounder) - rounder, f = t - whole;
+  Examples p = f * 1.540353039e-4f + 1.333355815e-3f;
   p = p * f + 9.618129107e-3f;
   p = p * f + 5.550410866e-2f;
   p = p * f + 2.402265069e-1f;
   p = p * f + 6.931471806e-1f;
   p = p * f + 1.f;
-  const Sixteen clamped = kept(t > least, whole);
-  const auto power = (Sixteen)((__builtin_convertvector(clamped, SixteenBits) + 127) << 23);
+  const Examples clamped = kept(t > least, whole);
+  const auto power = (Examples)((__builtin_convertvector(clamped, ExampleBits) + 127) << 23);
   return kept(~(t <= least), p * power);
 }
 
-constexpr int64_t minibatch_rows = 4;  // examples that meet 16 others together
+constexpr int64_t minibatch_rows = 4;  // examples that meet a vector of others together
 
-/// Of example `i`, the lanes among first .. first + 15 that come after it and exist.
-inline SixteenBits later(int64_t i, int64_t first, int64_t count) {
-  const SixteenBits lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  const auto at = lane + static_cast<int32_t>(first);
+/// Of example `i`, those among first .. that come after it and exist.
+inline ExampleBits later(int64_t i, int64_t first, int64_t count) {
+  ExampleBits at;
+  for (int k = 0; k < width; ++k) at[k] = static_cast<int32_t>(first) + k;
   return (at > static_cast<int32_t>(i)) & (at < static_cast<int32_t>(count));
 }
 
-/// Distances of examples i .. i + 3 to j .. j + 15.
-inline void distances(const float* m, int64_t stride, int64_t dims, int64_t i, int64_t j,
-                      Sixteen (&d)[minibatch_rows]) {
-  for (auto& distance : d) distance = Sixteen{};
+/// exp(-distance) of examples i .. i + 3 to those from j, zero where they do not come later.
+inline void closeness_of_pairs(const float* m, int64_t count, int64_t stride, int64_t dims, int64_t i, int64_t j,
+                               Examples (&closeness)[minibatch_rows]) {
+  Examples d[minibatch_rows] = {};
   for (int64_t c = 0; c < dims; ++c) {
-    const auto other = load16(m + c * stride + j);
+    const auto other = load_examples(m + c * stride + j);
 #pragma GCC unroll 4
-    for (int64_t r = 0; r < minibatch_rows; ++r) d[r] += absolute(m[c * stride + i + r] - other);
+    for (int64_t r = 0; r < minibatch_rows; ++r)
+      d[r] += absolute(difference(Vector::set(m[c * stride + i + r]), other));
   }
+#pragma GCC unroll 4
+  for (int64_t r = 0; r < minibatch_rows; ++r) closeness[r] = kept(later(i + r, j, count), exp_minus(d[r]));
+}
+
+void minibatch_read(const void* examples, bool bfloat16, int64_t from_stride, int64_t count, int64_t dims, float* m,
+                    int64_t stride) {
+  if (bfloat16)
+    transpose(static_cast<const uint16_t*>(examples), from_stride, count, dims, m, stride);
+  else
+    transpose(static_cast<const float*>(examples), from_stride, count, dims, m, stride);
+}
+
+void minibatch_write(const float* m, int64_t stride, int64_t count, int64_t dims, void* examples, bool bfloat16,
+                     int64_t to_stride) {
+  if (bfloat16)
+    transpose(m, stride, dims, count, static_cast<uint16_t*>(examples), to_stride);
+  else
+    transpose(m, stride, dims, count, static_cast<float*>(examples), to_stride);
 }
 
 void minibatch_closeness(const float* m, int64_t count, int64_t stride, int64_t dims, float* closeness) {
   __builtin_memset(closeness, 0, stride * sizeof(float));
   for (int64_t i = 0; i < count; i += minibatch_rows) {
-    Sixteen row[minibatch_rows] = {}, d[minibatch_rows];
-    for (int64_t j = i / 16 * 16; j < count; j += 16) {
-      distances(m, stride, dims, i, j, d);
-      Sixteen column = {};
+    float sums[minibatch_rows][16] = {};
+    for (int64_t j = i / 16 * 16; j < count; j += width) {
+      Examples close[minibatch_rows];
+      auto column = load_examples(closeness + j);
+      closeness_of_pairs(m, count, stride, dims, i, j, close);
       for (int64_t r = 0; r < minibatch_rows; ++r) {
-        const auto near = kept(later(i + r, j, count), exp_minus(d[r]));
-        row[r] += near;
-        column += near;
+        auto* sum = sums[r] + j % 16;
+        store_examples(sum, load_examples(sum) + close[r]);
+        column += close[r];
       }
-      store16(closeness + j, load16(closeness + j) + column);
+      store_examples(closeness + j, column);
     }
-    for (int64_t r = 0; r < minibatch_rows; ++r) closeness[i + r] += total(row[r]);
+    for (int64_t r = 0; r < minibatch_rows; ++r) closeness[i + r] += total_of_16(sums[r]);
+  }
+}
+
+/// One coordinate's gradient of examples i .. i + 3 and of those after them; weights [4][stride] of the pairs.
+inline void gradient_of_rows(const float* m, const float* weights, int64_t count, int64_t stride, int64_t i,
+                             float* dm) {
+  Examples sums[minibatch_rows][row_parts] = {}, row[minibatch_rows];
+  for (int64_t r = 0; r < minibatch_rows; ++r) row[r] = Vector::set(m[i + r]);
+  for (int64_t first = i / 16 * 16; first < count; first += 16)
+#pragma GCC unroll 4
+    for (int64_t p = 0; p < row_parts; ++p) {
+      const auto j = first + p * width;
+      const auto other = load_examples(m + j);
+      auto column = load_examples(dm + j);
+#pragma GCC unroll 4
+      for (int64_t r = 0; r < minibatch_rows; ++r) {
+        const Examples apart = row[r] - other;
+        const auto sign = (ExampleBits)apart & static_cast<int32_t>(0x80000000);
+        const auto weight = (ExampleBits)load_examples(weights + r * stride + j);
+        const auto part = kept(apart != 0.f, (Examples)(weight ^ sign));
+        sums[r][p] += part;
+        column = difference(column, part);
+      }
+      store_examples(dm + j, column);
+    }
+  for (int64_t r = 0; r < minibatch_rows; ++r) {
+    float sixteen[16];
+    for (int64_t p = 0; p < row_parts; ++p) store_examples(sixteen + p * width, sums[r][p]);
+    dm[i + r] += total_of_16(sixteen);
   }
 }
 
 void minibatch_gradient(const float* m, const float* gradient, int64_t count, int64_t stride, int64_t dims, float* dm,
-                        float* sums) {
+                        float* weights) {
   __builtin_memset(dm, 0, dims * stride * sizeof(float));
-  for (int64_t i = 0; i < count; i += minibatch_rows) {
-    Sixteen weight[minibatch_rows];
-    __builtin_memset(sums, 0, dims * minibatch_rows * sizeof(Sixteen));
-    for (int64_t j = i / 16 * 16; j < count; j += 16) {
-      distances(m, stride, dims, i, j, weight);
-      for (int64_t r = 0; r < minibatch_rows; ++r)
-        weight[r] = kept(later(i + r, j, count), -(gradient[i + r] + load16(gradient + j)) * exp_minus(weight[r]));
-      for (int64_t c = 0; c < dims; ++c) {
-        const auto other = load16(m + c * stride + j);
-        auto column = load16(dm + c * stride + j);
-        auto* sum = sums + c * minibatch_rows * 16;
-#pragma GCC unroll 4
-        for (int64_t r = 0; r < minibatch_rows; ++r) {
-          const auto difference = m[c * stride + i + r] - other;
-          const auto sign = (SixteenBits)difference & static_cast<int32_t>(0x80000000);
-          const auto part = kept(difference != 0.f, (Sixteen)((SixteenBits)weight[r] ^ sign));
-          store16(sum + r * 16, load16(sum + r * 16) + part);
-          column -= part;
-        }
-        store16(dm + c * stride + j, column);
+  for (int64_t first = 0; first < count; first += 16) {
+    const auto end = first + 16 < count ? first + 16 : count;
+    for (int64_t i = first; i < end; i += minibatch_rows)
+      for (int64_t j = first; j < count; j += width) {
+        Examples close[minibatch_rows];
+        closeness_of_pairs(m, count, stride, dims, i, j, close);
+        for (int64_t r = 0; r < minibatch_rows; ++r)
+          store_examples(weights + (i - first + r) * stride + j,
+                         close[r] * -(gradient[i + r] + load_examples(gradient + j)));
       }
-    }
     for (int64_t c = 0; c < dims; ++c)
-      for (int64_t r = 0; r < minibatch_rows; ++r) dm[c * stride + i + r] += total(load16(sums + (c * 4 + r) * 16));
+      for (int64_t i = first; i < end; i += minibatch_rows)
+        gradient_of_rows(m + c * stride, weights + (i - first) * stride, count, stride, i, dm + c * stride);
   }
 }
