@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Minibatch discrimination, projection included, forward and backward, against its formula in PyTorch, side by side.
+"""Minibatch discrimination, forward and backward, against its formula in PyTorch, side by side: the operator alone,
+from projected examples, and with its projection.
 
     python benchmarks/versus/minibatch.py [--rounds 5] [--threads 2] [--json FILE] [--no-compile]
 
@@ -32,58 +33,80 @@ SIZES = {"small": (128, 100, 5, 192), "large": (256, 300, 50, 1024)}
 ALLOWED = 3  # times the distance of the formula itself in float32
 
 
-def formula(x, weight, kernels):
-    m = (x @ weight).view(len(x), kernels, -1)
+def formula(m):
     distance = (m.unsqueeze(0) - m.unsqueeze(1)).abs().sum(3)
-    return torch.exp(-distance - 1e6 * torch.eye(len(x), dtype=x.dtype).unsqueeze(2)).sum(1)
+    return torch.exp(-distance - 1e6 * torch.eye(len(m), dtype=m.dtype).unsqueeze(2)).sum(1)
 
 
-def ours(x, weight, kernels):
-    return torch.ops.fqgan.minibatch_discrimination((x @ weight).view(len(x), kernels, -1))
+def ours(m):
+    return torch.ops.fqgan.minibatch_discrimination(m)
 
 
-def ours_bfloat16(x, weight, kernels):
-    m = x.bfloat16() @ weight.bfloat16()
-    return torch.ops.fqgan.minibatch_discrimination(m.view(len(x), kernels, -1)).float()
+def projected(operator, x, weight):
+    return operator((x @ weight.flatten(1)).view(len(x), *weight.shape[1:]))
 
 
-def inputs(size, dtype=torch.float32):
+def formula_projected(x, weight):
+    return projected(formula, x, weight)
+
+
+def ours_projected(x, weight):
+    return projected(ours, x, weight)
+
+
+def ours_bfloat16(x, weight):
+    return projected(ours, x.bfloat16(), weight.bfloat16()).float()
+
+
+PARTS = {
+    "operator alone": ({"ours float32": ours}, formula),
+    "with projection": ({"ours float32": ours_projected, "ours bfloat16 products": ours_bfloat16}, formula_projected),
+}
+
+
+def inputs(size, part, dtype=torch.float32):
+    """(x, weight) or (m,), as leaves; and what the outputs are multiplied with before they are summed."""
     n, kernels, dims, features = size
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(n, features, generator=generator).relu().to(dtype)
-    weight = torch.randn(features, kernels * dims, generator=generator)
+    weight = torch.randn(features, kernels, dims, generator=generator)
     weight = (weight / weight.square().sum(0).sqrt()).to(dtype) / dims
     projection = torch.randn(n, kernels, generator=generator).to(dtype)
-    return x.requires_grad_(), weight.requires_grad_(), projection
+    leaves = (x, weight) if part == "with projection" else (projected(lambda m: m, x, weight),)
+    return [leaf.requires_grad_() for leaf in leaves], projection
 
 
-def step(function, x, weight, projection):
-    o = function(x, weight, projection.shape[1])
-    return o, *torch.autograd.grad((o * projection).sum(), (x, weight))
+def step(function, leaves, projection):
+    o = function(*leaves)
+    return o, *torch.autograd.grad((o * projection).sum(), leaves)
 
 
-def check(name, size):
+def check(size, part):
     """The large one on its first 32 examples: in float64 the formula would take 10 GB."""
+    sides, reference = PARTS[part]
     size = (min(size[0], 32), *size[1:])
-    expected = step(formula, *inputs(size, torch.float64))
+    expected = step(reference, *inputs(size, part, torch.float64))
 
     def distance(function):
-        found = step(function, *inputs(size))
+        found = step(function, *inputs(size, part))
         return max(((a.double() - b).norm() / b.norm()).item() for a, b in zip(found, expected))
 
-    ours_is, formula_is = distance(ours), distance(formula)
-    print(f"{name}: relative distance from float64 {ours_is:.1e}, the formula's own in float32 {formula_is:.1e}")
+    ours_is, formula_is = distance(sides["ours float32"]), distance(reference)
+    print(f"  relative distance from float64 {ours_is:.1e}, the formula's own in float32 {formula_is:.1e}")
     if ours_is > ALLOWED * formula_is:
         sys.exit("the results differ: nothing is timed")
 
 
-def compare(name, size, arguments):
-    check(name, size)
-    sides = {"ours float32": ours, "ours bfloat16 products": ours_bfloat16, "formula": formula}
+def compare(name, part, arguments):
+    size = SIZES[name]
+    print(f"{name}, {part}")
+    check(size, part)
+    sides, reference = PARTS[part]
+    sides = {**sides, "formula": reference}
     if not arguments.no_compile:
         torch._dynamo.reset()
-        sides["formula compiled"] = torch.compile(formula, dynamic=False)
-    data = inputs(size)
+        sides["formula compiled"] = torch.compile(reference, dynamic=False)
+    data = inputs(size, part)
     seconds = {side: [] for side in sides}
     for turn in range(arguments.rounds + 2):
         for side, function in sides.items():
@@ -91,6 +114,10 @@ def compare(name, size, arguments):
             step(function, *data)
             if turn >= 2:
                 seconds[side].append(time.perf_counter() - started)
+    return reported(seconds)
+
+
+def reported(seconds):
     report = {}
     for side, values in seconds.items():
         low, median, high = statistics.quantiles(values, n=4)
@@ -110,7 +137,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    report = {name: compare(name, size, arguments) for name, size in SIZES.items()}
+    report = {name: {part: compare(name, part, arguments) for part in PARTS} for name in SIZES}
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 

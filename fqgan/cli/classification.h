@@ -18,17 +18,6 @@ struct Classification {
   int64_t wrong() const { return labels.ge(0).logical_and(predictions().ne(labels)).sum().item<int64_t>(); }
 };
 
-/// Images [first, first + count) go through a network together; the first `known` of them have been judged before.
-struct JudgedChunk {
-  int64_t first, count, known;
-};
-
-/// All images once. together: Family::judged_together; where it is set, the last chunk reaches back into the one before
-/// so that it is as large as the others, as in train_svhn_*.py of openai/improved-gan. An image keeps its first
-/// judgement: in a whole chunk it does not depend on how many images follow. Fewer than `together` are one chunk.
-/// otherwise: the size where `together` is 0.
-std::vector<JudgedChunk> judged_chunks(int64_t images, int64_t together, int64_t otherwise);
-
 /// Families with Family::classify, all for images of the data set's size. progress(done), if there is one: once for
 /// each size of their chunks.
 Classification classify_all(const std::vector<Family*>& classifiers, const Dataset& images,

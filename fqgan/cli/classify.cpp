@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -132,23 +131,13 @@ ordered_json describe(const Classification& found, const Ensemble& ensemble) {
 
 void check_names(const ClassifyFlags& flags) {
   if (flags.paths.size() < 2) fail("classify", "expected a classifier (or several) and images. Hint: RUN IMAGES");
-  if (!flags.out.empty() && !flags.out.ends_with(".csv"))
-    fail("--out", "expected a name that ends in .csv, got '" + flags.out + "'");
-  if (!flags.confusion.empty() && !flags.confusion.ends_with(".png"))
-    fail("--confusion", "expected a name that ends in .png, got '" + flags.confusion + "'");
+  if (!flags.out.empty()) check_target(flags.out, ".csv");
+  if (!flags.confusion.empty()) check_target(flags.confusion, ".png", "--confusion");
 }
 
-/// What would else be found out after all images have been classified.
-void check_files(const ClassifyFlags& flags, const DataInfo& images) {
+void check_labels(const ClassifyFlags& flags, const DataInfo& images) {
   if (!flags.confusion.empty() && (images.classes == 0 || images.unlabelled == images.images))
     fail("--confusion", "the images have no labels: there is nothing to compare with");
-  for (const auto& path : {flags.out, flags.confusion}) {
-    if (path.empty()) continue;
-    const std::filesystem::path file = path;
-    if (file.has_parent_path()) make_folder(file.parent_path());
-    if (std::filesystem::is_directory(file)) fail(path, "expected a file to write, got a folder of that name");
-    AtomicFile{file};  // leaves nothing behind
-  }
 }
 
 void warn_of_few(const Ensemble& ensemble, int64_t images) {
@@ -165,7 +154,7 @@ int classify(const ClassifyFlags& flags) {
   Ensemble ensemble;
   for (size_t i = 0; i + 1 < flags.paths.size(); ++i) add_classifier(flags.paths[i], flags, numerics, ensemble);
   const auto images = open_images(ensemble, flags);
-  check_files(flags, images->info());
+  check_labels(flags, images->info());
   warn_of_few(ensemble, images->info().images);
   const auto found = classify_all(ensemble.families(), *images, [&](int64_t done) {
     log_status(std::to_string(done) + "/" + std::to_string(images->info().images) + " images");

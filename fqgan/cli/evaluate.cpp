@@ -1,17 +1,13 @@
 // fqgan evaluate A --against B: figures of one set of images, held against another.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "fqgan/cli/evaluation_side.h"
 #include "fqgan/cli/program.h"
+#include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/metrics/class_names.h"
@@ -143,20 +139,10 @@ void print_lines(const Measured& a, const Measured& b, const Evaluation& evaluat
   }
 }
 
-/// Before the images are measured, which takes minutes.
-void check_writable(const std::filesystem::path& path) {
-  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  const bool is_folder = std::filesystem::is_directory(path);
-  if (!is_folder && access(folder.c_str(), W_OK | X_OK) == 0) return;
-  fail(path.string(), std::string("expected a file that --save-statistics can write, got: ") +
-                          std::strerror(is_folder ? EISDIR : errno) +
-                          ". Hint: a file name in a folder that is there and that you may write to");
-}
-
 int evaluate_command(const EvaluateFlags& flags) {
   auto names = separated(flags.metrics);
   for (const auto& name : names) metric_named(name, "--metrics");
-  if (!flags.save_statistics.empty()) check_writable(flags.save_statistics);
+  if (!flags.save_statistics.empty()) check_target(flags.save_statistics, {}, "--save-statistics");
   const auto numerics = start_computing(flags.compute);
   const auto sides = open_sides(flags, numerics);
   const auto extractor = open_ruler(flags, sides, numerics.device);

@@ -1,6 +1,5 @@
 // fqgan export CKPT_OR_RUN --weights-only --out X.safetensors: the small file that people share.
 #include <CLI/CLI.hpp>
-#include <filesystem>
 
 #include "fqgan/checkpoint/weights.h"
 #include "fqgan/cli/checkpoints.h"
@@ -24,12 +23,8 @@ void add_export(CLI::App& program, Action& action) {
       ->required();
   command->callback([flags, &action] {
     action = [flags] {
-      if (!flags->out.ends_with(".safetensors"))
-        fail("--out", "expected a name that ends in .safetensors, got '" + flags->out + "'");
-      if (std::filesystem::is_directory(flags->out))
-        fail("--out", "expected a file, found the folder '" + flags->out + "'");
+      check_target(flags->out, ".safetensors");
       const auto [path, checkpoint] = open_checkpoint(flags->checkpoint);
-      if (const auto parent = std::filesystem::path(flags->out).parent_path(); !parent.empty()) make_folder(parent);
       save_checkpoint(flags->out, weights_only(checkpoint));
       log_info("wrote the weights of " + path + " to " + flags->out);
       return 0;

@@ -2,7 +2,6 @@
 #include "fqgan/models/biggan/import.h"
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 
 #include "fqgan/checkpoint/weights.h"
 #include "fqgan/cli/program.h"
@@ -27,8 +26,7 @@ ForeignWeights read_weights(const std::string& path) {
 }
 
 int import_weights(const ImportFlags& flags) {
-  if (!flags.out.ends_with(".safetensors"))
-    fail("--out", "expected a name that ends in .safetensors, got '" + flags.out + "'");
+  check_target(flags.out, ".safetensors");
   auto text = RecipeText::from_file(flags.recipe);
   for (const auto& assignment : flags.set) text.set(assignment);
   const auto recipe = read_recipe(text);
@@ -58,7 +56,6 @@ int import_weights(const ImportFlags& flags) {
   else
     import_biggan(*family->networks.at("discriminator"), read_weights(flags.discriminator));
   for (const auto& [name, tensor] : family_tensors(*family)) checkpoint.tensors.emplace(name, tensor.detach());
-  if (const auto parent = std::filesystem::path(flags.out).parent_path(); !parent.empty()) make_folder(parent);
   save_checkpoint(flags.out, weights_only(checkpoint));
   log_info("wrote " + flags.out + ": " + std::to_string(data.height) + " x " + std::to_string(data.width) +
            " pixels, " + (data.classes ? std::to_string(data.classes) + " classes" : "no classes") +

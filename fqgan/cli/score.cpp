@@ -5,10 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "fqgan/cli/checkpoints.h"
-#include "fqgan/cli/classification.h"
 #include "fqgan/cli/compute.h"
+#include "fqgan/cli/judged.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/recipe.h"
+#include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
@@ -85,39 +86,40 @@ std::vector<int64_t> classes_of(const DataInfo& images, const DataInfo& model) {
   return by_index;
 }
 
+/// The images' classes as the model counts them.
+torch::Tensor labels_for(const Family& family, const std::vector<int64_t>& classes, const Dataset& dataset,
+                         int64_t first, const torch::Tensor& labels) {
+  auto known = labels.clone();
+  for (int64_t i = 0; i < labels.size(0); ++i) {
+    auto label = labels[i].item<int64_t>();
+    if (label >= 0 && label < static_cast<int64_t>(classes.size())) label = classes[label];
+    if (family.classes && (label < 0 || label >= family.classes))
+      fail(dataset.name(first + i), "this discriminator is conditional: expected a class in 0 to " +
+                                        std::to_string(family.classes - 1) + ", found " +
+                                        (label < 0 ? "none" : std::to_string(label)) + ". Hint: a folder a class");
+    known[i] = label;
+  }
+  return known;
+}
+
 Scores judge_all(Family& family, const DataInfo& model_data, const Dataset& dataset) {
   torch::NoGradGuard no_grad;
   const auto& info = dataset.info();
   const auto classes = family.classes ? classes_of(info, model_data) : std::vector<int64_t>();
   Scores scores;
-  for (const auto& [first, count, known] : judged_chunks(info.images, family.judged_together, images_at_once)) {
-    auto pixels = torch::empty({count, info.channels, info.height, info.width}, torch::kByte);
-    auto labels = torch::empty({count}, torch::kLong);
-    for (int64_t i = 0; i < count; ++i) {
-      auto label = dataset.read(first + i, pixels[i].mutable_data_ptr<uint8_t>());
-      if (label >= 0 && label < static_cast<int64_t>(classes.size())) label = classes[label];
-      if (family.classes && (label < 0 || label >= family.classes))
-        fail(dataset.name(first + i), "this discriminator is conditional: expected a class in 0 to " +
-                                          std::to_string(family.classes - 1) + ", found " +
-                                          (label < 0 ? "none" : std::to_string(label)) + ". Hint: a folder a class");
-      labels[i] = label;
-    }
-    const auto& numerics = family.numerics;
-    const auto images = (pixels.to(torch::kFloat) / 127.5 - 1)
-                            .to(torch::TensorOptions(numerics.device).dtype(numerics.compute))
-                            .contiguous(at::MemoryFormat::ChannelsLast);
-    Streams random(0, Counters{first, -1});
-    Pass pass(random);
-    pass.compute = numerics.compute;
-    pass.twin = numerics.twin;
-    const auto logits = family.judge({images, labels.to(numerics.device)}, pass).to(torch::kCPU, torch::kFloat);
-    scores.logits.push_back(logits.slice(0, known));
+  for (const auto& chunk : judged_chunks(info.images, family.judged_together, images_at_once)) {
+    auto pixels = read_chunk(dataset, chunk);
+    pixels.labels = labels_for(family, classes, dataset, chunk.first, pixels.labels);
+    Streams random(0, Counters{chunk.first, -1});
+    auto pass = judging_pass(random, family.numerics);
+    const auto logits = family.judge(network_batch(pixels, family.numerics), pass).to(torch::kCPU, torch::kFloat);
+    scores.logits.push_back(logits.slice(0, chunk.known));
     for (const auto& report : pass.reports) {
       auto& tap = scores.taps[report.tap];
-      tap.codes.push_back(report.codes.cpu().slice(0, known));
-      tap.errors.push_back(report.error.to(torch::kCPU, torch::kFloat).slice(0, known));
+      tap.codes.push_back(report.codes.cpu().slice(0, chunk.known));
+      tap.errors.push_back(report.error.to(torch::kCPU, torch::kFloat).slice(0, chunk.known));
     }
-    log_status(std::to_string(first + count) + "/" + std::to_string(info.images) + " images");
+    log_status(std::to_string(chunk.first + chunk.count) + "/" + std::to_string(info.images) + " images");
   }
   log_status("");
   return scores;
@@ -146,7 +148,6 @@ ordered_json describe(const Scores& scores, const Dataset& dataset) {
 }
 
 void write_tensors(const std::string& path, const Scores& scores) {
-  if (!path.ends_with(".safetensors")) fail("--out", "expected a name that ends in .safetensors, got '" + path + "'");
   Checkpoint file;
   file.tensors["logits"] = torch::cat(scores.logits);
   for (const auto& [name, tap] : scores.taps) {
@@ -157,6 +158,7 @@ void write_tensors(const std::string& path, const Scores& scores) {
 }
 
 int score(const ScoreFlags& flags) {
+  if (!flags.out.empty()) check_target(flags.out, ".safetensors");
   const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
   if (const auto untrained = checkpoint.metadata.find(untrained_key); untrained != checkpoint.metadata.end())
     fail(path,

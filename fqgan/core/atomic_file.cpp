@@ -122,6 +122,15 @@ void make_folder(const fs::path& path) {
   }
 }
 
+void check_target(const fs::path& file, std::string_view ending, std::string_view option) {
+  if (!file.string().ends_with(ending))
+    fail(std::string(option), "expected a name that ends in " + std::string(ending) + ", got '" + file.string() + "'");
+  make_folder(file.has_parent_path() ? file.parent_path() : fs::path("."));
+  std::error_code ignored;
+  if (fs::is_directory(file, ignored))
+    fail(file.string(), "expected a file to write, got a folder of that name. Hint: choose another name");
+}
+
 void remove_partial_files(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {

@@ -71,15 +71,6 @@ std::string lower_extension(const fs::path& path) {
   return extension;
 }
 
-// A file can be made here: its folder exists, and no folder has its name.
-void check_file_target(const fs::path& target) {
-  if (target.has_parent_path()) make_folder(target.parent_path());
-  std::error_code ignored;
-  if (fs::is_directory(target, ignored)) {
-    fail(target.string(), "expected a file to write, got a folder of that name. Hint: choose another name");
-  }
-}
-
 }  // namespace
 
 std::unique_ptr<ImageOutput> open_output(const std::string& target, OutputOptions options) {
@@ -87,7 +78,7 @@ std::unique_ptr<ImageOutput> open_output(const std::string& target, OutputOption
   const std::string extension = lower_extension(target);
   for (const auto& kind : kinds) {
     if (extension != kind.extension) continue;
-    check_file_target(target);
+    check_target(target);
     return std::make_unique<CheckedOutput>(target, kind.open(target, std::move(options)));
   }
   if (std::find(std::begin(not_folders), std::end(not_folders), extension) != std::end(not_folders)) {

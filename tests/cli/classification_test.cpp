@@ -1,6 +1,7 @@
 // Classifying a data set: chunks of images, and classifiers whose images meet each other.
 #include "fqgan/cli/classification.h"
 
+#include "fqgan/cli/judged.h"
 #include "fqgan/models/improved/options.h"
 #include "support/support.h"
 #include "support/toy_data.h"
