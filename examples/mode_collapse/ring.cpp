@@ -14,7 +14,7 @@ constexpr const char* tap = "features";
 
 WeightOptions plain_weights() {
   WeightOptions weight;
-  weight.spectral = false;
+  weight.normalization = WeightNormalization::none;
   return weight;
 }
 

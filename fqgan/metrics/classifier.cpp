@@ -17,7 +17,7 @@ constexpr const char* classifier_kind = "classifier";
 constexpr int64_t first_width = 32, last_width = 128;  // channels
 constexpr int64_t smallest_map = 4;                    // pixels of the longer side
 
-const WeightOptions classifier_weight{false, 0., "xavier"};
+const WeightOptions classifier_weight{WeightNormalization::none, 0., "xavier"};
 
 std::string weights_hash(const torch::nn::Module& network) {
   Sha256 digest;

@@ -20,7 +20,7 @@ BatchNormImpl::BatchNormImpl(int64_t channels, const Condition& condition, Strea
   stored_var = register_buffer("stored_var", torch::ones({channels}));
   if (condition.classes > 0) {
     auto weight = condition.weight;
-    weight.spectral = false;  // BigGAN-PyTorch: spectral norm on G's embeddings cripples G
+    weight.normalization = WeightNormalization::none;  // BigGAN-PyTorch: spectral norm on G's embeddings cripples G
     class_gain = register_module("class_gain", Embedding(condition.classes, channels, weight, random));
     class_bias = register_module("class_bias", Embedding(condition.classes, channels, weight, random));
   } else if (condition.width > 0) {

@@ -3,6 +3,7 @@
 #include "fqgan/core/shape.h"
 #include "fqgan/nn/initialise.h"
 #include "fqgan/nn/layer_scope.h"
+#include "fqgan/nn/weight_norm.h"
 
 namespace fqgan {
 namespace {
@@ -23,8 +24,12 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x, Pass& pass, const torc
   const LayerScope scope(this);
   check_shape(x, {any, options.in, any, any}, "conv2d");
   const auto maybe = [](const torch::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
-  const ops::Convolution c{effective_weight(pass), maybe(bias), maybe(residual), options.resample, options.relu};
-  return pass.twin ? ops::twin::convolution(x, c) : ops::convolution(x, c);
+  const auto convolved = [&](const torch::Tensor& b, const torch::Tensor& r) {
+    const ops::Convolution c{effective_weight(pass), maybe(b), maybe(r), options.resample, options.relu};
+    return pass.twin ? ops::twin::convolution(x, c) : ops::convolution(x, c);
+  };
+  if (takes_start(pass)) initialise_by_data(convolved({}, {}), scale, bias);
+  return convolved(bias, residual);
 }
 
 LinearImpl::LinearImpl(int64_t in, int64_t out, bool with_bias, WeightOptions weight, Streams& random)
@@ -35,7 +40,11 @@ LinearImpl::LinearImpl(int64_t in, int64_t out, bool with_bias, WeightOptions we
 torch::Tensor LinearImpl::forward(const torch::Tensor& x, Pass& pass) {
   const LayerScope scope(this);
   check_shape(x, {any, weight.size(1)}, "linear");
-  return at::linear(x, effective_weight(pass).to(x.scalar_type()), cast_bias(bias, x));
+  const auto linear = [&](const torch::Tensor& b) {
+    return at::linear(x, effective_weight(pass).to(x.scalar_type()), cast_bias(b, x));
+  };
+  if (takes_start(pass)) initialise_by_data(linear({}), scale, bias);
+  return linear(bias);
 }
 
 EmbeddingImpl::EmbeddingImpl(int64_t classes, int64_t channels, WeightOptions weight, Streams& random)

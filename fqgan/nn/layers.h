@@ -1,8 +1,8 @@
-// Convolution, linear and embedding layers whose weights may be spectrally normalized. Parameters stay in their own
-// type (float32 masters); the effective weight is cast to the type of the input, once a forward.
+// Convolution, linear and embedding layers whose weights may be normalized (nn/weighted_layer.h). Parameters stay in
+// their own type (float32 masters); the effective weight is cast to the type of the input, once a forward.
 #pragma once
 
-#include "fqgan/nn/spectral_norm.h"
+#include "fqgan/nn/weighted_layer.h"
 #include "fqgan/ops/convolution.h"
 
 namespace fqgan {

@@ -1,7 +1,6 @@
 #include "fqgan/nn/spectral_norm.h"
 
 #include "fqgan/core/error.h"
-#include "fqgan/nn/initialise.h"
 
 namespace fqgan {
 namespace {
@@ -31,22 +30,14 @@ struct DividedBySigma : torch::autograd::Function<DividedBySigma> {
 
 }  // namespace
 
-WeightedLayer::WeightedLayer(std::vector<int64_t> shape, WeightOptions options, Streams& random)
-    : weight_options(std::move(options)) {
-  weight = register_parameter("weight", torch::empty(shape));
-  initialise_weight(weight, weight_options.initialisation, random);
-  if (weight_options.spectral) u = register_buffer("u", random.normal({shape[0]}, "spectral_norm"));
-}
-
-torch::Tensor WeightedLayer::effective_weight(Pass& pass) {
-  if (!weight_options.spectral) return weight;
+torch::Tensor spectrally_normalized(const torch::Tensor& weight, torch::Tensor& u, double epsilon, const Pass& pass) {
   const auto matrix = weight.reshape({weight.size(0), -1});  // Co x R
   torch::Tensor u_next, v, sigma;
   {
     torch::NoGradGuard no_grad;
-    v = normalized(at::mv(matrix.t(), u), weight_options.epsilon);
+    v = normalized(at::mv(matrix.t(), u), epsilon);
     const auto image = at::mv(matrix, v);
-    u_next = normalized(image, weight_options.epsilon);
+    u_next = normalized(image, epsilon);
     sigma = at::dot(u_next, image);
     // Replaced, not written into: graphs of earlier forwards still read the old vector.
     if (pass.update_state) u.set_data(u_next);

@@ -9,22 +9,8 @@
 
 namespace fqgan {
 
-/// How a layer's weight is made.
-struct WeightOptions {
-  bool spectral = true;
-  double epsilon = 1e-8;  // lower bound of the norms
-  std::string initialisation = "orthogonal";
-  std::string biases = "uniform";
-};
-
-/// A module with a weight; base of the layers. Parameter `weight` Co x ..., buffer `u` Co (spectral only).
-struct WeightedLayer : torch::nn::Module {
-  WeightedLayer(std::vector<int64_t> shape, WeightOptions options, Streams& random);
-  /// The effective weight in the parameter's type. Differentiable; with pass.twin also twice.
-  torch::Tensor effective_weight(Pass& pass);
-
-  torch::Tensor weight, u;
-  WeightOptions weight_options;
-};
+/// weight: Co x ..., in its type; u: Co, replaced when the pass updates state. epsilon: lower bound of the norms.
+/// Differentiable; with pass.twin also twice.
+torch::Tensor spectrally_normalized(const torch::Tensor& weight, torch::Tensor& u, double epsilon, const Pass& pass);
 
 }  // namespace fqgan

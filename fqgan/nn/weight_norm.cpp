@@ -23,7 +23,29 @@ torch::Tensor along(const torch::Tensor& values, int64_t dims, int64_t place) {
   return values.view(shape);
 }
 
+/// scale / |v|, Co.
+torch::Tensor factor_of(const torch::Tensor& weight, const torch::Tensor& scale, int64_t output) {
+  return scale / at::linalg_vector_norm(weight, 2, others(weight.dim(), output));
+}
+
 }  // namespace
+
+torch::Tensor weight_normalized(const torch::Tensor& weight, const torch::Tensor& scale, int64_t output) {
+  return weight * along(factor_of(weight, scale, output), weight.dim(), output);
+}
+
+torch::Tensor initialise_by_data(const torch::Tensor& activations, torch::Tensor scale, torch::Tensor bias,
+                                 double deviation) {
+  torch::NoGradGuard no_grad;
+  const auto a = activations.to(scale.scalar_type());
+  const auto rest = others(a.dim(), 1);
+  const auto mean = a.mean(rest), centred = a - along(mean, a.dim(), 1);
+  const auto factor = deviation / centred.square().mean(rest).sqrt().clamp_min(1e-8);  // 1e-8: a dead output
+  scale.mul_(factor);
+  if (!bias.defined()) return (a * along(factor, a.dim(), 1)).to(activations.scalar_type());
+  bias.copy_(-mean * factor);
+  return (centred * along(factor, a.dim(), 1)).to(activations.scalar_type());
+}
 
 WeightNormLayer::WeightNormLayer(std::vector<int64_t> shape, int64_t output, WeightNormOptions o, Streams& random)
     : options(o), output_(output) {
@@ -33,20 +55,7 @@ WeightNormLayer::WeightNormLayer(std::vector<int64_t> shape, int64_t output, Wei
   bias = register_parameter("bias", torch::zeros({shape[output]}));
 }
 
-torch::Tensor WeightNormLayer::factor() const {
-  return scale / at::linalg_vector_norm(weight, 2, others(weight.dim(), output_));
-}
-
-torch::Tensor WeightNormLayer::initialised(const torch::Tensor& activations) {
-  torch::NoGradGuard no_grad;
-  const auto a = activations.to(scale.scalar_type());
-  const auto rest = others(a.dim(), 1);
-  const auto mean = a.mean(rest), centred = a - along(mean, a.dim(), 1);
-  const auto factor = options.deviation / centred.square().mean(rest).sqrt().clamp_min(1e-8);  // 1e-8: a dead output
-  scale.mul_(factor);
-  bias.copy_(-mean * factor);
-  return (centred * along(factor, a.dim(), 1)).to(activations.scalar_type());
-}
+torch::Tensor WeightNormLayer::factor() const { return factor_of(weight, scale, output_); }
 
 WeightNormLinearImpl::WeightNormLinearImpl(int64_t in, int64_t out, WeightNormOptions o, Streams& random)
     : WeightNormLayer({out, in}, 0, o, random) {}
@@ -55,7 +64,8 @@ torch::Tensor WeightNormLinearImpl::forward(const torch::Tensor& x, Pass& pass, 
   const LayerScope scope(this);
   check_shape(x, {any, weight.size(1)}, "weight_norm_linear");
   if (pass.initialise && options.by_data) {
-    const auto y = initialised(at::linear(x, weight.to(x.scalar_type())) * factor().to(x.scalar_type()));
+    const auto products = at::linear(x, weight.to(x.scalar_type())) * factor().to(x.scalar_type());
+    const auto y = initialise_by_data(products, scale, bias, options.deviation);
     return relu ? at::relu(y) : y;
   }
   return pass.twin ? ops::twin::weight_norm_linear(x, weight, scale, bias, relu)
@@ -71,8 +81,9 @@ WeightNormConv2dImpl::WeightNormConv2dImpl(WeightNormConv2dOptions c, WeightNorm
 torch::Tensor WeightNormConv2dImpl::forward(const torch::Tensor& x, Pass& pass) {
   const LayerScope scope(this);
   check_shape(x, {any, convolution.in, any, any}, "weight_norm_conv2d");
-  const auto effective = weight * along(factor(), 4, convolution.transposed ? 1 : 0);
-  if (pass.initialise && options.by_data) return initialised(convolved(x, effective, std::nullopt, pass));
+  const auto effective = weight_normalized(weight, scale, output_);
+  if (pass.initialise && options.by_data)
+    return initialise_by_data(convolved(x, effective, std::nullopt, pass), scale, bias, options.deviation);
   return convolved(x, effective, bias, pass);
 }
 

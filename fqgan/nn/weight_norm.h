@@ -10,6 +10,13 @@
 
 namespace fqgan {
 
+/// scale v / |v| for each output's v; output: which dimension of `weight` counts them. Differentiable to any order.
+torch::Tensor weight_normalized(const torch::Tensor& weight, const torch::Tensor& scale, int64_t output);
+/// Sets scale and bias (Co) so that activations, N x Co (x H x W) without bias, would have mean 0 and this deviation;
+/// an undefined bias stays away. -> the activations as they are then.
+torch::Tensor initialise_by_data(const torch::Tensor& activations, torch::Tensor scale, torch::Tensor bias,
+                                 double deviation = 1);
+
 struct WeightNormOptions {
   double initial = 0.1;      // deviation of the initial weights, N(0, initial^2)
   bool train_scale = false;  // else the scale is a buffer, set by the initialisation only
@@ -28,10 +35,7 @@ struct WeightNormLayer : torch::nn::Module {
  protected:
   /// scale / |v|, Co, in the parameters' type.
   torch::Tensor factor() const;
-  /// activations, N x Co (x H x W) without bias -> as the new scale and bias make them.
-  torch::Tensor initialised(const torch::Tensor& activations);
 
- private:
   int64_t output_;
 };
 

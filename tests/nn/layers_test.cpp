@@ -9,7 +9,9 @@
 namespace fqgan::test {
 namespace {
 
-const WeightOptions plain_weight{false, 1e-8, "xavier"}, spectral_weight{true, 1e-8, "xavier"};
+const WeightOptions plain_weight{WeightNormalization::none, 1e-8, "xavier"},
+    spectral_weight{WeightNormalization::spectral, 1e-8, "xavier"},
+    scaled_weight{WeightNormalization::weight, 0, "xavier"};
 
 Conv2d conv(int64_t kernel, Resample resample, const WeightOptions& weight) {
   Streams random(5, {});
@@ -27,12 +29,19 @@ void settle(WeightedLayer& layer) {
   for (int i = 0; i < 400; ++i) layer.effective_weight(t.pass);
 }
 
-class Conv2dForms : public ::testing::TestWithParam<std::tuple<int64_t, Resample, bool>> {};
+std::vector<torch::Tensor> with(const torch::Tensor& x, std::vector<torch::Tensor> parameters) {
+  parameters.insert(parameters.begin(), x);
+  return parameters;
+}
+
+class Conv2dForms : public ::testing::TestWithParam<std::tuple<int64_t, Resample, WeightNormalization>> {};
 
 TEST_P(Conv2dForms, FoldedEqualsPlainAndGradientsAreRight) {
-  const auto [kernel, resample, spectral] = GetParam();
-  auto layer = conv(kernel, resample, spectral ? spectral_weight : plain_weight);
-  if (spectral) settle(*layer);
+  const auto [kernel, resample, normalization] = GetParam();
+  auto layer = conv(kernel, resample, {normalization, 1e-8, "xavier"});
+  if (normalization == WeightNormalization::spectral) settle(*layer);
+  std::vector<torch::Tensor> parameters{layer->weight, layer->bias};
+  if (layer->scale.defined()) parameters.push_back(layer->scale);
   auto x = leaf({2, 2, 4, 6});
   TestPass folded, plain;
   plain.pass.twin = true;
@@ -42,16 +51,17 @@ TEST_P(Conv2dForms, FoldedEqualsPlainAndGradientsAreRight) {
   EXPECT_EQ(y.sizes(), (torch::IntArrayRef{2, 3, height, height / 2 * 3}));
   for (auto* t : {&folded, &plain}) {
     const Function f = [&](const auto& in) { return layer->forward(in[0], t->pass); };
-    expect_gradients(f, {x, layer->weight, layer->bias});
+    expect_gradients(f, with(x, parameters));
   }
   const Function squared = [&](const auto& in) { return layer->forward(in[0], plain.pass).pow(2); };
-  expect_second_gradients(squared, {x, layer->weight, layer->bias});
+  expect_second_gradients(squared, with(x, parameters));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Conv2dForms,
                          ::testing::Combine(::testing::Values(int64_t{1}, int64_t{3}),
                                             ::testing::Values(Resample::none, Resample::up, Resample::down),
-                                            ::testing::Bool()));
+                                            ::testing::Values(WeightNormalization::none, WeightNormalization::spectral,
+                                                              WeightNormalization::weight)));
 
 TEST(Conv2d, IsNotSilentlyConstantInASecondGradient) {
   auto layer = conv(3, Resample::up, plain_weight);
@@ -82,10 +92,10 @@ TEST(Conv2d, CastsItsWeightsToTheInput) {
 
 TEST(Linear, GradientsAreRight) {
   Streams random(5, {});
-  for (const auto& weight : {plain_weight, spectral_weight}) {
+  for (const auto& weight : {plain_weight, spectral_weight, scaled_weight}) {
     Linear layer(3, 4, true, weight, random);
     convert(*layer, torch::kDouble);
-    if (weight.spectral) settle(*layer);
+    if (weight.normalization == WeightNormalization::spectral) settle(*layer);
     TestPass t;
     expect_gradients([&](const auto& in) { return layer->forward(in[0], t.pass); },
                      {leaf({5, 3}), layer->weight, layer->bias});
@@ -102,6 +112,46 @@ TEST(Embedding, GradientsAreRight) {
   TestPass t;
   const auto labels = torch::tensor({3, 0, 3}, torch::kLong);
   expect_gradients([&](const auto&) { return layer->forward(labels, t.pass); }, {layer->weight});
+}
+
+TEST(WeightNormalization, BeginsAsTheInitialWeightAndScalesItsLength) {
+  auto layer = conv(3, Resample::none, scaled_weight);
+  TestPass t;
+  EXPECT_LT((layer->effective_weight(t.pass) - layer->weight).abs().max().item<double>(), 1e-7);  // scale: float32
+  torch::NoGradGuard no_grad;
+  layer->scale.copy_(torch::tensor({1., 2., 3.}));
+  layer->weight.mul_(7);
+  EXPECT_LT((layer->effective_weight(t.pass).flatten(1).norm(2, 1) - layer->scale).abs().max().item<double>(), 1e-12);
+}
+
+TEST(WeightNormalization, ItsFirstBatchMakesOutputsOfMeanZeroAndDeviationOne) {
+  const auto expect_standard = [](const torch::Tensor& y, torch::IntArrayRef rest) {
+    EXPECT_LT(y.mean(rest).abs().max().item<double>(), 1e-12);
+    EXPECT_LT((y.square().mean(rest) - 1).abs().max().item<double>(), 1e-10);
+  };
+  for (const bool twin : {false, true}) {
+    TestPass t;
+    t.pass.twin = twin;
+    auto layer = conv(3, Resample::down, scaled_weight);
+    const auto x = leaf({4, 2, 6, 6}).detach() * 3 + 1, residual = leaf({4, 3, 3, 3}, 9).detach();
+    t.pass.initialise = true;
+    const auto begun = layer->forward(x, t.pass, residual).detach();
+    t.pass.initialise = false;
+    EXPECT_LT((layer->forward(x, t.pass, residual) - begun).abs().max().item<double>(), 1e-12);
+    expect_standard(layer->forward(x, t.pass).detach(), {0, 2, 3});  // the residual has no part in it
+
+    Streams random(5, {});
+    Linear linear(3, 4, true, scaled_weight, random);
+    convert(*linear, torch::kDouble);
+    t.pass.initialise = true;
+    expect_standard(linear->forward(leaf({8, 3}), t.pass).detach(), {0});
+  }
+}
+
+TEST(WeightNormalization, RefusesOtherNames) {
+  EXPECT_EQ(weight_normalization("weight"), WeightNormalization::weight);
+  EXPECT_CONTAINS(message_of<UserError>([] { weight_normalization("batch"); }),
+                  "expected 'none', 'spectral' or 'weight'");
 }
 
 TEST(SpectralNorm, DividesByTheLargestSingularValue) {

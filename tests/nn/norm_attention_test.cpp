@@ -12,7 +12,7 @@ namespace {
 
 BatchNorm batch_norm(int64_t classes) {
   Streams random(5, {});
-  BatchNorm layer(3, Condition{classes, 0, {true, 1e-8, "normal"}}, random);
+  BatchNorm layer(3, Condition{classes, 0, {WeightNormalization::spectral, 1e-8, "normal"}}, random);
   convert(*layer, torch::kDouble);
   return layer;
 }
@@ -75,7 +75,7 @@ TEST(BatchNorm, StandingStatisticsAverageTheBatches) {
 
 TEST(SelfAttention, GradientsAreRight) {
   Streams random(5, {});
-  SelfAttention layer(8, WeightOptions{false, 1e-8, "xavier"}, random);
+  SelfAttention layer(8, WeightOptions{WeightNormalization::none, 1e-8, "xavier"}, random);
   convert(*layer, torch::kDouble);
   {
     torch::NoGradGuard no_grad;
@@ -90,7 +90,7 @@ TEST(SelfAttention, GradientsAreRight) {
 
 TEST(SelfAttention, StartsAsTheIdentityAndChecksItsInput) {
   Streams random(5, {});
-  SelfAttention layer(8, WeightOptions{true, 1e-8, "xavier"}, random);
+  SelfAttention layer(8, WeightOptions{WeightNormalization::spectral, 1e-8, "xavier"}, random);
   TestPass t;
   const auto x = leaf({1, 8, 4, 4}).detach().to(torch::kFloat);
   EXPECT_TRUE(torch::equal(layer->forward(x, t.pass), x));

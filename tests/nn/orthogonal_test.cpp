@@ -9,7 +9,7 @@ namespace {
 
 TEST(OrthogonalRegularization, IsTheGradientOfItsFormula) {
   Streams random(4, {});
-  Conv2d layer(Conv2dOptions{3, 4}, WeightOptions{false, 0, "normal"}, random);
+  Conv2d layer(Conv2dOptions{3, 4}, WeightOptions{WeightNormalization::none, 0, "normal"}, random);
   layer->to(torch::kDouble);
   const auto w = layer->weight.detach().clone().reshape({4, -1}).requires_grad_(true);
   const auto off = w.mm(w.t()) * (1 - torch::eye(4, torch::kDouble));

@@ -13,9 +13,10 @@ constexpr int64_t latent = 6, size = 8, batch = 4;
 /// N x Z -> N x 1 x 8 x 8
 struct ToyGenerator : torch::nn::Module {
   explicit ToyGenerator(Streams& random) {
-    linear = register_module("linear", Linear(latent, 4 * 4 * 4, true, WeightOptions{false, 0, "xavier"}, random));
-    conv = register_module("conv",
-                           Conv2d(Conv2dOptions{4, 1, 3, Resample::up}, WeightOptions{false, 0, "xavier"}, random));
+    linear = register_module(
+        "linear", Linear(latent, 4 * 4 * 4, true, WeightOptions{WeightNormalization::none, 0, "xavier"}, random));
+    conv = register_module("conv", Conv2d(Conv2dOptions{4, 1, 3, Resample::up},
+                                          WeightOptions{WeightNormalization::none, 0, "xavier"}, random));
   }
   torch::Tensor forward(const torch::Tensor& z, Pass& pass) {
     return at::tanh(conv->forward(linear->forward(z, pass).reshape({-1, 4, 4, 4}).to(pass.compute), pass));
@@ -163,7 +164,8 @@ class StyleGan2Stub : public Stub {
 /// Image to image, with the rho that adaptive layer-instance normalization clips to [0, 1].
 struct ToyTranslator : torch::nn::Module {
   explicit ToyTranslator(Streams& random) {
-    conv = register_module("conv", Conv2d(Conv2dOptions{1, 1}, WeightOptions{false, 0, "xavier"}, random));
+    conv = register_module("conv",
+                           Conv2d(Conv2dOptions{1, 1}, WeightOptions{WeightNormalization::none, 0, "xavier"}, random));
     rho = register_parameter("rho", torch::ones({1, 1, 1, 1}));
   }
   struct Output {
@@ -230,7 +232,8 @@ class UgatitStub : public Stub {
 /// A linear layer whose shift and scale come from the data (weight normalization's data-dependent initialisation).
 struct DataInitialised : torch::nn::Module {
   DataInitialised(int64_t in, int64_t out, Streams& random) {
-    linear = register_module("linear", Linear(in, out, false, WeightOptions{false, 0, "normal"}, random));
+    linear = register_module("linear",
+                             Linear(in, out, false, WeightOptions{WeightNormalization::none, 0, "normal"}, random));
     scale = register_parameter("scale", torch::ones({out}));
     shift = register_parameter("shift", torch::zeros({out}));
   }

@@ -26,7 +26,8 @@ BigGanOptions all_in_biggan() {
   o.generator.norm = "virtual_batch";
   o.generator.reference_batch = 6;
   o.generator.historical_averaging = o.discriminator.historical_averaging = 0.1;
-  o.discriminator.input_noise = 0.1;
+  o.discriminator.input_noise = o.discriminator.noise = 0.1;
+  o.discriminator.weight_normalization = "weight";
   return o;
 }
 

@@ -23,8 +23,9 @@ torch::Tensor DiscriminatorBlockImpl::forward(const torch::Tensor& x, Pass& pass
 }
 
 BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, const BigGanPlan& plan, Streams& random)
-    : input_noise(options.discriminator.input_noise) {
-  const WeightOptions weight{true, options.spectral_epsilon, options.weight_style(), options.biases};
+    : input_noise(options.discriminator.input_noise), noise(options.discriminator.noise) {
+  const WeightOptions weight{weight_normalization(options.discriminator.weight_normalization), options.spectral_epsilon,
+                             options.weight_style(), options.biases};
   std::vector<TapPoint> points;
   auto in = plan.channels, height = plan.height;
   for (size_t b = 0; b < plan.discriminator.size(); ++b) {
@@ -61,6 +62,7 @@ torch::Tensor BigGanDiscriminatorImpl::forward(const torch::Tensor& images, cons
   auto h = gaussian_noise(images, input_noise, pass);
   for (size_t b = 0; b < blocks.size(); ++b) {
     h = (*taps)(taps->points()[b].name.c_str(), blocks[b]->forward(h, pass), pass);
+    h = gaussian_noise(h, noise, pass);
     const auto here = attention.find(b);
     if (here != attention.end()) h = here->second->forward(h, pass);
   }

@@ -28,7 +28,7 @@ struct BigGanDiscriminatorImpl : torch::nn::Module {
   std::map<size_t, SelfAttention> attention;
   std::shared_ptr<Taps> taps;
   MinibatchDiscrimination minibatch{nullptr};
-  double input_noise;
+  double input_noise, noise;
   Linear linear{nullptr};
   Embedding projection{nullptr};  // classes x C; null without classes
 };

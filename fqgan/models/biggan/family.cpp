@@ -40,7 +40,8 @@ class BigGan : public Family {
 
   void prepare(Step& step) override {
     const bool kmeans = !options_.quantizer.taps.empty() && options_.quantizer.initialisation == "kmeans";
-    if (!kmeans && !discriminator_->minibatch) return;
+    const bool by_data = options_.discriminator.weight_normalization == "weight";
+    if (!kmeans && !by_data && !discriminator_->minibatch) return;
     torch::NoGradGuard no_grad;
     const auto batch = step.next("train");
     auto pass = step.pass({{Role::real, batch.images.size(0)}});

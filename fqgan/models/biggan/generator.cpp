@@ -23,8 +23,9 @@ torch::Tensor GeneratorBlockImpl::forward(const torch::Tensor& x, const torch::T
 }
 
 BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const BigGanPlan& p, Streams& random) : plan(p) {
-  const WeightOptions weight{options.generator.spectral_norm, options.spectral_epsilon, options.weight_style(),
-                             options.biases};
+  const auto normalization =
+      options.generator.spectral_norm ? WeightNormalization::spectral : WeightNormalization::none;
+  const WeightOptions weight{normalization, options.spectral_epsilon, options.weight_style(), options.biases};
   const auto& channels = plan.generator;
   const bool by_reference = options.generator.norm == "virtual_batch";
   Condition condition{0, plan.chunk, weight}, last;
@@ -32,7 +33,7 @@ BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const Big
   if (plan.classes && options.generator.shared_embedding) {
     condition.width += options.generator.shared_embedding;
     auto plain = weight;
-    plain.spectral = false;
+    plain.normalization = WeightNormalization::none;
     shared = register_module("shared", Embedding(plan.classes, options.generator.shared_embedding, plain, random));
   } else {
     condition.classes = plan.classes;

@@ -6,6 +6,7 @@
 
 #include "fqgan/losses/adversarial.h"
 #include "fqgan/nn/initialise.h"
+#include "fqgan/nn/weighted_layer.h"
 
 namespace fqgan {
 namespace {
@@ -83,6 +84,10 @@ void BigGanDiscriminatorOptions::fields(FieldVisitor& visit) {
   visit("orthogonal", orthogonal, about("strength of the orthogonal regularization").at_least(0));
   visit("gradient_penalty", gradient_penalty, about("weight of WGAN-GP's penalty; its paper: 10").at_least(0));
   visit("input_noise", input_noise, about("deviation of Gaussian noise on the images, in [-1, 1]").at_least(0));
+  visit("noise", noise, about("deviation of Gaussian noise on the features, after every block").at_least(0));
+  visit("weight_normalization", weight_normalization,
+        about("of the weights: spectral, by their length ('weight', which the first batch starts), or none")
+            .one_of(weight_normalizations()));
   visit("historical_averaging", historical_averaging, about("strength of historical averaging").at_least(0));
   visit("adam", adam, about("optimizer"));
 }

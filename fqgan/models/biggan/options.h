@@ -34,6 +34,8 @@ struct BigGanDiscriminatorOptions : Options {
   double orthogonal = 0;        // strength of the orthogonal regularization
   double gradient_penalty = 0;  // weight of WGAN-GP's penalty
   double input_noise = 0;       // deviation, of images in [-1, 1]
+  double noise = 0;             // deviation, after every block
+  std::string weight_normalization = "spectral";
   double historical_averaging = 0;
   AdamOptions adam{2e-4};
   void fields(FieldVisitor& visit) override;

@@ -7,7 +7,7 @@ namespace fqgan {
 DenseGenerator::DenseGenerator(const ImprovedOptions& options, const DataInfo& data, Streams& random)
     : ImprovedGenerator(options.generator, random), channels_(data.channels), height_(data.height), width_(data.width) {
   WeightOptions weight;
-  weight.spectral = false;
+  weight.normalization = WeightNormalization::none;
   weight.initialisation = "xavier";
   auto in = options.generator.latent;
   for (const auto out : options.generator_hidden()) {

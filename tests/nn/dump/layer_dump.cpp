@@ -27,14 +27,15 @@ struct Layer {
 
 Layer conv(const Tensors& in, Streams& random, Resample resample, bool spectral) {
   const auto& w = in.at("state.weight");
-  Conv2d layer(Conv2dOptions{w.size(1), w.size(0), w.size(2), resample}, WeightOptions{spectral, 1e-12, "normal"},
+  Conv2d layer(Conv2dOptions{w.size(1), w.size(0), w.size(2), resample},
+               WeightOptions{spectral ? WeightNormalization::spectral : WeightNormalization::none, 1e-12, "normal"},
                random);
   return {layer.ptr(), [layer](const Tensors& t, Pass& pass) mutable { return layer->forward(t.at("x"), pass); }};
 }
 
 Layer linear(const Tensors& in, Streams& random) {
   const auto& w = in.at("state.weight");
-  Linear layer(w.size(1), w.size(0), true, WeightOptions{false, 0, "normal"}, random);
+  Linear layer(w.size(1), w.size(0), true, WeightOptions{WeightNormalization::none, 0, "normal"}, random);
   return {layer.ptr(), [layer](const Tensors& t, Pass& pass) mutable { return layer->forward(t.at("x"), pass); }};
 }
 
@@ -49,7 +50,7 @@ Layer batch_norm(const Tensors& in, Streams& random) {
 }
 
 Layer attention(const Tensors& in, Streams& random) {
-  SelfAttention layer(in.at("x").size(1), WeightOptions{false, 0, "normal"}, random);
+  SelfAttention layer(in.at("x").size(1), WeightOptions{WeightNormalization::none, 0, "normal"}, random);
   return {layer.ptr(), [layer](const Tensors& t, Pass& pass) mutable { return layer->forward(t.at("x"), pass); }};
 }
 
