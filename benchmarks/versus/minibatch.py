@@ -72,7 +72,9 @@ def inputs(size, part, dtype=torch.float32):
     weight = torch.randn(features, kernels, dims, generator=generator)
     weight = (weight / weight.square().sum(0).sqrt()).to(dtype) / dims
     projection = torch.randn(n, kernels, generator=generator).to(dtype)
-    leaves = (x, weight) if part == "with projection" else (projected(lambda m: m, x, weight),)
+    leaves = (x, weight)
+    if part == "operator alone":  # the same examples for all types: those of float32
+        leaves = (projected(lambda m: m, x.float(), weight.float()).to(dtype),)
     return [leaf.requires_grad_() for leaf in leaves], projection
 
 

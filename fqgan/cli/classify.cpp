@@ -131,8 +131,8 @@ ordered_json describe(const Classification& found, const Ensemble& ensemble) {
 
 void check_names(const ClassifyFlags& flags) {
   if (flags.paths.size() < 2) fail("classify", "expected a classifier (or several) and images. Hint: RUN IMAGES");
-  if (!flags.out.empty()) check_target(flags.out, ".csv");
-  if (!flags.confusion.empty()) check_target(flags.confusion, ".png", "--confusion");
+  if (!flags.out.empty()) prepare_target(flags.out, ".csv");
+  if (!flags.confusion.empty()) prepare_target(flags.confusion, ".png", "--confusion");
 }
 
 void check_labels(const ClassifyFlags& flags, const DataInfo& images) {

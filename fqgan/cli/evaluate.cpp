@@ -142,7 +142,7 @@ void print_lines(const Measured& a, const Measured& b, const Evaluation& evaluat
 int evaluate_command(const EvaluateFlags& flags) {
   auto names = separated(flags.metrics);
   for (const auto& name : names) metric_named(name, "--metrics");
-  if (!flags.save_statistics.empty()) check_target(flags.save_statistics, {}, "--save-statistics");
+  if (!flags.save_statistics.empty()) prepare_target(flags.save_statistics, {}, "--save-statistics");
   const auto numerics = start_computing(flags.compute);
   const auto sides = open_sides(flags, numerics);
   const auto extractor = open_ruler(flags, sides, numerics.device);

@@ -23,7 +23,7 @@ void add_export(CLI::App& program, Action& action) {
       ->required();
   command->callback([flags, &action] {
     action = [flags] {
-      check_target(flags->out, ".safetensors");
+      prepare_target(flags->out, ".safetensors");
       const auto [path, checkpoint] = open_checkpoint(flags->checkpoint);
       save_checkpoint(flags->out, weights_only(checkpoint));
       log_info("wrote the weights of " + path + " to " + flags->out);

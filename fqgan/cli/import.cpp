@@ -26,7 +26,7 @@ ForeignWeights read_weights(const std::string& path) {
 }
 
 int import_weights(const ImportFlags& flags) {
-  check_target(flags.out, ".safetensors");
+  prepare_target(flags.out, ".safetensors");
   auto text = RecipeText::from_file(flags.recipe);
   for (const auto& assignment : flags.set) text.set(assignment);
   const auto recipe = read_recipe(text);

@@ -158,7 +158,7 @@ void write_tensors(const std::string& path, const Scores& scores) {
 }
 
 int score(const ScoreFlags& flags) {
-  if (!flags.out.empty()) check_target(flags.out, ".safetensors");
+  if (!flags.out.empty()) prepare_target(flags.out, ".safetensors");
   const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
   if (const auto untrained = checkpoint.metadata.find(untrained_key); untrained != checkpoint.metadata.end())
     fail(path,

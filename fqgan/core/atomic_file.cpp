@@ -46,6 +46,15 @@ void sync_folder(const fs::path& file) {
 
 bool is_running(pid_t process) { return kill(process, 0) == 0 || errno == EPERM; }
 
+/// Why the folder could not be made, or takes no files.
+std::error_code made_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!error && !fs::is_directory(path)) error = std::make_error_code(std::errc::not_a_directory);
+  if (!error && access(path.c_str(), W_OK | X_OK) == -1) error = std::error_code(errno, std::generic_category());
+  return error;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(fs::path path)
@@ -113,22 +122,19 @@ std::string read_file(const fs::path& path) {
 }
 
 void make_folder(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (!error && !fs::is_directory(path)) error = std::make_error_code(std::errc::not_a_directory);
-  if (!error && access(path.c_str(), W_OK | X_OK) == -1) error = std::error_code(errno, std::generic_category());
-  if (error) {
+  if (const auto error = made_folder(path))
     fail(path.string(), "expected a folder to write to, got: " + error.message() + ". Hint: choose another folder");
-  }
 }
 
-void check_target(const fs::path& file, std::string_view ending, std::string_view option) {
+void prepare_target(const fs::path& file, std::string_view ending, std::string_view option) {
   if (!file.string().ends_with(ending))
     fail(std::string(option), "expected a name that ends in " + std::string(ending) + ", got '" + file.string() + "'");
-  make_folder(file.has_parent_path() ? file.parent_path() : fs::path("."));
+  const auto where = std::string(option) + " " + file.string();
   std::error_code ignored;
   if (fs::is_directory(file, ignored))
-    fail(file.string(), "expected a file to write, got a folder of that name. Hint: choose another name");
+    fail(where, "expected a file to write, got a folder of that name. Hint: choose another name");
+  if (const auto error = made_folder(file.has_parent_path() ? file.parent_path() : fs::path(".")))
+    fail(where, "expected a folder that takes files, got: " + error.message() + ". Hint: choose another folder");
 }
 
 void remove_partial_files(const fs::path& folder) {

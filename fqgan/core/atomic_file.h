@@ -33,9 +33,9 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
 std::string read_file(const std::filesystem::path& path);
 /// Makes the folder and its parents. Errors: UserError (not writable, a file in the way).
 void make_folder(const std::filesystem::path& path);
-/// Before a command computes for minutes what `option` names a file for: that the name ends so, that it is no folder's,
-/// and that its folder, which this makes, takes files. Errors: UserError.
-void check_target(const std::filesystem::path& file, std::string_view ending = {}, std::string_view option = "--out");
+/// Before a command computes for minutes what `option` names a file for: makes the file's folder. Errors: UserError
+/// (another ending, a folder of that name, a folder that cannot be made or written to); they name the option.
+void prepare_target(const std::filesystem::path& file, std::string_view ending = {}, std::string_view option = "--out");
 /// Removes what killed writers left behind (`*.partial-<pid>` of processes that no longer run) in a folder.
 void remove_partial_files(const std::filesystem::path& folder);
 

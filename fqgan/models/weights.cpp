@@ -47,6 +47,16 @@ void load_tensors(const std::map<std::string, torch::Tensor>& saved,
   for (auto [name, target] : targets) target.copy_(saved.at(name));
 }
 
+/// A layer's tensors that find no place: it was normalized in another way, or had a bias, and its weight alone is
+/// another.
+void check_layers(const std::map<std::string, torch::Tensor>& saved,
+                  const std::map<std::string, torch::Tensor>& targets, const std::string& where) {
+  for (const auto& [name, tensor] : saved)
+    if (!targets.contains(name) && targets.contains(name.substr(0, name.rfind('.')) + ".weight"))
+      fail(where, "the checkpoint is of another architecture: its '" + name +
+                      "' has no place. Hint: use the recipe that it was trained with");
+}
+
 void load_weights(Family& family, const std::map<std::string, torch::Tensor>& saved, const std::string& where) {
   auto targets = family_tensors(family);
   std::map<std::string, torch::Tensor> wanted;
@@ -55,6 +65,7 @@ void load_weights(Family& family, const std::map<std::string, torch::Tensor>& sa
   for (const auto& [name, tensor] : targets)
     if (name.starts_with("network.") || (averages_known && name.starts_with("average."))) wanted.emplace(name, tensor);
   load_tensors(saved, wanted, where);
+  check_layers(saved, wanted, where);
   if (averages_known) return;
   for (auto& [name, average] : family.averages) copy_state(*family.networks.at(average.of), *average.network);
 }

@@ -40,7 +40,8 @@ torch::Tensor initialise_by_data(const torch::Tensor& activations, torch::Tensor
   const auto a = activations.to(scale.scalar_type());
   const auto rest = others(a.dim(), 1);
   const auto mean = a.mean(rest), centred = a - along(mean, a.dim(), 1);
-  const auto factor = deviation / centred.square().mean(rest).sqrt().clamp_min(1e-8);  // 1e-8: a dead output
+  const auto found = centred.square().mean(rest).sqrt();
+  const auto factor = at::where(found < 1e-8, at::ones_like(found), deviation / found);  // a constant keeps its scale
   scale.mul_(factor);
   if (!bias.defined()) return (a * along(factor, a.dim(), 1)).to(activations.scalar_type());
   bias.copy_(-mean * factor);

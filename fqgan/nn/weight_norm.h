@@ -13,7 +13,7 @@ namespace fqgan {
 /// scale v / |v| for each output's v; output: which dimension of `weight` counts them. Differentiable to any order.
 torch::Tensor weight_normalized(const torch::Tensor& weight, const torch::Tensor& scale, int64_t output);
 /// Sets scale and bias (Co) so that activations, N x Co (x H x W) without bias, would have mean 0 and this deviation;
-/// an undefined bias stays away. -> the activations as they are then.
+/// an undefined bias stays away, and an output that does not vary keeps its scale. -> the activations as they are then.
 torch::Tensor initialise_by_data(const torch::Tensor& activations, torch::Tensor scale, torch::Tensor bias,
                                  double deviation = 1);
 

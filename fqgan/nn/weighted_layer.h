@@ -10,8 +10,8 @@
 
 namespace fqgan {
 
-/// none; spectral: nn/spectral_norm.h; weight: nn/weight_norm.h, with a scale that is trained and that, with the bias,
-/// a pass with `initialise` sets.
+/// none; spectral: nn/spectral_norm.h; weight: nn/weight_norm.h, with a trained scale, which a pass with `initialise`
+/// sets by its data, with the bias (but for embeddings).
 enum class WeightNormalization { none, spectral, weight };
 /// "none", "spectral", "weight", in the order of the enumeration.
 const std::vector<std::string>& weight_normalizations();

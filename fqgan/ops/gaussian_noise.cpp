@@ -37,10 +37,10 @@ at::Tensor add_kernel(const at::Tensor& x, int64_t key, double deviation) {
     kernels::active().add_noise(data, narrow, first, last, static_cast<uint64_t>(key), static_cast<float>(deviation),
                                 to);
   });
-  return y;
+  return y.contiguous(x.suggest_memory_format());  // elements are counted in their logical order, whatever the layout
 }
 
-at::Tensor add_meta(const at::Tensor& x, int64_t, double) { return at::empty_symint(x.sym_sizes(), x.options()); }
+at::Tensor add_meta(const at::Tensor& x, int64_t, double) { return at::empty_like(x, x.suggest_memory_format()); }
 
 struct AddNoiseFunction : torch::autograd::Function<AddNoiseFunction> {
   static at::Tensor forward(AutogradContext*, const at::Tensor& x, int64_t key, double deviation) {

@@ -42,8 +42,7 @@ at::Tensor forward_kernel(const at::Tensor& m) {
 }
 
 at::Tensor backward_kernel(const at::Tensor& gradient, const at::Tensor& m) {
-  if (takes(m))
-    return cpu::minibatch_discrimination_backward(gradient.to(m.scalar_type()).contiguous(), m.contiguous());
+  if (takes(m)) return cpu::minibatch_discrimination_backward(gradient, m.contiguous());
   const auto x = wide(m), g = wide(gradient);
   auto dm = at::empty_like(x, at::MemoryFormat::Contiguous);
   for (int64_t i = 0; i < m.size(0); ++i) {

@@ -1,7 +1,6 @@
 #include "fqgan/ops/minibatch_discrimination_cpu.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -50,34 +49,33 @@ void each_kernel(const Shape& s, int64_t floats, const Work& work) {
 
 at::Tensor minibatch_discrimination(const at::Tensor& m) {
   const Shape s(m);
+  if (m.numel() == 0) return at::full({s.count, s.kernels}, s.count - 1, m.options());  // no dimension to differ in
   const auto& kernel = kernels::active().minibatch;
-  auto o = at::empty({s.count, s.kernels}, m.options());
-  AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, m.scalar_type(), "minibatch_discrimination", [&] {
-    auto* to = o.mutable_data_ptr<scalar_t>();
-    each_kernel(s, (s.dims + 1) * s.stride, [&](int64_t b, float* memory) {
-      auto* closeness = memory + s.dims * s.stride;
-      read_kernel(m, s, b, memory);
-      kernel.closeness(memory, s.count, s.stride, s.dims, closeness);
-      for (int64_t n = 0; n < s.count; ++n) to[n * s.kernels + b] = static_cast<scalar_t>(closeness[n]);
-    });
+  auto o = at::empty({s.count, s.kernels}, m.options().dtype(at::kFloat));
+  auto* to = o.mutable_data_ptr<float>();
+  each_kernel(s, (s.dims + 1) * s.stride, [&](int64_t b, float* memory) {
+    auto* closeness = memory + s.dims * s.stride;
+    read_kernel(m, s, b, memory);
+    kernel.closeness(memory, s.count, s.stride, s.dims, closeness);
+    for (int64_t n = 0; n < s.count; ++n) to[n * s.kernels + b] = closeness[n];
   });
-  return o;
+  return o.to(m.scalar_type());
 }
 
 at::Tensor minibatch_discrimination_backward(const at::Tensor& gradient, const at::Tensor& m) {
   const Shape s(m);
-  const auto& kernel = kernels::active().minibatch;
   auto dm = at::empty_like(m);
-  AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, m.scalar_type(), "minibatch_discrimination", [&] {
-    const auto* g = gradient.const_data_ptr<scalar_t>();
-    const auto block = s.dims * s.stride;
-    each_kernel(s, 2 * block + s.stride + kernels::minibatch_scratch(s.stride), [&](int64_t b, float* memory) {
-      auto *result = memory + block, *of_o = result + block;
-      read_kernel(m, s, b, memory);
-      for (int64_t n = 0; n < s.count; ++n) of_o[n] = static_cast<float>(g[n * s.kernels + b]);
-      kernel.gradient(memory, of_o, s.count, s.stride, s.dims, result, of_o + s.stride);
-      write_kernel(result, s, b, dm);
-    });
+  if (m.numel() == 0) return dm;
+  const auto& kernel = kernels::active().minibatch;
+  const auto wide = gradient.to(at::kFloat).contiguous();
+  const auto* g = wide.const_data_ptr<float>();
+  const auto block = s.dims * s.stride;
+  each_kernel(s, 2 * block + s.stride + kernels::minibatch_scratch(s.stride), [&](int64_t b, float* memory) {
+    auto *result = memory + block, *of_o = result + block;
+    read_kernel(m, s, b, memory);
+    for (int64_t n = 0; n < s.count; ++n) of_o[n] = g[n * s.kernels + b];
+    kernel.gradient(memory, of_o, s.count, s.stride, s.dims, result, of_o + s.stride);
+    write_kernel(result, s, b, dm);
   });
   return dm;
 }

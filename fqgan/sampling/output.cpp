@@ -78,7 +78,7 @@ std::unique_ptr<ImageOutput> open_output(const std::string& target, OutputOption
   const std::string extension = lower_extension(target);
   for (const auto& kind : kinds) {
     if (extension != kind.extension) continue;
-    check_target(target);
+    prepare_target(target);
     return std::make_unique<CheckedOutput>(target, kind.open(target, std::move(options)));
   }
   if (std::find(std::begin(not_folders), std::end(not_folders), extension) != std::end(not_folders)) {

@@ -118,15 +118,17 @@ TEST(MakeFolder, MakesParentsAndRefusesAFileInTheWay) {
   EXPECT_CONTAINS(message_of<UserError>([&] { make_folder(folder / "file/x"); }), "Not a directory");
 }
 
-TEST(CheckTarget, MakesTheFolderAndRefusesWhatCannotBeWritten) {
+TEST(PrepareTarget, MakesTheFolderAndRefusesWhatCannotBeWritten) {
   const TemporaryFolder folder;
-  check_target(folder / "new/figures.csv", ".csv");
+  prepare_target(folder / "new/figures.csv", ".csv");
   EXPECT_TRUE(fs::is_empty(folder / "new"));
-  EXPECT_CONTAINS(message_of<UserError>([&] { check_target(folder / "a.txt", ".csv", "--table"); }),
+  EXPECT_CONTAINS(message_of<UserError>([&] { prepare_target(folder / "a.txt", ".csv", "--table"); }),
                   "[--table] expected a name that ends in .csv");
-  EXPECT_CONTAINS(message_of<UserError>([&] { check_target(folder / "new"); }), "new] expected a file to write");
+  EXPECT_CONTAINS(message_of<UserError>([&] { prepare_target(folder / "new"); }),
+                  "/new] expected a file to write, got a folder");
   write_file_atomically(folder / "file", "");
-  EXPECT_CONTAINS(message_of<UserError>([&] { check_target(folder / "file/a.csv"); }), "expected a folder to write to");
+  EXPECT_CONTAINS(message_of<UserError>([&] { prepare_target(folder / "file/a.csv", {}, "--table"); }),
+                  "/file/a.csv] expected a folder that takes files, got: Not a directory");
 }
 
 TEST(RemovePartialFiles, TakesOnlyThoseOfDeadProcesses) {

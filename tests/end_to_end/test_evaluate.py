@@ -170,7 +170,8 @@ def test_a_run_or_a_checkpoint_to_be_held_against(evaluated, data):
 
 def test_statistics_are_written_or_refused_before_anything_is_measured(evaluated, data, ruler, tmp_path):
     arguments = ["evaluate", data, "--against", data, "--features", ruler, "--save-statistics"]
-    for path in (tmp_path / "nowhere" / "x.safetensors", tmp_path):
+    (tmp_path / "in_the_way").write_text("")
+    for path in (tmp_path / "in_the_way" / "x.safetensors", tmp_path):
         process = run(*arguments, path)
         one_line_error(process, path, "--save-statistics", "Hint")
         assert "features:" not in process.stderr

@@ -43,8 +43,8 @@ TEST(BigGan, MakesAndJudgesImagesOfEverySize) {
     int64_t height, width, bottom_height, bottom_width;
     std::vector<int64_t> attention;
   };
-  const std::vector<Size> sizes = {{28, 28, 7, 7},   {32, 32, 4, 4},       {48, 48, 6, 6},      {64, 64, 4, 4},
-                                   {128, 128, 4, 4}, {256, 256, 4, 4},     {32, 64, 4, 8, {16}}, {64, 32, 8, 4, {16}},
+  const std::vector<Size> sizes = {{28, 28, 7, 7},   {32, 32, 4, 4},      {48, 48, 6, 6},       {64, 64, 4, 4},
+                                   {128, 128, 4, 4}, {256, 256, 4, 4},    {32, 64, 4, 8, {16}}, {64, 32, 8, 4, {16}},
                                    {40, 32, 5, 4},   {28, 28, 7, 7, {14}}};
   for (const auto& size : sizes)
     for (const int64_t classes : {0, 4})
@@ -313,6 +313,13 @@ TEST(BigGan, NamesImpossibleOptions) {
   options.generator.norm = "virtual_batch";
   options.average.standing_images = 10;
   EXPECT_CONTAINS(first_problem(options, data(8)), "reference batch's statistics");
+  options = tiny();
+  options.discriminator.weight_normalization = "weight";
+  options.discriminator.orthogonal = 1e-4;
+  EXPECT_CONTAINS(first_problem(options, data(8)), "model.discriminator.orthogonal: under weight normalization");
+  options.discriminator.orthogonal = 0;
+  options.batch = 1;
+  EXPECT_CONTAINS(first_problem(options, data(8)), "model.batch: weight normalization");
   options = tiny();
   options.generator.attention = {5};
   EXPECT_CONTAINS(first_problem(options, data(8)), "(4, 8), got 5");

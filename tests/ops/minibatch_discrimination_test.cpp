@@ -26,8 +26,8 @@ double error(const at::Tensor& found, const at::Tensor& expected) {
 
 TEST(MinibatchDiscrimination, EqualsItsFormulaOnEveryInstructionSet) {
   on_every_instruction_set([] {
-    for (const auto& shape :
-         std::vector<std::vector<int64_t>>{{5, 3, 2}, {1, 2, 3}, {16, 7, 5}, {33, 4, 1}, {70, 2, 9}})
+    for (const auto& shape : std::vector<std::vector<int64_t>>{
+             {5, 3, 2}, {1, 2, 3}, {16, 7, 5}, {33, 4, 1}, {70, 2, 9}, {40, 3, 20}, {100, 1, 33}})
       for (const auto type : {at::kFloat, at::kBFloat16, at::kDouble}) {
         Streams random(5, {});
         const auto m = (random.normal(shape, "m") * 0.6).to(type);
@@ -39,6 +39,15 @@ TEST(MinibatchDiscrimination, EqualsItsFormulaOnEveryInstructionSet) {
           EXPECT_LT(error(found[i], expected[i]), tolerance) << i << " of " << at::IntArrayRef(shape) << " " << type;
       }
   });
+}
+
+TEST(MinibatchDiscrimination, TakesEmptyTensors) {
+  for (const auto& shape : std::vector<std::vector<int64_t>>{{0, 2, 3}, {3, 0, 2}, {3, 2, 0}}) {
+    const auto m = at::zeros(shape), gradient = at::ones({shape[0], shape[1]});
+    const auto found = results_of(ops::minibatch_discrimination, m, gradient);
+    const auto expected = results_of(ops::twin::minibatch_discrimination, m, gradient);
+    for (size_t i = 0; i < found.size(); ++i) EXPECT_TRUE(at::equal(found[i], expected[i])) << at::IntArrayRef(shape);
+  }
 }
 
 TEST(MinibatchDiscrimination, GradientIsTheNumericalOne) {
@@ -70,7 +79,7 @@ TEST(MinibatchDiscrimination, TellsACollapsedBatchFromAVariedOne) {
 
 TEST(MinibatchDiscrimination, HasTheSameBitsForAnyNumberOfThreadsAndInstructionSet) {
   Streams random(8, {});
-  const auto m = random.normal({50, 9, 4}, "m"), gradient = random.normal({50, 9}, "gradient");
+  const auto m = random.normal({50, 9, 20}, "m") * 0.3, gradient = random.normal({50, 9}, "gradient");
   std::vector<at::Tensor> first;
   on_every_instruction_set([&] {
     const auto found = results_of(ops::minibatch_discrimination, m, gradient);

@@ -78,6 +78,36 @@ TEST_P(Techniques, TwoIterationsChangeEveryNetwork) {
 
 TEST_P(Techniques, ResumeToTheBit) { expect_resume_to_the_bit(GetParam().make, GetParam().size); }
 
+TEST(BigGanTechniques, TheFirstBatchStartsWeightNormalization) {
+  auto options = all_in_biggan();
+  options.minibatch_discrimination.kernels = 0;
+  const auto make = [&] { return options.build(toy(8), {}, 5); };
+  const std::string key = "network.discriminator.block1.conv2.scale";
+  const auto built = family_tensors(*make()).at(key).clone();
+  Bench bench(make, 0);
+  bench.loop->run();
+  EXPECT_FALSE(torch::equal(family_tensors(*bench.family).at(key), built));
+}
+
+TEST(BigGanTechniques, NoiseIsInDsFeaturesWhileItTrains) {
+  auto options = all_in_biggan();
+  options.minibatch_discrimination.kernels = 0;
+  options.discriminator.input_noise = 0;
+  std::vector<torch::Tensor> logits;
+  for (const double noise : {0., 0.5})
+    for (const bool training : {false, true}) {
+      options.discriminator.noise = noise;
+      const auto family = options.build(toy(8), {}, 5);
+      Streams random(3, {});
+      Pass pass(random);
+      pass.training = training;
+      logits.push_back(family->judge({random.normal({4, 1, 8, 8}, "x"), torch::tensor({0, 1, 2, 0})}, pass).detach());
+    }
+  EXPECT_TRUE(torch::equal(logits[0], logits[1]));
+  EXPECT_TRUE(torch::equal(logits[0], logits[2]));
+  EXPECT_GT((logits[2] - logits[3]).abs().max().item<double>(), 1e-3);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Families, Techniques,
     ::testing::Values(Case{"biggan", 8, [] { return all_in_biggan().build(toy(8), {}, 5); }},

@@ -85,9 +85,10 @@ void BigGanDiscriminatorOptions::fields(FieldVisitor& visit) {
   visit("gradient_penalty", gradient_penalty, about("weight of WGAN-GP's penalty; its paper: 10").at_least(0));
   visit("input_noise", input_noise, about("deviation of Gaussian noise on the images, in [-1, 1]").at_least(0));
   visit("noise", noise, about("deviation of Gaussian noise on the features, after every block").at_least(0));
-  visit("weight_normalization", weight_normalization,
-        about("of the weights: spectral, by their length ('weight', which the first batch starts), or none")
-            .one_of(weight_normalizations()));
+  visit(
+      "weight_normalization", weight_normalization,
+      about("how its weights are normalized: spectral; weight: their length, scales and biases set by the first batch")
+          .one_of(weight_normalizations()));
   visit("historical_averaging", historical_averaging, about("strength of historical averaging").at_least(0));
   visit("adam", adam, about("optimizer"));
 }
