@@ -135,7 +135,8 @@ def test_damaged_checkpoints(trained, tmp_path, tiny):
         one_line_error(run("sample", bad, "--out", tmp_path / "x.png"), "bad.safetensors")
     other = run("train", tiny[0], "--from", source, "--dry-run", "--set", "model.generator.width=8")
     one_line_error(other, "architecture", "expected")
-    plain = run("train", tiny[0], "--from", source, "--dry-run", "--set", "model.discriminator.weight_normalization=none")
+    unlike = "model.discriminator.weight_normalization=none"
+    plain = run("train", tiny[0], "--from", source, "--dry-run", "--set", unlike)
     one_line_error(plain, source, "another architecture", ".u' has no place")
 
 
