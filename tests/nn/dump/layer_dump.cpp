@@ -41,7 +41,8 @@ Layer linear(const Tensors& in, Streams& random) {
 
 Layer batch_norm(const Tensors& in, Streams& random) {
   const auto gains = in.find("state.class_gain.weight");
-  const Condition condition{gains == in.end() ? 0 : gains->second.size(0), 0, {true, 1e-8, "normal"}};
+  const Condition condition{
+      gains == in.end() ? 0 : gains->second.size(0), 0, {WeightNormalization::spectral, 1e-8, "normal"}};
   BatchNorm layer(in.at("x").size(1), condition, random);
   return {layer.ptr(), [layer](const Tensors& t, Pass& pass) mutable {
             const auto labels = t.find("labels");
