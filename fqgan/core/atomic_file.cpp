@@ -134,7 +134,7 @@ void prepare_target(const fs::path& file, std::string_view ending, std::string_v
   if (fs::is_directory(file, ignored))
     fail(where, "expected a file to write, got a folder of that name. Hint: choose another name");
   if (const auto error = made_folder(file.has_parent_path() ? file.parent_path() : fs::path(".")))
-    fail(where, "expected a folder that takes files, got: " + error.message() + ". Hint: choose another folder");
+    fail(where, "expected a folder to write to, got: " + error.message() + ". Hint: choose another folder");
 }
 
 void remove_partial_files(const fs::path& folder) {

@@ -128,7 +128,7 @@ TEST(PrepareTarget, MakesTheFolderAndRefusesWhatCannotBeWritten) {
                   "/new] expected a file to write, got a folder");
   write_file_atomically(folder / "file", "");
   EXPECT_CONTAINS(message_of<UserError>([&] { prepare_target(folder / "file/a.csv", {}, "--table"); }),
-                  "/file/a.csv] expected a folder that takes files, got: Not a directory");
+                  "/file/a.csv] expected a folder to write to, got: Not a directory");
 }
 
 TEST(RemovePartialFiles, TakesOnlyThoseOfDeadProcesses) {
