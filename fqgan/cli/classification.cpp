@@ -11,8 +11,8 @@ constexpr int64_t images_at_once = 500;
 
 torch::Tensor probabilities_of(Family& family, const JudgedPixels& pixels) {
   Streams random(0, Counters{0, -1});
-  auto pass = judging_pass(random, family.numerics);
-  const auto logits = family.classify(network_batch(pixels, family.numerics), pass);
+  auto pass = family.numerics.pass(random);
+  const auto logits = family.classify(family.numerics.batch(pixels.images, pixels.labels), pass);
   return at::softmax(logits.to(torch::kCPU, torch::kFloat), 1);
 }
 

@@ -23,18 +23,4 @@ JudgedPixels read_chunk(const Dataset& images, const JudgedChunk& chunk) {
   return pixels;
 }
 
-Batch network_batch(const JudgedPixels& pixels, const Numerics& numerics) {
-  return {(pixels.images.to(torch::kFloat) / 127.5 - 1)
-              .to(torch::TensorOptions(numerics.device).dtype(numerics.compute))
-              .contiguous(at::MemoryFormat::ChannelsLast),
-          pixels.labels.to(numerics.device)};
-}
-
-Pass judging_pass(Streams& random, const Numerics& numerics) {
-  Pass pass(random);
-  pass.compute = numerics.compute;
-  pass.twin = numerics.twin;
-  return pass;
-}
-
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// How the images of a data set go through a trained network that judges them: in which chunks, and as which numbers.
+// How the images of a data set go through a trained network that judges them: in which chunks.
 #pragma once
 
 #include <torch/torch.h>
@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "fqgan/data/dataset.h"
-#include "fqgan/models/family.h"
 
 namespace fqgan {
 
@@ -25,10 +24,5 @@ struct JudgedPixels {
   torch::Tensor images, labels;  // uint8 N x C x H x W, int64 N: -1 where an image has none
 };
 JudgedPixels read_chunk(const Dataset& images, const JudgedChunk& chunk);
-
-/// In [-1, 1], channels_last, where and in the type in which the network computes.
-Batch network_batch(const JudgedPixels& pixels, const Numerics& numerics);
-/// A pass that neither trains nor changes the network.
-Pass judging_pass(Streams& random, const Numerics& numerics);
 
 }  // namespace fqgan

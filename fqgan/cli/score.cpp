@@ -111,8 +111,9 @@ Scores judge_all(Family& family, const DataInfo& model_data, const Dataset& data
     auto pixels = read_chunk(dataset, chunk);
     pixels.labels = labels_for(family, classes, dataset, chunk.first, pixels.labels);
     Streams random(0, Counters{chunk.first, -1});
-    auto pass = judging_pass(random, family.numerics);
-    const auto logits = family.judge(network_batch(pixels, family.numerics), pass).to(torch::kCPU, torch::kFloat);
+    auto pass = family.numerics.pass(random);
+    const auto logits =
+        family.judge(family.numerics.batch(pixels.images, pixels.labels), pass).to(torch::kCPU, torch::kFloat);
     scores.logits.push_back(logits.slice(0, chunk.known));
     for (const auto& report : pass.reports) {
       auto& tap = scores.taps[report.tap];

@@ -6,6 +6,18 @@
 
 namespace fqgan {
 
+Batch Numerics::batch(const torch::Tensor& pixels, const torch::Tensor& labels) const {
+  const auto images = pixels.to(device, parameters()).div_(127.5).sub_(1);
+  return {images.to(images.options().dtype(compute), false, false, at::MemoryFormat::ChannelsLast), labels.to(device)};
+}
+
+Pass Numerics::pass(Streams& random) const {
+  Pass pass(random);
+  pass.compute = compute;
+  pass.twin = twin;
+  return pass;
+}
+
 void Step::report_taps(const Pass& pass) {
   for (const auto& entry : pass.reports) {
     const auto prefix = "fq/" + entry.tap + "/" + role_name(entry.role) + "/";

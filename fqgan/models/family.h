@@ -87,6 +87,10 @@ struct Numerics {
   torch::ScalarType compute = torch::kFloat;  // of the activations: float32, bfloat16, float64
   bool twin = false;                          // plain reference operators
   torch::ScalarType parameters() const { return compute == torch::kDouble ? torch::kDouble : torch::kFloat; }
+  /// pixels: uint8, N x C x H x W; labels: int64, N.
+  Batch batch(const torch::Tensor& pixels, const torch::Tensor& labels) const;
+  /// A pass that neither trains nor changes the networks.
+  Pass pass(Streams& random) const;
 };
 
 struct SampleOptions {

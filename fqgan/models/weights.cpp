@@ -64,8 +64,8 @@ void load_weights(Family& family, const std::map<std::string, torch::Tensor>& sa
   for (const auto& [name, tensor] : saved) averages_known |= name.starts_with("average.");
   for (const auto& [name, tensor] : targets)
     if (name.starts_with("network.") || (averages_known && name.starts_with("average."))) wanted.emplace(name, tensor);
-  load_tensors(saved, wanted, where);
   check_layers(saved, wanted, where);
+  load_tensors(saved, wanted, where);
   if (averages_known) return;
   for (auto& [name, average] : family.averages) copy_state(*family.networks.at(average.of), *average.network);
 }

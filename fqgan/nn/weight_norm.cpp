@@ -43,9 +43,8 @@ torch::Tensor initialise_by_data(const torch::Tensor& activations, torch::Tensor
   const auto found = centred.square().mean(rest).sqrt();
   const auto factor = at::where(found < 1e-8, at::ones_like(found), deviation / found);  // a constant keeps its scale
   scale.mul_(factor);
-  if (!bias.defined()) return (a * along(factor, a.dim(), 1)).to(activations.scalar_type());
-  bias.copy_(-mean * factor);
-  return (centred * along(factor, a.dim(), 1)).to(activations.scalar_type());
+  if (bias.defined()) bias.copy_(-mean * factor);
+  return ((bias.defined() ? centred : a) * along(factor, a.dim(), 1)).to(activations.scalar_type());
 }
 
 WeightNormLayer::WeightNormLayer(std::vector<int64_t> shape, int64_t output, WeightNormOptions o, Streams& random)
@@ -56,8 +55,6 @@ WeightNormLayer::WeightNormLayer(std::vector<int64_t> shape, int64_t output, Wei
   bias = register_parameter("bias", torch::zeros({shape[output]}));
 }
 
-torch::Tensor WeightNormLayer::factor() const { return factor_of(weight, scale, output_); }
-
 WeightNormLinearImpl::WeightNormLinearImpl(int64_t in, int64_t out, WeightNormOptions o, Streams& random)
     : WeightNormLayer({out, in}, 0, o, random) {}
 
@@ -65,7 +62,8 @@ torch::Tensor WeightNormLinearImpl::forward(const torch::Tensor& x, Pass& pass, 
   const LayerScope scope(this);
   check_shape(x, {any, weight.size(1)}, "weight_norm_linear");
   if (pass.initialise && options.by_data) {
-    const auto products = at::linear(x, weight.to(x.scalar_type())) * factor().to(x.scalar_type());
+    const auto products =
+        at::linear(x, weight.to(x.scalar_type())) * factor_of(weight, scale, output_).to(x.scalar_type());
     const auto y = initialise_by_data(products, scale, bias, options.deviation);
     return relu ? at::relu(y) : y;
   }

@@ -33,9 +33,6 @@ struct WeightNormLayer : torch::nn::Module {
   WeightNormOptions options;
 
  protected:
-  /// scale / |v|, Co, in the parameters' type.
-  torch::Tensor factor() const;
-
   int64_t output_;
 };
 

@@ -30,15 +30,9 @@ WeightedLayer::WeightedLayer(std::vector<int64_t> shape, WeightOptions options, 
 }
 
 torch::Tensor WeightedLayer::effective_weight(Pass& pass) {
-  switch (weight_options.normalization) {
-    case WeightNormalization::spectral:
-      return spectrally_normalized(weight, u, weight_options.epsilon, pass);
-    case WeightNormalization::weight:
-      return weight_normalized(weight, scale, 0);
-    case WeightNormalization::none:
-      return weight;
-  }
-  fail("weight_normalization", "no such kind");
+  if (u.defined()) return spectrally_normalized(weight, u, weight_options.epsilon, pass);
+  if (scale.defined()) return weight_normalized(weight, scale, 0);
+  return weight;
 }
 
 }  // namespace fqgan

@@ -3,15 +3,6 @@
 #include "fqgan/core/error.h"
 
 namespace fqgan {
-namespace {
-
-Batch to_batch(const RawBatch& raw, const Numerics& numerics) {
-  const auto pixels = raw.pixels.to(numerics.device, numerics.parameters()).div_(127.5).sub_(1);
-  return {pixels.to(pixels.options().dtype(numerics.compute), false, false, at::MemoryFormat::ChannelsLast),
-          raw.labels.to(numerics.device)};
-}
-
-}  // namespace
 
 ImageStreams::ImageStreams(const Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed,
                            bool flip) {
@@ -35,7 +26,8 @@ Loader& ImageStreams::loader(const std::string& stream) {
 }
 
 Batch ImageStreams::next(const std::string& stream, const Numerics& numerics) {
-  return to_batch(loader(stream).next(), numerics);
+  const auto raw = loader(stream).next();
+  return numerics.batch(raw.pixels, raw.labels);
 }
 
 Batch ImageStreams::shared(const std::string& stream, int64_t micro_batch, const Numerics& numerics) {
@@ -67,10 +59,8 @@ Batch LoopStep::next(const std::string& stream) { return images_.next(stream, nu
 Batch LoopStep::shared(const std::string& stream) { return images_.shared(stream, at().micro_batch, numerics_); }
 
 Pass LoopStep::pass(std::vector<Segment> segments) {
-  Pass pass(random);
+  auto pass = numerics_.pass(random);
   pass.training = pass.update_state = true;
-  pass.twin = numerics_.twin;
-  pass.compute = numerics_.compute;
   pass.images_seen = static_cast<double>(at().images_seen);
   pass.segments = std::move(segments);
   return pass;

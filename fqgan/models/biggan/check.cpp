@@ -111,11 +111,12 @@ void check_techniques(const BigGanOptions& options, Problems& problems) {
   if (options.label_smoothing.targets.smoothed() && options.loss != "non_saturating")
     problems.add("model.label_smoothing", "smoothed targets are those of a cross-entropy, which loss = '" +
                                               options.loss + "' has not. Hint: loss = \"non_saturating\"");
-  if (options.discriminator.weight_normalization == "weight" && options.batch < 2)
+  const bool by_length = options.discriminator.weight_normalization == "weight";
+  if (by_length && options.batch < 2)
     problems.add("model.batch",
                  "weight normalization begins with a batch's deviation: expected at least 2 images, got " +
                      std::to_string(options.batch));
-  if (options.discriminator.weight_normalization == "weight" && options.discriminator.orthogonal > 0)
+  if (by_length && options.discriminator.orthogonal > 0)
     problems.add(
         "model.discriminator.orthogonal",
         "under weight normalization a weight's length says nothing, which this strength would shrink. Hint: 0");

@@ -53,7 +53,7 @@ class BigGanSampler : public Sampler {
     const auto latents = draw_latents(count), labels = draw_labels(count);
     drawn_ += count;
     Streams random(request_.seed, Counters{drawn_, -1});
-    auto pass = this->pass(random);
+    auto pass = numerics_.pass(random);
     return {generator_->forward(latents, labels, pass).to(torch::kCPU, torch::kFloat).contiguous(),
             labels.defined() ? labels.cpu() : labels};
   }
@@ -63,13 +63,6 @@ class BigGanSampler : public Sampler {
     if (!plan_.classes) fail("class", "this generator is unconditional: it has no classes");
     if (label < 0 || label >= plan_.classes)
       fail("class", "expected 0 to " + std::to_string(plan_.classes - 1) + ", got " + std::to_string(label));
-  }
-
-  Pass pass(Streams& random) const {
-    Pass pass(random);
-    pass.compute = numerics_.compute;
-    pass.twin = numerics_.twin;
-    return pass;
   }
 
   torch::Tensor to_parameters(const torch::Tensor& latents) const {
@@ -114,7 +107,7 @@ class BigGanSampler : public Sampler {
   void collect_reference() {
     torch::NoGradGuard no_grad;
     Streams unused(request_.seed, Counters{0, -2});
-    auto pass = this->pass(unused);
+    auto pass = numerics_.pass(unused);
     pass.standing = 1;
     const auto& reference = *generator_->reference;
     generator_->forward(to_parameters(reference.latents.narrow(0, 0, 1)),
@@ -131,7 +124,7 @@ class BigGanSampler : public Sampler {
       const auto done = images * b / batches, count = images * (b + 1) / batches - done;
       torch::Tensor labels;
       if (plan_.classes) labels = torch::arange(done, done + count).remainder(plan_.classes).to(numerics_.device);
-      auto pass = this->pass(random);
+      auto pass = numerics_.pass(random);
       pass.standing = b + 1;
       generator_->forward(to_parameters(random.normal({count, latent_}, "latents")), labels, pass);
     }

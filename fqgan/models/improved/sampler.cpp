@@ -28,24 +28,17 @@ class ImprovedSampler : public Sampler {
     const auto latents = draw(count);
     drawn_ += count;
     Streams random(request_.seed, Counters{drawn_, -1});
-    auto pass = this->pass(random);
+    auto pass = numerics_.pass(random);
     const auto images = generator_->forward(latents.to(numerics_.device, numerics_.parameters()), pass);
     return {images.to(torch::kCPU, torch::kFloat).contiguous(), {}};
   }
 
  private:
-  Pass pass(Streams& random) const {
-    Pass pass(random);
-    pass.compute = numerics_.compute;
-    pass.twin = numerics_.twin;
-    return pass;
-  }
-
   /// The moments of the reference batch under these weights.
   void collect_reference() {
     torch::NoGradGuard no_grad;
     Streams unused(0, {});
-    auto pass = this->pass(unused);
+    auto pass = numerics_.pass(unused);
     pass.standing = 1;
     generator_->forward(generator_->reference->latents.narrow(0, 0, 1), pass);
   }
