@@ -23,10 +23,14 @@ ALLOWED = {
     "nn": ["core", "ops"],
     "models": ["core", "data", "ops", "nn", "losses"],
     "training": ["core", "data", "ops", "nn", "checkpoint", FAMILY, WEIGHTS],
-    "sampling": ["core", "data", "checkpoint", FAMILY, WEIGHTS, "models/registry.h"],
+    "plot": ["core"],
     "metrics": ["core", "data", "ops", "nn", "checkpoint"],
+    "inference": ["core", "data", "nn", "checkpoint", "run", "plot", FAMILY, WEIGHTS, "models/registry.h"],
     "profiling": ["core", "data", "ops", "nn", "training", FAMILY],
-    "web": ["core", "run", "sampling"],
+    "experiment": ["core", "data", "ops", "checkpoint", "run", "plot", "training", "metrics", "inference", "profiling",
+                   FAMILY, "models/registry.h"],
+    "sweep": ["core", "checkpoint", "data", "run", "plot", "experiment"],
+    "web": ["core", "run", "plot", "inference", "experiment"],
 }
 SEES_ALL = ["cli", "main.cpp"]
 

@@ -64,7 +64,7 @@ class RingFamily : public Family {
  public:
   RingFamily(Ring ring, Method method, uint64_t seed)
       : ring_(ring), method_(std::move(method)), loss_(adversarial_loss("non_saturating")) {
-    Streams random(seed, Counters{0, -1});
+    auto random = Streams::initial(seed);
     generator_ = std::make_shared<Generator>(method_.latent, random);
     discriminator_ = std::make_shared<Discriminator>(method_, random);
     networks = {{"generator", generator_}, {"discriminator", discriminator_}};

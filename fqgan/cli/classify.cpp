@@ -5,17 +5,19 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "fqgan/cli/checkpoints.h"
-#include "fqgan/cli/classification.h"
-#include "fqgan/cli/compute.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/image_file.h"
-#include "fqgan/sampling/confusion.h"
-#include "fqgan/sampling/model.h"
+#include "fqgan/experiment/compute.h"
+#include "fqgan/experiment/recipe.h"
+#include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/classification.h"
+#include "fqgan/inference/model.h"
+#include "fqgan/plot/confusion.h"
 
 namespace fqgan {
 namespace {
@@ -95,11 +97,8 @@ void write_predictions(const std::string& path, const Classification& found, con
     const auto label = found.labels[i].item<int64_t>();
     text += "\n" + csv_field(images.name(i)) + "," + (label < 0 ? "" : csv_field(names.at(label))) + "," +
             csv_field(names.at(predictions[i].item<int64_t>()));
-    for (int64_t k = 0; k < found.probabilities.size(1); ++k) {
-      char number[32];
-      std::snprintf(number, sizeof number, ",%.6g", found.probabilities[i][k].item<double>());
-      text += number;
-    }
+    for (int64_t k = 0; k < found.probabilities.size(1); ++k)
+      text += "," + significant(found.probabilities[i][k].item<double>(), 6);
   }
   write_file_atomically(path, text + "\n");
 }
@@ -189,10 +188,7 @@ void add_classify(CLI::App& program, Action& action) {
   command->add_option("--split", flags->split, "of images that have both: test or train")
       ->capture_default_str()
       ->check(CLI::IsMember({"test", "train"}));
-  command->add_option("--set", flags->set, "how images are read: --set data.fit=crop (repeatable)")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "how images are read: --set data.fit=crop (repeatable)");
   command->add_flag("--json", flags->json, "print JSON");
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return classify(*flags); }; });

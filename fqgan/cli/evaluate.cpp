@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "fqgan/cli/evaluation_side.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
+#include "fqgan/experiment/evaluation_side.h"
 #include "fqgan/metrics/class_names.h"
 #include "fqgan/metrics/classifier_training.h"
 
@@ -131,12 +133,9 @@ void print_json(const Measured& a, const Measured& b, const FeatureExtractor& ex
 void print_lines(const Measured& a, const Measured& b, const Evaluation& evaluation) {
   size_t width = 0;
   for (const auto& [name, value] : evaluation.figures) width = std::max(width, name.size());
-  for (const auto& [name, value] : evaluation.figures) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", value);
-    std::cout << name << std::string(width + 2 - name.size(), ' ') << text << "  (" << a.images << " images against "
-              << b.images << ")\n";
-  }
+  for (const auto& [name, value] : evaluation.figures)
+    std::cout << name << std::string(width + 2 - name.size(), ' ') << significant(value, 6) << "  (" << a.images
+              << " images against " << b.images << ")\n";
 }
 
 int evaluate_command(const EvaluateFlags& flags) {
@@ -174,9 +173,10 @@ int evaluate_command(const EvaluateFlags& flags) {
 void add_evaluate(CLI::App& program, Action& action) {
   auto flags = std::make_shared<EvaluateFlags>();
   auto* command = program.add_subcommand("evaluate", "measure images, a run or a checkpoint against other images");
-  std::string known, meanings = "Metrics:\n";
+  std::vector<std::string> known;
+  std::string meanings = "Metrics:\n";
   for (const auto& metric : metrics()) {
-    known += (known.empty() ? "" : ", ") + metric.name;
+    known.push_back(metric.name);
     meanings += "  " + metric.name + std::string(12 - metric.name.size(), ' ') + metric.meaning + "\n";
   }
   command->footer(meanings);
@@ -184,18 +184,15 @@ void add_evaluate(CLI::App& program, Action& action) {
       ->required();
   command->add_option("--against", flags->against,
                       "the same kinds; default for a run: its data's test split, else data");
-  command->add_option("--metrics", flags->metrics, "comma-separated: " + known + "; default: fid, kid and accuracy");
+  command->add_option("--metrics", flags->metrics,
+                      "comma-separated: " + join(known) + "; default: fid, kid and accuracy");
   command->add_option("--features", flags->features, "classifier (of the labelled side), a saved one, or TorchScript")
       ->capture_default_str();
   command->add_option("--count", flags->count, "images that a run or checkpoint generates, classes in turn")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   command->add_option("--seed", flags->seed, "of these images")->capture_default_str();
-  command
-      ->add_option("--set", flags->set, "an option: --set kid.subset_size=500, data.resolution=32, against.split=test")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "an option: --set kid.subset_size=500, data.resolution=32, against.split=test");
   command->add_option("--save-statistics", flags->save_statistics, "X.safetensors of the first side, for fid later");
   command->add_flag("--json", flags->json, "one JSON document on standard output");
   add_compute_flags(*command, flags->compute);

@@ -2,11 +2,11 @@
 #include <CLI/CLI.hpp>
 
 #include "fqgan/checkpoint/weights.h"
-#include "fqgan/cli/checkpoints.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/inference/checkpoints.h"
 
 namespace fqgan {
 

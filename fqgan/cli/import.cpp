@@ -4,14 +4,15 @@
 #include <CLI/CLI.hpp>
 
 #include "fqgan/checkpoint/weights.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/experiment/recipe.h"
+#include "fqgan/inference/model.h"
 #include "fqgan/models/weights.h"
 #include "fqgan/nn/copy.h"
-#include "fqgan/sampling/model.h"
 
 namespace fqgan {
 namespace {
@@ -76,10 +77,7 @@ void add_import(CLI::App& program, Action& action) {
   command->add_option("--generator", flags->generator, "G.safetensors")->required();
   command->add_option("--discriminator", flags->discriminator, "D.safetensors; without it the file can only sample");
   command->add_option("--average", flags->average, "the averaged generator; default: the generator");
-  command->add_option("--set", flags->set, "override an option of the recipe (repeatable)")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "override an option of the recipe (repeatable)");
   command->add_option("--out", flags->out, "X.safetensors")->required();
   command->callback([flags, &action] { action = [flags] { return import_weights(*flags); }; });
 }

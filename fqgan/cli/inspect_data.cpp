@@ -9,7 +9,7 @@
 #include "fqgan/core/options.h"
 #include "fqgan/data/image_file.h"
 #include "fqgan/data/survey.h"
-#include "fqgan/sampling/grid.h"
+#include "fqgan/plot/grid.h"
 
 namespace fqgan {
 namespace {

@@ -7,12 +7,13 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "fqgan/cli/compute.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
-#include "fqgan/cli/step_memory.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/experiment/compute.h"
+#include "fqgan/experiment/recipe.h"
+#include "fqgan/experiment/step_memory.h"
 #include "fqgan/profiling/noise_images.h"
 
 namespace fqgan {
@@ -159,10 +160,7 @@ void add_profile(CLI::App& program, Action& action) {
   command->add_option("--classes", flags->classes, "of the noise")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{0}, int64_t{100000}));
-  command->add_option("--set", flags->set, "override an option: --set precision=bfloat16 (repeatable)")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "override an option: --set precision=bfloat16 (repeatable)");
   command->add_option("--iterations", flags->options.iterations, "that are timed, and recorded")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{1}, int64_t{100000}));

@@ -4,15 +4,17 @@
 #include <charconv>
 #include <cmath>
 
-#include "fqgan/cli/checkpoints.h"
-#include "fqgan/cli/compute.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
 #include "fqgan/core/shape.h"
-#include "fqgan/sampling/model.h"
-#include "fqgan/sampling/output.h"
+#include "fqgan/core/text.h"
+#include "fqgan/experiment/compute.h"
+#include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/model.h"
+#include "fqgan/inference/output.h"
 
 namespace fqgan {
 namespace {
@@ -29,11 +31,6 @@ struct SampleFlags {
   ComputeOptions compute;
 };
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 /// A class by name (upper and lower case alike) or index.
 int64_t find_class(const std::string& name, const DataInfo& data) {
   if (!data.classes) fail("--class", "this model is unconditional: it has no classes");
@@ -45,9 +42,8 @@ int64_t find_class(const std::string& name, const DataInfo& data) {
     if (index >= 0 && index < data.classes) return index;
     fail("--class", "expected 0 to " + std::to_string(data.classes - 1) + ", got " + name);
   }
-  const auto meant = closest(name, data.class_names);
-  fail("--class", "there is no class '" + name + "'" +
-                      (meant.empty() ? ". Hint: fqgan inspect lists them" : ". Did you mean '" + meant + "'?"));
+  fail("--class",
+       "there is no class '" + name + "'" + suggestion(name, data.class_names, ". Hint: fqgan inspect lists them"));
 }
 
 std::string type_name(const torch::Tensor& tensor) { return std::string(c10::toString(tensor.scalar_type())); }

@@ -4,17 +4,19 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "fqgan/cli/checkpoints.h"
-#include "fqgan/cli/compute.h"
-#include "fqgan/cli/judged.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/dataset.h"
-#include "fqgan/sampling/model.h"
+#include "fqgan/experiment/compute.h"
+#include "fqgan/experiment/recipe.h"
+#include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/chunks.h"
+#include "fqgan/inference/model.h"
 
 namespace fqgan {
 namespace {
@@ -76,11 +78,9 @@ std::vector<int64_t> classes_of(const DataInfo& images, const DataInfo& model) {
   }
   if (unknown.empty()) return by_name;
   if (are_numbers(images.class_names)) return by_index;
-  if (!are_numbers(model.class_names)) {
-    const auto meant = closest(unknown, model.class_names);
+  if (!are_numbers(model.class_names))
     fail("score", "expected classes that the model knows, got '" + unknown + "'" +
-                      (meant.empty() ? ". Hint: fqgan inspect lists them" : ". Did you mean '" + meant + "'?"));
-  }
+                      suggestion(unknown, model.class_names, ". Hint: fqgan inspect lists them"));
   log_warning("the model's classes have no names: the images' classes are taken in the order of their names, '" +
               images.class_names.front() + "' for class 0");
   return by_index;
@@ -110,7 +110,7 @@ Scores judge_all(Family& family, const DataInfo& model_data, const Dataset& data
   for (const auto& chunk : judged_chunks(info.images, family.judged_together, images_at_once)) {
     auto pixels = read_chunk(dataset, chunk);
     pixels.labels = labels_for(family, classes, dataset, chunk.first, pixels.labels);
-    Streams random(0, Counters{chunk.first, -1});
+    auto random = Streams::unused();
     auto pass = family.numerics.pass(random);
     const auto logits =
         family.judge(family.numerics.batch(pixels.images, pixels.labels), pass).to(torch::kCPU, torch::kFloat);
@@ -192,10 +192,7 @@ void add_score(CLI::App& program, Action& action) {
   command->add_option("images", flags->images, "images: a folder, class folders, zip, IDX files")->required();
   command->add_option("--out", flags->out,
                       "X.safetensors: `logits` N, and for each quantized tap `codes.<tap>` N x H x W, `error.<tap>` N");
-  command->add_option("--set", flags->set, "how images are read: --set data.fit=crop (repeatable)")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "how images are read: --set data.fit=crop (repeatable)");
   command->add_flag("--json", flags->json, "one document with every image's logit");
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return score(*flags); }; });

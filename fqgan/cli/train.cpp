@@ -7,20 +7,22 @@
 #include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/metadata.h"
-#include "fqgan/cli/checkpoints.h"
-#include "fqgan/cli/evaluation.h"
-#include "fqgan/cli/observers.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
-#include "fqgan/cli/signals.h"
-#include "fqgan/cli/step_memory.h"
-#include "fqgan/cli/training_sets.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/signals.h"
+#include "fqgan/core/text.h"
+#include "fqgan/experiment/evaluation.h"
+#include "fqgan/experiment/observers.h"
+#include "fqgan/experiment/recipe.h"
+#include "fqgan/experiment/step_memory.h"
+#include "fqgan/experiment/training_sets.h"
+#include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/model.h"
 #include "fqgan/models/weights.h"
 #include "fqgan/run/run_lock.h"
-#include "fqgan/sampling/model.h"
 #include "fqgan/training/loop.h"
 
 namespace fqgan {
@@ -33,10 +35,6 @@ struct TrainFlags {
   std::vector<std::string> set;
   bool dry_run = false;
 };
-
-std::string plural(int64_t count, const std::string& one) {
-  return std::to_string(count) + " " + one + (count == 1 ? "" : one.ends_with("s") ? "es" : "s");
-}
 
 /// On resume --set may change length, cadence, device and threads (the last two with a warning about the bits).
 std::unique_ptr<Recipe> recipe_of_run(const RunFolder& run, const TrainFlags& flags) {
@@ -217,10 +215,7 @@ void add_train(CLI::App& program, Action& action) {
   command->add_option("--out", flags->out, "run folder; default: runs/<recipe>");
   command->add_option("--from", flags->from, "fine-tune: start from this checkpoint's weights, with fresh optimizers");
   auto* resume_flag = command->add_option("--resume", flags->resume, "go on with this run folder");
-  command->add_option("--set", flags->set, "override an option: --set model.quantizer.codes=512 (repeatable)")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "override an option: --set model.quantizer.codes=512 (repeatable)");
   command->add_flag("--dry-run", flags->dry_run, "check recipe, data and networks; write nothing");
   resume_flag->excludes(recipe);
   command->callback([flags, &action] {

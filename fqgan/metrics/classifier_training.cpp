@@ -110,7 +110,7 @@ void fit(ClassifierNetwork& network, const Dataset& train, const ClassifierTrain
 
 double tested_accuracy(ClassifierNetwork& network, const Dataset& test) {
   torch::NoGradGuard no_grad;
-  Streams unused(0, {});
+  auto unused = Streams::unused();
   Pass pass(unused);
   std::vector<torch::Tensor> logits;
   std::vector<int64_t> labels;
@@ -138,7 +138,7 @@ std::unique_ptr<Classifier> train_classifier(const Dataset& train, const Dataset
            " (once, about a minute for small images)");
   const auto& info = train.info();
   ClassifierFacts facts{{info.channels, info.height, info.width}, info.class_names, data, train.key()};
-  Streams random(classifier_seed, Counters{0, -1});
+  auto random = Streams::initial(classifier_seed);
   ClassifierNetwork network(facts.shape, info.classes, random);
   fit(network, *splits.train, options);
   facts.training_images = splits.train->info().images;

@@ -3,6 +3,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
+#include "fqgan/core/text.h"
 #include "fqgan/models/biggan/options.h"
 #include "fqgan/models/improved/options.h"
 
@@ -33,14 +34,10 @@ std::vector<std::string> family_names() {
 }
 
 std::unique_ptr<FamilyOptions> family_options(const std::string& name) {
-  std::string known;
-  for (const auto& entry : table) {
+  for (const auto& entry : table)
     if (entry.name == name) return entry.make();
-    known += (known.empty() ? "'" : ", '") + std::string(entry.name) + "'";
-  }
-  const auto meant = closest(name, family_names());
-  fail("family",
-       "expected one of " + known + ", got '" + name + "'" + (meant.empty() ? "" : ". Did you mean '" + meant + "'?"));
+  const auto known = family_names();
+  fail("family", "expected one of " + quoted_list(known) + ", got '" + name + "'" + suggestion(name, known));
 }
 
 }  // namespace fqgan

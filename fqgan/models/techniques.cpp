@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "fqgan/core/text.h"
 #include "fqgan/losses/feature_matching.h"
 
 namespace fqgan {
@@ -52,9 +53,7 @@ const std::vector<std::string>& normalizations() {
 void check_tap(const std::string& key, const std::string& name, const std::vector<std::string>& known,
                Problems& problems) {
   if (std::find(known.begin(), known.end(), name) != known.end()) return;
-  std::string text;
-  for (const auto& tap : known) text += (text.empty() ? "'" : ", '") + tap + "'";
-  problems.add(key, "there is no tap '" + name + "'; this discriminator has " + text);
+  problems.add(key, "there is no tap '" + name + "'; this discriminator has " + quoted_list(known));
 }
 
 }  // namespace fqgan

@@ -1,18 +1,19 @@
 #include "fqgan/nn/taps.h"
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
 
 namespace fqgan {
 
 Taps::Taps(std::vector<TapPoint> points) : points_(std::move(points)) {}
 
 int64_t Taps::channels(const std::string& point) const {
-  std::string known;
+  std::vector<std::string> known;
   for (const auto& candidate : points_) {
     if (candidate.name == point) return candidate.channels;
-    known += (known.empty() ? "'" : ", '") + candidate.name + "'";
+    known.push_back(candidate.name);
   }
-  fail("taps", "there is no tap '" + point + "'; this network has " + (known.empty() ? "none" : known));
+  fail("taps", "there is no tap '" + point + "'; this network has " + (known.empty() ? "none" : quoted_list(known)));
 }
 
 void Taps::attach(const std::string& point, std::shared_ptr<TapModule> module) {

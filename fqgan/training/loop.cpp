@@ -20,8 +20,6 @@ namespace fqgan {
 namespace {
 
 constexpr const char* figures_prefix = "state.loop.figures.";
-// In the place of a phase's index in the random key; -1 is that of the initial weights.
-constexpr int64_t prepare_phase = -2, after_iteration_phase = -3;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 

@@ -1,5 +1,5 @@
 // Historical averaging: the mean of every step's parameters, its gradient, and that it joins what a phase did before.
-#include "fqgan/models/historical_averaging.h"
+#include "fqgan/models/techniques/historical_averaging.h"
 
 #include "support/support.h"
 

@@ -179,7 +179,7 @@ TEST(Improved, SamplesUnderVirtualBatchNormUseTheReferenceBatch) {
   training.training = true;
   std::vector<torch::Tensor> latents;
   for (int64_t i = 0; i < 3; ++i)
-    latents.push_back(Streams(0, Counters{i, -1}).uniform({options.generator.latent}, "latents"));
+    latents.push_back(Streams::image(0, i).uniform({options.generator.latent}, "latents"));
   EXPECT_TRUE(at::allclose(generator->forward(at::stack(latents), training), images, 1e-5, 1e-6));
 }
 

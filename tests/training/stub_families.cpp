@@ -47,7 +47,7 @@ class Stub : public Family {
   std::unique_ptr<Sampler> sampler(const SampleOptions&) override { fail("sample", "a stub does not sample"); }
 
  protected:
-  Streams initial_{11, Counters{0, -1}};
+  Streams initial_ = Streams::initial(11);
   template <class T, class... Arguments>
   std::shared_ptr<T> add(const std::string& name, Arguments... arguments) {
     auto network = std::make_shared<T>(arguments..., initial_);

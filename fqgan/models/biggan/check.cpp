@@ -1,6 +1,7 @@
 // Options against the data: every impossible combination, with what would be possible.
 #include <algorithm>
 
+#include "fqgan/core/text.h"
 #include "fqgan/models/biggan/options.h"
 
 namespace fqgan {
@@ -17,8 +18,8 @@ struct FeatureMap {
 
 void check_attention(const std::string& key, const std::vector<int64_t>& wanted, const std::vector<FeatureMap>& maps,
                      Problems& problems) {
-  std::string heights;
-  for (const auto& map : maps) heights += (heights.empty() ? "" : ", ") + std::to_string(map.height);
+  std::vector<std::string> heights;
+  for (const auto& map : maps) heights.push_back(std::to_string(map.height));
   for (const auto size : wanted) {
     bool occurs = false;
     for (const auto& map : maps) {
@@ -31,7 +32,8 @@ void check_attention(const std::string& key, const std::vector<int64_t>& wanted,
         problems.add(key, "self-attention needs an even height and width, which " + text +
                               " has not. Hint: attention at another size, or data.resolution");
     }
-    if (!occurs) problems.add(key, "expected map sizes that occur (" + heights + "), got " + std::to_string(size));
+    if (!occurs)
+      problems.add(key, "expected map sizes that occur (" + join(heights) + "), got " + std::to_string(size));
   }
 }
 

@@ -9,7 +9,7 @@
 #include "fqgan/models/biggan/discriminator.h"
 #include "fqgan/models/biggan/generator.h"
 #include "fqgan/models/biggan/sampler.h"
-#include "fqgan/models/historical_averaging.h"
+#include "fqgan/models/techniques/historical_averaging.h"
 #include "fqgan/nn/orthogonal.h"
 
 namespace fqgan {
@@ -22,7 +22,7 @@ class BigGan : public Family {
     numerics = n;
     classes = plan_.classes;
     if (o.minibatch_discrimination.kernels > 0) judged_together = o.batch;
-    Streams random(seed, Counters{0, -1});
+    auto random = Streams::initial(seed);
     generator_ = BigGanGenerator(options_, plan_, random);
     discriminator_ = BigGanDiscriminator(options_, plan_, random);
     average_ = BigGanGenerator(options_, plan_, random);

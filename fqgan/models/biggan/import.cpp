@@ -6,6 +6,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/core/text.h"
 #include "fqgan/nn/copy.h"
 
 namespace fqgan {
@@ -78,12 +79,6 @@ bool is_left_out(const std::string& name) {
   return std::regex_search(name, pattern);
 }
 
-std::string list_of(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 }  // namespace
 
 DataInfo data_of_biggan_generator(const ForeignWeights& generator, int64_t height, int64_t width) {
@@ -130,7 +125,7 @@ void import_biggan(torch::nn::Module& network, const ForeignWeights& given) {
   }
   std::string problem;
   const auto add = [&](const std::string& what, const std::vector<std::string>& names) {
-    if (!names.empty()) problem += (problem.empty() ? "" : "; ") + what + list_of(names);
+    if (!names.empty()) problem += (problem.empty() ? "" : "; ") + what + join(names);
   };
   add("", misshapen);
   add("missing: ", missing);

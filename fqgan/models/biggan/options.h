@@ -2,9 +2,9 @@
 // "biggan".
 #pragma once
 
-#include "fqgan/models/adam_options.h"
 #include "fqgan/models/family.h"
 #include "fqgan/models/techniques.h"
+#include "fqgan/models/techniques/adam_options.h"
 #include "fqgan/nn/feature_quantizer.h"
 
 namespace fqgan {

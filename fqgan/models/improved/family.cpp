@@ -4,9 +4,9 @@
 #include "fqgan/core/error.h"
 #include "fqgan/losses/feature_matching.h"
 #include "fqgan/losses/semi_supervised.h"
-#include "fqgan/models/historical_averaging.h"
 #include "fqgan/models/improved/networks.h"
 #include "fqgan/models/improved/sampler.h"
+#include "fqgan/models/techniques/historical_averaging.h"
 
 namespace fqgan {
 namespace {
@@ -18,7 +18,7 @@ class Improved : public Family {
     numerics = n;
     classifies = true;
     if (o.minibatch_discrimination.kernels > 0) judged_together = o.batch;
-    Streams random(seed, Counters{0, -1});
+    auto random = Streams::initial(seed);
     generator_ = make_generator(o, data, random);
     discriminator_ = make_discriminator(o, data, random);
     average_ = make_discriminator(o, data, random);

@@ -1,9 +1,9 @@
 // The released networks of "Improved Techniques for Training GANs" for semi-supervised learning, as a recipe's table.
 #pragma once
 
-#include "fqgan/models/adam_options.h"
 #include "fqgan/models/family.h"
 #include "fqgan/models/techniques.h"
+#include "fqgan/models/techniques/adam_options.h"
 
 namespace fqgan {
 

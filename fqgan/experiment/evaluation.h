@@ -1,0 +1,80 @@
+// Evaluation while training: a pure reader of the averages, with random streams of its own, so that a run with it ends
+// in the same bits as one without.
+#pragma once
+
+#include "fqgan/experiment/evaluation_side.h"
+#include "fqgan/run/event_file.h"
+#include "fqgan/run/json_lines.h"
+#include "fqgan/run/run_folder.h"
+#include "fqgan/training/observer.h"
+
+namespace fqgan {
+
+/// The ruler of a training and what it holds the generated images against. The metric "error" is the share of the test
+/// split's images that a family's own classifier gets wrong.
+class TrainingRuler {
+ public:
+  /// Opens files and data, and refuses what cannot be measured: `family` as it was built for images of `data`.
+  /// Errors: UserError.
+  TrainingRuler(const Recipe& recipe, const DataInfo& data, const Family& family);
+  /// The slow part, once: trains the classifier if the cache has none, and reads the other side's images.
+  void prepare();
+  /// The figures of the averages as they are. Needs prepare().
+  Evaluation measure(Family& family) const;
+
+  const EvaluationOptions& options() const { return options_; }
+  /// "2000 images against 10000", or which images are classified.
+  std::string scope() const;
+  /// Generated images, and what they are held against.
+  std::pair<int64_t, int64_t> counts() const;
+  bool smaller_is_better(const std::string& metric) const;
+  /// The first figure of `metric`, by its full name. Needs prepare().
+  std::string figure(const std::string& metric) const;
+
+ private:
+  void check();
+  Evaluation measure_images(Family& family) const;
+  void open_images(const Recipe& recipe, const DataInfo& data, const Family& family);
+
+  EvaluationOptions options_;
+  std::vector<std::string> of_images_;  // the metrics of generated images; the other is "error", of the classifier
+  std::unique_ptr<Dataset> test_;       // what that classifies
+  DataOptions data_;
+  torch::Device device_;
+  SideFacts generated_;
+  Side against_;
+  Measured measured_;  // of `against_`
+  std::unique_ptr<FeatureExtractor> extractor_;
+};
+
+/// metrics.jsonl, TensorBoard scalars, curves/<figure>.png and checkpoints/best.safetensors.
+class EvaluationRecorder : public Observer {
+ public:
+  /// `ruler`: prepared; null: no evaluations, but the lines that are there stay. `checkpoint` gives what a best
+  /// checkpoint holds.
+  EvaluationRecorder(const RunFolder& folder, TrainingRuler* ruler, EventFile& events,
+                     std::function<Checkpoint()> checkpoint);
+  void on_start(const Progress& progress) override;
+  void on_evaluation(const Progress& progress, Family& family) override;
+  void on_end(const Progress& progress) override;
+  void save(std::map<std::string, std::string>& metadata) override;
+
+ private:
+  struct Point {
+    int64_t step;
+    std::map<std::string, double> figures;
+  };
+  void append(const Progress& progress, const Evaluation& evaluation);
+  void draw_curves() const;
+  void keep_if_best(int64_t step);
+  std::optional<Point> best() const;
+
+  const RunFolder& folder_;
+  TrainingRuler* ruler_;
+  EventFile& events_;
+  std::function<Checkpoint()> checkpoint_;
+  std::optional<JsonLines> lines_;
+  std::vector<Point> points_;  // of the whole run
+};
+
+}  // namespace fqgan

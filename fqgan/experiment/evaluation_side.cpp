@@ -1,0 +1,153 @@
+#include "fqgan/experiment/evaluation_side.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/metrics/test_split.h"
+#include "fqgan/plot/grid.h"
+#include "fqgan/run/run_folder.h"
+
+namespace fqgan {
+namespace {
+
+class GeneratedImages : public ImageSource {
+ public:
+  GeneratedImages(Family& family, int64_t count, uint64_t seed) : family_(family), count_(count), seed_(seed) {
+    rewind();
+  }
+  std::vector<Image> next(int64_t count) override {
+    std::vector<Image> images;
+    count = std::min(count, count_ - drawn_);
+    if (count <= 0) return images;
+    const auto batch = sampler_->next(count);
+    const auto pixels = to_pixels(batch.pixels);
+    for (int64_t i = 0; i < count; ++i) {
+      images.push_back({pixels[i], std::nullopt, "generated image " + std::to_string(drawn_ + i)});
+      if (batch.labels.defined()) images.back().label = batch.labels[i].item<int64_t>();
+    }
+    drawn_ += count;
+    return images;
+  }
+  void rewind() override {
+    SampleOptions options;
+    options.seed = seed_;
+    options.labels.resize(static_cast<size_t>(family_.classes));
+    std::iota(options.labels.begin(), options.labels.end(), 0);
+    sampler_ = family_.sampler(options);
+    drawn_ = 0;
+  }
+  std::optional<int64_t> size() const override { return count_; }
+  std::string key() const override { return "generated"; }
+
+ private:
+  Family& family_;
+  int64_t count_, drawn_ = 0;
+  uint64_t seed_;
+  std::unique_ptr<Sampler> sampler_;
+};
+
+std::unique_ptr<Recipe> recipe_in(const NamedCheckpoint& named) {
+  const auto found = named.checkpoint.metadata.find("recipe");
+  return found == named.checkpoint.metadata.end() ? nullptr
+                                                  : read_recipe(RecipeText::from_string(found->second, named.path));
+}
+
+ImageShape shape_of_data(const DataInfo& info) { return {info.channels, info.height, info.width}; }
+
+Side side_of_dataset(std::unique_ptr<Dataset> dataset, const DataOptions& data, const std::string& name) {
+  Side side;
+  const auto& info = dataset->info();
+  side.facts = {name, false, info.images, info.class_names, shape_of_data(info)};
+  side.data = data;
+  side.images = [set = dataset.get()] { return in_order(*set); };
+  side.dataset = std::move(dataset);
+  return side;
+}
+
+Side side_of_model(NamedSide named, int64_t count, uint64_t seed, const Numerics& numerics) {
+  auto model = load_model(named.checkpoint->checkpoint, named.checkpoint->path, numerics);
+  Side side;
+  side.facts = {named.path, false, count, model.data.class_names, shape_of_data(model.data)};
+  if (named.recipe) side.data = named.recipe->data;
+  side.images = [family = model.family.get(), count, seed] { return generated_images(*family, count, seed); };
+  side.family = std::move(model.family);
+  return side;
+}
+
+}  // namespace
+
+std::unique_ptr<ImageSource> generated_images(Family& family, int64_t count, uint64_t seed) {
+  return std::make_unique<GeneratedImages>(family, count, seed);
+}
+
+NamedSide look_at_side(const std::string& path) {
+  NamedSide named{path};
+  if (RunFolder::is_run(path)) {
+    named.checkpoint = open_checkpoint(path);
+  } else if (path.ends_with(".safetensors")) {
+    const auto header = read_checkpoint_header(path);
+    const auto found = header.metadata.find("kind");
+    const std::string kind = found == header.metadata.end() ? "" : found->second;
+    if (kind == "statistics")
+      named.statistics = load_statistics(path);
+    else if (kind == "full" || kind == "weights")
+      named.checkpoint = open_checkpoint(path);
+    else
+      fail(path, "expected a checkpoint or saved statistics, found " +
+                     (kind.empty() ? "another safetensors file" : "a " + kind) +
+                     (kind == "classifier" ? ". Hint: --features takes it" : ". Hint: images go in a folder or zip"));
+  }
+  if (named.checkpoint) named.recipe = recipe_in(*named.checkpoint);
+  return named;
+}
+
+Measured Side::measure(FeatureExtractor& extractor, bool keep_features) const {
+  if (statistics) return *statistics;
+  MeasureOptions options{facts.name, facts.class_names, keep_features};
+  options.progress = [this](int64_t done) {
+    log_status(facts.name + ": " + std::to_string(done) + "/" + std::to_string(facts.images.value_or(0)) + " images");
+  };
+  auto measured = fqgan::measure(*images(), extractor, options);
+  log_status("");
+  return measured;
+}
+
+Side open_side(NamedSide named, DataOptions data, int64_t count, uint64_t seed, const Numerics& numerics) {
+  if (named.checkpoint) return side_of_model(std::move(named), count, seed, numerics);
+  if (named.statistics) {
+    Side side;
+    side.facts = {named.path, true, named.statistics->images, {}, {}};
+    side.statistics = std::move(named.statistics);
+    return side;
+  }
+  data.path = named.path;
+  return side_of_dataset(open_dataset(data), data, named.path);
+}
+
+Side side_of_training_data(const DataOptions& data) {
+  const auto path = data.path.value_or("");
+  auto whole = whole_split(data, "test");
+  if (auto test = open_test_split(data)) return side_of_dataset(std::move(test), whole, path + " (test)");
+  whole.split = data.split;
+  return side_of_dataset(open_dataset(whole), whole, path + " (" + data.split + ")");
+}
+
+DataOptions fitting_of(const DataOptions& data) {
+  DataOptions fitting;
+  fitting.resolution = data.resolution;
+  fitting.width = data.width;
+  fitting.channels = data.channels;
+  fitting.fit = data.fit;
+  fitting.filter = data.filter;
+  fitting.pad_value = data.pad_value;
+  fitting.alpha = data.alpha;
+  fitting.background = data.background;
+  fitting.max_pixels = data.max_pixels;
+  fitting.class_names = data.class_names;
+  return fitting;
+}
+
+}  // namespace fqgan

@@ -1,0 +1,126 @@
+// The ruler of a training: what it measures with, and what against.
+#include <algorithm>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/experiment/evaluation.h"
+#include "fqgan/inference/classification.h"
+#include "fqgan/metrics/classifier_training.h"
+#include "fqgan/metrics/test_split.h"
+
+namespace fqgan {
+namespace {
+
+constexpr const char *where = "evaluation", *of_classifier = "error";
+
+Side side_against(const Recipe& recipe) {
+  const auto& options = recipe.evaluation;
+  if (!options.against) return side_of_training_data(recipe.data);
+  auto named = look_at_side(*options.against);
+  if (named.checkpoint) fail("evaluation.against", "expected images or statistics, got a checkpoint: " + named.path);
+  return open_side(std::move(named), fitting_of(recipe.data), 0, 0, {});
+}
+
+}  // namespace
+
+TrainingRuler::TrainingRuler(const Recipe& recipe, const DataInfo& data, const Family& family)
+    : options_(recipe.evaluation), data_(recipe.data), device_(family.numerics.device) {
+  if (options_.metrics.empty()) fail("evaluation.metrics", "expected at least one metric, got none");
+  for (const auto& name : options_.metrics) {
+    if (name == of_classifier) continue;
+    metric_named(name, "evaluation.metrics");
+    of_images_.push_back(name);
+  }
+  if (const auto& best = options_.keep_best) {
+    if (best != of_classifier) metric_named(*best, "evaluation.keep_best");
+    if (std::find(options_.metrics.begin(), options_.metrics.end(), *best) == options_.metrics.end())
+      fail("evaluation.keep_best", "'" + *best + "' is not among evaluation.metrics");
+  }
+  if (of_images_.size() < options_.metrics.size()) {
+    if (!family.classifies)
+      fail("evaluation.metrics",
+           "'error' is that of a family's own classifier, and this family has none. Hint: "
+           "'accuracy' tells whether generated images show their class");
+    test_ = open_test_split(data_);
+    if (!test_) fail("evaluation.metrics", "'error' needs data with a test split; this has none");
+  }
+  if (!of_images_.empty()) open_images(recipe, data, family);
+}
+
+void TrainingRuler::open_images(const Recipe& recipe, const DataInfo& data, const Family& family) {
+  generated_ = {"generated images", false, options_.count, {}, ImageShape{data.channels, data.height, data.width}};
+  if (family.classes > 0) generated_.class_names = data.class_names;
+  against_ = side_against(recipe);
+  if (options_.features != "classifier") {
+    extractor_ = open_features(options_.features, device_);
+    check();
+  } else if (data.classes < 2 && data_.labels) {
+    fail("evaluation.features",
+         "a classifier needs data with labels of at least two classes. Hint: a TorchScript file; "
+         "--set evaluation.every=0 trains without measuring");
+  }
+}
+
+void TrainingRuler::check() try {
+  check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings);
+} catch (const UserError& error) {
+  throw UserError(std::string(error.what()) + "; --set evaluation.every=0 trains without measuring");
+}
+
+void TrainingRuler::prepare() {
+  if (test_)
+    log_info("evaluation: the error of the averaged classifier over " + std::to_string(test_->info().images) +
+             " images of the test split");
+  if (of_images_.empty()) return;
+  if (!extractor_) {
+    extractor_ = cached_classifier(data_, device_);
+    check();
+  }
+  log_info("evaluation against " + against_.facts.name + " with " + extractor_->name() + ": " +
+           extractor_->description());
+  measured_ = against_.measure(*extractor_, need_images(of_images_));
+}
+
+Evaluation TrainingRuler::measure(Family& family) const {
+  auto evaluation = of_images_.empty() ? Evaluation{} : measure_images(family);
+  if (test_) {
+    const auto found = classify_all({&family}, *test_);
+    evaluation.figures.push_back(
+        {figure(of_classifier),
+         static_cast<double>(found.wrong()) / static_cast<double>(std::max<int64_t>(found.labelled(), 1))});
+  }
+  return evaluation;
+}
+
+Evaluation TrainingRuler::measure_images(Family& family) const {
+  const auto images = generated_images(family, options_.count, static_cast<uint64_t>(options_.seed));
+  MeasureOptions measuring{generated_.name, generated_.class_names, need_images(of_images_)};
+  measuring.progress = [&](int64_t done) {
+    log_status("evaluation: " + std::to_string(done) + "/" + std::to_string(options_.count) + " images");
+  };
+  const auto generated = fqgan::measure(*images, *extractor_, measuring);
+  log_status("");
+  return evaluate(generated, measured_, of_images_, *extractor_, options_.settings);
+}
+
+std::string TrainingRuler::figure(const std::string& metric) const {
+  if (metric == of_classifier) return of_classifier + std::string("/test");
+  return figure_name(metric_named(metric, where), options_.settings, extractor_->name());
+}
+
+std::pair<int64_t, int64_t> TrainingRuler::counts() const {
+  if (of_images_.empty()) return {0, test_->info().images};
+  return {options_.count, against_.facts.images.value_or(0)};
+}
+
+std::string TrainingRuler::scope() const {
+  const auto [generated, against] = counts();
+  const auto of_test = std::to_string(against) + " images";
+  return of_images_.empty() ? of_test : std::to_string(generated) + " images against " + std::to_string(against);
+}
+
+bool TrainingRuler::smaller_is_better(const std::string& metric) const {
+  return metric == of_classifier || metric_named(metric, where).smaller_is_better;
+}
+
+}  // namespace fqgan
