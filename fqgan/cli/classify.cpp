@@ -13,7 +13,7 @@
 #include "fqgan/core/text.h"
 #include "fqgan/data/image_file.h"
 #include "fqgan/experiment/compute.h"
-#include "fqgan/experiment/recipe.h"
+#include "fqgan/experiment/model_images.h"
 #include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/classification.h"
 #include "fqgan/inference/model.h"
@@ -46,15 +46,10 @@ struct Ensemble {
 void add_classifier(const std::string& where, const ClassifyFlags& flags, const Numerics& numerics, Ensemble& all) {
   const auto [path, checkpoint] = open_checkpoint(where);
   auto model = load_model(checkpoint, path, numerics);
-  if (!model.family->classifies)
+  if (!model.family->classifier)
     fail(path, "this model has no classifier. Hint: family = \"improved\" trains one from few labels");
   if (all.models.empty()) {
-    auto text = checkpoint.metadata.count("recipe") ? RecipeText::from_string(checkpoint.metadata.at("recipe"), path)
-                                                    : RecipeText();
-    for (const auto* all_images : {"data.limit=none", "data.part=all", "data.labels_per_class=none"})
-      text.set(all_images);
-    for (const auto& assignment : flags.set) text.set(assignment);
-    all.data = read_recipe(text)->data;
+    all.data = data_of_model(checkpoint, path, model.data, flags.set);
   } else {
     const auto &a = all.info(), &b = model.data;
     if (a.channels != b.channels || a.height != b.height || a.width != b.width || a.class_names != b.class_names)
@@ -69,9 +64,6 @@ std::unique_ptr<Dataset> open_images(const Ensemble& ensemble, const ClassifyFla
   const auto& info = ensemble.info();
   options.path = flags.paths.back();
   options.split = flags.split;
-  options.resolution = info.height;
-  options.width = info.width;
-  options.channels = info.channels;
   auto images = open_dataset(options);
   const auto& found = images->info().class_names;
   if (!found.empty() && found != info.class_names)
@@ -140,11 +132,12 @@ void check_labels(const ClassifyFlags& flags, const DataInfo& images) {
 }
 
 void warn_of_few(const Ensemble& ensemble, int64_t images) {
-  int64_t together = 0;
-  for (const auto* family : ensemble.families()) together = std::max(together, family->judged_together);
-  if (images < together)
-    log_warning("minibatch discrimination was trained on batches of " + std::to_string(together) + " and sees " +
-                std::to_string(images) + ": it takes the images for less alike. Hint: classify more at once");
+  int64_t batch = 0;
+  for (const auto* family : ensemble.families()) batch = std::max(batch, family->classifier->batch);
+  if (images < batch)
+    log_warning("minibatch discrimination was trained on batches of " + std::to_string(batch) + " and sees " +
+                plural(images, "image") + ": predictions may be unreliable. Hint: classify at least " +
+                std::to_string(batch) + " together");
 }
 
 int classify(const ClassifyFlags& flags) {

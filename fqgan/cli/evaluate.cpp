@@ -20,8 +20,9 @@ namespace {
 
 struct EvaluateFlags {
   std::string path, against, metrics, features = "classifier", save_statistics;
-  int64_t count = 10'000;
-  uint64_t seed = 0;
+  Generated generated{10'000};
+  std::optional<double> truncation;
+  bool raw = false;
   std::vector<std::string> set;
   bool json = false;
   ComputeOptions compute;
@@ -70,8 +71,11 @@ Sides open_sides(const EvaluateFlags& flags, const Numerics& numerics) {
     fail("evaluate",
          "expected --against IMAGES, RUN or STATISTICS (only a run or checkpoint is measured against its own "
          "data without it)");
-  Sides sides{open_side(std::move(a), options.data, flags.count, flags.seed, numerics), std::nullopt, options.settings};
-  if (b) sides.b = open_side(std::move(*b), options.against, flags.count, flags.seed, numerics);
+  auto generated = flags.generated;
+  generated.options.truncation = flags.truncation;
+  if (flags.raw) generated.options.weights = "raw";
+  Sides sides{open_side(std::move(a), options.data, generated, numerics), std::nullopt, options.settings};
+  if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
   if (own_data) sides.b = side_of_training_data(*own_data);
   return sides;
 }
@@ -85,7 +89,7 @@ std::vector<std::string> separated(const std::string& list) {
 }
 
 /// The labelled images that the classifier is trained on: those of the second side before those of the first.
-std::unique_ptr<FeatureExtractor> open_ruler(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
+std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
   if (flags.features != "classifier") return open_features(flags.features, device);
   for (const auto* side : {sides.b ? &*sides.b : nullptr, &sides.a}) {
     const bool labelled = side && (side->family ? side->data.path.has_value() : !side->facts.class_names.empty());
@@ -144,7 +148,7 @@ int evaluate_command(const EvaluateFlags& flags) {
   if (!flags.save_statistics.empty()) prepare_target(flags.save_statistics, {}, "--save-statistics");
   const auto numerics = start_computing(flags.compute);
   const auto sides = open_sides(flags, numerics);
-  const auto extractor = open_ruler(flags, sides, numerics.device);
+  const auto extractor = open_extractor(flags, sides, numerics.device);
   if (sides.b && names.empty()) names = default_metrics(sides, *extractor);
   if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
   log_info("features: " + extractor->name() + ", " + extractor->description());
@@ -188,10 +192,15 @@ void add_evaluate(CLI::App& program, Action& action) {
                       "comma-separated: " + join(known) + "; default: fid, kid and accuracy");
   command->add_option("--features", flags->features, "classifier (of the labelled side), a saved one, or TorchScript")
       ->capture_default_str();
-  command->add_option("--count", flags->count, "images that a run or checkpoint generates, classes in turn")
+  command->add_option("--count", flags->generated.count, "images that a run or checkpoint generates, classes in turn")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command->add_option("--seed", flags->seed, "of these images")->capture_default_str();
+  command->add_option("--seed", flags->generated.seed, "seed of these images")->capture_default_str();
+  command->add_option("--truncation", flags->truncation, "their latents' truncation, as in fqgan sample")
+      ->check(CLI::Range(0., 10.));
+  command->add_flag("--raw", flags->raw, "by the trained generator itself, not its average");
+  command->add_option("--source", flags->generated.source, "images that a model which translates images starts from");
+  command->add_option("--direction", flags->generated.options.direction, "which way it translates");
   add_set_flag(*command, flags->set, "an option: --set kid.subset_size=500, data.resolution=32, against.split=test");
   command->add_option("--save-statistics", flags->save_statistics, "X.safetensors of the first side, for fid later");
   command->add_flag("--json", flags->json, "one JSON document on standard output");

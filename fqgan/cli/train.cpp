@@ -1,10 +1,7 @@
 // fqgan train RECIPE | --resume RUN
-#include <torch/torch.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/metadata.h"
 #include "fqgan/cli/flags.h"
@@ -12,18 +9,11 @@
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/core/signals.h"
-#include "fqgan/core/text.h"
-#include "fqgan/experiment/evaluation.h"
+#include "fqgan/experiment/assembly.h"
 #include "fqgan/experiment/observers.h"
-#include "fqgan/experiment/recipe.h"
-#include "fqgan/experiment/step_memory.h"
-#include "fqgan/experiment/training_sets.h"
 #include "fqgan/inference/checkpoints.h"
-#include "fqgan/inference/model.h"
 #include "fqgan/models/weights.h"
 #include "fqgan/run/run_lock.h"
-#include "fqgan/training/loop.h"
 
 namespace fqgan {
 namespace {
@@ -53,15 +43,6 @@ std::unique_ptr<Recipe> recipe_of_run(const RunFolder& run, const TrainFlags& fl
   return after;
 }
 
-/// Recipes and checkpoints are UTF-8: what is not would be noticed at the first save only.
-void refuse_bad_text(const std::string& key, const std::vector<std::string>& texts) {
-  for (const auto& text : texts) try {
-      (void)nlohmann::json(text).dump();
-    } catch (const nlohmann::json::type_error&) {
-      fail(key, "expected names in UTF-8, got '" + text + "'. Hint: rename the file or folder");
-    }
-}
-
 std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
   auto text = RecipeText::from_file(flags.recipe);
   for (const auto& assignment : flags.set) text.set(assignment);
@@ -88,81 +69,6 @@ fs::path free_run_path(const TrainFlags& flags) {
   return path;
 }
 
-void describe(const Recipe& recipe, const DataInfo& data, const Family& family) {
-  log_info("data: " + plural(data.images, "image") + " of " + std::to_string(data.channels) + " x " +
-           std::to_string(data.height) + " x " + std::to_string(data.width) +
-           (data.classes ? ", " + plural(data.classes, "class") : ", no classes"));
-  for (const auto& [name, network] : family.networks) {
-    int64_t parameters = 0;
-    for (const auto& parameter : network->parameters()) parameters += parameter.numel();
-    log_info(name + ": " + plural(parameters, "parameter"));
-  }
-  log_info("computing on " + recipe.compute.device + " in " + recipe.compute.precision + " with " +
-           plural(at::get_num_threads(), "thread"));
-}
-
-/// What a training works on.
-struct Parts {
-  std::unique_ptr<Recipe> recipe;
-  std::unique_ptr<TrainingSets> sets;
-  std::unique_ptr<Family> family;
-  std::unique_ptr<TrainingRuler> ruler;  // null: without evaluation
-};
-
-Parts assemble(std::unique_ptr<Recipe> recipe) {
-  const auto numerics = start_computing(recipe->compute);
-  recipe->compute.threads = at::get_num_threads();  // the bits depend on both: a resume elsewhere keeps them
-  recipe->compute.precision = precision_of(numerics);
-  auto sets = std::make_unique<TrainingSets>(*recipe);
-  const auto& info = sets->train().info();
-  refuse_bad_text("data.class_names", info.class_names);
-  tell_memory(*recipe, info, sets->by_name(), numerics);
-  auto family = recipe->model->build(info, numerics, static_cast<uint64_t>(recipe->seed));
-  describe(*recipe, info, *family);
-  std::unique_ptr<TrainingRuler> ruler;
-  if (recipe->evaluation.every > 0) ruler = std::make_unique<TrainingRuler>(*recipe, info, *family);
-  return {std::move(recipe), std::move(sets), std::move(family), std::move(ruler)};
-}
-
-/// The data as the networks see it: an unconditional model that does not classify knows no classes.
-DataInfo seen_data(const Parts& parts) {
-  const auto& info = parts.sets->train().info();
-  return parts.family->classifies ? info : drawn_data(*parts.family, info);
-}
-
-LoopOptions loop_options(const Parts& parts, const RunFolder& folder) {
-  const auto& recipe = *parts.recipe;
-  LoopOptions options;
-  options.training = recipe.training;
-  options.seed = static_cast<uint64_t>(recipe.seed);
-  options.flip = recipe.data.flip;
-  options.evaluate_every = recipe.evaluation.every;
-  options.metadata = model_metadata(recipe.family, *recipe.model, seen_data(parts), options.seed);
-  options.metadata["recipe"] = write_options(*parts.recipe);
-  options.metadata["data_key"] = parts.sets->train().key();
-  options.metadata["fqgan"] = FQGAN_VERSION;
-  options.checkpoint_path = [folder](int64_t step) { return folder.checkpoint(step).string(); };
-  options.interrupted = caught_signal;
-  return options;
-}
-
-int run(const Parts& parts, const RunFolder& folder, Loop& loop) {
-  RunRecorder recorder(folder);
-  SampleGrids grids(folder, drawn_data(*parts.family, parts.sets->train().info()),
-                    static_cast<uint64_t>(parts.recipe->seed), recorder.events());
-  CheckpointKeeper keeper(folder, parts.recipe->training.keep_checkpoints);
-  EvaluationRecorder evaluations(folder, parts.ruler.get(), recorder.events(), [&loop] { return loop.checkpoint(); });
-  const auto bar = progress_bar();
-  catch_signals();
-  const int signal = loop.run({&recorder, &grids, &keeper, bar.get(), &evaluations});
-  const auto samples = folder.sample_grids();
-  log_info("run folder: " + folder.path().string());
-  if (!samples.empty()) log_info("samples: " + samples.back().string());
-  if (!signal) return 0;
-  log_info("saved and stopped. Go on with: fqgan train --resume " + folder.path().string());
-  return 128 + signal;
-}
-
 int train_new(const TrainFlags& flags) {
   const auto parts = assemble(recipe_from_file(flags));
   if (!flags.from.empty()) load_weights(*parts.family, open_checkpoint(flags.from).checkpoint.tensors, flags.from);
@@ -170,7 +76,7 @@ int train_new(const TrainFlags& flags) {
     log_info("dry run: nothing was written");
     return 0;
   }
-  if (parts.ruler) parts.ruler->prepare();
+  if (parts.evaluator) parts.evaluator->prepare();
   const auto folder = RunFolder::create(free_run_path(flags));
   const RunLock lock(folder.path());
   if (RunFolder::is_run(folder.path()))
@@ -179,7 +85,7 @@ int train_new(const TrainFlags& flags) {
   auto options = loop_options(parts, folder);
   options.fine_tune = !flags.from.empty();
   Loop loop(*parts.family, parts.sets->by_name(), std::move(options));
-  return run(parts, folder, loop);
+  return run_training(parts, folder, loop);
 }
 
 /// Nothing in the folder is changed before its checkpoint has been accepted.
@@ -199,10 +105,10 @@ int resume(const TrainFlags& flags) {
     log_info("dry run: would go on from iteration " + std::to_string(loop.at().iteration) + "; nothing was written");
     return 0;
   }
-  if (parts.ruler) parts.ruler->prepare();
+  if (parts.evaluator) parts.evaluator->prepare();
   folder.rewind(RunRecorder::offsets(metadata), found ? loop.at().iteration : -1);
   write_file_atomically(folder.recipe(), write_options(*parts.recipe));
-  return run(parts, folder, loop);
+  return run_training(parts, folder, loop);
 }
 
 }  // namespace

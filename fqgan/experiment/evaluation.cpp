@@ -27,10 +27,10 @@ bool better(double value, double than, bool smaller_is_better) {
 
 }  // namespace
 
-EvaluationRecorder::EvaluationRecorder(const RunFolder& folder, TrainingRuler* ruler, EventFile& events,
+EvaluationRecorder::EvaluationRecorder(const RunFolder& folder, TrainingEvaluator* evaluator, EventFile& events,
                                        std::function<Checkpoint()> checkpoint)
-    : folder_(folder), ruler_(ruler), events_(events), checkpoint_(std::move(checkpoint)) {
-  if (ruler_ || std::filesystem::exists(folder.metrics())) lines_.emplace(folder.metrics());
+    : folder_(folder), evaluator_(evaluator), events_(events), checkpoint_(std::move(checkpoint)) {
+  if (evaluator_ || std::filesystem::exists(folder.metrics())) lines_.emplace(folder.metrics());
   for (const auto& record : read_log(folder.metrics())) {
     Point point{static_cast<int64_t>(record.numbers.at("step")), {}};
     for (const auto& [key, value] : record.numbers)
@@ -40,12 +40,12 @@ EvaluationRecorder::EvaluationRecorder(const RunFolder& folder, TrainingRuler* r
 }
 
 void EvaluationRecorder::on_start(const Progress&) {
-  if (ruler_ && !points_.empty()) draw_curves();  // without the points that a resume has cut off
+  if (evaluator_ && !points_.empty()) draw_curves();  // without the points that a resume has cut off
 }
 
 void EvaluationRecorder::on_evaluation(const Progress& progress, Family& family) {
-  if (!ruler_) return;
-  const auto evaluation = ruler_->measure(family);
+  if (!evaluator_) return;
+  const auto evaluation = evaluator_->measure(family);
   if (points_.empty())
     for (const auto& warning : evaluation.warnings) log_info("evaluation: " + warning);
   append(progress, evaluation);
@@ -62,11 +62,11 @@ void EvaluationRecorder::append(const Progress& progress, const Evaluation& eval
     point.figures[name] = value;
     events_.scalar(name, value, progress.at.iteration);
   }
-  for (const auto& metric : ruler_->options().metrics) {
-    const auto name = ruler_->figure(metric);
+  for (const auto& metric : evaluator_->options().metrics) {
+    const auto name = evaluator_->figure(metric);
     text += (text.empty() ? "" : ", ") + name + " " + significant(point.figures.at(name), 4);
   }
-  const auto [generated, against] = ruler_->counts();
+  const auto [generated, against] = evaluator_->counts();
   lines_->append(nlohmann::ordered_json{
       {"step", progress.at.iteration},
       {"images", progress.at.images_seen},
@@ -75,14 +75,14 @@ void EvaluationRecorder::append(const Progress& progress, const Evaluation& eval
       {"figures",
        figures}}.dump());
   points_.push_back(std::move(point));
-  log_info("iteration " + std::to_string(progress.at.iteration) + ": " + text + " (" + ruler_->scope() + ")");
+  log_info("iteration " + std::to_string(progress.at.iteration) + ": " + text + " (" + evaluator_->scope() + ")");
 }
 
 /// One picture a metric's first figure; the deviation of a KID or inception score becomes a band.
 void EvaluationRecorder::draw_curves() const {
   make_folder(folder_.path() / "curves");
-  for (const auto& metric : ruler_->options().metrics) {
-    const auto name = ruler_->figure(metric), stem = picture_name(name);
+  for (const auto& metric : evaluator_->options().metrics) {
+    const auto name = evaluator_->figure(metric), stem = picture_name(name);
     const auto spread = stem + "_deviation" + name.substr(stem.size());
     Curve curve;
     for (const auto& point : points_) {
@@ -102,10 +102,10 @@ void EvaluationRecorder::draw_curves() const {
 }
 
 std::optional<EvaluationRecorder::Point> EvaluationRecorder::best() const {
-  const auto& name = ruler_->options().keep_best;
+  const auto& name = evaluator_->options().keep_best;
   if (!name) return std::nullopt;
-  const bool smaller = ruler_->smaller_is_better(*name);
-  const auto figure = ruler_->figure(*name);
+  const bool smaller = evaluator_->smaller_is_better(*name);
+  const auto figure = evaluator_->figure(*name);
   std::optional<Point> found;
   for (const auto& point : points_) {
     const auto value = point.figures.find(figure);
@@ -119,21 +119,21 @@ void EvaluationRecorder::keep_if_best(int64_t step) {
   const auto found = best();
   if (!found || found->step != step) return;
   auto file = weights_only(checkpoint_());
-  const auto figure = ruler_->figure(*ruler_->options().keep_best);
+  const auto figure = evaluator_->figure(*evaluator_->options().keep_best);
   file.metadata["best"] = figure + " = " + nlohmann::json(found->figures.at(figure)).dump();
   save_checkpoint(folder_.path() / "checkpoints" / "best.safetensors", file);
 }
 
 void EvaluationRecorder::on_end(const Progress&) {
-  if (!ruler_ || points_.empty()) return;
-  for (const auto& metric : ruler_->options().metrics) {
-    const auto name = ruler_->figure(metric);
+  if (!evaluator_ || points_.empty()) return;
+  for (const auto& metric : evaluator_->options().metrics) {
+    const auto name = evaluator_->figure(metric);
     const auto at = [&](const Point& point) {
       const auto found = point.figures.find(name);
       return (found == point.figures.end() ? std::string("?") : significant(found->second, 4)) + " at iteration " +
              std::to_string(point.step);
     };
-    const bool kept = ruler_->options().keep_best == metric;
+    const bool kept = evaluator_->options().keep_best == metric;
     log_info(name + ": " + at(points_.front()) + ", " + at(points_.back()) +
              (kept ? "; best " + at(*best()) + ", kept in checkpoints/best.safetensors" : ""));
   }

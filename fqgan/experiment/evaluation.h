@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fqgan/experiment/evaluation_side.h"
+#include "fqgan/experiment/training_sets.h"
 #include "fqgan/run/event_file.h"
 #include "fqgan/run/json_lines.h"
 #include "fqgan/run/run_folder.h"
@@ -10,13 +11,14 @@
 
 namespace fqgan {
 
-/// The ruler of a training and what it holds the generated images against. The metric "error" is the share of the test
+/// What a training measures its generated images with, and against what. The metric "error" is the fraction of the test
 /// split's images that a family's own classifier gets wrong.
-class TrainingRuler {
+class TrainingEvaluator {
  public:
-  /// Opens files and data, and refuses what cannot be measured: `family` as it was built for images of `data`.
+  /// Opens files and data, and refuses what cannot be measured: `family` as it was built for images of `data`; `sets`:
+  /// the training's data sets, which must outlive this.
   /// Errors: UserError.
-  TrainingRuler(const Recipe& recipe, const DataInfo& data, const Family& family);
+  TrainingEvaluator(const Recipe& recipe, const DataInfo& data, const DatasetsByName& sets, const Family& family);
   /// The slow part, once: trains the classifier if the cache has none, and reads the other side's images.
   void prepare();
   /// The figures of the averages as they are. Needs prepare().
@@ -34,10 +36,11 @@ class TrainingRuler {
  private:
   void check();
   Evaluation measure_images(Family& family) const;
-  void open_images(const Recipe& recipe, const DataInfo& data, const Family& family);
+  void open_images(const Recipe& recipe, const DataInfo& data, const DatasetsByName& sets, const Family& family);
 
   EvaluationOptions options_;
   std::vector<std::string> of_images_;  // the metrics of generated images; the other is "error", of the classifier
+  const Dataset* source_ = nullptr;     // what a translator starts from; the training's, and outlives this
   std::unique_ptr<Dataset> test_;       // what that classifies
   DataOptions data_;
   torch::Device device_;
@@ -50,9 +53,9 @@ class TrainingRuler {
 /// metrics.jsonl, TensorBoard scalars, curves/<figure>.png and checkpoints/best.safetensors.
 class EvaluationRecorder : public Observer {
  public:
-  /// `ruler`: prepared; null: no evaluations, but the lines that are there stay. `checkpoint` gives what a best
+  /// `evaluator`: prepared; null: no evaluations, but the lines that are there stay. `checkpoint` gives what a best
   /// checkpoint holds.
-  EvaluationRecorder(const RunFolder& folder, TrainingRuler* ruler, EventFile& events,
+  EvaluationRecorder(const RunFolder& folder, TrainingEvaluator* evaluator, EventFile& events,
                      std::function<Checkpoint()> checkpoint);
   void on_start(const Progress& progress) override;
   void on_evaluation(const Progress& progress, Family& family) override;
@@ -70,7 +73,7 @@ class EvaluationRecorder : public Observer {
   std::optional<Point> best() const;
 
   const RunFolder& folder_;
-  TrainingRuler* ruler_;
+  TrainingEvaluator* evaluator_;
   EventFile& events_;
   std::function<Checkpoint()> checkpoint_;
   std::optional<JsonLines> lines_;

@@ -4,8 +4,8 @@ namespace fqgan {
 
 void EvaluationOptions::fields(FieldVisitor& visit) {
   visit("every", every, about("iterations between evaluations; 0: none").at_least(0).on_resume());
-  visit("count", count, about("generated images, drawn from the averages").at_least(1));
-  visit("seed", seed, about("of the generated images, the same ones every time").at_least(0));
+  visit("count", count, about("number of generated images").at_least(1));
+  visit("seed", seed, about("seed of the generated images, the same ones every time").at_least(0));
   visit("metrics", metrics,
         about("what is measured: fid, kid, is, pr, prdc, accuracy, intra_fid; error: of a family's classifier"));
   visit(
@@ -14,6 +14,7 @@ void EvaluationOptions::fields(FieldVisitor& visit) {
   visit("against", against,
         about("images or saved statistics; unset: the data's test split where there is one, else the training images"));
   visit("keep_best", keep_best, about("the metric whose best value keeps checkpoints/best.safetensors; unset: none"));
+  generation.fields(visit);
   settings.fields(visit);
 }
 

@@ -1,53 +1,14 @@
 #include "fqgan/experiment/evaluation_side.h"
 
-#include <algorithm>
 #include <filesystem>
-#include <numeric>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/metrics/test_split.h"
-#include "fqgan/plot/grid.h"
 #include "fqgan/run/run_folder.h"
 
 namespace fqgan {
 namespace {
-
-class GeneratedImages : public ImageSource {
- public:
-  GeneratedImages(Family& family, int64_t count, uint64_t seed) : family_(family), count_(count), seed_(seed) {
-    rewind();
-  }
-  std::vector<Image> next(int64_t count) override {
-    std::vector<Image> images;
-    count = std::min(count, count_ - drawn_);
-    if (count <= 0) return images;
-    const auto batch = sampler_->next(count);
-    const auto pixels = to_pixels(batch.pixels);
-    for (int64_t i = 0; i < count; ++i) {
-      images.push_back({pixels[i], std::nullopt, "generated image " + std::to_string(drawn_ + i)});
-      if (batch.labels.defined()) images.back().label = batch.labels[i].item<int64_t>();
-    }
-    drawn_ += count;
-    return images;
-  }
-  void rewind() override {
-    SampleOptions options;
-    options.seed = seed_;
-    options.labels.resize(static_cast<size_t>(family_.classes));
-    std::iota(options.labels.begin(), options.labels.end(), 0);
-    sampler_ = family_.sampler(options);
-    drawn_ = 0;
-  }
-  std::optional<int64_t> size() const override { return count_; }
-  std::string key() const override { return "generated"; }
-
- private:
-  Family& family_;
-  int64_t count_, drawn_ = 0;
-  uint64_t seed_;
-  std::unique_ptr<Sampler> sampler_;
-};
 
 std::unique_ptr<Recipe> recipe_in(const NamedCheckpoint& named) {
   const auto found = named.checkpoint.metadata.find("recipe");
@@ -67,21 +28,40 @@ Side side_of_dataset(std::unique_ptr<Dataset> dataset, const DataOptions& data, 
   return side;
 }
 
-Side side_of_model(NamedSide named, int64_t count, uint64_t seed, const Numerics& numerics) {
+/// The images that a translator starts from: those that are named, else the test split (or the whole) of the recipe's
+/// data, of the direction's source.
+std::unique_ptr<Dataset> source_images(const Model& model, const Recipe* recipe, const Generated& generated) {
+  if (!model.family->translator) {
+    if (!generated.source.empty()) fail("--source", "this model draws from latents: it translates no images");
+    return nullptr;
+  }
+  DataOptions data;
+  if (recipe) data = recipe->data;
+  if (!generated.source.empty()) data = fitting_of(data), data.path = generated.source;
+  if (data.path.value_or("").empty())
+    fail("--source", "this model translates images: expected --source IMAGES, and its recipe names none");
+  data.resolution = model.data.height;
+  data.width = model.data.width;
+  data.channels = model.data.channels;
+  return open_dataset(data);
+}
+
+Side side_of_model(NamedSide named, const Generated& generated, const Numerics& numerics) {
   auto model = load_model(named.checkpoint->checkpoint, named.checkpoint->path, numerics);
   Side side;
+  side.dataset = source_images(model, named.recipe.get(), generated);
+  auto sampling = generated.options.sampling(generated.seed);
+  sampling.source = side.dataset.get();
+  auto count = generated.count;
+  if (side.dataset) count = std::min(count, side.dataset->info().images);
   side.facts = {named.path, false, count, model.data.class_names, shape_of_data(model.data)};
   if (named.recipe) side.data = named.recipe->data;
-  side.images = [family = model.family.get(), count, seed] { return generated_images(*family, count, seed); };
+  side.images = [family = model.family.get(), count, sampling] { return generated_images(*family, sampling, count); };
   side.family = std::move(model.family);
   return side;
 }
 
 }  // namespace
-
-std::unique_ptr<ImageSource> generated_images(Family& family, int64_t count, uint64_t seed) {
-  return std::make_unique<GeneratedImages>(family, count, seed);
-}
 
 NamedSide look_at_side(const std::string& path) {
   NamedSide named{path};
@@ -115,8 +95,8 @@ Measured Side::measure(FeatureExtractor& extractor, bool keep_features) const {
   return measured;
 }
 
-Side open_side(NamedSide named, DataOptions data, int64_t count, uint64_t seed, const Numerics& numerics) {
-  if (named.checkpoint) return side_of_model(std::move(named), count, seed, numerics);
+Side open_side(NamedSide named, DataOptions data, const Generated& generated, const Numerics& numerics) {
+  if (named.checkpoint) return side_of_model(std::move(named), generated, numerics);
   if (named.statistics) {
     Side side;
     side.facts = {named.path, true, named.statistics->images, {}, {}};

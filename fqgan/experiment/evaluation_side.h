@@ -4,14 +4,20 @@
 
 #include "fqgan/experiment/recipe.h"
 #include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/generated_images.h"
+#include "fqgan/inference/generation_options.h"
 #include "fqgan/inference/model.h"
 #include "fqgan/metrics/evaluate.h"
 
 namespace fqgan {
 
-/// `count` images of a family's averages, classes in turn; image i is a function of the seed and i. `family` must
-/// outlive it; its state is only read.
-std::unique_ptr<ImageSource> generated_images(Family& family, int64_t count, uint64_t seed);
+/// How the images of a run or checkpoint are made.
+struct Generated {
+  int64_t count = 0;
+  uint64_t seed = 0;
+  GenerationOptions options;
+  std::string source;  // images that a translator starts from; "": those of its recipe
+};
 
 /// A path, looked at: one of `checkpoint` and `statistics` is set, or neither (images).
 struct NamedSide {
@@ -26,7 +32,7 @@ NamedSide look_at_side(const std::string& path);
 struct Side {
   SideFacts facts;
   std::optional<Measured> statistics;  // else one of these two
-  std::unique_ptr<Dataset> dataset;
+  std::unique_ptr<Dataset> dataset;    // the images, or those that a translator starts from
   std::unique_ptr<Family> family;
   DataOptions data;  // of the data set, or of the family's recipe
   std::function<std::unique_ptr<ImageSource>()> images;
@@ -35,8 +41,8 @@ struct Side {
   Measured measure(FeatureExtractor& extractor, bool keep_features) const;
 };
 
-/// `data`: how images are brought to size; its path is not used. `count`, `seed`: of generated images.
-Side open_side(NamedSide named, DataOptions data, int64_t count, uint64_t seed, const Numerics& numerics);
+/// `data`: how images are brought to size; its path is not used.
+Side open_side(NamedSide named, DataOptions data, const Generated& generated, const Numerics& numerics);
 
 /// What a training's data are compared with: their test split, else they themselves.
 Side side_of_training_data(const DataOptions& data);

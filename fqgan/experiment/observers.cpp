@@ -7,6 +7,7 @@
 #include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/data/image_file.h"
+#include "fqgan/inference/chunks.h"
 #include "fqgan/models/family.h"
 #include "fqgan/plot/grid.h"
 
@@ -48,9 +49,17 @@ LogOffsets RunRecorder::offsets(const std::map<std::string, std::string>& metada
   return offsets;
 }
 
+/// Pairs: a source image, then its translation. -> float32 2 count x C x H x W
+torch::Tensor SampleGrids::translated(Family& family, SampleOptions options, int64_t count) const {
+  options.source = sets_.at(direction_named(*family.translator, options.direction).source);
+  count = std::min(count, options.source->info().images);
+  const auto pixels = read_chunk(*options.source, {0, count, 0});
+  const auto before = pixels.images.to(torch::kFloat).div_(127.5).sub_(1);
+  return at::stack({before, open_sampler(family, options)->next(count).pixels}, 1).flatten(0, 1);
+}
+
 void SampleGrids::on_samples(const Progress& progress, Family& family) {
-  SampleOptions options;
-  options.seed = seed_;
+  auto options = options_;
   GridOptions grid;
   auto count = grid_unconditional;
   if (data_.classes > 0) {
@@ -62,7 +71,10 @@ void SampleGrids::on_samples(const Progress& progress, Family& family) {
       grid.row_labels.push_back(data_.class_names[k]);
     }
   }
-  const auto picture = make_grid(to_pixels(family.sampler(options)->next(count).pixels), grid);
+  if (!family.generator && !family.translator) return;
+  const auto images = family.generator ? open_sampler(family, options)->next(count).pixels
+                                       : translated(family, options, grid_unconditional / 2);
+  const auto picture = make_grid(to_pixels(images), grid);
   const auto png = encode_png(picture);
   write_file_atomically(folder_.samples(progress.at.iteration), png);
   events_.image("samples", png, picture.size(1), picture.size(2), progress.at.iteration);

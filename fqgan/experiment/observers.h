@@ -4,6 +4,8 @@
 #include <memory>
 
 #include "fqgan/data/dataset.h"
+#include "fqgan/experiment/training_sets.h"
+#include "fqgan/inference/sampler.h"
 #include "fqgan/run/event_file.h"
 #include "fqgan/run/json_lines.h"
 #include "fqgan/run/run_folder.h"
@@ -28,17 +30,21 @@ class RunRecorder : public Observer {
   EventFile events_;
 };
 
-/// samples/step-*.png: fixed latents, a row a class.
+/// samples/step-*.png: fixed latents, one row per class; of a translator, source images and what becomes of them.
 class SampleGrids : public Observer {
  public:
-  SampleGrids(const RunFolder& folder, DataInfo data, uint64_t seed, EventFile& events)
-      : folder_(folder), data_(std::move(data)), seed_(seed), events_(events) {}
+  /// data: what the generator draws (inference/model.h); sets: the training's, from which a translator takes images.
+  SampleGrids(const RunFolder& folder, DataInfo data, SampleOptions options, const DatasetsByName& sets,
+              EventFile& events)
+      : folder_(folder), data_(std::move(data)), options_(std::move(options)), sets_(sets), events_(events) {}
   void on_samples(const Progress& progress, Family& family) override;
 
  private:
   const RunFolder& folder_;
+  torch::Tensor translated(Family& family, SampleOptions options, int64_t count) const;
   DataInfo data_;
-  uint64_t seed_;
+  SampleOptions options_;
+  DatasetsByName sets_;
   EventFile& events_;
 };
 

@@ -6,11 +6,12 @@ namespace fqgan {
 
 void Recipe::fields(FieldVisitor& visit) {
   visit("family", family, about("model family").one_of(family_names()));
-  visit("seed", seed, about("of every random stream").at_least(0));
+  visit("seed", seed, about("seed of all random streams").at_least(0));
   compute.fields(visit);
   visit("data", data, about("the images"));
-  visit("training", training, about("length and cadence"));
-  visit("evaluation", evaluation, about("figures while training"));
+  visit("training", training, about("length of the training, and how often it reports"));
+  visit("evaluation", evaluation, about("metrics while training"));
+  visit("samples", samples, about("the sample grids"));
   visit("model", *model, about("the family's own options"));
 }
 

@@ -20,6 +20,7 @@ struct Recipe : Options {
   DataOptions data;
   TrainingOptions training;
   EvaluationOptions evaluation;
+  GenerationOptions samples;             // of the sample grids
   std::unique_ptr<FamilyOptions> model;  // the family's; made before the fields are read
   void fields(FieldVisitor& visit) override;
 };

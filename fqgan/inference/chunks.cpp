@@ -4,20 +4,20 @@
 
 namespace fqgan {
 
-std::vector<JudgedChunk> judged_chunks(int64_t images, int64_t together, int64_t otherwise) {
-  const auto size = std::min(images, together > 0 ? together : otherwise);
-  std::vector<JudgedChunk> chunks;
+std::vector<Chunk> chunks_of(int64_t images, int64_t batch, int64_t otherwise) {
+  const auto size = std::min(images, batch > 0 ? batch : otherwise);
+  std::vector<Chunk> chunks;
   for (int64_t done = 0; done < images; done += size) {
-    const auto first = together > 0 ? std::min(done, images - size) : done;
+    const auto first = batch > 0 ? std::min(done, images - size) : done;
     chunks.push_back({first, std::min(size, images - first), done - first});
   }
   return chunks;
 }
 
-JudgedPixels read_chunk(const Dataset& images, const JudgedChunk& chunk) {
+ChunkPixels read_chunk(const Dataset& images, const Chunk& chunk) {
   const auto& info = images.info();
-  JudgedPixels pixels{torch::empty({chunk.count, info.channels, info.height, info.width}, torch::kByte),
-                      torch::empty({chunk.count}, torch::kLong)};
+  ChunkPixels pixels{torch::empty({chunk.count, info.channels, info.height, info.width}, torch::kByte),
+                     torch::empty({chunk.count}, torch::kLong)};
   for (int64_t i = 0; i < chunk.count; ++i)
     pixels.labels[i] = images.read(chunk.first + i, pixels.images[i].mutable_data_ptr<uint8_t>());
   return pixels;

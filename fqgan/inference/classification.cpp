@@ -9,18 +9,18 @@ namespace {
 
 constexpr int64_t images_at_once = 500;
 
-torch::Tensor probabilities_of(Family& family, const JudgedPixels& pixels) {
+torch::Tensor probabilities_of(Family& family, const ChunkPixels& pixels) {
   auto random = Streams::unused();
   auto pass = family.numerics.pass(random);
-  const auto logits = family.classify(family.numerics.batch(pixels.images, pixels.labels), pass);
+  const auto logits = family.classifier->logits(family.numerics.batch(pixels.images, pixels.labels), pass);
   return at::softmax(logits.to(torch::kCPU, torch::kFloat), 1);
 }
 
 /// The sum over classifiers that take images in the same chunks.
-Classification summed(const std::vector<Family*>& classifiers, int64_t together, const Dataset& images,
+Classification summed(const std::vector<Family*>& classifiers, int64_t batch, const Dataset& images,
                       const std::function<void(int64_t)>& progress) {
   std::vector<torch::Tensor> sums, labels;
-  for (const auto& chunk : judged_chunks(images.info().images, together, images_at_once)) {
+  for (const auto& chunk : chunks_of(images.info().images, batch, images_at_once)) {
     const auto pixels = read_chunk(images, chunk);
     torch::Tensor sum;
     for (auto* family : classifiers) {
@@ -40,10 +40,10 @@ Classification classify_all(const std::vector<Family*>& classifiers, const Datas
                             const std::function<void(int64_t)>& progress) {
   torch::NoGradGuard no_grad;
   std::map<int64_t, std::vector<Family*>> alike;  // by the size of their chunks
-  for (auto* family : classifiers) alike[family->judged_together].push_back(family);
+  for (auto* family : classifiers) alike[family->classifier->batch].push_back(family);
   Classification found;
-  for (const auto& [together, families] : alike) {
-    const auto part = summed(families, together, images, progress);
+  for (const auto& [batch, families] : alike) {
+    const auto part = summed(families, batch, images, progress);
     found.labels = part.labels;
     found.probabilities = found.probabilities.defined() ? found.probabilities + part.probabilities : part.probabilities;
   }

@@ -18,7 +18,7 @@ struct Classification {
   int64_t wrong() const { return labels.ge(0).logical_and(predictions().ne(labels)).sum().item<int64_t>(); }
 };
 
-/// Families with Family::classify, all for images of the data set's size. progress(done), if there is one: once for
+/// Families with a classifier, all for images of the data set's size. progress(done), if there is one: once for
 /// each size of their chunks.
 Classification classify_all(const std::vector<Family*>& classifiers, const Dataset& images,
                             const std::function<void(int64_t)>& progress = {});

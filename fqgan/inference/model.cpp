@@ -42,7 +42,7 @@ std::map<std::string, std::string> model_metadata(const std::string& family, Fam
 }
 
 DataInfo drawn_data(const Family& family, DataInfo data) {
-  if (family.classes > 0) return data;
+  if (family.drawn_classes() > 0) return data;
   data.classes = 0;
   data.class_names.clear();
   return data;

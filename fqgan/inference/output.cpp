@@ -35,7 +35,7 @@ class CheckedOutput : public ImageOutput {
   CheckedOutput(std::string target, std::unique_ptr<ImageOutput> output)
       : target_(std::move(target)), output_(std::move(output)) {}
 
-  void add(const Sampler::Images& images) override {
+  void add(const SampledImages& images) override {
     FQGAN_CHECK(!finished_, "add() after finish()");
     check_shape(images.pixels, shape_, target_);
     const int64_t count = images.pixels.size(0);

@@ -1,15 +1,15 @@
 // Where sampled images go, by the name of the target:
-//   X.png          one grid;            X.safetensors   tensor `images` float32 N x C x H x W in [-1, 1], `labels`
-//   int64 N X.zip          a PNG an image;      anything else   a folder with a PNG an image
-// Folders and zips with classes hold a folder a class, named by the class; files are numbered over all classes, so that
-// image 17 is 00017.png wherever it stands.
+// - X.png: one grid.
+// - X.safetensors: `images`, float32 N x C x H x W in [-1, 1], and `labels`, int64 N.
+// - X.zip, or any other name (a folder): one PNG per image. With classes there is one folder per class, named by it;
+//   files are numbered over all classes, so that image 17 is 00017.png wherever it stands.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "fqgan/models/family.h"
+#include "fqgan/inference/sampler.h"
 #include "fqgan/plot/grid.h"
 
 namespace fqgan {
@@ -23,7 +23,7 @@ struct OutputOptions {
 struct ImageOutput {
   virtual ~ImageOutput() = default;
   /// Errors: UserError (images of another shape than the first, too many for a grid), SystemError (disk full).
-  virtual void add(const Sampler::Images& images) = 0;
+  virtual void add(const SampledImages& images) = 0;
   /// Errors: UserError (no images, wrong row labels), SystemError (disk full).
   virtual void finish() = 0;
 };

@@ -52,7 +52,7 @@ std::string PngFiles::folder_of(const at::Tensor& labels, int64_t row) const {
   return folders_[static_cast<size_t>(label)] + "/";
 }
 
-void PngFiles::add(const Sampler::Images& images) {
+void PngFiles::add(const SampledImages& images) {
   const at::Tensor pixels = to_pixels(images.pixels);
   for (int64_t row = 0; row < pixels.size(0); ++row) {
     put(folder_of(images.labels, row) + file_name(count_++), encode_png(pixels[row]));

@@ -20,7 +20,7 @@ std::vector<std::string> class_folders(const std::vector<std::string>& class_nam
 class PngFiles : public ImageOutput {
  public:
   explicit PngFiles(const std::vector<std::string>& class_names) : folders_(class_folders(class_names)) {}
-  void add(const Sampler::Images& images) override;
+  void add(const SampledImages& images) override;
 
  protected:
   /// `name`: "00017.png", "T-shirt_top/00017.png".

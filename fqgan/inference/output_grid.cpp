@@ -14,7 +14,7 @@ class GridOutput : public ImageOutput {
  public:
   GridOutput(std::string target, GridOptions options) : target_(std::move(target)), options_(std::move(options)) {}
 
-  void add(const Sampler::Images& images) override {
+  void add(const SampledImages& images) override {
     count_ += images.pixels.size(0);
     if (count_ > image_limit) {
       fail(target_, "expected up to " + std::to_string(image_limit) +

@@ -11,7 +11,7 @@ class TensorOutput : public ImageOutput {
  public:
   explicit TensorOutput(std::string target) : target_(std::move(target)) {}
 
-  void add(const Sampler::Images& images) override {
+  void add(const SampledImages& images) override {
     images_.push_back(images.pixels.to(at::kFloat));
     if (images.labels.defined()) labels_.push_back(images.labels.to(at::kLong));
   }

@@ -1,7 +1,6 @@
 // The parts of the family interface that are the same for all.
 #include "fqgan/models/family.h"
 
-#include "fqgan/core/error.h"
 #include "fqgan/nn/copy.h"
 
 namespace fqgan {
@@ -24,14 +23,6 @@ void Step::report_taps(const Pass& pass) {
     if (entry.loss.defined()) report(prefix + "loss", entry.loss.detach().mean());
     for (const auto& [figure, value] : entry.figures) report(prefix + figure, value);
   }
-}
-
-torch::Tensor Family::judge(const Batch&, Pass&) {
-  fail("model", "this family has no discriminator that scores single images");
-}
-
-torch::Tensor Family::classify(const Batch&, Pass&) {
-  fail("model", "this family has no classifier. Hint: family = \"improved\" trains one from few labels");
 }
 
 void Family::place() {

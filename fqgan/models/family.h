@@ -13,6 +13,7 @@
 
 #include "fqgan/core/fields.h"
 #include "fqgan/data/dataset.h"
+#include "fqgan/models/inference.h"
 #include "fqgan/nn/pass.h"
 
 namespace fqgan {
@@ -36,9 +37,9 @@ class Step {
   virtual Pass pass(std::vector<Segment> segments) = 0;
   /// Adds the gradients of loss / accumulate. Any number of times. Errors: NumericalError when the loss is not finite.
   virtual void backward(const torch::Tensor& loss) = 0;
-  /// A figure for the log, averaged over the calls since the last report. The scalar is read when the report is due.
+  /// A value for the log, averaged over the calls since the last report. The scalar is read when the report is due.
   virtual void report(const std::string& name, const torch::Tensor& value) = 0;
-  /// Reports every figure of the pass's taps ("fq/<tap>/<role>/<figure>").
+  /// Reports what the pass's taps say ("fq/<tap>/<role>/<name>").
   void report_taps(const Pass& pass);
 
   Counters at() const { return random.at(); }
@@ -93,23 +94,6 @@ struct Numerics {
   Pass pass(Streams& random) const;
 };
 
-struct SampleOptions {
-  bool average = true;  // the averaged generator, where the family has one
-  uint64_t seed = 0;
-  std::vector<int64_t> labels;       // the class of each image, repeated as needed; empty: drawn uniformly
-  std::optional<double> truncation;  // latents beyond it are drawn again; unset: none
-  torch::Tensor latents;             // N x Z instead of drawn ones; undefined: drawn
-};
-
-/// Images one after another, from a generator.
-struct Sampler {
-  struct Images {
-    torch::Tensor pixels, labels;
-  };  // float32 N x C x H x W in [-1, 1]; int64 N or undefined
-  virtual ~Sampler() = default;
-  virtual Images next(int64_t count) = 0;
-};
-
 class Family {
  public:
   virtual ~Family() = default;
@@ -120,24 +104,16 @@ class Family {
   std::vector<Phase> phases;                   // in order
   std::map<std::string, torch::Tensor> state;  // whatever else must survive a resume
   Numerics numerics;
-  int64_t classes = 0;      // that the generator knows; 0: unconditional
-  bool classifies = false;  // it has a classifier of the data's classes
-  /// Images that judge and classify take at a time where the rows of a batch meet (minibatch discrimination): as many
-  /// as in training. 0: any number.
-  int64_t judged_together = 0;
+  // What inference can do with the family (models/inference.h); unset: it cannot.
+  std::optional<GeneratorAccess> generator;
+  std::optional<TranslatorAccess> translator;
+  std::optional<Scorer> scorer, classifier;
 
   /// Once before the first iteration, never on resume: data-dependent initialisation, reference batch.
   virtual void prepare(Step&) {}
   virtual void after_iteration(Step&) {}
-  /// Draws images without touching the networks' state. Errors: UserError for a class out of range, latents of another
-  /// width, a family that cannot sample.
-  virtual std::unique_ptr<Sampler> sampler(const SampleOptions& options) = 0;
-  /// Logits N of images as the trained discriminator sees them: its state is only read; pass.reports tells what stands
-  /// at its taps. Errors: UserError for a family without such a discriminator.
-  virtual torch::Tensor judge(const Batch& images, Pass& pass);
-  /// Class logits N x K of images as the trained classifier sees them; its state is only read. Errors: UserError for a
-  /// family without one.
-  virtual torch::Tensor classify(const Batch& images, Pass& pass);
+  /// Classes that the generator draws; 0: it is unconditional, or there is none.
+  int64_t drawn_classes() const { return generator ? generator->space.classes : 0; }
   /// Brings all networks and averages to numerics.device and the parameters' type.
   void place();
 };

@@ -47,8 +47,10 @@ struct Pass {
   Streams& random;
   const Ranks* ranks = nullptr;  // other processes that hold a share of the batch; null: none
 
-  std::set<std::string> keep;                  // taps whose features are asked for
-  std::map<std::string, at::Tensor> features;  // filled: N x C x H x W by tap name
+  std::string network;  // goes before a tap's name ("global_a" -> "global_a/block0"); empty where a family has one D
+
+  std::set<std::string> keep;                  // taps whose features are asked for, without the network's name
+  std::map<std::string, at::Tensor> features;  // filled: N x C x H x W, by the names in keep
   std::vector<TapReport> reports;
 
   int64_t rows() const;  // sum over segments

@@ -32,7 +32,7 @@ torch::Tensor Taps::operator()(const char* point, torch::Tensor h, Pass& pass) {
   if (pass.keep.count(point)) pass.features[point] = h;
   for (auto& [name, module] : modules_) {
     if (name != point) continue;
-    auto replaced = module->apply(name, h, pass);
+    auto replaced = module->apply(pass.network.empty() ? name : pass.network + "/" + name, h, pass);
     FQGAN_CHECK(replaced.sizes() == h.sizes(), "a tap module changed the shape of its features");
     h = std::move(replaced);
   }

@@ -21,8 +21,7 @@ std::unique_ptr<Family> classifier(int64_t kernels, int64_t batch, uint64_t seed
 
 std::vector<std::vector<int64_t>> chunks(int64_t images, int64_t together) {
   std::vector<std::vector<int64_t>> found;
-  for (const auto& chunk : judged_chunks(images, together, 500))
-    found.push_back({chunk.first, chunk.count, chunk.known});
+  for (const auto& chunk : chunks_of(images, together, 500)) found.push_back({chunk.first, chunk.count, chunk.known});
   return found;
 }
 
@@ -37,7 +36,7 @@ TEST(Classification, ChunksHaveTheTrainedSize) {
 TEST(Classification, APredictionDoesNotDependOnHowManyImagesFollow) {
   const ToyData longer(25, 1, 6, 3), shorter(23, 1, 6, 3);
   const auto family = classifier(5, 4, 1);
-  EXPECT_EQ(family->judged_together, 4);
+  EXPECT_EQ(family->classifier->batch, 4);
   const auto first = [](const torch::Tensor& rows) { return rows.narrow(0, 0, 20); };
   const auto a = classify_all({family.get()}, longer), b = classify_all({family.get()}, shorter);
   EXPECT_EQ(a.probabilities.sizes(), (std::vector<int64_t>{25, 3}));
@@ -45,7 +44,7 @@ TEST(Classification, APredictionDoesNotDependOnHowManyImagesFollow) {
   for (int64_t i = 0; i < 25; ++i) EXPECT_EQ(a.labels[i].item<int64_t>(), i % 3);
   EXPECT_TRUE(torch::equal(first(a.probabilities), first(b.probabilities)));
   // It would: images meet.
-  family->judged_together = 0;
+  family->classifier->batch = 0;
   const auto c = classify_all({family.get()}, longer), d = classify_all({family.get()}, shorter);
   EXPECT_FALSE(at::allclose(first(c.probabilities), first(d.probabilities), 1e-4, 1e-5));
 }
@@ -59,7 +58,7 @@ TEST(Classification, AnEnsembleOfSeveralChunkSizesIsTheMeanOfItsMembers) {
     all.push_back(classifier(0, 4, 3));
     return all;
   }();
-  EXPECT_EQ(families[2]->judged_together, 0);
+  EXPECT_EQ(families[2]->classifier->batch, 0);
   std::vector<Family*> members;
   auto mean = torch::zeros({10, 3});
   for (const auto& family : families) {

@@ -24,7 +24,7 @@ using Files = std::vector<std::string>;
 const std::vector<std::string> class_names = {"Pullover", "T-shirt/top"};
 
 // Images first .. first + count - 1 of an endless row of different ones, 3 x 4 x 5; labels 0 1 0 1 ...
-Sampler::Images some_images(int64_t first, int64_t count, bool labels) {
+SampledImages some_images(int64_t first, int64_t count, bool labels) {
   const auto number = at::arange(first, first + count);
   const auto values = number.view({count, 1, 1, 1}) * 60 + at::arange(60).view({1, 3, 4, 5});
   return {at::sin(values.to(at::kFloat)), labels ? number.remainder(2) : at::Tensor()};

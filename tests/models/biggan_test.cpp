@@ -1,6 +1,7 @@
 // BigGAN: shapes for every size, gradients and second gradients through the whole D, folded against plain, sampling.
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
+#include "fqgan/inference/sampler.h"
 #include "fqgan/models/biggan/discriminator.h"
 #include "fqgan/models/biggan/generator.h"
 #include "fqgan/models/registry.h"
@@ -141,19 +142,19 @@ TEST(BigGan, SamplesAreAFunctionOfSeedAndIndex) {
   SampleOptions request;
   request.seed = 9;
   request.labels = {2, 0};
-  const auto all = family->sampler(request)->next(6);
-  const auto sampler = family->sampler(request);
+  const auto all = open_sampler(*family, request)->next(6);
+  const auto sampler = open_sampler(*family, request);
   EXPECT_LT((torch::cat({sampler->next(1).pixels, sampler->next(5).pixels}) - all.pixels).abs().max().item<double>(),
             1e-5);
   EXPECT_TRUE(torch::equal(all.labels, torch::tensor({2, 0, 2, 0, 2, 0}, torch::kLong)));
   request.truncation = 0;
-  const auto typical = family->sampler(request)->next(4).pixels;
+  const auto typical = open_sampler(*family, request)->next(4).pixels;
   EXPECT_TRUE(torch::allclose(typical[0], typical[2], 1e-5, 1e-5));
   request.latents = torch::zeros({2, 4});
-  EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(request); }), "[any, 5]");
+  EXPECT_CONTAINS(message_of<UserError>([&] { open_sampler(*family, request); }), "[any, 5]");
   request.latents = torch::Tensor();
   request.labels = {4};
-  EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(request); }), "0 to 3");
+  EXPECT_CONTAINS(message_of<UserError>([&] { open_sampler(*family, request); }), "0 to 3");
 }
 
 TEST(BigGan, VirtualBatchNormMakesAnImageAFunctionOfItsOwnLatent) {
@@ -201,7 +202,7 @@ TEST(BigGan, SamplingIsAPureReader) {
   const auto family = options.build(data(8), {}, 1);
   std::map<std::string, torch::Tensor> before;
   for (const auto& [name, tensor] : family_tensors(*family)) before.emplace(name, tensor.clone());
-  family->sampler({})->next(3);
+  open_sampler(*family, {})->next(3);
   for (const auto& [name, tensor] : family_tensors(*family)) EXPECT_TRUE(torch::equal(tensor, before.at(name))) << name;
 }
 
@@ -212,7 +213,7 @@ TEST(BigGan, GivenLatentsAreTruncatedToo) {
     request.labels = {1};
     request.latents = latents;
     request.truncation = truncation;
-    return family->sampler(request)->next(latents.size(0)).pixels;
+    return open_sampler(*family, request)->next(latents.size(0)).pixels;
   };
   const auto z = torch::tensor({{-3., -0.5, 0., 0.5, 3.}, {-40., 40., 1e-3, -1., 2.}});
   const double limit = 0.7, inside = std::erf(limit / std::sqrt(2.));
@@ -240,7 +241,7 @@ TEST(BigGan, TruncationChangesTheSamplesAndNoneDoesNot) {
     SampleOptions request;
     request.labels = {1};
     request.truncation = truncation;
-    return family->sampler(request)->next(64).pixels.std(0).mean().item<double>();
+    return open_sampler(*family, request)->next(64).pixels.std(0).mean().item<double>();
   };
   EXPECT_LT(spread(0.1), 0.3 * spread({})) << "typical images vary little";
   EXPECT_NEAR(spread(50), spread({}), 0.2 * spread({})) << "nothing lies beyond 50 deviations";

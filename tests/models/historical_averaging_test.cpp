@@ -22,7 +22,6 @@ struct OneLayer : Family {
     networks["player"]->to(torch::kDouble);
     phases = {Phase{"play", "player", {"player"}}};
   }
-  std::unique_ptr<Sampler> sampler(const SampleOptions&) override { return nullptr; }
 };
 
 TEST(HistoricalAveraging, EqualsTheBruteForceMean) {

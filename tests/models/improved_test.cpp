@@ -1,5 +1,6 @@
 // The improved family: rows of D that do not meet, taps, gradients of the right networks, and what it refuses.
 #include "fqgan/core/error.h"
+#include "fqgan/inference/sampler.h"
 #include "fqgan/models/improved/networks.h"
 #include "support/gradients.h"
 #include "support/support.h"
@@ -57,7 +58,7 @@ TEST(Improved, ConvolutionalNetworksHaveTheReleasedShapes) {
   Streams random(1, {});
   Pass pass(random);
   SampleOptions request;
-  EXPECT_EQ(family->classify({family->sampler(request)->next(2).pixels, {}}, pass).sizes(),
+  EXPECT_EQ(family->classifier->logits({open_sampler(*family, request)->next(2).pixels, {}}, pass).sizes(),
             (std::vector<int64_t>{2, 10}));
 }
 
@@ -139,7 +140,7 @@ TEST(Improved, RefusesWhatItCannotTake) {
   const auto family = few_units().build(digits, {}, 1);
   SampleOptions options;
   options.labels = {1};
-  EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(options); }), "unconditional");
+  EXPECT_CONTAINS(message_of<UserError>([&] { open_sampler(*family, options); }), "unconditional");
 }
 
 TEST(Improved, TheGeneratorTakesItsSteps) {
@@ -155,10 +156,10 @@ TEST(Improved, TheGeneratorTakesItsSteps) {
 TEST(Improved, SamplesAreInRangeAndAFunctionOfTheSeed) {
   const auto family = few_units().build(digits, {}, 1);
   SampleOptions options;
-  const auto images = family->sampler(options)->next(5).pixels;
+  const auto images = open_sampler(*family, options)->next(5).pixels;
   EXPECT_EQ(images.sizes(), (std::vector<int64_t>{5, 1, 6, 5}));
   EXPECT_LE(images.abs().max().item<float>(), 1);
-  const auto sampler = family->sampler(options);
+  const auto sampler = open_sampler(*family, options);
   EXPECT_TRUE(at::allclose(at::cat({sampler->next(2).pixels, sampler->next(3).pixels}), images, 1e-5, 1e-6));
 }
 
@@ -167,11 +168,11 @@ TEST(Improved, SamplesUnderVirtualBatchNormUseTheReferenceBatch) {
   options.generator.norm = "virtual_batch";
   options.generator.reference_batch = 7;
   const auto family = options.build(digits, {}, 1);
-  const auto first = family->sampler(SampleOptions{})->next(3).pixels;
+  const auto first = open_sampler(*family, SampleOptions{})->next(3).pixels;
   torch::NoGradGuard no_grad;
   // Other weights have other moments, without a training pass in between.
   for (auto& parameter : family->networks["generator"]->parameters()) parameter.mul_(1.5);
-  const auto images = family->sampler(SampleOptions{})->next(3).pixels;
+  const auto images = open_sampler(*family, SampleOptions{})->next(3).pixels;
   EXPECT_FALSE(at::allclose(first, images));
   Streams random(1, {});
   auto generator = std::dynamic_pointer_cast<ImprovedGenerator>(family->networks["generator"]);

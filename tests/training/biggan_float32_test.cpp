@@ -39,7 +39,7 @@ void add_first_forward(Values& values, const NoiseImages& images, const Numerics
   auto pixels = torch::empty({4, 3, 32, 32}, torch::kByte);
   for (int64_t i = 0; i < 4; ++i) images.read(i, pixels[i].mutable_data_ptr<uint8_t>());
   const auto real = pixels.to(numerics.compute) / 127.5 - 1;
-  const auto logits = family->judge({at::cat({made, real}), at::cat({labels, labels})}, t.pass);
+  const auto logits = family->scorer->logits({at::cat({made, real}), at::cat({labels, labels})}, t.pass);
   for (const auto& [name, value] : Values{{"images", made}, {"logits", logits}}) {
     auto& all = values[name];
     const auto exact = value.to(torch::kDouble);

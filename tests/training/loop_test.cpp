@@ -131,7 +131,6 @@ class Stateless : public Family {
     phases = {phase};
     place();
   }
-  std::unique_ptr<Sampler> sampler(const SampleOptions&) override { fail("sample", "this family does not sample"); }
   std::map<std::string, torch::Tensor> gradients;
   std::vector<Counters> seen;
 

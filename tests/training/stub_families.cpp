@@ -43,9 +43,6 @@ struct ToyDiscriminator : torch::nn::Module {
 };
 
 class Stub : public Family {
- public:
-  std::unique_ptr<Sampler> sampler(const SampleOptions&) override { fail("sample", "a stub does not sample"); }
-
  protected:
   Streams initial_ = Streams::initial(11);
   template <class T, class... Arguments>

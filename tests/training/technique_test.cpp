@@ -101,7 +101,8 @@ TEST(BigGanTechniques, NoiseIsInDsFeaturesWhileItTrains) {
       Streams random(3, {});
       Pass pass(random);
       pass.training = training;
-      logits.push_back(family->judge({random.normal({4, 1, 8, 8}, "x"), torch::tensor({0, 1, 2, 0})}, pass).detach());
+      logits.push_back(
+          family->scorer->logits({random.normal({4, 1, 8, 8}, "x"), torch::tensor({0, 1, 2, 0})}, pass).detach());
     }
   EXPECT_TRUE(torch::equal(logits[0], logits[1]));
   EXPECT_TRUE(torch::equal(logits[0], logits[2]));

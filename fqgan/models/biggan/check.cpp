@@ -62,29 +62,6 @@ void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Probl
   check_attention("model.generator.attention", options.generator.attention, maps, problems);
 }
 
-/// widths: of the taps block0, block1, ...; known: their names.
-void check_quantizer(const BigGanQuantizerOptions& options, const std::vector<int64_t>& widths,
-                     const std::vector<std::string>& known, Problems& problems) {
-  const auto count = [](const auto& list, const auto& name) { return std::count(list.begin(), list.end(), name); };
-  std::optional<int64_t> shared_width;
-  for (size_t b = 0; b < widths.size(); ++b) {
-    const auto& tap = known[b];
-    if (!count(options.taps, tap) || !count(options.shared_with, tap)) continue;
-    if (shared_width.value_or(widths[b]) != widths[b])
-      problems.add("model.quantizer.shared_with", "one dictionary has one width, but '" + tap + "' has " +
-                                                      std::to_string(widths[b]) + " channels and another tap " +
-                                                      std::to_string(*shared_width));
-    shared_width = widths[b];
-  }
-  for (const auto& tap : options.taps) {
-    check_tap("model.quantizer.taps", tap, known, problems);
-    if (count(options.taps, tap) > 1) problems.add("model.quantizer.taps", "'" + tap + "' is named twice");
-  }
-  for (const auto& tap : options.shared_with)
-    if (!count(options.taps, tap))
-      problems.add("model.quantizer.shared_with", "'" + tap + "' is not one of model.quantizer.taps");
-}
-
 void check_discriminator(const BigGanOptions& options, const BigGanPlan& plan, Problems& problems) {
   const auto blocks = plan.discriminator.size();
   if (blocks == 0) return problems.add("model.discriminator.multipliers", "expected at least one entry, got none");
@@ -104,8 +81,8 @@ void check_discriminator(const BigGanOptions& options, const BigGanPlan& plan, P
     maps.push_back({before.height / halved, before.width / halved, plan.discriminator[b]});
   }
   check_attention("model.discriminator.attention", options.discriminator.attention, maps, problems);
-  check_quantizer(options.quantizer, plan.discriminator, options.taps(plan), problems);
-  options.feature_matching.check(options.taps(plan), problems);
+  options.quantizer.check(options.taps(plan), problems);
+  options.feature_matching.check(names_of(options.taps(plan)), problems);
 }
 
 void check_techniques(const BigGanOptions& options, Problems& problems) {
@@ -116,12 +93,12 @@ void check_techniques(const BigGanOptions& options, Problems& problems) {
   const bool by_length = options.discriminator.weight_normalization == "weight";
   if (by_length && options.batch < 2)
     problems.add("model.batch",
-                 "weight normalization begins with a batch's deviation: expected at least 2 images, got " +
+                 "weight normalization begins with a batch's standard deviation: expected at least 2 images, got " +
                      std::to_string(options.batch));
   if (by_length && options.discriminator.orthogonal > 0)
-    problems.add(
-        "model.discriminator.orthogonal",
-        "under weight normalization a weight's length says nothing, which this strength would shrink. Hint: 0");
+    problems.add("model.discriminator.orthogonal",
+                 "orthogonal regularization has no effect under weight normalization, which only lets it rescale "
+                 "weights. Hint: 0");
   if (options.generator.norm == "virtual_batch" && options.average.standing_images > 0)
     problems.add("model.average.standing_images",
                  "virtual batch normalization has its reference batch's statistics and no others. Hint: 0");

@@ -43,7 +43,6 @@ ConvolutionalDiscriminator::ConvolutionalDiscriminator(const ImprovedOptions& op
                                                        Streams& random)
     : options_(options.discriminator) {
   const auto channels = options.discriminator_hidden();
-  std::vector<TapPoint> points;
   auto in = data.channels;
   for (int64_t stage = 0; stage < 3; ++stage) {
     for (int64_t i = 0; i < per_stage; ++i) {
@@ -55,12 +54,10 @@ ConvolutionalDiscriminator::ConvolutionalDiscriminator(const ImprovedOptions& op
       convolutions_.push_back(register_module(name, WeightNormConv2d(c, WeightNormOptions{initial}, random)));
       in = channels[stage];
     }
-    points.push_back({options.taps()[stage], in});
   }
-  points.push_back({options.taps()[3], in});
   const WeightNormOptions output{initial, true, true, 0.1};
   head_ = register_module("head", ClassifierHead(in, data.classes, options.minibatch_discrimination, output, random));
-  taps = register_module("taps", std::make_shared<Taps>(std::move(points)));
+  taps = register_module("taps", std::make_shared<Taps>(options.taps()));
 }
 
 torch::Tensor ConvolutionalDiscriminator::forward(const torch::Tensor& images, Pass& pass) {

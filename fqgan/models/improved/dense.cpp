@@ -36,18 +36,16 @@ torch::Tensor DenseGenerator::make(const torch::Tensor& latents, Pass& pass) {
 
 DenseDiscriminator::DenseDiscriminator(const ImprovedOptions& options, const DataInfo& data, Streams& random)
     : options_(options.discriminator) {
-  std::vector<TapPoint> points;
   auto in = data.channels * data.height * data.width;
-  const auto names = options.taps();
+  const auto points = options.taps();
   for (const auto out : options.discriminator_hidden()) {
-    const auto& name = names[hidden_.size()];
-    hidden_.push_back(register_module(name, WeightNormLinear(in, out, WeightNormOptions{}, random)));
-    points.push_back({name, out});
+    hidden_.push_back(
+        register_module(points[hidden_.size()].name, WeightNormLinear(in, out, WeightNormOptions{}, random)));
     in = out;
   }
   head_ = register_module(
       "head", ClassifierHead(in, data.classes, options.minibatch_discrimination, WeightNormOptions{}, random));
-  taps = register_module("taps", std::make_shared<Taps>(std::move(points)));
+  taps = register_module("taps", std::make_shared<Taps>(points));
 }
 
 torch::Tensor DenseDiscriminator::forward(const torch::Tensor& images, Pass& pass) {

@@ -7,7 +7,7 @@ namespace fqgan {
 BatchNorm generator_norm(int64_t channels, const ImprovedGeneratorOptions& o, Streams& random) {
   Condition condition;
   condition.gain = false;
-  condition.reference = o.norm == "virtual_batch" ? o.reference_batch : 0;
+  condition.reference = o.reference_rows();
   return BatchNorm(channels, condition, random, 1e-6);
 }
 

@@ -1,4 +1,4 @@
-// The ruler of a training: what it measures with, and what against.
+// The evaluator of a training: what it measures with, and what against.
 #include <algorithm>
 
 #include "fqgan/core/error.h"
@@ -18,12 +18,13 @@ Side side_against(const Recipe& recipe) {
   if (!options.against) return side_of_training_data(recipe.data);
   auto named = look_at_side(*options.against);
   if (named.checkpoint) fail("evaluation.against", "expected images or statistics, got a checkpoint: " + named.path);
-  return open_side(std::move(named), fitting_of(recipe.data), 0, 0, {});
+  return open_side(std::move(named), fitting_of(recipe.data), {}, {});
 }
 
 }  // namespace
 
-TrainingRuler::TrainingRuler(const Recipe& recipe, const DataInfo& data, const Family& family)
+TrainingEvaluator::TrainingEvaluator(const Recipe& recipe, const DataInfo& data, const DatasetsByName& sets,
+                                     const Family& family)
     : options_(recipe.evaluation), data_(recipe.data), device_(family.numerics.device) {
   if (options_.metrics.empty()) fail("evaluation.metrics", "expected at least one metric, got none");
   for (const auto& name : options_.metrics) {
@@ -37,19 +38,24 @@ TrainingRuler::TrainingRuler(const Recipe& recipe, const DataInfo& data, const F
       fail("evaluation.keep_best", "'" + *best + "' is not among evaluation.metrics");
   }
   if (of_images_.size() < options_.metrics.size()) {
-    if (!family.classifies)
+    if (!family.classifier)
       fail("evaluation.metrics",
            "'error' is that of a family's own classifier, and this family has none. Hint: "
            "'accuracy' tells whether generated images show their class");
     test_ = open_test_split(data_);
     if (!test_) fail("evaluation.metrics", "'error' needs data with a test split; this has none");
   }
-  if (!of_images_.empty()) open_images(recipe, data, family);
+  if (!of_images_.empty()) open_images(recipe, data, sets, family);
 }
 
-void TrainingRuler::open_images(const Recipe& recipe, const DataInfo& data, const Family& family) {
+void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, const DatasetsByName& sets,
+                                    const Family& family) {
+  if (const auto& translator = family.translator) {
+    source_ = sets.at(direction_named(*translator, options_.generation.direction).source);
+    options_.count = std::min(options_.count, source_->info().images);
+  }
   generated_ = {"generated images", false, options_.count, {}, ImageShape{data.channels, data.height, data.width}};
-  if (family.classes > 0) generated_.class_names = data.class_names;
+  if (family.drawn_classes() > 0) generated_.class_names = data.class_names;
   against_ = side_against(recipe);
   if (options_.features != "classifier") {
     extractor_ = open_features(options_.features, device_);
@@ -61,13 +67,13 @@ void TrainingRuler::open_images(const Recipe& recipe, const DataInfo& data, cons
   }
 }
 
-void TrainingRuler::check() try {
+void TrainingEvaluator::check() try {
   check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings);
 } catch (const UserError& error) {
   throw UserError(std::string(error.what()) + "; --set evaluation.every=0 trains without measuring");
 }
 
-void TrainingRuler::prepare() {
+void TrainingEvaluator::prepare() {
   if (test_)
     log_info("evaluation: the error of the averaged classifier over " + std::to_string(test_->info().images) +
              " images of the test split");
@@ -81,7 +87,7 @@ void TrainingRuler::prepare() {
   measured_ = against_.measure(*extractor_, need_images(of_images_));
 }
 
-Evaluation TrainingRuler::measure(Family& family) const {
+Evaluation TrainingEvaluator::measure(Family& family) const {
   auto evaluation = of_images_.empty() ? Evaluation{} : measure_images(family);
   if (test_) {
     const auto found = classify_all({&family}, *test_);
@@ -92,8 +98,10 @@ Evaluation TrainingRuler::measure(Family& family) const {
   return evaluation;
 }
 
-Evaluation TrainingRuler::measure_images(Family& family) const {
-  const auto images = generated_images(family, options_.count, static_cast<uint64_t>(options_.seed));
+Evaluation TrainingEvaluator::measure_images(Family& family) const {
+  auto sampling = options_.generation.sampling(static_cast<uint64_t>(options_.seed));
+  sampling.source = source_;
+  const auto images = generated_images(family, sampling, options_.count);
   MeasureOptions measuring{generated_.name, generated_.class_names, need_images(of_images_)};
   measuring.progress = [&](int64_t done) {
     log_status("evaluation: " + std::to_string(done) + "/" + std::to_string(options_.count) + " images");
@@ -103,23 +111,23 @@ Evaluation TrainingRuler::measure_images(Family& family) const {
   return evaluate(generated, measured_, of_images_, *extractor_, options_.settings);
 }
 
-std::string TrainingRuler::figure(const std::string& metric) const {
+std::string TrainingEvaluator::figure(const std::string& metric) const {
   if (metric == of_classifier) return of_classifier + std::string("/test");
   return figure_name(metric_named(metric, where), options_.settings, extractor_->name());
 }
 
-std::pair<int64_t, int64_t> TrainingRuler::counts() const {
+std::pair<int64_t, int64_t> TrainingEvaluator::counts() const {
   if (of_images_.empty()) return {0, test_->info().images};
   return {options_.count, against_.facts.images.value_or(0)};
 }
 
-std::string TrainingRuler::scope() const {
+std::string TrainingEvaluator::scope() const {
   const auto [generated, against] = counts();
   const auto of_test = std::to_string(against) + " images";
   return of_images_.empty() ? of_test : std::to_string(generated) + " images against " + std::to_string(against);
 }
 
-bool TrainingRuler::smaller_is_better(const std::string& metric) const {
+bool TrainingEvaluator::smaller_is_better(const std::string& metric) const {
   return metric == of_classifier || metric_named(metric, where).smaller_is_better;
 }
 
