@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "fqgan/checkpoint/header.h"
-#include "fqgan/checkpoint/sha256.h"
+#include "fqgan/core/hash.h"
 #include "fqgan/checkpoint/tensor_types.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "fqgan/checkpoint/sha256.h"
+#include "fqgan/core/hash.h"
 #include "fqgan/checkpoint/tensor_types.h"
 #include "fqgan/core/error.h"
 

@@ -8,7 +8,7 @@
 #include <limits>
 #include <thread>
 
-#include "fqgan/checkpoint/sha256.h"
+#include "fqgan/core/hash.h"
 #include "fqgan/cli/child.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/recipe.h"
@@ -60,9 +60,7 @@ std::string key_of(const Experiment& experiment, const std::string& data) {
   for (const auto& field : describe_options(*recipe))
     if (std::find(changed.begin(), changed.end(), field.key) != changed.end())
       differing += "\n" + field.key + " = " + field.value;
-  Sha256 hash;
-  hash.update(differing.data(), differing.size());
-  return hash.hex().substr(0, 8);
+  return sha256(differing).substr(0, 8);
 }
 
 class Sweep {

@@ -1,7 +1,6 @@
 #include "fqgan/data/pixel_cache.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/file_lock.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/file_handle.h"
 
@@ -81,15 +81,11 @@ std::shared_ptr<const uint8_t> mapped(const FileHandle& file, int64_t bytes) {
   return {static_cast<const uint8_t*>(start), [size](const uint8_t* p) { munmap(const_cast<uint8_t*>(p), size); }};
 }
 
-// Only one process builds a cache; the lock goes with the process, however it ends.
-FileHandle locked(const std::string& key) {
-  FileHandle file(file_of(key, ".lock"), O_RDWR | O_CREAT);
-  if (flock(file.descriptor(), LOCK_EX | LOCK_NB) == 0) return file;
-  log_info("[data] another process is decoding this data set; waiting for it");
-  while (flock(file.descriptor(), LOCK_EX) != 0) {
-    if (errno != EINTR) fail<SystemError>("data", file.path().string() + ": cannot be locked: " + std::strerror(errno));
-  }
-  return file;
+// Only one process builds a cache.
+FileLock locked(const std::string& key) {
+  FileLock lock(file_of(key, ".lock"));
+  lock.lock([] { log_info("[data] another process is decoding this data set; waiting for it"); });
+  return lock;
 }
 
 // The file that is being built: slots and status bytes at their final places. Status bytes follow every few seconds,

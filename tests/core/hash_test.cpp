@@ -1,20 +1,14 @@
 // SHA-256 against the vectors of FIPS 180-4 and its supplement, and the accelerated blocks against the plain twin.
-#include "fqgan/checkpoint/sha256.h"
+#include "fqgan/core/hash.h"
 
 #include <array>
 #include <vector>
 
-#include "fqgan/checkpoint/sha256_blocks.h"
+#include "fqgan/core/hash_blocks.h"
 #include "support/support.h"
 
 namespace fqgan {
 namespace {
-
-std::string sha256(const std::string& text) {
-  Sha256 sum;
-  sum.update(text.data(), text.size());
-  return sum.hex();
-}
 
 TEST(Sha256, MatchesThePublishedVectors) {
   EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

@@ -1,4 +1,4 @@
-#include "fqgan/checkpoint/sha256_blocks.h"
+#include "fqgan/core/hash_blocks.h"
 
 #include <bit>
 

@@ -1,10 +1,11 @@
-// SHA-256 (FIPS 180-4), for the checksums of checkpoints.
+// SHA-256 (FIPS 180-4): checksums of checkpoints, keys of data sets and caches, short names of files and weights.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace fqgan {
 
@@ -22,5 +23,8 @@ class Sha256 {
   std::array<uint8_t, 64> rest_{};  // bytes that do not fill a block yet
   uint64_t total_ = 0;              // bytes so far
 };
+
+/// The digest of `bytes`, 64 lower-case hex digits.
+std::string sha256(std::string_view bytes);
 
 }  // namespace fqgan

@@ -1,9 +1,9 @@
-#include "fqgan/checkpoint/sha256.h"
+#include "fqgan/core/hash.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "fqgan/checkpoint/sha256_blocks.h"
+#include "fqgan/core/hash_blocks.h"
 
 namespace fqgan {
 
@@ -40,6 +40,12 @@ std::string Sha256::hex() {
     for (int shift = 28; shift >= 0; shift -= 4) text += "0123456789abcdef"[word >> shift & 15];
   }
   return text;
+}
+
+std::string sha256(std::string_view bytes) {
+  Sha256 sum;
+  sum.update(bytes.data(), bytes.size());
+  return sum.hex();
 }
 
 }  // namespace fqgan
