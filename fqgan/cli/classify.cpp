@@ -13,7 +13,7 @@
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/sampling/confusion.h"
 #include "fqgan/sampling/model.h"
 

@@ -8,7 +8,7 @@
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/run/log_reader.h"
 #include "fqgan/sampling/curve.h"
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <set>
 
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/run/log_reader.h"
 #include "fqgan/sampling/curve.h"
 

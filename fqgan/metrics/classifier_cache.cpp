@@ -8,7 +8,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/file_lock.h"
 #include "fqgan/core/log.h"
-#include "fqgan/data/pixel_cache.h"
+#include "fqgan/data/store/pixel_cache.h"
 #include "fqgan/metrics/classifier_training.h"
 #include "fqgan/metrics/test_split.h"
 

@@ -5,7 +5,7 @@
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/sampling/output.h"
 #include "fqgan/sampling/output_files.h"
 #include "support/support.h"
