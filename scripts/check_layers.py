@@ -29,7 +29,7 @@ ALLOWED = {
     "profiling": ["core", "data", "ops", "nn", "training", FAMILY],
     "experiment": ["core", "data", "ops", "checkpoint", "run", "plot", "training", "metrics", "inference", "profiling",
                    FAMILY, "models/registry.h"],
-    "sweep": ["core", "checkpoint", "data", "run", "plot", "experiment"],
+    "sweep": ["core", "data", "run", "plot", "experiment"],
     "web": ["core", "run", "plot", "inference", "experiment"],
 }
 SEES_ALL = ["cli", "main.cpp"]

@@ -8,7 +8,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/inference/sampler.h"
 #include "fqgan/plot/grid.h"
 #include "fqgan/training/loop.h"

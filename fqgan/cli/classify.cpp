@@ -11,7 +11,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/inference/checkpoints.h"

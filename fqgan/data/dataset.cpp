@@ -4,7 +4,7 @@
 #include <ATen/ops/empty.h>
 
 #include "fqgan/core/error.h"
-#include "fqgan/data/stored_dataset.h"
+#include "fqgan/data/store/stored_dataset.h"
 
 namespace fqgan {
 namespace {

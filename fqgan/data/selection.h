@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "fqgan/data/source.h"
+#include "fqgan/data/sources/source.h"
 
 namespace fqgan {
 

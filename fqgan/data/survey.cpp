@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "fqgan/data/prepare.h"
-#include "fqgan/data/stored_dataset.h"
+#include "fqgan/data/store/prepare.h"
+#include "fqgan/data/store/stored_dataset.h"
 
 namespace fqgan {
 namespace {

@@ -9,7 +9,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/plot/curve.h"
 #include "fqgan/run/log_reader.h"
 

@@ -6,7 +6,7 @@
 
 #include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/atomic_file.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/inference/chunks.h"
 #include "fqgan/models/family.h"
 #include "fqgan/plot/grid.h"

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "fqgan/core/error.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 
 namespace fqgan {
 namespace {

@@ -2,7 +2,7 @@
 #include <ATen/ops/cat.h>
 
 #include "fqgan/core/error.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/inference/output_kinds.h"
 
 namespace fqgan {

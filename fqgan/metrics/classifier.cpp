@@ -5,8 +5,8 @@
 
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/checkpoint/metadata.h"
-#include "fqgan/checkpoint/sha256.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/hash.h"
 #include "fqgan/core/shape.h"
 #include "fqgan/core/text.h"
 #include "fqgan/nn/copy.h"

@@ -1,18 +1,14 @@
 // The cache of classifiers: one is trained by one process at a time, under a lock, and gets its name when it is whole.
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/file_lock.h"
 #include "fqgan/core/log.h"
-#include "fqgan/data/file_handle.h"
-#include "fqgan/data/pixel_cache.h"
+#include "fqgan/data/store/pixel_cache.h"
 #include "fqgan/metrics/classifier_training.h"
 #include "fqgan/metrics/test_split.h"
 
@@ -20,15 +16,6 @@ namespace fqgan {
 namespace {
 
 constexpr const char* training_version = "-1";  // raised when another training would give another classifier
-
-FileHandle classifier_lock(const std::filesystem::path& path) {
-  FileHandle file(path, O_RDWR | O_CREAT);
-  if (flock(file.descriptor(), LOCK_EX | LOCK_NB) == 0) return file;
-  log_info("another process is training this classifier; waiting for it");
-  while (flock(file.descriptor(), LOCK_EX) != 0)
-    if (errno != EINTR) fail<SystemError>(path.string(), std::string("cannot be locked: ") + std::strerror(errno));
-  return file;
-}
 
 std::unique_ptr<Classifier> find_classifier(const std::filesystem::path& path, torch::Device device) {
   std::error_code problem;
@@ -81,7 +68,8 @@ std::unique_ptr<Classifier> cached_classifier(DataOptions data, torch::Device de
   const auto folder = classifier_folder();
   if (!folder) return train_for(data, *train, device);
   const auto path = *folder / (train->key() + training_version + ".safetensors");
-  const auto lock = classifier_lock(path.string() + ".lock");
+  FileLock lock(path.string() + ".lock");
+  lock.lock([] { log_info("another process is training this classifier; waiting for it"); });
   if (auto found = find_classifier(path, device)) return found;
   auto classifier = train_for(data, *train, device);
   try {

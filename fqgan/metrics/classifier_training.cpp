@@ -8,8 +8,8 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/shape.h"
-#include "fqgan/data/loader.h"
-#include "fqgan/data/order.h"
+#include "fqgan/data/store/loader.h"
+#include "fqgan/data/store/order.h"
 
 namespace fqgan {
 namespace {

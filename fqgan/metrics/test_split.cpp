@@ -2,7 +2,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/data/source.h"
+#include "fqgan/data/sources/source.h"
 
 namespace fqgan {
 

@@ -8,9 +8,9 @@
 #include <limits>
 #include <thread>
 
-#include "fqgan/checkpoint/sha256.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/hash.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/signals.h"
 #include "fqgan/experiment/recipe.h"
@@ -53,9 +53,7 @@ std::string key_of(const Experiment& experiment, const std::string& data) {
   for (const auto& field : describe_options(*recipe))
     if (std::find(changed.begin(), changed.end(), field.key) != changed.end())
       differing += "\n" + field.key + " = " + field.value;
-  Sha256 hash;
-  hash.update(differing.data(), differing.size());
-  return hash.hex().substr(0, 8);
+  return sha256(differing).substr(0, 8);
 }
 
 class Sweep {

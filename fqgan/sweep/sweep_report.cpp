@@ -6,7 +6,7 @@
 #include <set>
 
 #include "fqgan/core/text.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/plot/curve.h"
 #include "fqgan/run/log_reader.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "fqgan/data/loader.h"
+#include "fqgan/data/store/loader.h"
 #include "fqgan/models/family.h"
 #include "fqgan/training/figures.h"
 

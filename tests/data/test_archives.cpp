@@ -7,7 +7,7 @@
 #include "data/make_files.h"
 #include "fqgan/core/error.h"
 #include "fqgan/data/dataset.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "support/support.h"
 
 namespace fqgan::test {

@@ -7,8 +7,8 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/streams.h"
-#include "fqgan/data/loader.h"
-#include "fqgan/data/order.h"
+#include "fqgan/data/store/loader.h"
+#include "fqgan/data/store/order.h"
 #include "support/support.h"
 
 namespace fqgan::test {

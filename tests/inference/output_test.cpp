@@ -7,7 +7,7 @@
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/inference/output_files.h"
 #include "support/support.h"
 

@@ -5,8 +5,8 @@
 
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
-#include "fqgan/data/source.h"
-#include "fqgan/data/tar.h"
+#include "fqgan/data/archives/tar.h"
+#include "fqgan/data/sources/source.h"
 
 namespace fqgan {
 namespace {

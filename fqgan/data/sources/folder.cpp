@@ -1,5 +1,5 @@
 // A folder of images or of class folders.
-#include "fqgan/data/tree_source.h"
+#include "fqgan/data/sources/tree_source.h"
 
 namespace fqgan {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "fqgan/core/error.h"
-#include "fqgan/data/gz_file.h"
-#include "fqgan/data/source.h"
+#include "fqgan/data/archives/gz_file.h"
+#include "fqgan/data/sources/source.h"
 
 namespace fqgan {
 namespace {

@@ -1,7 +1,7 @@
 // A zip of images or of class folders; or a folder that holds train.zip and test.zip.
 #include <fstream>
 
-#include "fqgan/data/tree_source.h"
+#include "fqgan/data/sources/tree_source.h"
 
 namespace fqgan {
 namespace {
