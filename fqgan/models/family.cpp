@@ -17,6 +17,28 @@ Pass Numerics::pass(Streams& random) const {
   return pass;
 }
 
+namespace {
+
+std::vector<int64_t> global_shape(int64_t rows, at::IntArrayRef row) {
+  std::vector<int64_t> shape{rows};
+  shape.insert(shape.end(), row.begin(), row.end());
+  return shape;
+}
+
+}  // namespace
+
+torch::Tensor Step::normal(int64_t rows, at::IntArrayRef row, const std::string& name) {
+  return part_of(random.normal(global_shape(rows, row), name), ranks);
+}
+
+torch::Tensor Step::uniform(int64_t rows, at::IntArrayRef row, const std::string& name) {
+  return part_of(random.uniform(global_shape(rows, row), name), ranks);
+}
+
+torch::Tensor Step::integers(int64_t below, int64_t rows, at::IntArrayRef row, const std::string& name) {
+  return part_of(random.integers(below, global_shape(rows, row), name), ranks);
+}
+
 void Step::report_taps(const Pass& pass) {
   for (const auto& entry : pass.reports) {
     const auto prefix = "fq/" + entry.tap + "/" + role_name(entry.role) + "/";

@@ -27,7 +27,7 @@ struct Batch {
 /// One call of a phase's `gradients`: one micro-batch. The loop's side of the conversation.
 class Step {
  public:
-  explicit Step(Streams streams) : random(std::move(streams)) {}
+  explicit Step(Streams streams, const Ranks* ranks = nullptr) : random(std::move(streams)), ranks(ranks) {}
   virtual ~Step() = default;
   /// The next batch of an image stream.
   virtual Batch next(const std::string& stream) = 0;
@@ -42,8 +42,21 @@ class Step {
   /// Reports what the pass's taps say ("fq/<tap>/<role>/<name>").
   void report_taps(const Pass& pass);
 
+  /// Keeps tensors (some may be undefined) for a later phase of this iteration, for the same micro-batch. The loop
+  /// clears what was not taken, also after an exception. Errors: InternalError when the name is taken already.
+  virtual void hand_on(const std::string& name, std::vector<torch::Tensor> tensors) = 0;
+  /// What was handed on, once. Errors: InternalError when there is none.
+  virtual std::vector<torch::Tensor> take(const std::string& name) = 0;
+
+  /// Draws for the global batch of `rows` rows, each of shape `row`, of which this rank gets its part: rows / ranks
+  /// x row. float32 (integers: int64), on the CPU. Errors: UserError when the ranks do not divide `rows`.
+  torch::Tensor normal(int64_t rows, at::IntArrayRef row, const std::string& name);                    // N(0, 1)
+  torch::Tensor uniform(int64_t rows, at::IntArrayRef row, const std::string& name);                   // [0, 1)
+  torch::Tensor integers(int64_t below, int64_t rows, at::IntArrayRef row, const std::string& name);  // 0 .. below - 1
+
   Counters at() const { return random.at(); }
   Streams random;
+  const Ranks* ranks;  // the processes that share each batch; null: one
 };
 
 /// A part of an iteration that ends in one optimizer step (per repeat).

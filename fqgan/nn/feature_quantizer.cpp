@@ -24,11 +24,11 @@ std::vector<Segment> segments_of(const Pass& pass, int64_t images) {
   return pass.segments.empty() ? std::vector<Segment>{{Role::real, images}} : pass.segments;
 }
 
-int64_t ranks_in(const Pass& pass) { return pass.ranks ? pass.ranks->size() : 1; }
-
 torch::Tensor summed(torch::Tensor x, const Ranks* ranks) {
-  if (ranks) ranks->sum(x);
-  return x;
+  if (!ranks) return x;
+  std::vector<torch::Tensor> total{x};
+  ranks->sum(total);
+  return total[0];
 }
 
 /// Throws on all ranks when one of them has something that is not finite: a rank that threw alone would leave the
@@ -111,7 +111,7 @@ FeatureQuantizer::Statistics FeatureQuantizer::statistics_of(const torch::Tensor
 /// Rows of the batches of all ranks, segment by segment as if they were one batch; the same on every rank. -> K x D
 torch::Tensor FeatureQuantizer::pick_rows(const torch::Tensor& h, const torch::Tensor& indices,
                                           const Pass& pass) const {
-  const auto positions = h.size(2) * h.size(3), ranks = ranks_in(pass), rank = pass.ranks ? pass.ranks->rank() : 0;
+  const auto positions = h.size(2) * h.size(3), ranks = ranks_in(pass.ranks), rank = rank_in(pass.ranks);
   auto local = torch::zeros_like(indices), mine = torch::zeros(indices.sizes(), torch::kBool);
   int64_t begin = 0, local_begin = 0;
   for (const auto& segment : segments_of(pass, h.size(0))) {
@@ -130,7 +130,7 @@ torch::Tensor FeatureQuantizer::pick_rows(const torch::Tensor& h, const torch::T
 
 FeatureQuantizer::Dictionary FeatureQuantizer::centres_of(const torch::Tensor& h, const Pass& pass) const {
   // The first centres: rows without replacement while there are enough, then again.
-  const auto rows = h.size(0) * h.size(2) * h.size(3) * ranks_in(pass);
+  const auto rows = h.size(0) * h.size(2) * h.size(3) * ranks_in(pass.ranks);
   const auto order = at::argsort(pass.random.uniform({rows}, "feature_quantizer"));
   const auto picked = order.repeat({options.codes / rows + 1}).narrow(0, 0, options.codes);
   const auto sum = [&](at::Tensor& x) { x = summed(x, pass.ranks); };
@@ -154,7 +154,7 @@ torch::Tensor FeatureQuantizer::update(const torch::Tensor& h, const Statistics&
   auto idle = (idle_updates + 1) * (counts == 0).to(at::kLong);
   auto revived = at::zeros({}, counts.options());
   if (options.dead_code_threshold > 0) {
-    const auto rows = h.size(0) * h.size(2) * h.size(3) * ranks_in(pass);
+    const auto rows = h.size(0) * h.size(2) * h.size(3) * ranks_in(pass.ranks);
     const auto fresh = pick_rows(h, pass.random.integers(rows, {options.codes}, "feature_quantizer revival"), pass);
     const auto dead = size < options.dead_code_threshold, dead_rows = dead.unsqueeze(1);
     entries = at::where(dead_rows, fresh, entries);
@@ -171,7 +171,7 @@ torch::Tensor FeatureQuantizer::update(const torch::Tensor& h, const Statistics&
 void FeatureQuantizer::report(const std::string& tap, const torch::Tensor& loss, const torch::Tensor& codes,
                               const Statistics& statistics, const torch::Tensor& revived, Pass& pass) const {
   const auto segments = segments_of(pass, loss.size(0));
-  const double ranks = static_cast<double>(ranks_in(pass));
+  const double ranks = static_cast<double>(ranks_in(pass.ranks));
   std::vector<torch::Tensor> counts, errors;  // per segment: rows per code; mean squared error
   int64_t first = 0;
   for (const auto& segment : segments) {

@@ -30,6 +30,12 @@ std::map<std::string, std::string> machine() {
           {"threads", std::to_string(at::get_num_threads())}};
 }
 
+/// What one iteration hands on ends with it, however it ends.
+struct Cleared {
+  ~Cleared() { handed_on.clear(); }
+  HandedOn& handed_on;
+};
+
 }  // namespace
 
 struct Loop::Impl {
@@ -38,6 +44,7 @@ struct Loop::Impl {
   std::vector<Observer*> observers;
   ImageStreams images;
   Figures figures;
+  HandedOn handed_on;
   std::map<std::string, Adam> optimizers;
   std::map<std::string, std::vector<torch::Tensor>> parameters;  // by network
   Counters at;
@@ -66,7 +73,7 @@ struct Loop::Impl {
   LoopStep step(int64_t phase, int64_t accumulate) {
     at.phase = phase;
     at.images_seen = images.images_taken();
-    return LoopStep(Streams(options.seed, at), images, figures, family.numerics, accumulate);
+    return LoopStep(Streams(options.seed, at), images, figures, handed_on, family.numerics, accumulate, nullptr);
   }
 
   void unfreeze_only(const Phase& phase) {
@@ -108,6 +115,7 @@ struct Loop::Impl {
   }
 
   void iterate() {
+    const Cleared cleared{handed_on};
     prepare();
     images.start_iteration();
     for (size_t p = 0; p < family.phases.size(); ++p) run_phase(static_cast<int64_t>(p));

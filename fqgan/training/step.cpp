@@ -50,9 +50,14 @@ std::map<std::string, int64_t> ImageStreams::cursors() const {
 
 void ImageStreams::seek(const std::string& stream, int64_t cursor) { loader(stream).seek(cursor); }
 
-LoopStep::LoopStep(Streams streams, ImageStreams& images, Figures& figures, const Numerics& numerics,
-                   int64_t accumulate)
-    : Step(std::move(streams)), images_(images), figures_(figures), numerics_(numerics), accumulate_(accumulate) {}
+LoopStep::LoopStep(Streams streams, ImageStreams& images, Figures& figures, HandedOn& handed_on,
+                   const Numerics& numerics, int64_t accumulate, const Ranks* ranks)
+    : Step(std::move(streams), ranks),
+      images_(images),
+      figures_(figures),
+      handed_on_(handed_on),
+      numerics_(numerics),
+      accumulate_(accumulate) {}
 
 Batch LoopStep::next(const std::string& stream) { return images_.next(stream, numerics_); }
 
@@ -74,5 +79,16 @@ void LoopStep::backward(const torch::Tensor& loss) {
 }
 
 void LoopStep::report(const std::string& name, const torch::Tensor& value) { figures_.add(name, value); }
+
+void LoopStep::hand_on(const std::string& name, std::vector<torch::Tensor> tensors) {
+  const bool added = handed_on_.emplace(std::pair(name, at().micro_batch), std::move(tensors)).second;
+  FQGAN_CHECK(added, "'" + name + "' was handed on already and not taken");
+}
+
+std::vector<torch::Tensor> LoopStep::take(const std::string& name) {
+  auto found = handed_on_.extract({name, at().micro_batch});
+  FQGAN_CHECK(!found.empty(), "no earlier phase of this iteration has handed on '" + name + "'");
+  return std::move(found.mapped());
+}
 
 }  // namespace fqgan

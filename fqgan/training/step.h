@@ -30,18 +30,25 @@ class ImageStreams {
   std::map<std::pair<std::string, int64_t>, Batch> shared_;
 };
 
+/// What phases hand on to later ones, by name and micro-batch; the loop clears it with every iteration.
+using HandedOn = std::map<std::pair<std::string, int64_t>, std::vector<torch::Tensor>>;
+
 class LoopStep : public Step {
  public:
-  LoopStep(Streams streams, ImageStreams& images, Figures& figures, const Numerics& numerics, int64_t accumulate);
+  LoopStep(Streams streams, ImageStreams& images, Figures& figures, HandedOn& handed_on, const Numerics& numerics,
+           int64_t accumulate, const Ranks* ranks);
   Batch next(const std::string& stream) override;
   Batch shared(const std::string& stream) override;
   Pass pass(std::vector<Segment> segments) override;
   void backward(const torch::Tensor& loss) override;
   void report(const std::string& name, const torch::Tensor& value) override;
+  void hand_on(const std::string& name, std::vector<torch::Tensor> tensors) override;
+  std::vector<torch::Tensor> take(const std::string& name) override;
 
  private:
   ImageStreams& images_;
   Figures& figures_;
+  HandedOn& handed_on_;
   const Numerics& numerics_;
   int64_t accumulate_;
 };

@@ -13,6 +13,8 @@ struct QuietStep : Step {
   Pass pass(std::vector<Segment>) override { return Pass(random); }
   void backward(const torch::Tensor&) override {}
   void report(const std::string& name, const torch::Tensor& value) override { reported[name] = value.item<double>(); }
+  void hand_on(const std::string&, std::vector<torch::Tensor>) override {}
+  std::vector<torch::Tensor> take(const std::string&) override { return {}; }
   std::map<std::string, double> reported;
 };
 

@@ -162,6 +162,41 @@ TEST(Loop, AccumulatedMicroBatchesAreOneBatch) {
   }
 }
 
+TEST(Loop, HandsOnToLaterPhasesOfTheIterationByMicroBatch) {
+  const auto bench_of = [] { return std::make_unique<Bench>([] { return std::make_unique<Stateless>(4, 2); }); };
+  const auto bench = bench_of();
+  auto& phases = bench->family->phases;
+  phases[0].before_update = {};
+  phases.push_back(phases[0]);
+  const auto micro_batch = [](Step& step) { return torch::full({}, static_cast<double>(step.at().micro_batch)); };
+  phases[0].gradients = [&](Step& step) { step.hand_on("fakes", {micro_batch(step), torch::Tensor()}); };
+  int64_t taken = 0;
+  phases[1].gradients = [&](Step& step) {
+    const auto fakes = step.take("fakes");
+    ASSERT_EQ(fakes.size(), 2u);
+    EXPECT_TRUE(torch::equal(fakes[0], micro_batch(step)));
+    EXPECT_FALSE(fakes[1].defined());
+    EXPECT_THROW(step.take("fakes"), InternalError);
+    ++taken;
+  };
+  bench->loop->iterate();
+  EXPECT_EQ(taken, 2);
+}
+
+TEST(Loop, NothingIsHandedOnToTheNextIterationEvenAfterAnException) {
+  Bench bench([] { return std::make_unique<Stateless>(4, 1); });
+  bench.family->phases[0].before_update = {};
+  auto& gradients = bench.family->phases[0].gradients;
+  gradients = [](Step& step) {
+    step.hand_on("fakes", {torch::ones({})});
+    EXPECT_THROW(step.hand_on("fakes", {torch::ones({})}), InternalError);
+    throw NumericalError("test", "broken");
+  };
+  EXPECT_THROW(bench.loop->iterate(), NumericalError);
+  gradients = [](Step& step) { EXPECT_THROW(step.take("fakes"), InternalError); };
+  bench.loop->iterate();
+}
+
 TEST(Loop, AnInfiniteLossIsANumericalError) {
   Bench bench(biggan_stub);
   bench.family->phases[1].gradients = [](Step& step) { step.backward(torch::full({}, INFINITY)); };
