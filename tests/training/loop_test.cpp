@@ -5,9 +5,9 @@
 #include "fqgan/core/error.h"
 #include "fqgan/models/weights.h"
 #include "fqgan/nn/copy.h"
+#include "stubs/stub_families.h"
 #include "support/support.h"
 #include "training/bench.h"
-#include "training/stub_families.h"
 
 namespace fqgan::test {
 namespace {

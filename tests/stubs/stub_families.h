@@ -1,0 +1,25 @@
+// Four families with toy networks but the whole shape of the real ones: phases, optimizers, streams, averages, state,
+// and everything that they offer to inference. They are the proof that the interfaces of models/family.h and
+// models/inference.h carry what the real families need. Images are 8 x 8, gray.
+#pragma once
+
+#include <memory>
+
+#include "fqgan/models/family.h"
+
+namespace fqgan::test {
+
+/// Adds "stub_biggan", "stub_stylegan2", "stub_ugatit" and "stub_semi_supervised" to the table of families; once.
+void add_stub_families();
+
+// Each for a batch of 4, with the options' defaults and seed 11.
+std::unique_ptr<Family> biggan_stub(const Numerics& numerics = {});     // D (several steps), G; quantizer at a
+                                                                        // tap; average of G
+std::unique_ptr<Family> stylegan2_stub(const Numerics& numerics = {});  // mapping, noise; Gmain, Greg, Dmain, Dreg
+                                                                        // on two optimizers; double backward
+std::unique_ptr<Family> ugatit_stub(const Numerics& numerics = {});     // six networks, two optimizers, two shared
+                                                                        // streams, rho clipping; translates
+std::unique_ptr<Family> semi_supervised_stub(const Numerics& numerics = {});  // three streams, initialise pass, average
+                                                                              // of D; classifies
+
+}  // namespace fqgan::test
