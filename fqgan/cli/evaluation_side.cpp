@@ -23,7 +23,7 @@ class GeneratedImages : public ImageSource {
     count = std::min(count, count_ - drawn_);
     if (count <= 0) return images;
     const auto batch = sampler_->next(count);
-    const auto pixels = to_pixels(batch.pixels);
+    const auto pixels = to_pixels(batch.pixels).permute({0, 2, 3, 1});
     for (int64_t i = 0; i < count; ++i) {
       images.push_back({pixels[i], std::nullopt, "generated image " + std::to_string(drawn_ + i)});
       if (batch.labels.defined()) images.back().label = batch.labels[i].item<int64_t>();

@@ -21,7 +21,7 @@ struct JudgedChunk {
 std::vector<JudgedChunk> judged_chunks(int64_t images, int64_t together, int64_t otherwise);
 
 struct JudgedPixels {
-  torch::Tensor images, labels;  // uint8 N x C x H x W, int64 N: -1 where an image has none
+  torch::Tensor images, labels;  // uint8 N x C x H x W, channels_last; int64 N: -1 where an image has none
 };
 JudgedPixels read_chunk(const Dataset& images, const JudgedChunk& chunk);
 

@@ -24,7 +24,7 @@ class InOrder : public ImageSource {
     const auto& info = dataset_.info();
     std::vector<Image> images;
     for (; count > 0 && at_ < info.images; --count, ++at_) {
-      auto pixels = at::empty({info.channels, info.height, info.width}, at::kByte);
+      auto pixels = at::empty({info.height, info.width, info.channels}, at::kByte);
       const int64_t label = dataset_.read(at_, pixels.mutable_data_ptr<uint8_t>());
       images.push_back({pixels, label < 0 ? std::nullopt : std::optional(label), dataset_.name(at_)});
     }

@@ -13,7 +13,7 @@
 
 namespace fqgan {
 
-/// One image: uint8 C x H x W, its class if it has one, and a name to speak of it ("train-images-idx3-ubyte.gz #17").
+/// One image: uint8 H x W x C, its class if it has one, and a name to speak of it ("train-images-idx3-ubyte.gz #17").
 struct Image {
   at::Tensor pixels;
   std::optional<int64_t> label;
@@ -36,8 +36,8 @@ struct Skipped {
 struct Dataset {
   virtual ~Dataset() = default;
   virtual const DataInfo& info() const = 0;
-  /// Copies image `index` into `pixels` (C x H x W bytes, planar, of the size that info() says) and returns its label,
-  /// -1 without one.
+  /// Copies image `index` into `pixels` (H x W x C bytes, of the size that info() says) and returns its label, -1
+  /// without one.
   /// Safe to call from several threads.
   virtual int64_t read(int64_t index, uint8_t* pixels) const = 0;
   virtual std::string name(int64_t index) const = 0;

@@ -121,7 +121,8 @@ double tested_accuracy(ClassifierNetwork& network, const Dataset& test) {
       pixels.push_back(image.pixels);
       labels.push_back(image.label.value_or(-1));
     }
-    logits.push_back(network->forward(classifier_input(at::stack(pixels), torch::kCPU), pass).logits);
+    const auto stacked = at::stack(pixels).permute({0, 3, 1, 2});
+    logits.push_back(network->forward(classifier_input(stacked, torch::kCPU), pass).logits);
   }
   const double accuracy = class_accuracy(at::cat(logits), torch::tensor(labels));
   if (!std::isfinite(accuracy)) fail("classifier", "expected labels in the test split, found none");

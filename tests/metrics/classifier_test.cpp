@@ -30,9 +30,9 @@ std::unique_ptr<Classifier> striped_classifier(int64_t images = 640) {
 
 torch::Tensor some_pixels(int64_t count, int64_t channels = 1) {
   const StripedData data(count, 3, channels);
-  auto pixels = torch::empty({count, channels, 8, 8}, torch::kByte);
+  auto pixels = torch::empty({count, 8, 8, channels}, torch::kByte);
   for (int64_t i = 0; i < count; ++i) data.read(i, pixels[i].mutable_data_ptr<uint8_t>());
-  return pixels;
+  return pixels.permute({0, 3, 1, 2});
 }
 
 TEST(Classifier, LearnsASeparableSet) {

@@ -229,7 +229,7 @@ TEST(Measure, NoImagesAndMixedSizes) {
   Listed none({});
   EXPECT_CONTAINS(message_of<UserError>([&] { measure(none, extractor, {"A", {}}); }), "[A] expected at least one");
   Listed mixed(
-      {{torch::zeros({1, 8, 8}, torch::kByte), {}, "first"}, {torch::zeros({1, 9, 8}, torch::kByte), {}, "2nd"}});
+      {{torch::zeros({8, 8, 1}, torch::kByte), {}, "first"}, {torch::zeros({9, 8, 1}, torch::kByte), {}, "2nd"}});
   const auto message = message_of<UserError>([&] { measure(mixed, extractor, {"A", {}}); });
   EXPECT_CONTAINS(message, "2nd");
   EXPECT_CONTAINS(message, "1 x 9 x 8");

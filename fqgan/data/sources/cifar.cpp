@@ -46,6 +46,13 @@ Files files_of(const path& given, bool train) {
   return files;
 }
 
+// The file has C x H x W.
+void append_pixels(std::vector<uint8_t>& to, const uint8_t* planar) {
+  constexpr int64_t pixels = cifar_shape.height * cifar_shape.width;
+  for (int64_t i = 0; i < pixels; ++i)
+    for (int64_t c = 0; c < cifar_shape.channels; ++c) to.push_back(planar[c * pixels + i]);
+}
+
 void append_records(ArraySource& source, const Edition& edition, const std::string& name, const std::string& bytes,
                     const std::string& where) {
   const auto record = static_cast<size_t>(edition.label_bytes + cifar_shape.bytes());
@@ -61,8 +68,7 @@ void append_records(ArraySource& source, const Edition& edition, const std::stri
                        ", found " + std::to_string(label));
     }
     source.entries.push_back({name + number, label});
-    const auto* pixels = reinterpret_cast<const uint8_t*>(bytes.data()) + at + edition.label_bytes;
-    source.planar.insert(source.planar.end(), pixels, pixels + cifar_shape.bytes());
+    append_pixels(source.pixels, reinterpret_cast<const uint8_t*>(bytes.data()) + at + edition.label_bytes);
   }
 }
 

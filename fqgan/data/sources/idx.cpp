@@ -130,7 +130,7 @@ std::unique_ptr<Source> open(const path& given, const DataOptions& options) {
   source->each = {file.extents[1], file.extents[2], 1};
   if (file.extents[0] > 0 && source->each.bytes() == 0)
     fail("data", images.string() + ": expected pixels, found 0x0 images");
-  source->planar = std::move(file.bytes);
+  source->pixels = std::move(file.bytes);
   source->manifest.add("idx");
   source->manifest.add_file(images);
   source->entries.resize(static_cast<size_t>(file.extents[0]));

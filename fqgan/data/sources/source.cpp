@@ -1,5 +1,7 @@
 #include "fqgan/data/sources/source.h"
 
+#include <algorithm>
+
 #include "fqgan/core/error.h"
 
 namespace fqgan {
@@ -26,11 +28,7 @@ std::unique_ptr<Source> open_source(const DataOptions& options) {
 
 Raster ArraySource::decode(int64_t entry) const {
   Raster image(each);
-  const int64_t pixels = each.height * each.width;
-  const uint8_t* from = planar.data() + entry * each.bytes();
-  for (int64_t c = 0; c < each.channels; ++c) {
-    for (int64_t i = 0; i < pixels; ++i) image.bytes[static_cast<size_t>(i * each.channels + c)] = *from++;
-  }
+  std::copy_n(pixels.begin() + entry * each.bytes(), each.bytes(), image.bytes.begin());
   return image;
 }
 

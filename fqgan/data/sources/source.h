@@ -44,7 +44,7 @@ extern const SourceKind idx_source, cifar_source, zip_source, folder_source;
 /// Sources whose decoded images are simply in memory, one after the other.
 struct ArraySource : Source {
   ArraySource() { largest_in_memory = int64_t{1} << 30; }  // there is next to nothing to decode
-  std::vector<uint8_t> planar;                             // entries x C x H x W
+  std::vector<uint8_t> pixels;                             // entries x H x W x C
   RasterShape each;
   RasterShape shape(int64_t entry) const override { return each; }
   Raster decode(int64_t entry) const override;

@@ -21,7 +21,7 @@ Chunk decode_chunk(const Source& source, const Selection& selection, const DataO
     }
     try {
       const auto image = prepared(source, selection.entries[static_cast<size_t>(i)], shape, options);
-      to_planar(image, chunk.pixels.data() + (i - begin) * stride);
+      std::copy(image.bytes.begin(), image.bytes.end(), chunk.pixels.begin() + (i - begin) * stride);
     } catch (const DecodeError& error) {
       chunk.unreadable[i] = error.what();
     }

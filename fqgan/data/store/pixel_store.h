@@ -11,7 +11,7 @@ namespace fqgan {
 
 struct PixelStore {
   RasterShape shape;
-  std::shared_ptr<const uint8_t> pixels;  // one slot an image of the selection: C x H x W
+  std::shared_ptr<const uint8_t> pixels;  // one slot for each image of the selection: H x W x C
   Unreadable unreadable;                  // images whose slots hold nothing
 };
 

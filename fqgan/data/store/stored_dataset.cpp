@@ -13,7 +13,7 @@ namespace {
 // All that the decoded pixels depend on; a change of what decoding does must change the version.
 Manifest pixels_manifest(const Source& source, const Selection& selection, const DataOptions& options) {
   Manifest manifest = source.manifest;
-  manifest.add("pixels version 1");
+  manifest.add("pixels version 2");
   for (const auto& number : {options.resolution, options.width, options.channels}) manifest.add(number.value_or(-1));
   for (const auto* text : {&options.fit, &options.filter, &options.alpha}) manifest.add(*text);
   for (const int64_t value : options.background) manifest.add(value);
