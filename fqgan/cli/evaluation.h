@@ -14,9 +14,9 @@ namespace fqgan {
 /// split's images that a family's own classifier gets wrong.
 class TrainingRuler {
  public:
-  /// Opens files and data, and refuses what cannot be measured: `family` as it was built for images of `data`.
+  /// Opens files and views, and refuses what cannot be measured: `family` as it was built for images of `data`.
   /// Errors: UserError.
-  TrainingRuler(const Recipe& recipe, const DataInfo& data, const Family& family);
+  TrainingRuler(const Recipe& recipe, std::shared_ptr<OpenedData> opened, const DataInfo& data, const Family& family);
   /// The slow part, once: trains the classifier if the cache has none, and reads the other side's images.
   void prepare();
   /// The figures of the averages as they are. Needs prepare().
@@ -38,8 +38,8 @@ class TrainingRuler {
 
   EvaluationOptions options_;
   std::vector<std::string> of_images_;  // the metrics of generated images; the other is "error", of the classifier
-  std::unique_ptr<Dataset> test_;       // what that classifies
-  DataOptions data_;
+  std::shared_ptr<OpenedData> data_;
+  std::shared_ptr<const Dataset> test_;  // what the classifier classifies
   torch::Device device_;
   SideFacts generated_;
   Side against_;

@@ -6,7 +6,6 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/metrics/test_split.h"
 #include "fqgan/run/run_folder.h"
 #include "fqgan/sampling/grid.h"
 
@@ -15,8 +14,12 @@ namespace {
 
 class GeneratedImages : public ImageSource {
  public:
-  GeneratedImages(Family& family, int64_t count, uint64_t seed) : family_(family), count_(count), seed_(seed) {
-    rewind();
+  GeneratedImages(Family& family, int64_t count, uint64_t seed) : count_(count) {
+    SampleOptions options;
+    options.seed = seed;
+    options.labels.resize(static_cast<size_t>(family.classes));
+    std::iota(options.labels.begin(), options.labels.end(), 0);
+    sampler_ = family.sampler(options);
   }
   std::vector<Image> next(int64_t count) override {
     std::vector<Image> images;
@@ -31,21 +34,8 @@ class GeneratedImages : public ImageSource {
     drawn_ += count;
     return images;
   }
-  void rewind() override {
-    SampleOptions options;
-    options.seed = seed_;
-    options.labels.resize(static_cast<size_t>(family_.classes));
-    std::iota(options.labels.begin(), options.labels.end(), 0);
-    sampler_ = family_.sampler(options);
-    drawn_ = 0;
-  }
-  std::optional<int64_t> size() const override { return count_; }
-  std::string key() const override { return "generated"; }
-
  private:
-  Family& family_;
   int64_t count_, drawn_ = 0;
-  uint64_t seed_;
   std::unique_ptr<Sampler> sampler_;
 };
 
@@ -57,11 +47,12 @@ std::unique_ptr<Recipe> recipe_in(const NamedCheckpoint& named) {
 
 ImageShape shape_of_data(const DataInfo& info) { return {info.channels, info.height, info.width}; }
 
-Side side_of_dataset(std::unique_ptr<Dataset> dataset, const DataOptions& data, const std::string& name) {
+Side side_of_dataset(std::shared_ptr<const Dataset> dataset, std::shared_ptr<OpenedData> data,
+                     const std::string& name) {
   Side side;
   const auto& info = dataset->info();
   side.facts = {name, false, info.images, info.class_names, shape_of_data(info)};
-  side.data = data;
+  side.data = std::move(data);
   side.images = [set = dataset.get()] { return in_order(*set); };
   side.dataset = std::move(dataset);
   return side;
@@ -71,7 +62,7 @@ Side side_of_model(NamedSide named, int64_t count, uint64_t seed, const Numerics
   auto model = load_model(named.checkpoint->checkpoint, named.checkpoint->path, numerics);
   Side side;
   side.facts = {named.path, false, count, model.data.class_names, shape_of_data(model.data)};
-  if (named.recipe) side.data = named.recipe->data;
+  if (named.recipe) side.data = std::make_shared<OpenedData>(named.recipe->data);
   side.images = [family = model.family.get(), count, seed] { return generated_images(*family, count, seed); };
   side.family = std::move(model.family);
   return side;
@@ -124,29 +115,23 @@ Side open_side(NamedSide named, DataOptions data, int64_t count, uint64_t seed, 
     return side;
   }
   data.path = named.path;
-  return side_of_dataset(open_dataset(data), data, named.path);
+  const auto opened = std::make_shared<OpenedData>(data);
+  return side_of_dataset(opened->view(), opened, named.path);
 }
 
-Side side_of_training_data(const DataOptions& data) {
-  const auto path = data.path.value_or("");
-  auto whole = whole_split(data, "test");
-  if (auto test = open_test_split(data)) return side_of_dataset(std::move(test), whole, path + " (test)");
-  whole.split = data.split;
-  return side_of_dataset(open_dataset(whole), whole, path + " (" + data.split + ")");
+Side side_of_training_data(std::shared_ptr<OpenedData> data) {
+  const auto& options = data->options();
+  const auto path = options.path.value_or("");
+  if (auto test = data->test())
+    return side_of_dataset(std::move(test), data, path + (options.held_out ? " (held out)" : " (test)"));
+  View whole;
+  whole.whole = true;
+  return side_of_dataset(data->view(whole), data, path + " (" + options.split + ")");
 }
 
 DataOptions fitting_of(const DataOptions& data) {
   DataOptions fitting;
-  fitting.resolution = data.resolution;
-  fitting.width = data.width;
-  fitting.channels = data.channels;
-  fitting.fit = data.fit;
-  fitting.filter = data.filter;
-  fitting.pad_value = data.pad_value;
-  fitting.alpha = data.alpha;
-  fitting.background = data.background;
-  fitting.max_pixels = data.max_pixels;
-  fitting.class_names = data.class_names;
+  static_cast<FitOptions&>(fitting) = data;
   return fitting;
 }
 

@@ -4,6 +4,7 @@
 
 #include "fqgan/cli/checkpoints.h"
 #include "fqgan/cli/recipe.h"
+#include "fqgan/data/opened_data.h"
 #include "fqgan/metrics/evaluate.h"
 #include "fqgan/sampling/model.h"
 
@@ -26,9 +27,9 @@ NamedSide look_at_side(const std::string& path);
 struct Side {
   SideFacts facts;
   std::optional<Measured> statistics;  // else one of these two
-  std::unique_ptr<Dataset> dataset;
+  std::shared_ptr<const Dataset> dataset;
   std::unique_ptr<Family> family;
-  DataOptions data;  // of the data set, or of the family's recipe
+  std::shared_ptr<OpenedData> data;  // of the data set, or of the family's recipe; null where neither is known
   std::function<std::unique_ptr<ImageSource>()> images;
 
   /// Errors: as fqgan/metrics/measured.h.
@@ -38,8 +39,8 @@ struct Side {
 /// `data`: how images are brought to size; its path is not used. `count`, `seed`: of generated images.
 Side open_side(NamedSide named, DataOptions data, int64_t count, uint64_t seed, const Numerics& numerics);
 
-/// What a training's data are compared with: their test split, else they themselves.
-Side side_of_training_data(const DataOptions& data);
+/// What a training's data are compared with: what belongs to them to test with, else they themselves.
+Side side_of_training_data(std::shared_ptr<OpenedData> data);
 
 /// The options of a recipe that say how images are brought to size and what their classes are called.
 DataOptions fitting_of(const DataOptions& data);

@@ -41,7 +41,7 @@ struct Scores {
 };
 
 /// The images brought to the size that the model was trained on, as its own recipe does it.
-std::unique_ptr<Dataset> open_images(const ScoreFlags& flags, const Model& model, const Checkpoint& checkpoint) {
+std::shared_ptr<const Dataset> open_images(const ScoreFlags& flags, const Model& model, const Checkpoint& checkpoint) {
   RecipeText text = checkpoint.metadata.count("recipe")
                         ? RecipeText::from_string(checkpoint.metadata.at("recipe"), flags.checkpoint)
                         : RecipeText();

@@ -122,7 +122,7 @@ Parts assemble(std::unique_ptr<Recipe> recipe) {
   auto family = recipe->model->build(info, numerics, static_cast<uint64_t>(recipe->seed));
   describe(*recipe, info, *family);
   std::unique_ptr<TrainingRuler> ruler;
-  if (recipe->evaluation.every > 0) ruler = std::make_unique<TrainingRuler>(*recipe, info, *family);
+  if (recipe->evaluation.every > 0) ruler = std::make_unique<TrainingRuler>(*recipe, sets->opened(), info, *family);
   return {std::move(recipe), std::move(sets), std::move(family), std::move(ruler)};
 }
 

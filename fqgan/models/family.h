@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "fqgan/core/fields.h"
-#include "fqgan/data/dataset.h"
+#include "fqgan/data/dataset_request.h"
 #include "fqgan/nn/pass.h"
 
 namespace fqgan {
@@ -145,8 +145,8 @@ class Family {
 /// A family's options: the table [model] of a recipe.
 struct FamilyOptions : Options {
   int64_t batch = 64;  // images of one kind a pass
-  /// The data sets that the family's streams use: "train"; "labelled", the images of it that have a label.
-  virtual std::vector<std::string> datasets() const { return {"train"}; }
+  /// The data sets that the family's streams use.
+  virtual std::vector<DatasetRequest> datasets() const { return {{"train"}}; }
   /// Problems of these options with this data, all of them.
   virtual void check(const DataInfo& data, Problems& problems) const = 0;
   /// Networks with initial weights from (seed, "initialise", ...).

@@ -229,13 +229,12 @@ TEST(Folder, TheKeyFollowsFilesAndOptions) {
   EXPECT_NE(open_dataset(options)->key(), key);
 }
 
-TEST(InOrder, GivesEveryImageOnceAndRewinds) {
+TEST(InOrder, GivesEveryImageOnce) {
   TemporaryFolder folder;
   for (int i = 0; i < 5; ++i)
     write_bytes(folder / ("c" + std::to_string(i / 3)) / (std::to_string(i) + ".png"), png(1, 2, 3, i));
   const auto data = open_dataset(at_path(folder.path));
   const auto images = in_order(*data);
-  EXPECT_EQ(images->size(), 5);
   EXPECT_EQ(images->next(3).size(), 3u);
   const auto rest = images->next(3);
   ASSERT_EQ(rest.size(), 2u);
@@ -244,8 +243,7 @@ TEST(InOrder, GivesEveryImageOnceAndRewinds) {
   EXPECT_EQ(rest[1].label, 1);
   EXPECT_EQ(rest[1].name, "c1/4.png");
   EXPECT_TRUE(images->next(1).empty());
-  images->rewind();
-  EXPECT_EQ(images->next(9).size(), 5u);
+  EXPECT_EQ(in_order(*data)->next(9).size(), 5u);
 }
 
 #endif

@@ -218,9 +218,6 @@ TEST(Measure, GrayImagesAreRepeatedAndOthersRefused) {
 struct Listed : ImageSource {
   explicit Listed(std::vector<Image> list) : images(std::move(list)) {}
   std::vector<Image> next(int64_t) override { return std::exchange(images, {}); }
-  void rewind() override {}
-  std::optional<int64_t> size() const override { return std::nullopt; }
-  std::string key() const override { return "listed"; }
   std::vector<Image> images;
 };
 

@@ -11,7 +11,7 @@ const SourceKind* const kinds[] = {&idx_source, &cifar_source, &zip_source, &fol
 
 }  // namespace
 
-std::unique_ptr<Source> open_source(const DataOptions& options) {
+std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
   if (!options.path || options.path->empty()) {
     fail("data", "path: expected a file or folder of images, got nothing. Hint: --data PATH");
   }
@@ -20,15 +20,22 @@ std::unique_ptr<Source> open_source(const DataOptions& options) {
   if (!std::filesystem::exists(path, problem)) fail("data", path.string() + ": no such file or folder");
   std::string known;
   for (const auto* kind : kinds) {
-    if (kind->recognises(path, options)) return kind->open(path, options);
+    if (kind->recognises(path)) return kind->open(path, options);
     known += std::string(known.empty() ? "" : "; ") + kind->description;
   }
   fail("data", path.string() + ": not a data set. Expected one of: " + known);
 }
 
+std::unique_ptr<Source> open_source(const DataOptions& options) {
+  const auto path = open_path(options);
+  auto source = path->open(path->place(options.split, options.domain));
+  if (options.labels) source->read_labels();
+  return source;
+}
+
 Raster ArraySource::decode(int64_t entry) const {
   Raster image(each);
-  std::copy_n(pixels.begin() + entry * each.bytes(), each.bytes(), image.bytes.begin());
+  std::copy_n(pixels->begin() + entry * each.bytes(), each.bytes(), image.bytes.begin());
   return image;
 }
 

@@ -3,8 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 
-#include <algorithm>
-#include <array>
+#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <map>
@@ -12,33 +11,10 @@
 #include <thread>
 
 #include "fqgan/core/error.h"
-#include "fqgan/core/streams.h"
+#include "fqgan/data/store/augmentation.h"
 #include "fqgan/data/store/order.h"
 
 namespace fqgan {
-namespace {
-
-// Mirrors an image of H x W x C in place. The number of channels is a template's, so that a pixel is moved as one.
-template <int channels>
-void mirror(uint8_t* pixels, const DataInfo& info) {
-  using Pixel = std::array<uint8_t, channels>;
-  auto* row = reinterpret_cast<Pixel*>(pixels);
-  for (int64_t y = 0; y < info.height; ++y, row += info.width) std::reverse(row, row + info.width);
-}
-
-void mirror(uint8_t* pixels, const DataInfo& info) {
-  switch (info.channels) {
-    case 1:
-      return mirror<1>(pixels, info);
-    case 3:
-      return mirror<3>(pixels, info);
-    case 4:
-      return mirror<4>(pixels, info);
-  }
-  FQGAN_CHECK(false, "1, 3 or 4 channels");
-}
-
-}  // namespace
 
 // Workers claim batches by number and fill them; next() takes them in order. A seek starts a new generation: batches
 // that were claimed before it are dropped when they are done.
@@ -46,7 +22,8 @@ struct Loader::Impl {
   Impl(const Dataset& dataset, LoaderOptions options)
       : dataset(dataset),
         options(std::move(options)),
-        orders(dataset.info().images, this->options.seed, this->options.stream) {
+        orders(dataset.info().images, this->options.seed, this->options.stream),
+        augmentation(dataset, this->options.flip, this->options.seed, this->options.stream) {
     const auto images = dataset.info().images, wanted = this->options.batch * this->options.ranks;
     FQGAN_CHECK(wanted > 0 && this->options.ahead > 0 && this->options.workers > 0, "a loader of no batches");
     FQGAN_CHECK(this->options.rank >= 0 && this->options.rank < this->options.ranks, "rank below ranks");
@@ -91,20 +68,33 @@ struct Loader::Impl {
     }
   }
 
+  // Memory of a batch that nobody holds any more, else new: the system clears fresh memory page by page, which takes as
+  // long as filling it.
+  at::Tensor free_memory() {
+    const auto& info = dataset.info();
+    const std::lock_guard lock(mutex);
+    for (const auto& one : memory) {
+      if (one.use_count() > 1 || one.storage().use_count() > 1) continue;
+      std::atomic_thread_fence(std::memory_order_acquire);  // what its last holder read was read before
+      return one;
+    }
+    auto fresh = at::empty({options.batch, info.channels, info.height, info.width},
+                           at::TensorOptions(at::kByte).memory_format(at::MemoryFormat::ChannelsLast));
+    if (static_cast<int64_t>(memory.size()) < options.ahead + 2) memory.push_back(fresh);
+    return fresh;
+  }
+
   RawBatch filled(int64_t first) {
     const auto& info = dataset.info();
     RawBatch batch;
-    batch.pixels = at::empty({options.batch, info.channels, info.height, info.width},
-                             at::TensorOptions(at::kByte).memory_format(at::MemoryFormat::ChannelsLast));
+    batch.pixels = free_memory();
     batch.labels = at::empty({options.batch}, at::kLong);
     const int64_t stride = info.channels * info.height * info.width;
     for (int64_t i = 0; i < options.batch; ++i) {
       const int64_t epoch = (first + i) / info.images;
       const int64_t index = orders.at(epoch, (first + i) % info.images);
-      const bool mirrored = options.flip && (mix_bits(options.seed, "flip/" + options.stream, {epoch, index}) & 1) != 0;
       auto* pixels = batch.pixels.mutable_data_ptr<uint8_t>() + i * stride;
-      batch.labels.mutable_data_ptr<int64_t>()[i] = dataset.read(index, pixels);
-      if (mirrored) mirror(pixels, info);
+      batch.labels.mutable_data_ptr<int64_t>()[i] = augmentation.read(epoch, index, pixels);
     }
     return batch;
   }
@@ -139,6 +129,7 @@ struct Loader::Impl {
   const Dataset& dataset;
   const LoaderOptions options;
   EpochOrders orders;
+  const Augmentation augmentation;
   std::mutex mutex;
   std::condition_variable changed;
   int64_t start = 0;               // cursor of batch 0
@@ -146,6 +137,7 @@ struct Loader::Impl {
   int64_t generation = 0;
   bool stopping = false;
   std::map<int64_t, Slot> ready;      // by batch number
+  std::vector<at::Tensor> memory;     // of batches, to be used again
   std::vector<std::jthread> workers;  // last: joined before the rest goes
 };
 
