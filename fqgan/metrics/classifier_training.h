@@ -24,8 +24,8 @@ std::unique_ptr<Classifier> train_classifier(const Dataset& train, const Dataset
                                              torch::Device device, const ClassifierTraining& options = {});
 
 /// The classifier of this data: from the cache ($FQGAN_CACHE/classifiers/<key>.safetensors), else trained on all
-/// labelled images of the training split and kept there. Without a cache folder that can be written it is trained each time.
-/// Errors: as train_classifier and OpenedData::view.
+/// labelled images of the training split and kept there. Without a cache folder that can be written it is trained
+/// each time. Errors: as train_classifier and OpenedData::view.
 std::unique_ptr<Classifier> cached_classifier(OpenedData& data, torch::Device device);
 
 }  // namespace fqgan

@@ -201,7 +201,8 @@ TEST(OpenedData, TheDomainsOfATranslationSet) {
   View test = domain_images("B").view;
   test.split = "test";
   EXPECT_EQ(names_of(*data.view(test)), std::vector<std::string>{"testB/B.png"});
-  EXPECT_EQ(&main_info(infos_of(sets)), &main_info(infos_of(sets)));
+  const auto infos = infos_of(sets);
+  EXPECT_EQ(&main_info(infos), &infos.at("a"));
   EXPECT_CONTAINS(message_of<UserError>([&] { data.view(); }), "data.domain");
 }
 

@@ -14,7 +14,8 @@ std::string encode_png(const at::Tensor& pixels);
 void write_png(const std::string& path, const at::Tensor& pixels);
 
 /// Decodes PNG, JPEG or WebP bytes, recognised by content, to uint8 C x H x W with C = 1 (gray), 3 (RGB) or 4 (RGBA);
-/// in memory it is H x W x C. `name` stands for the file in errors. Errors: UserError (not an image, damaged, too large).
+/// in memory it is H x W x C. `name` stands for the file in errors. Errors: UserError (not an image, damaged, too
+/// large).
 at::Tensor decode_image(std::string_view bytes, const std::string& name);
 
 }  // namespace fqgan

@@ -23,8 +23,8 @@ struct Chunk {
 };
 
 /// Decodes the first `images` entries of a source, in parallel, in chunks of up to 32 images or about 4 MiB (a function
-/// of the shape alone). `wanted` says which chunks are still to be done (all, where it is empty); `finished` takes them,
-/// one at a time, in no fixed order. Images that `unreadable` already names are not tried again.
+/// of the shape alone). `wanted` says which chunks are still to be done (all, where it is empty); `finished` takes
+/// them, one at a time, in no fixed order. Images that `unreadable` already names are not tried again.
 void decode_chunks(const Source& source, int64_t images, const DataOptions& options,
                    const RasterShape& shape, const Unreadable& unreadable,
                    const std::function<bool(int64_t begin, int64_t end)>& wanted,
