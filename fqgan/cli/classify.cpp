@@ -59,7 +59,7 @@ void add_classifier(const std::string& where, const ClassifyFlags& flags, const 
 }
 
 /// The images brought to the classifiers' size.
-std::unique_ptr<Dataset> open_images(const Ensemble& ensemble, const ClassifyFlags& flags) {
+std::shared_ptr<const Dataset> open_images(const Ensemble& ensemble, const ClassifyFlags& flags) {
   auto options = ensemble.data;
   const auto& info = ensemble.info();
   options.path = flags.paths.back();

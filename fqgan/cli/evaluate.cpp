@@ -65,8 +65,7 @@ Sides open_sides(const EvaluateFlags& flags, const Numerics& numerics) {
   if (!flags.against.empty()) b = look_at_side(flags.against);
   const auto* recipe = a.recipe ? a.recipe.get() : b ? b->recipe.get() : nullptr;
   const auto options = read_settings(flags.set, recipe);
-  std::optional<DataOptions> own_data;
-  if (!b && recipe && flags.save_statistics.empty()) own_data = recipe->data;
+  const bool own_data = !b && recipe && flags.save_statistics.empty();
   if (!b && !own_data && flags.save_statistics.empty())
     fail("evaluate",
          "expected --against IMAGES, RUN or STATISTICS (only a run or checkpoint is measured against its own "
@@ -76,7 +75,7 @@ Sides open_sides(const EvaluateFlags& flags, const Numerics& numerics) {
   if (flags.raw) generated.options.weights = "raw";
   Sides sides{open_side(std::move(a), options.data, generated, numerics), std::nullopt, options.settings};
   if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
-  if (own_data) sides.b = side_of_training_data(*own_data);
+  if (own_data) sides.b = side_of_training_data(sides.a.data);
   return sides;
 }
 
@@ -92,8 +91,9 @@ std::vector<std::string> separated(const std::string& list) {
 std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
   if (flags.features != "classifier") return open_features(flags.features, device);
   for (const auto* side : {sides.b ? &*sides.b : nullptr, &sides.a}) {
-    const bool labelled = side && (side->family ? side->data.path.has_value() : !side->facts.class_names.empty());
-    if (labelled) return cached_classifier(side->data, device);
+    if (!side || !side->data) continue;
+    const bool labelled = side->family ? side->data->options().path.has_value() : !side->facts.class_names.empty();
+    if (labelled) return cached_classifier(*side->data, device);
   }
   fail("features",
        "a classifier is trained on labelled images, neither side has labels. Hint: --features FILE (a "

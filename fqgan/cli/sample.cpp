@@ -78,8 +78,8 @@ torch::Tensor read_latents(const std::string& path, SampleOptions& options) {
 }
 
 /// What a translator starts from; null without --source.
-std::unique_ptr<Dataset> open_source_images(const SampleFlags& flags, const Checkpoint& checkpoint,
-                                            const std::string& path, const Model& model) {
+std::shared_ptr<const Dataset> open_source_images(const SampleFlags& flags, const Checkpoint& checkpoint,
+                                                  const std::string& path, const Model& model) {
   if (flags.source.empty()) return nullptr;
   auto data = data_of_model(checkpoint, path, model.data, {});
   data.path = flags.source;

@@ -1,4 +1,4 @@
-// An exclusive lock between processes, held on a file (flock). The system frees it when the process ends, even by a kill.
+// An exclusive lock between processes, on a file (flock). The system frees it when the process ends, even by a kill.
 #pragma once
 
 #include <filesystem>

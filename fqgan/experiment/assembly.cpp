@@ -54,7 +54,7 @@ Assembly assemble(std::unique_ptr<Recipe> recipe) {
   describe(*recipe, info, *family);
   std::unique_ptr<TrainingEvaluator> evaluator;
   if (recipe->evaluation.every > 0)
-    evaluator = std::make_unique<TrainingEvaluator>(*recipe, info, sets->by_name(), *family);
+    evaluator = std::make_unique<TrainingEvaluator>(*recipe, sets->opened(), info, sets->by_name(), *family);
   return {std::move(recipe), std::move(sets), std::move(family), std::move(evaluator)};
 }
 

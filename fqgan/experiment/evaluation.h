@@ -15,10 +15,11 @@ namespace fqgan {
 /// split's images that a family's own classifier gets wrong.
 class TrainingEvaluator {
  public:
-  /// Opens files and data, and refuses what cannot be measured: `family` as it was built for images of `data`; `sets`:
+  /// Opens files and views, and refuses what cannot be measured: `family` as it was built for images of `data`; `sets`:
   /// the training's data sets, which must outlive this.
   /// Errors: UserError.
-  TrainingEvaluator(const Recipe& recipe, const DataInfo& data, const DatasetsByName& sets, const Family& family);
+  TrainingEvaluator(const Recipe& recipe, std::shared_ptr<OpenedData> opened, const DataInfo& data,
+                    const DatasetsByName& sets, const Family& family);
   /// The slow part, once: trains the classifier if the cache has none, and reads the other side's images.
   void prepare();
   /// The figures of the averages as they are. Needs prepare().
@@ -41,8 +42,8 @@ class TrainingEvaluator {
   EvaluationOptions options_;
   std::vector<std::string> of_images_;  // the metrics of generated images; the other is "error", of the classifier
   const Dataset* source_ = nullptr;     // what a translator starts from; the training's, and outlives this
-  std::unique_ptr<Dataset> test_;       // what that classifies
-  DataOptions data_;
+  std::shared_ptr<OpenedData> data_;
+  std::shared_ptr<const Dataset> test_;  // what the classifier classifies
   torch::Device device_;
   SideFacts generated_;
   Side against_;

@@ -4,7 +4,6 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/metrics/test_split.h"
 #include "fqgan/run/run_folder.h"
 
 namespace fqgan {
@@ -18,11 +17,12 @@ std::unique_ptr<Recipe> recipe_in(const NamedCheckpoint& named) {
 
 ImageShape shape_of_data(const DataInfo& info) { return {info.channels, info.height, info.width}; }
 
-Side side_of_dataset(std::unique_ptr<Dataset> dataset, const DataOptions& data, const std::string& name) {
+Side side_of_dataset(std::shared_ptr<const Dataset> dataset, std::shared_ptr<OpenedData> data,
+                     const std::string& name) {
   Side side;
   const auto& info = dataset->info();
   side.facts = {name, false, info.images, info.class_names, shape_of_data(info)};
-  side.data = data;
+  side.data = std::move(data);
   side.images = [set = dataset.get()] { return in_order(*set); };
   side.dataset = std::move(dataset);
   return side;
@@ -30,7 +30,7 @@ Side side_of_dataset(std::unique_ptr<Dataset> dataset, const DataOptions& data, 
 
 /// The images that a translator starts from: those that are named, else the test split (or the whole) of the recipe's
 /// data, of the direction's source.
-std::unique_ptr<Dataset> source_images(const Model& model, const Recipe* recipe, const Generated& generated) {
+std::shared_ptr<const Dataset> source_images(const Model& model, const Recipe* recipe, const Generated& generated) {
   if (!model.family->translator) {
     if (!generated.source.empty()) fail("--source", "this model draws from latents: it translates no images");
     return nullptr;
@@ -55,7 +55,7 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   auto count = generated.count;
   if (side.dataset) count = std::min(count, side.dataset->info().images);
   side.facts = {named.path, false, count, model.data.class_names, shape_of_data(model.data)};
-  if (named.recipe) side.data = named.recipe->data;
+  if (named.recipe) side.data = std::make_shared<OpenedData>(named.recipe->data);
   side.images = [family = model.family.get(), count, sampling] { return generated_images(*family, sampling, count); };
   side.family = std::move(model.family);
   return side;
@@ -104,29 +104,23 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
     return side;
   }
   data.path = named.path;
-  return side_of_dataset(open_dataset(data), data, named.path);
+  const auto opened = std::make_shared<OpenedData>(data);
+  return side_of_dataset(opened->view(), opened, named.path);
 }
 
-Side side_of_training_data(const DataOptions& data) {
-  const auto path = data.path.value_or("");
-  auto whole = whole_split(data, "test");
-  if (auto test = open_test_split(data)) return side_of_dataset(std::move(test), whole, path + " (test)");
-  whole.split = data.split;
-  return side_of_dataset(open_dataset(whole), whole, path + " (" + data.split + ")");
+Side side_of_training_data(std::shared_ptr<OpenedData> data) {
+  const auto& options = data->options();
+  const auto path = options.path.value_or("");
+  if (auto test = data->test())
+    return side_of_dataset(std::move(test), data, path + (options.held_out ? " (held out)" : " (test)"));
+  View whole;
+  whole.whole = true;
+  return side_of_dataset(data->view(whole), data, path + " (" + options.split + ")");
 }
 
 DataOptions fitting_of(const DataOptions& data) {
   DataOptions fitting;
-  fitting.resolution = data.resolution;
-  fitting.width = data.width;
-  fitting.channels = data.channels;
-  fitting.fit = data.fit;
-  fitting.filter = data.filter;
-  fitting.pad_value = data.pad_value;
-  fitting.alpha = data.alpha;
-  fitting.background = data.background;
-  fitting.max_pixels = data.max_pixels;
-  fitting.class_names = data.class_names;
+  static_cast<FitOptions&>(fitting) = data;
   return fitting;
 }
 

@@ -2,6 +2,7 @@
 // (which generate theirs), or saved statistics.
 #pragma once
 
+#include "fqgan/data/opened_data.h"
 #include "fqgan/experiment/recipe.h"
 #include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/generated_images.h"
@@ -31,10 +32,10 @@ NamedSide look_at_side(const std::string& path);
 
 struct Side {
   SideFacts facts;
-  std::optional<Measured> statistics;  // else one of these two
-  std::unique_ptr<Dataset> dataset;    // the images, or those that a translator starts from
+  std::optional<Measured> statistics;      // else one of these two
+  std::shared_ptr<const Dataset> dataset;  // the images, or those that a translator starts from
   std::unique_ptr<Family> family;
-  DataOptions data;  // of the data set, or of the family's recipe
+  std::shared_ptr<OpenedData> data;  // of the data set, or of the family's recipe; null where neither is known
   std::function<std::unique_ptr<ImageSource>()> images;
 
   /// Errors: as fqgan/metrics/measured.h.
@@ -44,8 +45,8 @@ struct Side {
 /// `data`: how images are brought to size; its path is not used.
 Side open_side(NamedSide named, DataOptions data, const Generated& generated, const Numerics& numerics);
 
-/// What a training's data are compared with: their test split, else they themselves.
-Side side_of_training_data(const DataOptions& data);
+/// What a training's data are compared with: what belongs to them to test with, else they themselves.
+Side side_of_training_data(std::shared_ptr<OpenedData> data);
 
 /// The options of a recipe that say how images are brought to size and what their classes are called.
 DataOptions fitting_of(const DataOptions& data);

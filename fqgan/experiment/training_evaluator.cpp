@@ -6,16 +6,15 @@
 #include "fqgan/experiment/evaluation.h"
 #include "fqgan/inference/classification.h"
 #include "fqgan/metrics/classifier_training.h"
-#include "fqgan/metrics/test_split.h"
 
 namespace fqgan {
 namespace {
 
 constexpr const char *where = "evaluation", *of_classifier = "error";
 
-Side side_against(const Recipe& recipe) {
+Side side_against(const Recipe& recipe, std::shared_ptr<OpenedData> opened) {
   const auto& options = recipe.evaluation;
-  if (!options.against) return side_of_training_data(recipe.data);
+  if (!options.against) return side_of_training_data(std::move(opened));
   auto named = look_at_side(*options.against);
   if (named.checkpoint) fail("evaluation.against", "expected images or statistics, got a checkpoint: " + named.path);
   return open_side(std::move(named), fitting_of(recipe.data), {}, {});
@@ -23,9 +22,9 @@ Side side_against(const Recipe& recipe) {
 
 }  // namespace
 
-TrainingEvaluator::TrainingEvaluator(const Recipe& recipe, const DataInfo& data, const DatasetsByName& sets,
-                                     const Family& family)
-    : options_(recipe.evaluation), data_(recipe.data), device_(family.numerics.device) {
+TrainingEvaluator::TrainingEvaluator(const Recipe& recipe, std::shared_ptr<OpenedData> opened, const DataInfo& data,
+                                     const DatasetsByName& sets, const Family& family)
+    : options_(recipe.evaluation), data_(std::move(opened)), device_(family.numerics.device) {
   if (options_.metrics.empty()) fail("evaluation.metrics", "expected at least one metric, got none");
   for (const auto& name : options_.metrics) {
     if (name == of_classifier) continue;
@@ -42,7 +41,7 @@ TrainingEvaluator::TrainingEvaluator(const Recipe& recipe, const DataInfo& data,
       fail("evaluation.metrics",
            "'error' is that of a family's own classifier, and this family has none. Hint: "
            "'accuracy' tells whether generated images show their class");
-    test_ = open_test_split(data_);
+    test_ = data_->test();
     if (!test_) fail("evaluation.metrics", "'error' needs data with a test split; this has none");
   }
   if (!of_images_.empty()) open_images(recipe, data, sets, family);
@@ -56,11 +55,11 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
   }
   generated_ = {"generated images", false, options_.count, {}, ImageShape{data.channels, data.height, data.width}};
   if (family.drawn_classes() > 0) generated_.class_names = data.class_names;
-  against_ = side_against(recipe);
+  against_ = side_against(recipe, data_);
   if (options_.features != "classifier") {
     extractor_ = open_features(options_.features, device_);
     check();
-  } else if (data.classes < 2 && data_.labels) {
+  } else if (data.classes < 2 && data_->options().labels) {
     fail("evaluation.features",
          "a classifier needs data with labels of at least two classes. Hint: a TorchScript file; "
          "--set evaluation.every=0 trains without measuring");
@@ -79,7 +78,7 @@ void TrainingEvaluator::prepare() {
              " images of the test split");
   if (of_images_.empty()) return;
   if (!extractor_) {
-    extractor_ = cached_classifier(data_, device_);
+    extractor_ = cached_classifier(*data_, device_);
     check();
   }
   log_info("evaluation against " + against_.facts.name + " with " + extractor_->name() + ": " +

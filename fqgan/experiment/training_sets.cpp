@@ -12,32 +12,30 @@ void refuse(const Problems& problems) {
   throw UserError(line);
 }
 
-void refuse_classes_without_labels(const Dataset& labelled) {
-  const auto& info = labelled.info();
-  std::vector<int64_t> images(info.classes, 0);
-  std::vector<uint8_t> pixels(info.channels * info.height * info.width);
-  for (int64_t i = 0; i < info.images; ++i) ++images.at(labelled.read(i, pixels.data()));
-  for (int64_t k = 0; k < info.classes; ++k)
-    if (!images[k])
-      fail("data",
-           "class '" + info.class_names[k] + "' has no labelled image. Hint: label one, or leave the class out");
-}
-
 }  // namespace
 
-TrainingSets::TrainingSets(const Recipe& recipe) {
-  const auto& train = *(sets_["train"] = open_dataset(recipe.data));
-  Problems problems;
-  recipe.model->check(train.info(), problems);
-  refuse(problems);
-  for (const auto& name : recipe.model->datasets()) {
-    if (name == "train") continue;
-    FQGAN_CHECK(name == "labelled", "no data set is known by the name " + name);
-    auto options = recipe.data;
-    options.part = "labelled";
-    sets_[name] = open_dataset(options);
-    refuse_classes_without_labels(*sets_[name]);
+TrainingSets::TrainingSets(const Recipe& recipe) : opened_(std::make_shared<OpenedData>(recipe.data)) {
+  const auto requests = recipe.model->datasets();
+  const auto check = [&](const DataInfos& infos) {
+    Problems problems;
+    recipe.model->check(main_info(infos), problems);
+    refuse(problems);
+  };
+  try {
+    open_requests(*opened_, requests, sets_);
+  } catch (const UserError&) {
+    // What the family says of the first set tells more than that another view of it is empty.
+    if (!sets_.empty()) check(infos_of(requests, sets_.at(requests.front().name)->info()));
+    throw;
   }
+  check(infos_of(sets_));
+  for (const auto& request : requests)
+    if (request.view.part == "labelled") require_every_class(*sets_.at(request.name));
+}
+
+const Dataset& TrainingSets::train() const {
+  const auto found = sets_.find("train");
+  return *(found == sets_.end() ? sets_.begin() : found)->second;
 }
 
 DatasetsByName TrainingSets::by_name() const {
@@ -48,7 +46,7 @@ DatasetsByName TrainingSets::by_name() const {
 
 DatasetsByName everywhere(const FamilyOptions& family, const Dataset& images) {
   DatasetsByName sets;
-  for (const auto& name : family.datasets()) sets[name] = &images;
+  for (const auto& request : family.datasets()) sets[request.name] = &images;
   return sets;
 }
 

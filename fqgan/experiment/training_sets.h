@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "fqgan/data/dataset_request.h"
 #include "fqgan/experiment/recipe.h"
 
 namespace fqgan {
@@ -13,15 +14,18 @@ using DatasetsByName = std::map<std::string, const Dataset*>;
 
 class TrainingSets {
  public:
-  /// "train": the recipe's data; "labelled": those of its images that have a label. Errors: UserError as open_dataset;
-  /// data that the recipe's family cannot take; a class without a label.
+  /// The views that the recipe's family requests. Errors: UserError as open_requests; data that the family cannot take.
   explicit TrainingSets(const Recipe& recipe);
 
-  const Dataset& train() const { return *sets_.at("train"); }
+  /// "train", or the first by name of a family that has no such set.
+  const Dataset& train() const;
   DatasetsByName by_name() const;
+  /// What the views show, for further views.
+  std::shared_ptr<OpenedData> opened() const { return opened_; }
 
  private:
-  std::map<std::string, std::unique_ptr<Dataset>> sets_;
+  std::shared_ptr<OpenedData> opened_;
+  Datasets sets_;
 };
 
 /// The same images under every name that the family's streams use.

@@ -16,10 +16,11 @@ std::vector<Chunk> chunks_of(int64_t images, int64_t batch, int64_t otherwise) {
 
 ChunkPixels read_chunk(const Dataset& images, const Chunk& chunk) {
   const auto& info = images.info();
-  ChunkPixels pixels{torch::empty({chunk.count, info.channels, info.height, info.width}, torch::kByte),
+  ChunkPixels pixels{torch::empty({chunk.count, info.height, info.width, info.channels}, torch::kByte),
                      torch::empty({chunk.count}, torch::kLong)};
   for (int64_t i = 0; i < chunk.count; ++i)
     pixels.labels[i] = images.read(chunk.first + i, pixels.images[i].mutable_data_ptr<uint8_t>());
+  pixels.images = pixels.images.permute({0, 3, 1, 2});
   return pixels;
 }
 

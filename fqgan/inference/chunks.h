@@ -21,7 +21,7 @@ struct Chunk {
 std::vector<Chunk> chunks_of(int64_t images, int64_t batch, int64_t otherwise);
 
 struct ChunkPixels {
-  torch::Tensor images, labels;  // uint8 N x C x H x W, int64 N: -1 where an image has none
+  torch::Tensor images, labels;  // uint8 N x C x H x W, channels_last; int64 N: -1 where an image has none
 };
 ChunkPixels read_chunk(const Dataset& images, const Chunk& chunk);
 

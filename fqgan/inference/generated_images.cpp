@@ -17,7 +17,7 @@ class GeneratedImages : public ImageSource {
     count = std::min(count, count_ - drawn_);
     if (count <= 0) return images;
     const auto batch = sampler_->next(count);
-    const auto pixels = to_pixels(batch.pixels);
+    const auto pixels = to_pixels(batch.pixels).permute({0, 2, 3, 1});
     for (int64_t i = 0; i < count; ++i) {
       images.push_back({pixels[i], std::nullopt, "generated image " + std::to_string(drawn_ + i)});
       if (batch.labels.defined()) images.back().label = batch.labels[i].item<int64_t>();
@@ -25,9 +25,6 @@ class GeneratedImages : public ImageSource {
     drawn_ += count;
     return images;
   }
-  void rewind() override {}
-  std::optional<int64_t> size() const override { return count_; }
-  std::string key() const override { return "generated"; }
 
  private:
   std::unique_ptr<Sampler> sampler_;

@@ -10,7 +10,6 @@
 #include "fqgan/core/log.h"
 #include "fqgan/data/store/pixel_cache.h"
 #include "fqgan/metrics/classifier_training.h"
-#include "fqgan/metrics/test_split.h"
 
 namespace fqgan {
 namespace {
@@ -49,21 +48,22 @@ std::string name_for_people(const DataOptions& data) {
   return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
-std::unique_ptr<Classifier> train_for(const DataOptions& data, const Dataset& train, torch::Device device) {
-  const auto test = open_test_split(data);
+std::unique_ptr<Classifier> train_for(OpenedData& data, const Dataset& train, torch::Device device) {
+  const auto test = data.test(/*labels=*/true);
   const bool labelled = test && test->info().classes > 0;
-  return train_classifier(train, labelled ? test.get() : nullptr, name_for_people(data), device);
+  return train_classifier(train, labelled ? test.get() : nullptr, name_for_people(data.options()), device);
 }
 
 }  // namespace
 
-std::unique_ptr<Classifier> cached_classifier(DataOptions data, torch::Device device) {
-  data.labels = true;
-  data = whole_split(data, "train");
-  auto train = open_dataset(data);
+std::unique_ptr<Classifier> cached_classifier(OpenedData& data, torch::Device device) {
+  View all;
+  all.split = "train";
+  all.labels = all.whole = true;
+  auto train = data.view(all);
   if (train->info().unlabelled > 0) {
-    data.part = "labelled";
-    train = open_dataset(data);
+    all.part = "labelled";
+    train = data.view(all);
   }
   const auto folder = classifier_folder();
   if (!folder) return train_for(data, *train, device);

@@ -46,7 +46,7 @@ class TorchScriptFeatures : public FeatureExtractor {
     torch::NoGradGuard no_grad;
     torch::jit::IValue result;
     try {
-      result = module_.forward({pixels.to(device_)});
+      result = module_.forward({pixels.contiguous().to(device_)});
     } catch (const std::exception& error) {
       fail(path_, "it fails for uint8 images of shape " + shape_text(pixels.sizes()) + ": " + last_line(error.what()));
     }

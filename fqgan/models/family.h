@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "fqgan/core/fields.h"
-#include "fqgan/data/dataset.h"
+#include "fqgan/data/dataset_request.h"
 #include "fqgan/models/inference.h"
 #include "fqgan/nn/pass.h"
 
@@ -50,8 +50,8 @@ class Step {
 
   /// Draws for the global batch of `rows` rows, each of shape `row`, of which this rank gets its part: rows / ranks
   /// x row. float32 (integers: int64), on the CPU. Errors: UserError when the ranks do not divide `rows`.
-  torch::Tensor normal(int64_t rows, at::IntArrayRef row, const std::string& name);                    // N(0, 1)
-  torch::Tensor uniform(int64_t rows, at::IntArrayRef row, const std::string& name);                   // [0, 1)
+  torch::Tensor normal(int64_t rows, at::IntArrayRef row, const std::string& name);                   // N(0, 1)
+  torch::Tensor uniform(int64_t rows, at::IntArrayRef row, const std::string& name);                  // [0, 1)
   torch::Tensor integers(int64_t below, int64_t rows, at::IntArrayRef row, const std::string& name);  // 0 .. below - 1
 
   Counters at() const { return random.at(); }
@@ -134,8 +134,8 @@ class Family {
 /// A family's options: the table [model] of a recipe.
 struct FamilyOptions : Options {
   int64_t batch = 64;  // images of one kind a pass
-  /// The data sets that the family's streams use: "train"; "labelled", the images of it that have a label.
-  virtual std::vector<std::string> datasets() const { return {"train"}; }
+  /// The data sets that the family's streams use.
+  virtual std::vector<DatasetRequest> datasets() const { return {{"train"}}; }
   /// Problems of these options with this data, all of them.
   virtual void check(const DataInfo& data, Problems& problems) const = 0;
   /// Networks with initial weights from (seed, "initialise", ...).

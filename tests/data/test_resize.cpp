@@ -36,7 +36,7 @@ TEST(Resize, InvisibleColoursDoNotBleed) {
 }
 
 TEST(Fit, PadScalesDownButNotUp) {
-  FitOptions options{8, 8, Fit::pad, ResizeFilter::bicubic, 7};
+  FitTarget options{8, 8, Fit::pad, ResizeFilter::bicubic, 7};
   const auto small = fitted(ramp(2, 4, 1), options);
   EXPECT_EQ(small.shape, (RasterShape{8, 8, 1}));
   EXPECT_EQ(small.bytes[2 * 8 + 3], 7);

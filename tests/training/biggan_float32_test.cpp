@@ -36,9 +36,9 @@ void add_first_forward(Values& values, const NoiseImages& images, const Numerics
   const auto labels = torch::tensor({0, 1, 2, 0}, torch::kLong);
   auto* generator = dynamic_cast<BigGanGeneratorImpl*>(family->networks.at("generator").get());
   const auto made = generator->forward(latents, labels, t.pass);
-  auto pixels = torch::empty({4, 3, 32, 32}, torch::kByte);
+  auto pixels = torch::empty({4, 32, 32, 3}, torch::kByte);
   for (int64_t i = 0; i < 4; ++i) images.read(i, pixels[i].mutable_data_ptr<uint8_t>());
-  const auto real = pixels.to(numerics.compute) / 127.5 - 1;
+  const auto real = pixels.permute({0, 3, 1, 2}).contiguous().to(numerics.compute) / 127.5 - 1;
   const auto logits = family->scorer->logits({at::cat({made, real}), at::cat({labels, labels})}, t.pass);
   for (const auto& [name, value] : Values{{"images", made}, {"logits", logits}}) {
     auto& all = values[name];

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
 #include "fqgan/data/archives/file_tree.h"
 #include "fqgan/data/images/decode.h"
 
@@ -18,6 +19,7 @@ class FolderTree : public FileTree {
  public:
   explicit FolderTree(const fs::path& folder) {
     where = folder;
+    log_detail("[data] reading " + folder.string());
     visit(folder, "");
     std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
     manifest.add("folder");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
 #include "fqgan/data/archives/gz_file.h"
 
 namespace fqgan {
@@ -59,6 +60,7 @@ std::map<std::string, std::string> read_tar(const std::filesystem::path& path,
                                             const std::function<bool(const std::string&)>& wanted) {
   constexpr int64_t limit = 1 << 30;
   std::map<std::string, std::string> files;
+  log_detail("[data] reading " + path.string());
   GzFile input(path);
   while (true) {
     const auto bytes = input.read(block);

@@ -1,6 +1,7 @@
 // Zip archives by libzip. What a hostile archive may hold is refused at the door: names that leave their folder, links,
 // double names; how large an entry may be is the reader's limit (tree_source.cpp).
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
 #include "fqgan/data/archives/file_tree.h"
 
 #ifdef FQGAN_DECODERS
@@ -47,6 +48,7 @@ class ZipTree : public FileTree {
  public:
   explicit ZipTree(const std::filesystem::path& path) {
     where = path;
+    log_detail("[data] reading " + path.string());
     manifest.add("zip");
     manifest.add_file(path);
     Archive archive = open_archive(path);

@@ -24,7 +24,7 @@ void copy_rectangle(const Raster& from, int64_t y, int64_t x, Raster& to, int64_
   }
 }
 
-Raster padded(Raster image, const FitOptions& options) {
+Raster padded(Raster image, const FitTarget& options) {
   const double scale =
       std::min({1.0, ratio(options.height, image.shape.height), ratio(options.width, image.shape.width)});
   image = resize(image, scaled(image.shape.height, scale), scaled(image.shape.width, scale), options.filter);
@@ -41,7 +41,7 @@ Raster padded(Raster image, const FitOptions& options) {
 
 // A strip of 1 x 30000 pixels scaled to cover the target would need gigabytes before it is cut: far beyond what the
 // target can show, it is cut first, with a margin that the filter never reaches across.
-Raster shortened(Raster image, const FitOptions& options, double scale) {
+Raster shortened(Raster image, const FitTarget& options, double scale) {
   const auto kept = [&](int64_t length, int64_t target) {
     const auto needed = static_cast<int64_t>(std::ceil(static_cast<double>(target) / scale));
     return length > 8 * needed + 64 ? 4 * needed + 32 : length;
@@ -54,7 +54,7 @@ Raster shortened(Raster image, const FitOptions& options, double scale) {
   return result;
 }
 
-Raster cropped(Raster image, const FitOptions& options) {
+Raster cropped(Raster image, const FitTarget& options) {
   const double scale = std::max(ratio(options.height, image.shape.height), ratio(options.width, image.shape.width));
   image = shortened(std::move(image), options, scale);
   image = resize(image, std::max(options.height, scaled(image.shape.height, scale)),
@@ -80,7 +80,7 @@ ResizeFilter filter_named(const std::string& name) {
   fail("data", "filter: expected bicubic or lanczos, got '" + name + "'");
 }
 
-Raster fitted(Raster image, const FitOptions& options) {
+Raster fitted(Raster image, const FitTarget& options) {
   if (image.shape.height == options.height && image.shape.width == options.width) return image;
   switch (options.fit) {
     case Fit::pad:

@@ -11,7 +11,7 @@ enum class Fit { pad, crop, stretch };
 Fit fit_named(const std::string& name);
 ResizeFilter filter_named(const std::string& name);
 
-struct FitOptions {
+struct FitTarget {
   int64_t height = 0, width = 0;  // the target, pixels
   Fit fit = Fit::pad;
   ResizeFilter filter = ResizeFilter::bicubic;
@@ -20,6 +20,6 @@ struct FitOptions {
 
 /// pad: centred on a canvas, scaled down first (keeping its shape) if it is larger, never scaled up.
 /// crop: scaled until the target is just covered, then the centre is cut out. stretch: scaled to the target.
-Raster fitted(Raster image, const FitOptions& options);
+Raster fitted(Raster image, const FitTarget& options);
 
 }  // namespace fqgan

@@ -3,6 +3,8 @@
 #include <ATen/ops/empty.h>
 #include <zlib.h>
 
+#include <algorithm>
+
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/data/images/decode.h"
@@ -72,9 +74,9 @@ void write_png(const std::string& path, const at::Tensor& pixels) { write_file_a
 at::Tensor decode_image(std::string_view bytes, const std::string& name) {
   try {
     const Raster raster = decode_raster(bytes);
-    auto pixels = at::empty({raster.shape.channels, raster.shape.height, raster.shape.width}, at::kByte);
-    to_planar(raster, pixels.mutable_data_ptr<uint8_t>());
-    return pixels;
+    auto pixels = at::empty({raster.shape.height, raster.shape.width, raster.shape.channels}, at::kByte);
+    std::copy(raster.bytes.begin(), raster.bytes.end(), pixels.mutable_data_ptr<uint8_t>());
+    return pixels.permute({2, 0, 1});
   } catch (const DecodeError& error) {
     fail("data", name + ": " + error.what());
   }

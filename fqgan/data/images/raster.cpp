@@ -48,13 +48,4 @@ Raster with_channels(Raster image, int64_t channels) {
   return result;
 }
 
-void to_planar(const Raster& image, uint8_t* planar) {
-  const int64_t channels = image.shape.channels, pixels = image.shape.height * image.shape.width;
-  for (int64_t c = 0; c < channels; ++c) {
-    const uint8_t* from = image.bytes.data() + c;
-    uint8_t* to = planar + c * pixels;
-    for (int64_t i = 0; i < pixels; ++i) to[i] = from[i * channels];
-  }
-}
-
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// A decoded image in memory as decoders and the resizer want it: interleaved bytes. No LibTorch here.
+// A decoded image in memory: bytes H x W x C, as in every step from the decoder to the network. No LibTorch here.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,5 @@ Raster composite(Raster image, const std::vector<int64_t>& background);
 /// Gray to RGB by repetition, RGB to gray by Rec. 601 luma (as Pillow's mode L), to RGBA with an opaque alpha; an alpha
 /// channel is dropped where fewer than 4 channels are asked for.
 Raster with_channels(Raster image, int64_t channels);
-
-/// H x W x C to C x H x W; `planar` holds shape.bytes() bytes.
-void to_planar(const Raster& image, uint8_t* planar);
 
 }  // namespace fqgan

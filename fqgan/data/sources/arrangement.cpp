@@ -22,18 +22,19 @@ bool is_sided_split(const std::string& folder) {  // "trainA"
 }
 
 // The folder that split and domain name, where all folders are such (a class may be called "train"); else "".
-std::string chosen(const std::set<std::string>& folders, const std::string& where, const DataOptions& options) {
+std::string chosen(const std::set<std::string>& folders, const std::string& where, const std::string& split,
+                   const std::optional<std::string>& domain) {
   const bool plain = std::all_of(folders.begin(), folders.end(), is_split);
   const bool sided = std::all_of(folders.begin(), folders.end(), is_sided_split);
   if (!plain && !sided) return "";
-  if (sided && !options.domain) {
+  if (sided && !domain) {
     fail("data", where + ": holds two domains (" + *folders.begin() + ", ...): expected data.domain = \"A\" or \"B\"");
   }
-  for (const auto& name : options.split == "train" ? train_names : test_names) {
-    if (const auto folder = name + (sided ? *options.domain : ""); folders.contains(folder)) return folder;
+  for (const auto& name : split == "train" ? train_names : test_names) {
+    if (const auto folder = name + (sided ? *domain : ""); folders.contains(folder)) return folder;
   }
-  fail("data", where + ": has no folder for the split '" + options.split + "'" +
-                   (sided ? " and the domain '" + *options.domain + "'" : "") + ", only '" + *folders.begin() + "'");
+  fail("data", where + ": has no folder for the split '" + split + "'" +
+                   (sided ? " and the domain '" + *domain + "'" : "") + ", only '" + *folders.begin() + "'");
 }
 
 }  // namespace
@@ -55,12 +56,12 @@ Level level_at(const FileTree& tree, const std::string& prefix) {
   return result;
 }
 
-std::string root_of(const FileTree& tree, const DataOptions& options) {
+std::string root_of(const FileTree& tree, const std::string& split, const std::optional<std::string>& domain) {
   std::string prefix;
   while (true) {
     const auto here = level_at(tree, prefix);
     if (here.json || here.images || here.folders.empty()) return prefix;
-    std::string next = chosen(here.folders, tree.where.string(), options);
+    std::string next = chosen(here.folders, tree.where.string(), split, domain);
     if (next.empty() && here.folders.size() == 1) {
       const auto& only = *here.folders.begin();
       const auto inner = level_at(tree, prefix + only + "/");

@@ -1,11 +1,11 @@
 // How images are arranged in a folder or archive, and where in it the part that was asked for begins.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 
 #include "fqgan/data/archives/file_tree.h"
-#include "fqgan/data/dataset.h"
 
 namespace fqgan {
 
@@ -19,6 +19,6 @@ Level level_at(const FileTree& tree, const std::string& prefix);
 /// The prefix under which the images or the class folders begin: folders that wrap everything are entered, then the one
 /// of the split (train, test, val, ...) and domain (trainA, trainB, ...). Errors: UserError (split or domain not
 /// there).
-std::string root_of(const FileTree& tree, const DataOptions& options);
+std::string root_of(const FileTree& tree, const std::string& split, const std::optional<std::string>& domain);
 
 }  // namespace fqgan

@@ -1,5 +1,7 @@
 #include "fqgan/data/sources/source.h"
 
+#include <algorithm>
+
 #include "fqgan/core/error.h"
 
 namespace fqgan {
@@ -9,7 +11,7 @@ const SourceKind* const kinds[] = {&idx_source, &cifar_source, &zip_source, &fol
 
 }  // namespace
 
-std::unique_ptr<Source> open_source(const DataOptions& options) {
+std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
   if (!options.path || options.path->empty()) {
     fail("data", "path: expected a file or folder of images, got nothing. Hint: --data PATH");
   }
@@ -18,19 +20,22 @@ std::unique_ptr<Source> open_source(const DataOptions& options) {
   if (!std::filesystem::exists(path, problem)) fail("data", path.string() + ": no such file or folder");
   std::string known;
   for (const auto* kind : kinds) {
-    if (kind->recognises(path, options)) return kind->open(path, options);
+    if (kind->recognises(path)) return kind->open(path, options);
     known += std::string(known.empty() ? "" : "; ") + kind->description;
   }
   fail("data", path.string() + ": not a data set. Expected one of: " + known);
 }
 
+std::unique_ptr<Source> open_source(const DataOptions& options) {
+  const auto path = open_path(options);
+  auto source = path->open(path->place(options.split, options.domain));
+  if (options.labels) source->read_labels();
+  return source;
+}
+
 Raster ArraySource::decode(int64_t entry) const {
   Raster image(each);
-  const int64_t pixels = each.height * each.width;
-  const uint8_t* from = planar.data() + entry * each.bytes();
-  for (int64_t c = 0; c < each.channels; ++c) {
-    for (int64_t i = 0; i < pixels; ++i) image.bytes[static_cast<size_t>(i * each.channels + c)] = *from++;
-  }
+  std::copy_n(pixels->begin() + entry * each.bytes(), each.bytes(), image.bytes.begin());
   return image;
 }
 

@@ -13,7 +13,8 @@ namespace fqgan {
 namespace {
 
 struct TreeSource : Source {
-  std::unique_ptr<FileTree> tree;
+  std::shared_ptr<const FileTree> tree;
+  std::string root;                   // the prefix of all names
   std::vector<FileTree::File> files;  // of the entries
   int64_t max_pixels = 0;
 
@@ -36,6 +37,7 @@ struct TreeSource : Source {
   Raster decode(int64_t entry) const override {
     return decode_raster(bytes(entry, files[static_cast<size_t>(entry)].size), max_pixels);
   }
+  void read_labels() override;
 };
 
 [[noreturn]] void fail_without_images(const FileTree& tree) {
@@ -98,36 +100,71 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-}  // namespace
+void TreeSource::read_labels() {
+  const auto level = level_at(*tree, root);
+  if (level.json)
+    label_by_json(*this, root);
+  else if (!level.images)
+    label_by_folders(*this, root, level.folders);
+  if (const auto* names = find_file(*tree, root + "class_names.txt")) class_names = lines_of(read_text(*tree, *names));
+}
 
-std::unique_ptr<Source> open_tree_source(std::unique_ptr<FileTree> tree, const DataOptions& options) {
+std::unique_ptr<Source> open_tree_source(std::shared_ptr<const FileTree> tree, const std::string& root,
+                                         int64_t max_pixels) {
   auto source = std::make_unique<TreeSource>();
-  source->max_pixels = options.max_pixels;
+  source->max_pixels = max_pixels;
   source->manifest = tree->manifest;
-  source->tree = std::move(tree);
-  const auto root = root_of(*source->tree, options);
-  for (const auto& file : source->tree->files) {
+  source->tree = tree;
+  source->root = root;
+  for (const auto& file : tree->files) {
     if (!file.name.starts_with(root) || !has_image_extension(file.name)) continue;
     source->entries.push_back({file.name, -1});
     source->files.push_back(file);
   }
-  if (source->entries.empty()) fail_without_images(*source->tree);
+  if (source->entries.empty()) fail_without_images(*tree);
   source->manifest.add(root);
-  const auto level = level_at(*source->tree, root);
+  const auto level = level_at(*tree, root);
   if (level.images && !level.folders.empty() && !level.json) {
-    fail("data", source->tree->where.string() + ": holds both images and folders of images ('" +
-                     *level.folders.begin() +
+    fail("data", tree->where.string() + ": holds both images and folders of images ('" + *level.folders.begin() +
                      "'). Expected one or the other. Hint: move the images into a folder, or give the folder's path");
   }
-  if (!options.labels) return source;
-  if (level.json)
-    label_by_json(*source, root);
-  else if (!level.images)
-    label_by_folders(*source, root, level.folders);
-  if (const auto* names = find_file(*source->tree, root + "class_names.txt")) {
-    source->class_names = lines_of(read_text(*source->tree, *names));
-  }
   return source;
+}
+
+class TreePath : public OpenedPath {
+ public:
+  TreePath(std::function<std::filesystem::path(const std::string&)> file_of,
+           std::function<std::unique_ptr<FileTree>(const std::filesystem::path&)> open, int64_t max_pixels)
+      : file_of_(std::move(file_of)), open_(std::move(open)), max_pixels_(max_pixels) {}
+
+  std::string place(const std::string& split, const std::optional<std::string>& domain) override {
+    const auto file = file_of_(split);
+    auto& tree = trees_[file];
+    if (!tree) tree = open_(file);
+    const auto root = root_of(*tree, split, domain);
+    const auto name = (file / root).string();
+    places_[name] = {tree, root};
+    return name;
+  }
+  std::unique_ptr<Source> open(const std::string& place) override {
+    const auto& [tree, root] = places_.at(place);
+    return open_tree_source(tree, root, max_pixels_);
+  }
+
+ private:
+  std::function<std::filesystem::path(const std::string&)> file_of_;
+  std::function<std::unique_ptr<FileTree>(const std::filesystem::path&)> open_;
+  int64_t max_pixels_;
+  std::map<std::filesystem::path, std::shared_ptr<const FileTree>> trees_;
+  std::map<std::string, std::pair<std::shared_ptr<const FileTree>, std::string>> places_;
+};
+
+}  // namespace
+
+std::unique_ptr<OpenedPath> open_tree_path(std::function<std::filesystem::path(const std::string&)> file_of,
+                                           std::function<std::unique_ptr<FileTree>(const std::filesystem::path&)> open,
+                                           int64_t max_pixels) {
+  return std::make_unique<TreePath>(std::move(file_of), std::move(open), max_pixels);
 }
 
 }  // namespace fqgan

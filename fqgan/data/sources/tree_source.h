@@ -5,6 +5,7 @@
 //   train/ test/, trainA/ trainB/ ...   one of these within, chosen by `split` and `domain`
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "fqgan/data/archives/file_tree.h"
@@ -12,7 +13,10 @@
 
 namespace fqgan {
 
-/// Errors: UserError (no images, images beside folders of images, a wrong dataset.json, a domain that is not given).
-std::unique_ptr<Source> open_tree_source(std::unique_ptr<FileTree> tree, const DataOptions& options);
+/// `file_of`: the folder or archive of a split; `open`: opens it, once. Errors of what is returned: UserError (no
+/// images, images beside folders of images, a wrong dataset.json, a split or domain that is not there).
+std::unique_ptr<OpenedPath> open_tree_path(std::function<std::filesystem::path(const std::string& split)> file_of,
+                                           std::function<std::unique_ptr<FileTree>(const std::filesystem::path&)> open,
+                                           int64_t max_pixels);
 
 }  // namespace fqgan

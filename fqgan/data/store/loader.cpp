@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <map>
@@ -10,38 +11,10 @@
 #include <thread>
 
 #include "fqgan/core/error.h"
-#include "fqgan/core/streams.h"
+#include "fqgan/data/store/augmentation.h"
 #include "fqgan/data/store/order.h"
 
 namespace fqgan {
-namespace {
-
-// C x H x W to H x W x C (the order of channels_last memory), mirrored where asked for. The number of channels is a
-// template's, so that the inner loop is unrolled: at 512 pixels this is most of the loader's work.
-template <int channels>
-void interleave(const uint8_t* planar, const DataInfo& info, bool mirrored, uint8_t* to) {
-  const int64_t pixels = info.height * info.width;
-  for (int64_t y = 0; y < info.height; ++y, planar += info.width) {
-    for (int64_t x = 0; x < info.width; ++x) {
-      const uint8_t* from = planar + (mirrored ? info.width - 1 - x : x);
-      for (int c = 0; c < channels; ++c) *to++ = from[c * pixels];
-    }
-  }
-}
-
-void interleave(const uint8_t* planar, const DataInfo& info, bool mirrored, uint8_t* to) {
-  switch (info.channels) {
-    case 1:
-      return interleave<1>(planar, info, mirrored, to);
-    case 3:
-      return interleave<3>(planar, info, mirrored, to);
-    case 4:
-      return interleave<4>(planar, info, mirrored, to);
-  }
-  FQGAN_CHECK(false, "1, 3 or 4 channels");
-}
-
-}  // namespace
 
 // Workers claim batches by number and fill them; next() takes them in order. A seek starts a new generation: batches
 // that were claimed before it are dropped when they are done.
@@ -49,7 +22,8 @@ struct Loader::Impl {
   Impl(const Dataset& dataset, LoaderOptions options)
       : dataset(dataset),
         options(std::move(options)),
-        orders(dataset.info().images, this->options.seed, this->options.stream) {
+        orders(dataset.info().images, this->options.seed, this->options.stream),
+        augmentation(dataset, this->options.flip, this->options.seed, this->options.stream) {
     const auto images = dataset.info().images, wanted = this->options.batch * this->options.ranks;
     FQGAN_CHECK(wanted > 0 && this->options.ahead > 0 && this->options.workers > 0, "a loader of no batches");
     FQGAN_CHECK(this->options.rank >= 0 && this->options.rank < this->options.ranks, "rank below ranks");
@@ -94,20 +68,33 @@ struct Loader::Impl {
     }
   }
 
+  // Memory of a batch that nobody holds any more, else new: the system clears fresh memory page by page, which takes as
+  // long as filling it.
+  at::Tensor free_memory() {
+    const auto& info = dataset.info();
+    const std::lock_guard lock(mutex);
+    for (const auto& one : memory) {
+      if (one.use_count() > 1 || one.storage().use_count() > 1) continue;
+      std::atomic_thread_fence(std::memory_order_acquire);  // what its last holder read was read before
+      return one;
+    }
+    auto fresh = at::empty({options.batch, info.channels, info.height, info.width},
+                           at::TensorOptions(at::kByte).memory_format(at::MemoryFormat::ChannelsLast));
+    if (static_cast<int64_t>(memory.size()) < options.ahead + 2) memory.push_back(fresh);
+    return fresh;
+  }
+
   RawBatch filled(int64_t first) {
     const auto& info = dataset.info();
     RawBatch batch;
-    batch.pixels = at::empty({options.batch, info.channels, info.height, info.width},
-                             at::TensorOptions(at::kByte).memory_format(at::MemoryFormat::ChannelsLast));
+    batch.pixels = free_memory();
     batch.labels = at::empty({options.batch}, at::kLong);
     const int64_t stride = info.channels * info.height * info.width;
-    std::vector<uint8_t> planar(static_cast<size_t>(stride));
     for (int64_t i = 0; i < options.batch; ++i) {
       const int64_t epoch = (first + i) / info.images;
       const int64_t index = orders.at(epoch, (first + i) % info.images);
-      const bool mirrored = options.flip && (mix_bits(options.seed, "flip/" + options.stream, {epoch, index}) & 1) != 0;
-      batch.labels.mutable_data_ptr<int64_t>()[i] = dataset.read(index, planar.data());
-      interleave(planar.data(), info, mirrored, batch.pixels.mutable_data_ptr<uint8_t>() + i * stride);
+      auto* pixels = batch.pixels.mutable_data_ptr<uint8_t>() + i * stride;
+      batch.labels.mutable_data_ptr<int64_t>()[i] = augmentation.read(epoch, index, pixels);
     }
     return batch;
   }
@@ -142,6 +129,7 @@ struct Loader::Impl {
   const Dataset& dataset;
   const LoaderOptions options;
   EpochOrders orders;
+  const Augmentation augmentation;
   std::mutex mutex;
   std::condition_variable changed;
   int64_t start = 0;               // cursor of batch 0
@@ -149,6 +137,7 @@ struct Loader::Impl {
   int64_t generation = 0;
   bool stopping = false;
   std::map<int64_t, Slot> ready;      // by batch number
+  std::vector<at::Tensor> memory;     // of batches, to be used again
   std::vector<std::jthread> workers;  // last: joined before the rest goes
 };
 

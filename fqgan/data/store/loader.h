@@ -21,7 +21,7 @@ struct LoaderOptions {
   uint64_t seed = 0;
   int64_t batch = 64;           // images per batch of this rank; batch * ranks above the data set's size: UserError,
   bool repeats = false;         // unless a batch may hold an image several times
-  bool flip = false;            // each image mirrored with probability 1/2, decided by (seed, stream, epoch, index)
+  bool flip = false;            // each image mirrored with probability 1/2; see store/augmentation.h
   int64_t ahead = 3;            // batches prefetched
   int64_t workers = 1;          // threads that prefetch; the batches do not depend on it
   int64_t rank = 0, ranks = 1;  // this rank's slice of each global batch of batch * ranks images

@@ -175,9 +175,8 @@ std::optional<PixelStore> find_cached(const std::string& key, int64_t images) {
   return store;
 }
 
-PixelStore build_cached(const std::string& key, const Source& source, const Selection& selection,
-                        const DataOptions& options, const RasterShape& shape, const Unreadable& unreadable) {
-  const auto images = static_cast<int64_t>(selection.entries.size());
+PixelStore build_cached(const std::string& key, const Source& source, int64_t images, const DataOptions& options,
+                        const RasterShape& shape, const Unreadable& unreadable) {
   const auto path = file_of(key, ".pixels");
   make_folder(path.parent_path());
   if (access(path.parent_path().c_str(), W_OK) != 0) fail("data", path.parent_path().string() + ": not writable");
@@ -188,8 +187,7 @@ PixelStore build_cached(const std::string& key, const Source& source, const Sele
   Partial partial(key, images, shape.bytes());
   Unreadable failed;
   decode_chunks(
-      source, selection, options, shape, unreadable,
-      [&](int64_t begin, int64_t end) { return partial.needs(begin, end); },
+      source, images, options, shape, unreadable, [&](int64_t begin, int64_t end) { return partial.needs(begin, end); },
       [&](Chunk& chunk) {
         partial.add(chunk);
         failed.merge(chunk.unreadable);

@@ -21,7 +21,7 @@ std::optional<PixelStore> find_cached(const std::string& key, int64_t images);
 
 /// Builds the cache, or continues it, or waits while another process builds it. Announces its size where it is big.
 /// Errors: UserError (folder not writable), SystemError (disk full).
-PixelStore build_cached(const std::string& key, const Source& source, const Selection& selection,
-                        const DataOptions& options, const RasterShape& shape, const Unreadable& unreadable);
+PixelStore build_cached(const std::string& key, const Source& source, int64_t images, const DataOptions& options,
+                        const RasterShape& shape, const Unreadable& unreadable);
 
 }  // namespace fqgan

@@ -10,8 +10,8 @@
 namespace fqgan {
 namespace {
 
-Chunk decode_chunk(const Source& source, const Selection& selection, const DataOptions& options,
-                   const RasterShape& shape, const Unreadable& unreadable, int64_t begin, int64_t end) {
+Chunk decode_chunk(const Source& source, const DataOptions& options, const RasterShape& shape,
+                   const Unreadable& unreadable, int64_t begin, int64_t end) {
   const int64_t stride = shape.bytes();
   Chunk chunk{begin, end, std::vector<uint8_t>(static_cast<size_t>((end - begin) * stride)), {}};
   for (int64_t i = begin; i < end; ++i) {
@@ -20,8 +20,8 @@ Chunk decode_chunk(const Source& source, const Selection& selection, const DataO
       continue;
     }
     try {
-      const auto image = prepared(source, selection.entries[static_cast<size_t>(i)], shape, options);
-      to_planar(image, chunk.pixels.data() + (i - begin) * stride);
+      const auto image = prepared(source, i, shape, options);
+      std::copy(image.bytes.begin(), image.bytes.end(), chunk.pixels.begin() + (i - begin) * stride);
     } catch (const DecodeError& error) {
       chunk.unreadable[i] = error.what();
     }
@@ -31,17 +31,16 @@ Chunk decode_chunk(const Source& source, const Selection& selection, const DataO
 
 }  // namespace
 
-void decode_chunks(const Source& source, const Selection& selection, const DataOptions& options,
-                   const RasterShape& shape, const Unreadable& unreadable,
-                   const std::function<bool(int64_t, int64_t)>& wanted, const std::function<void(Chunk&)>& finished) {
-  const auto images = static_cast<int64_t>(selection.entries.size());
+void decode_chunks(const Source& source, int64_t images, const DataOptions& options, const RasterShape& shape,
+                   const Unreadable& unreadable, const std::function<bool(int64_t, int64_t)>& wanted,
+                   const std::function<void(Chunk&)>& finished) {
   const int64_t size = std::clamp<int64_t>((int64_t{4} << 20) / shape.bytes(), 1, 32);
   std::mutex mutex;
   int64_t done = 0;
   parallel_chunks(images, size, [&](int64_t begin, int64_t end) {
     const bool needed = !wanted || wanted(begin, end);
     Chunk chunk;
-    if (needed) chunk = decode_chunk(source, selection, options, shape, unreadable, begin, end);
+    if (needed) chunk = decode_chunk(source, options, shape, unreadable, begin, end);
     const std::lock_guard lock(mutex);
     if (needed) finished(chunk);
     done += end - begin;
@@ -50,12 +49,12 @@ void decode_chunks(const Source& source, const Selection& selection, const DataO
   log_status("");
 }
 
-PixelStore decode_into_memory(const Source& source, const Selection& selection, const DataOptions& options,
+PixelStore decode_into_memory(const Source& source, int64_t images, const DataOptions& options,
                               const RasterShape& shape, const Unreadable& unreadable) {
   PixelStore store{shape, nullptr, unreadable};
-  const auto bytes = selection.entries.size() * static_cast<size_t>(shape.bytes());
+  const auto bytes = static_cast<size_t>(images * shape.bytes());
   const auto memory = std::make_shared<std::vector<uint8_t>>(bytes);
-  decode_chunks(source, selection, options, shape, unreadable, nullptr, [&](Chunk& chunk) {
+  decode_chunks(source, images, options, shape, unreadable, nullptr, [&](Chunk& chunk) {
     std::copy(chunk.pixels.begin(), chunk.pixels.end(), memory->begin() + chunk.begin * shape.bytes());
     store.unreadable.merge(chunk.unreadable);
   });

@@ -55,7 +55,7 @@ struct ImprovedOptions : FamilyOptions {
   std::vector<TapPoint> taps() const;
 
   void fields(FieldVisitor& visit) override;
-  std::vector<std::string> datasets() const override { return {"train", "labelled"}; }
+  std::vector<DatasetRequest> datasets() const override { return {{"train"}, labelled_images()}; }
   void check(const DataInfo& data, Problems& problems) const override;
   std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const override;
 };
