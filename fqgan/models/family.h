@@ -78,7 +78,13 @@ struct OptimizerSpec {
   bool epsilon_in_root = false;  // the step divides by sqrt(v + epsilon), not by sqrt(v) + epsilon
 };
 
-/// A network that follows another: p <- decay p + (1 - decay) q after each iteration, for parameters and buffers.
+/// What an average makes of its network's floating buffers (statistics, spectral vectors); counters are always copied.
+enum class AverageBuffers {
+  average,  // as parameters: BigGAN-PyTorch's utils.ema
+  copy      // stylegan2-ada-pytorch
+};
+
+/// A network that follows another: p <- decay p + (1 - decay) q after each iteration.
 struct AverageSpec {
   std::string of;  // network name
   std::shared_ptr<torch::nn::Module> network;
@@ -86,6 +92,10 @@ struct AverageSpec {
   int64_t start = 0;       // iterations; before, the average is a copy
   bool ramp = false;       // decay_t = min(decay, (1 + t) / (10 + t))
   bool corrected = false;  // as Adam corrects its bias: the weighted mean of what there was, no initial weights in it
+  // Images after which a network's part has halved, instead of `decay`: 0.5^(images of the iteration / half_life).
+  std::optional<double> half_life = std::nullopt;
+  double half_life_ramp = 0;  // more than 0: half_life is at most this fraction of the images seen before
+  AverageBuffers buffers = AverageBuffers::average;
 };
 
 /// An endless stream of batches over a data set of the run.

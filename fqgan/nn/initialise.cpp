@@ -23,11 +23,11 @@ const std::vector<std::string>& initialisation_styles() {
   return styles;
 }
 
-void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random) {
+void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random, double std) {
   torch::NoGradGuard no_grad;
   if (style == "orthogonal") return orthogonal(weight, random);
   if (style == "normal") {
-    weight.copy_(random.normal(weight.sizes(), "initialise") * 0.02);
+    weight.copy_(random.normal(weight.sizes(), "initialise") * std);
   } else if (style == "xavier") {
     const auto area = weight.numel() / (weight.size(0) * weight.size(1));
     const double bound = std::sqrt(6. / static_cast<double>((weight.size(0) + weight.size(1)) * area));
@@ -46,13 +46,6 @@ torch::Tensor initial_bias(const std::string& style, int64_t count, int64_t fan_
   if (style == "zero") return torch::zeros({count});
   if (style != "uniform") fail("initialise", "expected uniform or zero biases, got '" + style + "'");
   return (random.uniform({count}, "initialise bias") * 2 - 1) / std::sqrt(static_cast<double>(fan_in));
-}
-
-void initialise_weights(torch::nn::Module& module, const std::string& style, Streams& random) {
-  for (const auto& [name, parameter] : module.named_parameters().pairs()) {
-    const bool is_weight = name == "weight" || (name.size() > 7 && name.compare(name.size() - 7, 7, ".weight") == 0);
-    if (is_weight && parameter.dim() >= 2) initialise_weight(parameter, style, random);
-  }
 }
 
 }  // namespace fqgan

@@ -118,9 +118,10 @@ struct Loop::Impl {
     const Cleared cleared{handed_on};
     prepare();
     images.start_iteration();
+    const auto seen = images.images_taken();
     for (size_t p = 0; p < family.phases.size(); ++p) run_phase(static_cast<int64_t>(p));
     for (const auto& [name, average] : family.averages)
-      update_average(average, *family.networks.at(average.of), at.iteration);
+      update_average(average, *family.networks.at(average.of), {at.iteration, images.images_taken() - seen, seen});
     auto last = step(after_iteration_phase, 1);
     family.after_iteration(last);
     ++at.iteration;

@@ -68,6 +68,7 @@ def _effective(weights, plan, *shape):
         return weight
     matrix = weight.flatten(1)
     v = _normalized(matrix.t().mv(weights.take("u", shape[0])), plan.spectral_epsilon)
+    weights.take("v", matrix.shape[1])  # BigGAN's form makes it anew from u
     u = _normalized(matrix.mv(v), plan.spectral_epsilon)
     return weight / u.dot(matrix.mv(v))
 

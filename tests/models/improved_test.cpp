@@ -44,12 +44,12 @@ TEST(Improved, ConvolutionalNetworksHaveTheReleasedShapes) {
       parameters[name + "." + entry.key()] = entry.value();
       if (name == "discriminator") count += entry.value().numel();
     }
-  EXPECT_EQ(parameters.at("generator.linear").sizes(), (std::vector<int64_t>{8192, 100}));
-  EXPECT_EQ(parameters.at("generator.weight1").sizes(), (std::vector<int64_t>{512, 256, 5, 5}));
+  EXPECT_EQ(parameters.at("generator.linear.weight").sizes(), (std::vector<int64_t>{8192, 100}));
+  EXPECT_EQ(parameters.at("generator.conv1.weight").sizes(), (std::vector<int64_t>{512, 256, 5, 5}));
   EXPECT_EQ(parameters.at("generator.output.weight").sizes(), (std::vector<int64_t>{128, 3, 5, 5}));
   EXPECT_TRUE(parameters.count("generator.output.scale"));
   EXPECT_NEAR(parameters.at("discriminator.conv7.weight").std().item<double>(), 0.05, 1e-3);
-  EXPECT_NEAR(parameters.at("generator.linear").std().item<double>(), 0.05, 1e-3);
+  EXPECT_NEAR(parameters.at("generator.linear.weight").std().item<double>(), 0.05, 1e-3);
   EXPECT_EQ(parameters.at("discriminator.conv7.weight").sizes(), (std::vector<int64_t>{192, 192, 3, 3}));
   EXPECT_EQ(parameters.at("discriminator.conv9.weight").sizes(), (std::vector<int64_t>{192, 192, 1, 1}));
   // 3x3: 3-96-96-96-192-192-192-192, 1x1: 192-192-192, linear 10; a bias each, and the last scale.

@@ -85,11 +85,37 @@ TEST(Loop, PreparesOnceAndNotOnResume) {
 
 TEST(Loop, AveragesFollowTheirNetwork) {
   Bench bench(semi_supervised_stub);
-  bench.loop->iterate();
   const auto& average = bench.family->averages.at("classifier");
+  std::map<std::string, torch::Tensor> before;
+  for (const auto& [name, tensor] : state_of(*average.network)) before[name] = tensor.detach().clone();
+  bench.loop->iterate();
   const auto network = state_of(*bench.family->networks.at("classifier")), mean = state_of(*average.network);
   EXPECT_FALSE(torch::equal(mean.at("scale"), network.at("scale")));
-  EXPECT_FALSE(mean.at("scale").requires_grad());
+  for (const auto& [name, tensor] : mean) {
+    const auto expected = before.at(name) * 0.9 + network.at(name).detach() * 0.1;  // the stub's decay
+    EXPECT_TRUE(at::allclose(tensor, expected, 1e-6, 1e-7)) << name;
+    EXPECT_FALSE(tensor.requires_grad());
+  }
+}
+
+TEST(Loop, AveragesByTheImagesOfAnIteration) {
+  Bench bench(stylegan2_stub);
+  auto& average = bench.family->averages.at("generator");
+  average.half_life = 20;
+  average.half_life_ramp = 0.5;
+  const auto weight = [&] { return average.network->parameters()[0].detach().clone(); };
+  bench.loop->iterate();  // no images seen: a copy
+  const auto& network = *bench.family->networks.at("generator");
+  EXPECT_TRUE(torch::equal(weight(), network.parameters()[0]));
+  for (int64_t i = 1; i < 4; ++i) {
+    const auto before = weight();
+    const auto seen = static_cast<double>(bench.loop->at().images_seen);
+    bench.loop->iterate();
+    const auto images = static_cast<double>(bench.loop->at().images_seen) - seen;
+    const double decay = std::pow(0.5, images / std::min(20., 0.5 * seen));
+    const auto expected = before * decay + network.parameters()[0].detach() * (1 - decay);
+    EXPECT_TRUE(at::allclose(weight(), expected, 1e-5, 1e-7)) << i;
+  }
 }
 
 TEST(Loop, FreezesWhatAPhaseDoesNotTrain) {

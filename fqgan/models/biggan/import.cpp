@@ -8,6 +8,7 @@
 #include "fqgan/core/shape.h"
 #include "fqgan/core/text.h"
 #include "fqgan/nn/copy.h"
+#include "fqgan/nn/weighted_layer.h"
 
 namespace fqgan {
 namespace {
@@ -109,6 +110,7 @@ void import_biggan(torch::nn::Module& network, const ForeignWeights& given) {
   std::vector<std::pair<torch::Tensor, torch::Tensor>> copies;
   for (auto& [name, target] : state_of(network)) {
     if (name.ends_with("idle_updates")) continue;  // ours alone: starts at zero
+    if (name.ends_with(".v")) continue;            // ours alone: follows from u and the weight
     const auto theirs = foreign_name(name, weights);
     const auto found = weights.tensors.find(theirs);
     if (found == weights.tensors.end()) {
@@ -135,6 +137,8 @@ void import_biggan(torch::nn::Module& network, const ForeignWeights& given) {
                            ". Hint: model.generator, model.discriminator and model.quantizer must be those of the run");
   torch::NoGradGuard no_grad;
   for (auto& [target, value] : copies) target.copy_(value);
+  for (const auto& module : network.modules())
+    if (auto* layer = dynamic_cast<WeightedLayer*>(module.get()); layer && layer->v.defined()) layer->recompute_v();
 }
 
 }  // namespace fqgan

@@ -11,15 +11,37 @@ BatchNorm generator_norm(int64_t channels, const ImprovedGeneratorOptions& o, St
   return BatchNorm(channels, condition, random, 1e-6);
 }
 
+WeightOptions normal_weight(double std) {
+  WeightOptions weight;
+  weight.normalization = WeightNormalization::none;
+  weight.initialisation = "normal";
+  weight.initial_std = std;
+  return weight;
+}
+
+WeightOptions scaled_weight(double std) {
+  auto weight = normal_weight(std);
+  weight.normalization = WeightNormalization::weight;
+  weight.biases = "zero";
+  weight.scale_start = ScaleStart::one;
+  weight.train_scale = false;
+  return weight;
+}
+
+WeightOptions output_weight(double std) {
+  auto weight = scaled_weight(std);
+  weight.train_scale = true;
+  return weight;
+}
+
 torch::Tensor disturbed(const torch::Tensor& h, double share, double deviation, Pass& pass) {
   return gaussian_noise(dropout(h, share, pass), deviation, pass);
 }
 
 ClassifierHeadImpl::ClassifierHeadImpl(int64_t in, int64_t classes, const MinibatchDiscriminationOptions& o,
-                                       WeightNormOptions output, Streams& random) {
+                                       WeightOptions output, Streams& random) {
   if (o.kernels > 0) minibatch_ = register_module("minibatch", MinibatchDiscrimination(in, o.kernels, o.dims, random));
-  output.train_scale = true;
-  output_ = register_module("output", WeightNormLinear(in + o.kernels, classes, output, random));
+  output_ = register_module("output", Linear(in + o.kernels, classes, true, std::move(output), random));
 }
 
 torch::Tensor ClassifierHeadImpl::forward(const torch::Tensor& features, Pass& pass) {
