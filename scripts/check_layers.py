@@ -24,6 +24,7 @@ ALLOWED = {
     "models": ["core", "data", "ops", "nn", "losses"],
     "training": ["core", "data", "ops", "nn", "checkpoint", FAMILY, WEIGHTS],
     "sampling": ["core", "data", "checkpoint", FAMILY, WEIGHTS, "models/registry.h"],
+    "inference": ["core", "data", "checkpoint", "models", "nn"],
     "metrics": ["core", "data", "ops", "nn", "checkpoint"],
     "profiling": ["core", "data", "ops", "nn", "training", FAMILY],
     "web": ["core", "run", "sampling"],

@@ -5,6 +5,8 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/models/traceable.h"
+#include "fqgan/models/truncation.h"
 #include "fqgan/nn/copy.h"
 
 namespace fqgan {
@@ -20,17 +22,7 @@ int64_t standing_images_at_once(const BigGanPlan& plan) {
   return std::clamp<int64_t>(largest_activation / largest, 2, standing_batch);
 }
 
-/// z: a normal latent -> one of the normal distribution within [-limit, limit], the exported generator's map
-/// (python/fqgan/_truncation.py): with a = erfc(|z| / sqrt 2) and b = erfc(limit / sqrt 2),
-/// erfc(|z'| / sqrt 2) = a + b - a b. By the tails, because erf has no digits left near 1.
-torch::Tensor truncated(const torch::Tensor& z, double limit) {
-  const double root = std::sqrt(2.), b = std::erfc(limit / root);
-  const auto wide = z.to(torch::kCPU, torch::kDouble), a = at::erfc(wide.abs() / root);
-  const auto size = -at::special_ndtri((a + b - a * b) / 2);
-  return wide.sign() * size.clamp(0, limit);
-}
-
-class BigGanSampler : public Sampler {
+class BigGanSampler : public Sampler, public Traceable {
  public:
   BigGanSampler(const BigGanOptions& options, const BigGanPlan& plan, const BigGanGenerator& source, Numerics numerics,
                 SampleOptions request)
@@ -58,6 +50,12 @@ class BigGanSampler : public Sampler {
             labels.defined() ? labels.cpu() : labels};
   }
 
+  TraceableSpace space() const override { return {latent_, plan_.classes, /*truncates=*/true, /*normal=*/true}; }
+  torch::Tensor images(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass) override {
+    return generator_->forward(latents, labels, pass);
+  }
+  std::shared_ptr<torch::nn::Module> network() override { return generator_.ptr(); }
+
  private:
   void check_label(int64_t label) const {
     if (!plan_.classes) fail("class", "this generator is unconditional: it has no classes");
@@ -78,7 +76,8 @@ class BigGanSampler : public Sampler {
         fail("latents", "expected at least " + std::to_string(drawn_ + count) + " rows, got " +
                             std::to_string(request_.latents.size(0)));
       const auto given = request_.latents.narrow(0, drawn_, count);
-      return to_parameters(request_.truncation ? truncated(given, *request_.truncation) : given);
+      if (!request_.truncation) return to_parameters(given);
+      return to_parameters(truncated_normal(given, at::scalar_tensor(*request_.truncation, at::kDouble)));
     }
     std::vector<torch::Tensor> rows;
     for (int64_t i = 0; i < count; ++i) rows.push_back(draw_latent(of_image(drawn_ + i)));

@@ -33,7 +33,7 @@ ConvolutionalGenerator::ConvolutionalGenerator(const ImprovedOptions& options, c
 torch::Tensor ConvolutionalGenerator::make(const torch::Tensor& latents, Pass& pass) {
   const auto first = at::linear(latents.to(pass.compute), linear_.to(pass.compute));
   auto h = at::relu(norms_[0]->forward(as_map(first), {}, pass))
-               .view({latents.size(0), first_map_[0], first_map_[1], first_map_[2]})
+               .view({-1, first_map_[0], first_map_[1], first_map_[2]})
                .contiguous(at::MemoryFormat::ChannelsLast);
   for (size_t i = 0; i < weights_.size(); ++i) h = at::relu(norms_[i + 1]->forward(doubled(h, weights_[i]), {}, pass));
   return at::tanh(output_->forward(h, pass));

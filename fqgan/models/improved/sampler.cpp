@@ -2,12 +2,13 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/models/traceable.h"
 #include "fqgan/nn/copy.h"
 
 namespace fqgan {
 namespace {
 
-class ImprovedSampler : public Sampler {
+class ImprovedSampler : public Sampler, public Traceable {
  public:
   ImprovedSampler(const ImprovedOptions& options, const ImprovedGenerator& source, const DataInfo& data,
                   Numerics numerics, SampleOptions request)
@@ -32,6 +33,12 @@ class ImprovedSampler : public Sampler {
     const auto images = generator_->forward(latents.to(numerics_.device, numerics_.parameters()), pass);
     return {images.to(torch::kCPU, torch::kFloat).contiguous(), {}};
   }
+
+  TraceableSpace space() const override { return {latent_, 0, /*truncates=*/false, /*normal=*/false}; }
+  torch::Tensor images(const torch::Tensor& latents, const torch::Tensor&, Pass& pass) override {
+    return generator_->forward(latents, pass);
+  }
+  std::shared_ptr<torch::nn::Module> network() override { return generator_; }
 
  private:
   /// The moments of the reference batch under these weights.
