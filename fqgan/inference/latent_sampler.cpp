@@ -4,17 +4,19 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/inference/truncation.h"
 
 namespace fqgan {
 namespace {
 
-/// z: a given normal latent -> one of the normal distribution within [-limit, limit]. With a = erfc(|z| / sqrt 2) and
-/// b = erfc(limit / sqrt 2), erfc(|z'| / sqrt 2) = a + b - a b: by the tails, because erf has no digits left near 1.
-torch::Tensor brought_within(const torch::Tensor& z, double limit) {
-  const double root = std::sqrt(2.), b = std::erfc(limit / root);
-  const auto wide = z.to(torch::kCPU, torch::kDouble), a = at::erfc(wide.abs() / root);
-  const auto size = -at::special_ndtri((a + b - a * b) / 2);
-  return wide.sign() * size.clamp(0, limit);
+void check_labels(const torch::Tensor& labels, int64_t rows, int64_t classes) {
+  if (!classes && labels.defined()) fail("labels", "this generator is unconditional: it has no classes");
+  if (!classes) return;
+  if (!labels.defined()) fail("labels", "expected a class for each row of z, got none");
+  if (labels.scalar_type() != torch::kLong) fail("labels", "expected int64 class indices");
+  check_shape(labels, {rows}, "labels");
+  if (rows && (labels.min().item<int64_t>() < 0 || labels.max().item<int64_t>() >= classes))
+    fail("labels", "expected classes from 0 to " + std::to_string(classes - 1));
 }
 
 /// Latents beyond the limit are drawn again (Brock et al. 2019, section 3.1): drawn from what remains of the normal
@@ -58,7 +60,7 @@ torch::Tensor LatentSampler::drawn(const SampleOptions& options, int64_t first, 
   const bool resample = options.truncation && space.truncation == Truncation::resample;
   if (options.latents.defined()) {
     const auto given = rows_of(options.latents, first, count);
-    return resample ? brought_within(given, *options.truncation) : given;
+    return resample ? truncated_normal(given, at::scalar_tensor(*options.truncation, at::kDouble)) : given;
   }
   std::vector<torch::Tensor> rows;
   for (int64_t i = first; i < first + count; ++i) {
@@ -105,6 +107,21 @@ SampledImages LatentSampler::images(const SampleOptions& options, int64_t first,
   auto pass = numerics_.pass(random);
   return {generator_.images(from, pass).to(torch::kCPU, torch::kFloat).contiguous(),
           from.labels.defined() ? from.labels.cpu() : from.labels};
+}
+
+torch::Tensor LatentSampler::images(const torch::Tensor& z, const torch::Tensor& labels,
+                                    std::optional<double> truncation) const {
+  check_shape(z, {any, space().width}, "latents");
+  check_labels(labels, z.size(0), space().classes);
+  SampleOptions options;
+  options.latents = z;
+  options.truncation = truncation;
+  if (labels.defined()) {
+    const auto known = labels.contiguous().cpu();
+    options.labels.assign(known.const_data_ptr<int64_t>(), known.const_data_ptr<int64_t>() + known.numel());
+  }
+  check(options);
+  return images(options, 0, z.size(0)).pixels;
 }
 
 }  // namespace fqgan

@@ -226,6 +226,20 @@ TEST(BigGan, GivenLatentsAreTruncatedToo) {
   EXPECT_LT((make(usual, 10.) - make(usual, {})).abs().max().item<double>(), 1e-6) << "nothing lies beyond 10";
 }
 
+TEST(BigGan, DrawnLatentsAreTruncatedByTheSameMap) {
+  const auto family = tiny().build(data(8), {}, 1);
+  SampleOptions request;
+  request.seed = 4;
+  request.truncation = 0.7;
+  const auto drawn = open_sampler(*family, request)->next(6);
+  std::vector<torch::Tensor> rows;  // the normal latents whose shares are the uniform numbers that were drawn
+  for (int64_t i = 0; i < 6; ++i)
+    rows.push_back(at::special_ndtri(Streams::image(4, i).uniform({5}, "latents").to(torch::kDouble)));
+  request.latents = at::stack(rows);
+  for (int64_t i = 0; i < 6; ++i) request.labels.push_back(drawn.labels[i].item<int64_t>());
+  EXPECT_LT((open_sampler(*family, request)->next(6).pixels - drawn.pixels).abs().max().item<double>(), 1e-6);
+}
+
 TEST(BigGan, GlorotAndXavierAreOneInitialisation) {
   auto glorot = tiny(), xavier = tiny();
   glorot.initialisation = "glorot";

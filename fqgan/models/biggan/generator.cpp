@@ -79,8 +79,8 @@ torch::Tensor BigGanGeneratorImpl::forward(const torch::Tensor& latents, const t
 
 torch::Tensor BigGanGeneratorImpl::make(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass) {
   auto h = linear->forward(plan.chunk ? latents.narrow(1, 0, plan.chunk) : latents, pass)
-               .reshape({latents.size(0), plan.generator[0], plan.bottom_height, plan.bottom_width});
-  h = h.to(h.options().dtype(pass.compute), false, false, at::MemoryFormat::ChannelsLast);
+               .reshape({-1, plan.generator[0], plan.bottom_height, plan.bottom_width});
+  h = h.to(pass.compute, false, false, at::MemoryFormat::ChannelsLast);
   for (size_t b = 0; b < blocks.size(); ++b) {
     h = blocks[b]->forward(h, condition_of(latents, labels, b, pass), pass);
     const auto here = attention.find(b);

@@ -3,7 +3,7 @@
 namespace fqgan {
 namespace {
 
-constexpr double initial = 0.05;  // standard deviation of all weights
+constexpr double initial = 0.05;    // standard deviation of all weights
 constexpr double output_std = 0.1;  // of the last layers' outputs after the data-dependent start
 constexpr int64_t kernel = 5, per_stage = 3;
 
@@ -41,7 +41,7 @@ ConvolutionalGenerator::ConvolutionalGenerator(const ImprovedOptions& options, c
 torch::Tensor ConvolutionalGenerator::make(const torch::Tensor& latents, Pass& pass) {
   const auto first = linear_->forward(latents.to(pass.compute), pass);
   auto h = at::relu(norms_[0]->forward(as_map(first), {}, pass))
-               .view({latents.size(0), first_map_[0], first_map_[1], first_map_[2]})
+               .view({-1, first_map_[0], first_map_[1], first_map_[2]})
                .contiguous(at::MemoryFormat::ChannelsLast);
   for (size_t i = 0; i < doublings_.size(); ++i)
     h = at::relu(norms_[i + 1]->forward(doublings_[i]->forward(h, pass), {}, pass));
@@ -64,8 +64,8 @@ ConvolutionalDiscriminator::ConvolutionalDiscriminator(const ImprovedOptions& op
       in = channels[stage];
     }
   }
-  head_ = register_module(
-      "head", ClassifierHead(in, data.classes, options.minibatch_discrimination, last_weight(), random));
+  head_ = register_module("head",
+                          ClassifierHead(in, data.classes, options.minibatch_discrimination, last_weight(), random));
   taps = register_module("taps", std::make_shared<Taps>(options.taps()));
 }
 
