@@ -54,9 +54,10 @@ class Stub : public Family {
     networks.emplace(name, network);
     return network;
   }
+  torch::Tensor latents(Step& step) { return step.normal(batch, {latent}, "latents").to(numerics.parameters()); }
   Batch fakes(ToyGenerator& generator, Step& step) {
-    auto pass = step.pass({{Role::fake, batch}});
-    return {generator.forward(step.random.normal({batch, latent}, "latents"), pass), {}};
+    auto pass = step.pass({{Role::fake, step.rows(batch)}});
+    return {generator.forward(latents(step), pass), {}};
   }
 };
 
@@ -73,7 +74,7 @@ class BigGanStub : public Stub {
     d.repeats = 4;
     d.gradients = [this](Step& step) {
       const auto real = step.next("train").images;
-      auto pass = step.pass({{Role::fake, batch}, {Role::real, batch}});
+      auto pass = step.pass({{Role::fake, step.rows(batch)}, {Role::real, step.rows(batch)}});
       const auto logits = discriminator_->forward(at::cat({fakes(*generator_, step).images.detach(), real}), pass);
       step.backward(hinge().discriminator(pass.rows_of(logits, Role::real), pass.rows_of(logits, Role::fake)) +
                     pass.tap_loss());
@@ -81,7 +82,7 @@ class BigGanStub : public Stub {
     };
     Phase g{"generator", "generator", {"generator"}};
     g.gradients = [this](Step& step) {
-      auto pass = step.pass({{Role::fake, batch}});
+      auto pass = step.pass({{Role::fake, step.rows(batch)}});
       step.backward(hinge().generator(discriminator_->forward(fakes(*generator_, step).images, pass)) +
                     pass.tap_loss());
     };
@@ -104,7 +105,7 @@ class StyleGan2Stub : public Stub {
                   {"discriminator", {{"discriminator"}, 2e-3 * 0.5, 0., std::pow(0.99, 0.5)}}};
     averages = {{"generator", {"generator", std::make_shared<ToyGenerator>(initial_), 0.99}}};
     streams = {{"train", {"train", batch}}};
-    state = {{"path_length_mean", torch::zeros({})}};
+    state = {{"path_length_mean", torch::zeros({}, torch::kDouble)}};
     phases = {phase("Gmain", "generator", 1, &StyleGan2Stub::g_main),
               phase("Greg", "generator", 2, &StyleGan2Stub::g_reg),
               phase("Dmain", "discriminator", 1, &StyleGan2Stub::d_main),
@@ -121,26 +122,26 @@ class StyleGan2Stub : public Stub {
     return phase;
   }
   void g_main(Step& step) {
-    auto pass = step.pass({{Role::fake, batch}});
+    auto pass = step.pass({{Role::fake, step.rows(batch)}});
     step.backward(at::softplus(-discriminator_->forward(fakes(*generator_, step).images, pass)).mean());
   }
   void g_reg(Step& step) {  // path length: a gradient penalty through G, with state
     auto pass = penalty_pass(step);
-    const auto z = step.random.normal({batch, latent}, "latents").requires_grad_(true);
+    const auto z = latents(step).requires_grad_(true);
     const auto images = generator_->forward(z, pass);
-    const auto noise = step.random.normal(images.sizes(), "noise") / size;
+    const auto noise = step.normal(batch, images.sizes().slice(1), "noise") / size;
     const auto slope = torch::autograd::grad({(images * noise).sum()}, {z}, {}, true, true)[0];
     const auto lengths = slope.pow(2).sum(1).sqrt();
     auto& mean = state.at("path_length_mean");
-    mean.copy_(at::lerp(mean, lengths.detach().mean(), 0.01));
+    mean.copy_(at::lerp(mean, mean_over(lengths.detach().mean(), step.ranks).to(mean.scalar_type()), 0.01));
     step.backward((lengths - mean).pow(2).mean());
   }
   void d_main(Step& step) {
     const auto real = step.next("train").images;
-    auto pass = step.pass({{Role::fake, batch}, {Role::real, batch}});
+    auto pass = step.pass({{Role::fake, step.rows(batch)}, {Role::real, step.rows(batch)}});
     const auto logits = discriminator_->forward(at::cat({fakes(*generator_, step).images.detach(), real}), pass);
     step.backward(at::softplus(pass.rows_of(logits, Role::fake)).mean());  // two backwards, one step
-    auto again = step.pass({{Role::real, batch}});
+    auto again = step.pass({{Role::real, step.rows(batch)}});
     step.backward(at::softplus(-discriminator_->forward(real, again)).mean());
   }
   void d_reg(Step& step) {  // R1
@@ -151,10 +152,10 @@ class StyleGan2Stub : public Stub {
     step.backward(slope.pow(2).sum({1, 2, 3}).mean() * 5);
   }
   Pass penalty_pass(Step& step) {
-    auto pass = step.pass({{Role::real, batch}});
+    auto pass = step.pass({{Role::real, step.rows(batch)}});
     pass.twin = true;
     pass.update_state = false;
-    pass.compute = torch::kFloat;
+    pass.compute = numerics.parameters();
     return pass;
   }
   std::shared_ptr<ToyGenerator> generator_;
@@ -191,22 +192,22 @@ class UgatitStub : public Stub {
     Phase d{"discriminators", "discriminators", {"global_a", "global_b", "local_a", "local_b"}};
     d.gradients = [this](Step& step) {
       const auto a = step.shared("a").images, b = step.shared("b").images;
-      auto pass = step.pass({{Role::fake, batch}});
+      auto pass = step.pass({{Role::fake, step.rows(batch)}});
       auto loss = against(b, 1, step) + against(generators_[0]->forward(a, pass).image.detach(), 0, step);
       loss = loss + against(a, 1, step) + against(generators_[1]->forward(b, pass).image.detach(), 0, step);
       step.backward(loss);
-      step.report("first_pixel/discriminators", a.flatten()[0]);
+      step.report("mean_pixel/discriminators", a.mean());
     };
     Phase g{"generators", "generators", {"generator_a2b", "generator_b2a"}};
     g.gradients = [this](Step& step) {
       const auto a = step.shared("a").images, b = step.shared("b").images;
-      auto pass = step.pass({{Role::fake, batch}});
+      auto pass = step.pass({{Role::fake, step.rows(batch)}});
       const auto fake_b = generators_[0]->forward(a, pass);
       const auto cycled = generators_[1]->forward(fake_b.image, pass), identity = generators_[0]->forward(b, pass);
       step.backward(against(fake_b.image, 1, step) + (cycled.image - a).abs().mean() * 10 +
                     (identity.image - b).abs().mean() * 10 + at::softplus(fake_b.cam).mean() +
                     0.3 * generators_[0]->rho.mean());
-      step.report("first_pixel/generators", a.flatten()[0]);
+      step.report("mean_pixel/generators", a.mean());
     };
     g.after_update = [this](Step&) {
       torch::NoGradGuard no_grad;
@@ -219,7 +220,7 @@ class UgatitStub : public Stub {
   torch::Tensor against(const torch::Tensor& images, double target, Step& step) {
     torch::Tensor loss;
     for (auto& discriminator : discriminators_) {
-      auto pass = step.pass({{target > 0 ? Role::real : Role::fake, batch}});
+      auto pass = step.pass({{target > 0 ? Role::real : Role::fake, step.rows(batch)}});
       const auto term = (discriminator->forward(images, pass) - target).pow(2).mean();
       loss = loss.defined() ? loss + term : term;
     }
@@ -241,8 +242,9 @@ struct DataInitialised : torch::nn::Module {
     const auto h = linear->forward(x, pass);
     if (pass.initialise) {
       torch::NoGradGuard no_grad;
-      scale.copy_(1 / (h.std(0) + 1e-6));
-      shift.copy_(-h.mean(0) * scale);
+      const auto mean = mean_over(h.mean(0), pass.ranks), squares = mean_over((h - mean).pow(2).mean(0), pass.ranks);
+      scale.copy_(1 / (squares.sqrt() + 1e-6));
+      shift.copy_(-mean * scale);
     }
     return h * scale + shift;
   }
@@ -262,7 +264,8 @@ class SemiSupervisedStub : public Stub {
     Phase d{"classifier", "classifier", {"classifier"}};
     d.gradients = [this](Step& step) {
       const auto labelled = step.next("labelled"), unlabelled = step.next("unlabelled_d");
-      auto pass = step.pass({{Role::labelled, batch}, {Role::unlabelled, batch}, {Role::fake, batch}});
+      const auto n = step.rows(batch);
+      auto pass = step.pass({{Role::labelled, n}, {Role::unlabelled, n}, {Role::fake, n}});
       const auto logits =
           forward(at::cat({labelled.images, unlabelled.images, fakes(*generator_, step).images.detach()}), pass);
       const auto z = at::logsumexp(logits, 1);
@@ -272,16 +275,15 @@ class SemiSupervisedStub : public Stub {
     };
     Phase g{"generator", "generator", {"generator"}};
     g.gradients = [this](Step& step) {  // feature matching
-      auto pass = step.pass({{Role::unlabelled, batch}, {Role::fake, batch}});
+      auto pass = step.pass({{Role::unlabelled, step.rows(batch)}, {Role::fake, step.rows(batch)}});
       const auto features = forward(at::cat({step.next("unlabelled_g").images, fakes(*generator_, step).images}), pass);
-      step.backward((pass.rows_of(features, Role::unlabelled).mean(0) - pass.rows_of(features, Role::fake).mean(0))
-                        .pow(2)
-                        .mean());
+      const auto mean_of = [&](Role role) { return mean_over(pass.rows_of(features, role).mean(0), step.ranks); };
+      step.backward((mean_of(Role::unlabelled) - mean_of(Role::fake)).pow(2).mean());
     };
     phases = {d, g};
   }
   void prepare(Step& step) override {
-    auto pass = step.pass({{Role::unlabelled, batch}});
+    auto pass = step.pass({{Role::unlabelled, step.rows(batch)}});
     pass.initialise = true;
     forward(step.next("unlabelled_d").images, pass);
   }
