@@ -88,10 +88,9 @@ class BigGan : public Family {
   Fakes generate(Step& step) {
     const auto device = numerics.device;
     Fakes fakes;
-    const auto latents =
-        step.random.normal({options_.batch, plan_.latent}, "latents").to(device, numerics.parameters());
-    if (plan_.classes) fakes.labels = step.random.integers(plan_.classes, {options_.batch}, "labels").to(device);
-    auto pass = step.pass({{Role::fake, options_.batch}});
+    const auto latents = step.normal(options_.batch, {plan_.latent}, "latents").to(device, numerics.parameters());
+    if (plan_.classes) fakes.labels = step.integers(plan_.classes, options_.batch, {}, "labels").to(device);
+    auto pass = step.pass({{Role::fake, latents.size(0)}});
     fakes.images = generator_->forward(latents, fakes.labels, pass);
     return fakes;
   }
@@ -106,7 +105,7 @@ class BigGan : public Family {
     }
     if (last) shared_.push_back(fakes);
     const auto real = step.next("train");
-    auto pass = step.pass({{Role::fake, options_.batch}, {Role::real, real.images.size(0)}});
+    auto pass = step.pass({{Role::fake, fakes.images.size(0)}, {Role::real, real.images.size(0)}});
     const auto images = at::cat({fakes.images.detach(), real.images}).contiguous(at::MemoryFormat::ChannelsLast);
     const auto labels = plan_.classes ? at::cat({fakes.labels, real.labels}) : torch::Tensor();
     const auto logits = discriminator_->forward(images, labels, pass);
@@ -127,9 +126,9 @@ class BigGan : public Family {
   /// In float32, through operators that can be differentiated twice; no state follows these images.
   void penalise(Step& step, const Batch& real, const torch::Tensor& fakes) {
     const auto type = numerics.parameters();
-    const auto share = step.random.uniform({options_.batch}, "gradient penalty").to(numerics.device);
+    const auto share = step.uniform(options_.batch, {}, "gradient penalty").to(numerics.device);
     const auto images = between(real.images.to(type), fakes.to(type), share);
-    auto pass = step.pass({{Role::real, options_.batch}});
+    auto pass = step.pass({{Role::real, images.size(0)}});
     pass.twin = true;
     pass.update_state = false;
     pass.compute = type;
@@ -148,13 +147,15 @@ class BigGan : public Family {
     }
     const auto& matching = options_.feature_matching;
     const auto tap = matching.matched(options_.taps(plan_));
-    auto pass = step.pass({{Role::fake, options_.batch}});
+    auto pass = step.pass({{Role::fake, fakes.images.size(0)}});
     if (matching.weight > 0) pass.keep = {tap};
     const auto logits = discriminator_->forward(fakes.images, fakes.labels, pass);
     const auto adversarial = loss_.generator(logits);
     auto objective = adversarial * matching.adversarial + pass.tap_loss();
     if (matching.weight > 0) {
-      const auto distance = feature_matching(real_features(tap, step), pass.features.at(tap), matching.distance);
+      const auto real = mean_row_over(real_features(tap, step), step.ranks);
+      const auto fake = mean_row_over(pass.features.at(tap), step.ranks);
+      const auto distance = feature_matching(real, fake, matching.distance);
       objective = objective + distance * matching.weight;
       step.report("loss/feature_matching", distance.detach());
     }

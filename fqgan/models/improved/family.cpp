@@ -70,8 +70,8 @@ class Improved : public Family {
   }
 
   torch::Tensor generate(Step& step, bool initialise = false) {
-    const auto latents = step.random.uniform({options_.batch, options_.generator.latent}, "latents");
-    auto pass = step.pass({{Role::fake, options_.batch}});
+    const auto latents = step.uniform(options_.batch, {options_.generator.latent}, "latents");
+    auto pass = step.pass({{Role::fake, latents.size(0)}});
     pass.initialise = initialise;
     return generator_->forward(latents.to(numerics.device, numerics.parameters()), pass);
   }
@@ -84,7 +84,7 @@ class Improved : public Family {
       fakes = generate(step);
     }
     const auto labelled = step.next("labelled"), unlabelled = step.next("unlabelled");
-    const auto n = options_.batch;
+    const auto n = step.rows(options_.batch);
     auto pass = step.pass({{Role::labelled, n}, {Role::unlabelled, n}, {Role::fake, n}});
     const auto logits = discriminator_->forward(at::cat({labelled.images, unlabelled.images, fakes}), pass);
     const auto of_labelled = pass.rows_of(logits, Role::labelled);
@@ -105,11 +105,13 @@ class Improved : public Family {
 
   void generator_gradients(Step& step) {
     const auto& matching = options_.feature_matching;
-    auto pass = step.pass({{Role::fake, options_.batch}});
+    auto pass = step.pass({{Role::fake, step.rows(options_.batch)}});
     const auto adversarial = semi_supervised_generator_loss(judged(generate(step), pass));
     auto objective = adversarial * matching.adversarial;
     if (matching.weight > 0) {
-      const auto distance = feature_matching(real_features(step), pass.features.at(tap_), matching.distance);
+      const auto real = mean_row_over(real_features(step), step.ranks);
+      const auto fake = mean_row_over(pass.features.at(tap_), step.ranks);
+      const auto distance = feature_matching(real, fake, matching.distance);
       objective = matching.adversarial > 0 ? objective + distance * matching.weight : distance * matching.weight;
       step.report("loss/feature_matching", distance.detach());
     }
@@ -119,7 +121,7 @@ class Improved : public Family {
 
   torch::Tensor real_features(Step& step) {
     torch::NoGradGuard no_grad;
-    auto pass = step.pass({{Role::unlabelled, options_.batch}});
+    auto pass = step.pass({{Role::unlabelled, step.rows(options_.batch)}});
     judged(step.next("matched").images, pass);
     return pass.features.at(tap_);
   }
