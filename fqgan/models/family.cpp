@@ -43,7 +43,8 @@ void Step::report_taps(const Pass& pass) {
   for (const auto& entry : pass.reports) {
     const auto prefix = "fq/" + entry.tap + "/" + role_name(entry.role) + "/";
     if (entry.loss.defined()) report(prefix + "loss", entry.loss.detach().mean());
-    for (const auto& [figure, value] : entry.figures) report(prefix + figure, value);
+    if (!entry.log_entries) continue;
+    for (const auto& [name, value] : entry.log_entries()) report(prefix + name, value);
   }
 }
 

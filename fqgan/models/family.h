@@ -39,7 +39,7 @@ class Step {
   virtual void backward(const torch::Tensor& loss) = 0;
   /// A value for the log, averaged over the calls since the last report. The scalar is read when the report is due.
   virtual void report(const std::string& name, const torch::Tensor& value) = 0;
-  /// Reports what the pass's taps say ("fq/<tap>/<role>/<name>").
+  /// Reports all log entries of the pass's taps: "fq/<tap>/<real or fake>/<entry>".
   void report_taps(const Pass& pass);
 
   /// Keeps tensors (some may be undefined) for a later phase of this iteration, for the same micro-batch. The loop
@@ -53,6 +53,9 @@ class Step {
   torch::Tensor normal(int64_t rows, at::IntArrayRef row, const std::string& name);                   // N(0, 1)
   torch::Tensor uniform(int64_t rows, at::IntArrayRef row, const std::string& name);                  // [0, 1)
   torch::Tensor integers(int64_t below, int64_t rows, at::IntArrayRef row, const std::string& name);  // 0 .. below - 1
+
+  /// This rank's rows of a global batch. Same error.
+  int64_t rows(int64_t global) const { return rows_per_rank(global, ranks); }
 
   Counters at() const { return random.at(); }
   Streams random;

@@ -28,6 +28,12 @@ at::Tensor mean_over(const at::Tensor& local, const Ranks* ranks) {
   return (local - local.detach()) + total[0] / static_cast<double>(ranks->size());
 }
 
+at::Tensor mean_row_over(const at::Tensor& rows, const Ranks* ranks) {
+  if (!ranks) return rows;
+  const auto type = rows.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return mean_over(rows.mean(at::IntArrayRef{0}, /*keepdim=*/true, type), ranks);
+}
+
 void require_one_rank(const Ranks* ranks, const std::string& what) {
   if (ranks_in(ranks) > 1)
     fail(what, "works in one process only, got " + std::to_string(ranks->size()) +

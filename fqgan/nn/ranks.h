@@ -40,6 +40,10 @@ at::Tensor part_of(const at::Tensor& global, const Ranks* ranks);
 /// then gives the gradient of the global batch, to any order, provided that each rank computes the same from it.
 at::Tensor mean_over(const at::Tensor& local, const Ranks* ranks);
 
+/// Rows whose mean is that of `rows` over all ranks, for losses of mean features: `rows` itself in one process, else
+/// one row, made by mean_over.
+at::Tensor mean_row_over(const at::Tensor& rows, const Ranks* ranks);
+
 /// Errors: UserError, when there are several ranks, that `what` works in one process only.
 void require_one_rank(const Ranks* ranks, const std::string& what);
 

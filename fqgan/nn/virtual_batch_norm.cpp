@@ -49,6 +49,7 @@ ReferenceLatentsImpl::ReferenceLatentsImpl(torch::Tensor z, torch::Tensor y) {
 
 std::pair<torch::Tensor, torch::Tensor> ReferenceLatentsImpl::join(const torch::Tensor& z, const torch::Tensor& y,
                                                                    Pass& pass) {
+  require_one_rank(pass.ranks, "virtual_batch_norm");
   if (pass.segments.empty()) pass.segments = {{Role::fake, z.size(0)}};
   pass.segments.insert(pass.segments.begin(), {Role::reference, latents.size(0)});
   return {at::cat({latents.to(z.scalar_type()), z}), y.defined() ? at::cat({labels, y}) : y};

@@ -43,6 +43,13 @@ void Adam::clear_gradients() {
   for (auto& parameter : parameters_) parameter.mutable_grad() = torch::Tensor();
 }
 
+std::vector<torch::Tensor> Adam::gradients() const {
+  std::vector<torch::Tensor> gradients;
+  for (const auto& parameter : parameters_)
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  return gradients;
+}
+
 std::map<std::string, torch::Tensor> Adam::state() const {
   std::map<std::string, torch::Tensor> state;
   for (size_t i = 0; i < names_.size(); ++i) {

@@ -15,7 +15,9 @@ namespace fqgan {
 /// A family's image streams with what they have handed out.
 class ImageStreams {
  public:
-  ImageStreams(const Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed, bool flip);
+  /// With several ranks: this rank's part of each batch. Errors: UserError when they do not divide it.
+  ImageStreams(const Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed, bool flip,
+               const Ranks* ranks);
   Batch next(const std::string& stream, const Numerics& numerics);
   Batch shared(const std::string& stream, int64_t micro_batch, const Numerics& numerics);
   void start_iteration() { shared_.clear(); }
@@ -36,7 +38,7 @@ using HandedOn = std::map<std::pair<std::string, int64_t>, std::vector<torch::Te
 class LoopStep : public Step {
  public:
   LoopStep(Streams streams, ImageStreams& images, Figures& figures, HandedOn& handed_on, const Numerics& numerics,
-           int64_t accumulate, const Ranks* ranks);
+           int64_t accumulate, const Ranks* ranks, bool& broken_loss);
   Batch next(const std::string& stream) override;
   Batch shared(const std::string& stream) override;
   Pass pass(std::vector<Segment> segments) override;
@@ -51,6 +53,7 @@ class LoopStep : public Step {
   HandedOn& handed_on_;
   const Numerics& numerics_;
   int64_t accumulate_;
+  bool& broken_loss_;
 };
 
 }  // namespace fqgan

@@ -10,13 +10,6 @@ WeightOptions plain(const std::string& initialisation) {
   return weight;
 }
 
-torch::Tensor over_ranks(torch::Tensor x, const Ranks* ranks) {
-  if (!ranks) return x;
-  std::vector<torch::Tensor> list{x.clone()};
-  ranks->sum(list);
-  return list[0] / static_cast<double>(ranks->size());
-}
-
 }  // namespace
 
 ToyGenerator::ToyGenerator(Streams& random) {
@@ -42,7 +35,7 @@ torch::Tensor ToyStyleGenerator::map(const torch::Tensor& z, Pass& pass) {
   const auto w = mapping->forward(z, pass);
   if (pass.update_state) {
     torch::NoGradGuard no_grad;
-    w_mean.set_data(at::lerp(w_mean, over_ranks(w.detach().mean(0), pass.ranks), 0.01));
+    w_mean.set_data(at::lerp(w_mean, mean_over(w.detach().mean(0), pass.ranks), 0.01));
   }
   return w;
 }
@@ -91,8 +84,8 @@ torch::Tensor DataInitialised::forward(const torch::Tensor& x, Pass& pass) {
   const auto h = linear->forward(x.flatten(1).to(linear->weight.scalar_type()), pass);
   if (pass.initialise) {
     torch::NoGradGuard no_grad;
-    const auto mean = over_ranks(h.mean(0), pass.ranks);
-    const auto variance = over_ranks((h - mean).square().mean(0), pass.ranks);
+    const auto mean = mean_over(h.mean(0), pass.ranks);
+    const auto variance = mean_over((h - mean).square().mean(0), pass.ranks);
     scale.copy_(1 / (variance.sqrt() + 1e-6));
     shift.copy_(-mean * scale);
   }

@@ -20,7 +20,7 @@ class StyleGan2Stub : public Stub {
     spec.decay = 0.99;
     average_ = average<ToyStyleGenerator>("generator", spec);
     streams = {{"train", {"train", options_.batch}}};
-    state = {{"path_length_mean", placed(torch::zeros({}))}};
+    state = {{"path_length_mean", torch::zeros({}, torch::kDouble)}};
     phases = {phase("Gmain", "generator", 1, &StyleGan2Stub::g_main),
               phase("Greg", "generator", 2, &StyleGan2Stub::g_reg),
               phase("Dmain", "discriminator", 1, &StyleGan2Stub::d_main),
@@ -87,7 +87,7 @@ class StyleGan2Stub : public Stub {
     const auto slope = torch::autograd::grad({(images * noise).sum()}, {w}, {}, true, true)[0];
     const auto lengths = slope.pow(2).sum(1).sqrt();
     auto& mean = state.at("path_length_mean");
-    mean.copy_(at::lerp(mean, mean_over(lengths.detach().mean(), step.ranks), 0.01));
+    mean.copy_(at::lerp(mean, mean_over(lengths.detach().mean(), step.ranks).to(mean.scalar_type()), 0.01));
     step.backward((lengths - mean).pow(2).mean());
   }
 

@@ -40,7 +40,7 @@ class UgatitStub : public Stub {
       auto loss = against(b, 1, step) + against(generators_[0]->forward(a, pass).image.detach(), 0, step);
       loss = loss + against(a, 1, step) + against(generators_[1]->forward(b, pass).image.detach(), 0, step);
       step.backward(loss);
-      step.report("first_pixel/discriminators", a.flatten()[0]);
+      step.report("mean_pixel/discriminators", a.mean());
     };
     return d;
   }
@@ -55,7 +55,7 @@ class UgatitStub : public Stub {
       step.backward(against(fake_b.image, 1, step) + (cycled.image - a).abs().mean() * 10 +
                     (identity.image - b).abs().mean() * 10 + at::softplus(fake_b.cam).mean() +
                     0.3 * generators_[0]->rho.mean());
-      step.report("first_pixel/generators", a.flatten()[0]);
+      step.report("mean_pixel/generators", a.mean());
     };
     g.after_update = [this](Step&) {
       torch::NoGradGuard no_grad;

@@ -78,10 +78,9 @@ class BigGan : public Family {
   Batch generate(Step& step) {
     const auto device = numerics.device;
     Batch fakes;
-    const auto latents =
-        step.random.normal({options_.batch, plan_.latent}, "latents").to(device, numerics.parameters());
-    if (plan_.classes) fakes.labels = step.random.integers(plan_.classes, {options_.batch}, "labels").to(device);
-    auto pass = step.pass({{Role::fake, options_.batch}});
+    const auto latents = step.normal(options_.batch, {plan_.latent}, "latents").to(device, numerics.parameters());
+    if (plan_.classes) fakes.labels = step.integers(plan_.classes, options_.batch, {}, "labels").to(device);
+    auto pass = step.pass({{Role::fake, latents.size(0)}});
     fakes.images = generator_->forward(latents, fakes.labels, pass);
     return fakes;
   }
@@ -96,7 +95,7 @@ class BigGan : public Family {
     }
     if (last) step.hand_on(shared_fakes, {fakes.images, fakes.labels});
     const auto real = step.next("train");
-    auto pass = step.pass({{Role::fake, options_.batch}, {Role::real, real.images.size(0)}});
+    auto pass = step.pass({{Role::fake, fakes.images.size(0)}, {Role::real, real.images.size(0)}});
     const auto images = at::cat({fakes.images.detach(), real.images}).contiguous(at::MemoryFormat::ChannelsLast);
     const auto labels = plan_.classes ? at::cat({fakes.labels, real.labels}) : torch::Tensor();
     const auto logits = critic_({images, labels}, pass);
@@ -117,9 +116,9 @@ class BigGan : public Family {
   /// In float32, through operators that can be differentiated twice; no state follows these images.
   void penalise(Step& step, const Batch& real, const torch::Tensor& fakes) {
     const auto type = numerics.parameters();
-    const auto share = step.random.uniform({options_.batch}, "gradient penalty").to(numerics.device);
+    const auto share = step.uniform(options_.batch, {}, "gradient penalty").to(numerics.device);
     const auto images = between(real.images.to(type), fakes.to(type), share);
-    auto pass = step.pass({{Role::real, options_.batch}});
+    auto pass = step.pass({{Role::real, images.size(0)}});
     pass.twin = true;
     pass.update_state = false;
     pass.compute = type;

@@ -67,8 +67,8 @@ class Improved : public Family {
   }
 
   torch::Tensor generate(Step& step, bool initialise = false) {
-    const auto latents = step.random.uniform({options_.batch, options_.generator.latent}, "latents");
-    auto pass = step.pass({{Role::fake, options_.batch}});
+    const auto latents = step.uniform(options_.batch, {options_.generator.latent}, "latents");
+    auto pass = step.pass({{Role::fake, latents.size(0)}});
     pass.initialise = initialise;
     return generator_->forward(latents.to(numerics.device, numerics.parameters()), pass);
   }
@@ -81,7 +81,7 @@ class Improved : public Family {
       fakes = generate(step);
     }
     const auto labelled = step.next("labelled"), unlabelled = step.next("unlabelled");
-    const auto n = options_.batch;
+    const auto n = step.rows(options_.batch);
     auto pass = step.pass({{Role::labelled, n}, {Role::unlabelled, n}, {Role::fake, n}});
     const auto logits = critic_({at::cat({labelled.images, unlabelled.images, fakes}), {}}, pass);
     const auto of_labelled = pass.rows_of(logits, Role::labelled);

@@ -30,8 +30,10 @@ GeneratorObjective generator_objective(const Critic& critic, const Batch& genera
   found.objective = pass.tap_loss();
   if (options.adversarial > 0) found.objective = found.adversarial * options.adversarial + found.objective;
   if (options.weight > 0) {
-    const auto real = critic.features(matched.tap, step.next(matched.stream), matched.role, step);
-    const auto distance = feature_matching(real, pass.features.at(matched.tap), options.distance);
+    const auto features = critic.features(matched.tap, step.next(matched.stream), matched.role, step);
+    const auto real = mean_row_over(features, step.ranks);
+    const auto fake = mean_row_over(pass.features.at(matched.tap), step.ranks);
+    const auto distance = feature_matching(real, fake, options.distance);
     found.objective = found.objective + distance * options.weight;
     step.report("loss/feature_matching", distance.detach());
   }

@@ -105,6 +105,26 @@ Layer quantizer(const Tensors& in, Streams& random, const std::string& mode) {
           }};
 }
 
+/// Five training steps with a fifth of x each, whose rows are labelled, fake, fake, unlabelled. y: the losses of the
+/// real and then of the fake rows, step by step.
+Layer quantizer_training(const Tensors& in, Streams& random, const std::string& average, const std::string& order) {
+  FeatureQuantizerOptions options;
+  options.codes = in.at("state.codebook").size(0);
+  options.average = average;
+  options.order = order;
+  auto layer = std::make_shared<FeatureQuantizer>(in.at("x").size(1), options, random);
+  return {layer, [layer](const Tensors& t, Pass& pass) {
+            pass.segments = {{Role::labelled, 1}, {Role::fake, 2}, {Role::unlabelled, 1}};
+            std::vector<torch::Tensor> losses;
+            for (const auto& x : t.at("x").chunk(5)) {
+              pass.reports.clear();
+              layer->apply("tap", x, pass);
+              for (const auto& report : pass.reports) losses.push_back(report.loss);
+            }
+            return torch::cat(losses);
+          }};
+}
+
 struct Weight : torch::nn::Module {
   explicit Weight(const torch::Tensor& w) { weight = register_parameter("weight", w.clone()); }
   torch::Tensor weight;
@@ -146,6 +166,14 @@ const std::map<std::string, std::function<Layer(const Checkpoint&, Streams&)>> l
     {"quantizer", [](const auto& in, auto& r) { return quantizer(in.tensors, r, "loss_only"); }},
     {"quantizer_straight_through",
      [](const auto& in, auto& r) { return quantizer(in.tensors, r, "straight_through"); }},
+    {"quantizer_plain_together",
+     [](const auto& in, auto& r) { return quantizer_training(in.tensors, r, "plain", "together"); }},
+    {"quantizer_plain_real_then_fake",
+     [](const auto& in, auto& r) { return quantizer_training(in.tensors, r, "plain", "real_then_fake"); }},
+    {"quantizer_zero_debiased_together",
+     [](const auto& in, auto& r) { return quantizer_training(in.tensors, r, "zero_debiased", "together"); }},
+    {"quantizer_zero_debiased_real_then_fake",
+     [](const auto& in, auto& r) { return quantizer_training(in.tensors, r, "zero_debiased", "real_then_fake"); }},
     {"average", average},
     {"adam", [](const auto& in, auto& r) { return adam(in.tensors, r); }},
 };
