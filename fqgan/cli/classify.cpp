@@ -49,7 +49,8 @@ void add_classifier(const std::string& where, const ClassifyFlags& flags, const 
   if (all.models.empty()) {
     auto text = checkpoint.metadata.count("recipe") ? RecipeText::from_string(checkpoint.metadata.at("recipe"), path)
                                                     : RecipeText();
-    for (const auto* all_images : {"data.limit=none", "data.part=all", "data.labels_per_class=none"})
+    for (const auto* all_images : {"data.limit=none", "data.part=all", "data.labels_per_class=none",
+                                   "data.held_out=none", "data.crop_margin=0"})
       text.set(all_images);
     for (const auto& assignment : flags.set) text.set(assignment);
     all.data = read_recipe(text)->data;

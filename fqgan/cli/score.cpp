@@ -45,7 +45,8 @@ std::shared_ptr<const Dataset> open_images(const ScoreFlags& flags, const Model&
   RecipeText text = checkpoint.metadata.count("recipe")
                         ? RecipeText::from_string(checkpoint.metadata.at("recipe"), flags.checkpoint)
                         : RecipeText();
-  for (const auto* all_images : {"data.limit=none", "data.split=train"}) text.set(all_images);
+  for (const auto* all_images : {"data.limit=none", "data.split=train", "data.held_out=none", "data.crop_margin=0"})
+    text.set(all_images);
   for (const auto& assignment : flags.set) text.set(assignment);
   auto options = read_recipe(text)->data;
   options.path = flags.images;
