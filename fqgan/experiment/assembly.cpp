@@ -27,9 +27,11 @@ void describe(const Recipe& recipe, const DataInfo& data, const Family& family) 
 }
 
 /// The data as the networks see it: an unconditional model that does not classify knows no classes.
-DataInfo seen_data(const Assembly& parts) {
-  const auto& info = parts.sets->train().info();
-  return parts.family->classifier ? info : drawn_data(*parts.family, info);
+DataInfos seen_data(const Assembly& parts) {
+  auto infos = parts.sets->infos();
+  if (parts.family->classifier) return infos;
+  for (auto& [name, info] : infos) info = drawn_data(*parts.family, info);
+  return infos;
 }
 
 }  // namespace
@@ -49,8 +51,9 @@ Assembly assemble(std::unique_ptr<Recipe> recipe) {
   auto sets = std::make_unique<TrainingSets>(*recipe);
   const auto& info = sets->train().info();
   refuse_bad_text("data.class_names", info.class_names);
-  tell_memory(*recipe, info, sets->by_name(), numerics);
-  auto family = recipe->model->build(info, numerics, static_cast<uint64_t>(recipe->seed));
+  const auto infos = sets->infos();
+  tell_memory(*recipe, infos, sets->by_name(), numerics);
+  auto family = recipe->model->build(infos, numerics, static_cast<uint64_t>(recipe->seed));
   describe(*recipe, info, *family);
   std::unique_ptr<TrainingEvaluator> evaluator;
   if (recipe->evaluation.every > 0)

@@ -1,6 +1,8 @@
 // The parts of the family interface that are the same for all.
 #include "fqgan/models/family.h"
 
+#include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
 #include "fqgan/nn/copy.h"
 
 namespace fqgan {
@@ -46,6 +48,25 @@ void Step::report_taps(const Pass& pass) {
     if (!entry.log_entries) continue;
     for (const auto& [name, value] : entry.log_entries()) report(prefix + name, value);
   }
+}
+
+Problems FamilyOptions::problems(const DataInfos& data) const {
+  Problems problems;
+  check(data, problems);
+  if (const auto images = main_info(data).images; batch > images)
+    problems.add("model.batch", "expected at most the number of images (" + std::to_string(images) + "), got " +
+                                    std::to_string(batch));
+  return problems;
+}
+
+void FamilyOptions::require(const DataInfos& data) const {
+  const auto found = problems(data);
+  if (!found.lines.empty()) throw UserError(join(found.lines, "; "));
+}
+
+std::unique_ptr<Family> FamilyOptions::build(const DataInfos& data, const Numerics& numerics, uint64_t seed) const {
+  require(data);
+  return make(data, numerics, seed);
 }
 
 void Family::place() {

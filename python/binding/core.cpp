@@ -95,12 +95,12 @@ struct Training {
     const auto numerics = start_computing(recipe->compute);
     sets = std::make_unique<TrainingSets>(*recipe);
     const auto seed = static_cast<uint64_t>(recipe->seed);
-    family = recipe->model->build(sets->train().info(), numerics, seed);
+    family = recipe->model->build(sets->infos(), numerics, seed);
     LoopOptions options;
     options.training = recipe->training;
     options.seed = seed;
     options.flip = recipe->data.flip;
-    options.metadata = model_metadata(recipe->family, *recipe->model, sets->train().info(), seed);
+    options.metadata = model_metadata(recipe->family, *recipe->model, sets->infos(), seed);
     options.metadata["recipe"] = write_options(*recipe);
     loop = std::make_unique<Loop>(*family, sets->by_name(), std::move(options));
   }

@@ -10,7 +10,8 @@ namespace fqgan::test {
 struct StubOptions : FamilyOptions {
   StubOptions() { batch = 4; }
   void fields(FieldVisitor& visit) override { visit("batch", batch, about("images per step").at_least(1)); }
-  void check(const DataInfo& data, Problems& problems) const override {
+  void check(const DataInfos& infos, Problems& problems) const override {
+    const auto& data = main_info(infos);
     if (data.height != toy_size || data.width != toy_size || data.channels != 1)
       problems.add("data.resolution", "expected 8 x 8 gray images");
   }
@@ -19,8 +20,9 @@ struct StubOptions : FamilyOptions {
 /// The options of family T, which is built from (options, data, numerics, seed).
 template <class T>
 struct OptionsOf : StubOptions {
-  std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const override {
-    return std::make_unique<T>(*this, data, numerics, seed);
+ protected:
+  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const override {
+    return std::make_unique<T>(*this, main_info(infos), numerics, seed);
   }
 };
 

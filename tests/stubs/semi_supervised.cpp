@@ -75,7 +75,7 @@ class SemiSupervisedStub : public Stub {
 };
 
 struct SemiSupervisedStubOptions : OptionsOf<SemiSupervisedStub> {
-  std::vector<std::string> datasets() const override { return {"train", "labelled"}; }
+  std::vector<DatasetRequest> datasets() const override { return {{"train"}, labelled_images()}; }
 };
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace fqgan::test {
 namespace {
 
 std::unique_ptr<Family> built(const FamilyOptions& options, const Numerics& numerics) {
-  return options.build(toy_images, numerics, toy_seed);
+  return options.build(infos_of(options.datasets(), toy_images), numerics, toy_seed);
 }
 
 }  // namespace

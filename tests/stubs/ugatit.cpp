@@ -80,7 +80,7 @@ class UgatitStub : public Stub {
 };
 
 struct UgatitStubOptions : OptionsOf<UgatitStub> {
-  std::vector<std::string> datasets() const override { return {"a", "b"}; }
+  std::vector<DatasetRequest> datasets() const override { return {domain_images("A"), domain_images("B")}; }
 };
 
 }  // namespace

@@ -29,7 +29,7 @@ class BigGanReference : public testing::TestWithParam<const char*> {
   }
 
   std::unique_ptr<Family> build() const {
-    return options.build(images.info(), {torch::kCPU, torch::kDouble, /*twin=*/true}, 1);
+    return options.build({{"train", images.info()}}, {torch::kCPU, torch::kDouble, /*twin=*/true}, 1);
   }
 
   ForeignWeights recorded(const std::string& prefix) const {
@@ -127,9 +127,9 @@ TEST_P(BigGanReference, TheJointStepsLosses) {
   for (const auto& report : judged.pass.reports)
     expect_near(report.loss, record.at("joint.quantized." + report.tap).narrow(0, report.role == Role::fake ? 0 : 4, 4),
                 1e-8, report.tap + " " + role_name(report.role));
-  const auto adversarial = adversarial_loss(options.loss)
-                               .discriminator(judged.pass.rows_of(logits, Role::real),
-                                              judged.pass.rows_of(logits, Role::fake));
+  const auto adversarial =
+      adversarial_loss(options.loss)
+          .discriminator(judged.pass.rows_of(logits, Role::real), judged.pass.rows_of(logits, Role::fake));
   expect_near(adversarial + judged.pass.tap_loss(), record.at("joint.loss"), 1e-8, "D's loss");
 }
 
@@ -148,7 +148,7 @@ TEST_P(BigGanReference, TheLoopsGradients) {
     };
     LoopOptions loop_options;
     loop_options.seed = reference_seed;
-    loop_options.fine_tune = true;  // the weights are there
+    loop_options.fine_tune = true;                               // the weights are there
     Loop(*fresh, {{"train", &images}}, loop_options).iterate();  // its only phase draws what the record's first drew
     EXPECT_EQ(updates, phase.repeats) << phase.name;
   }

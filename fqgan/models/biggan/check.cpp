@@ -106,7 +106,8 @@ void check_techniques(const BigGanOptions& options, Problems& problems) {
 
 }  // namespace
 
-void BigGanOptions::check(const DataInfo& data, Problems& problems) const {
+void BigGanOptions::check(const DataInfos& infos, Problems& problems) const {
+  const auto& data = main_info(infos);
   const auto plan = this->plan(data);
   const bool generator_known = !generator.multipliers.empty(), discriminator_known = !discriminator.multipliers.empty();
   if (!built_in_architecture(data.height, data.width) && !(generator_known && discriminator_known)) {
@@ -124,9 +125,6 @@ void BigGanOptions::check(const DataInfo& data, Problems& problems) const {
   if (plan.classes && data.unlabelled)
     problems.add("model.conditional", "expected a class for every image, found " + std::to_string(data.unlabelled) +
                                           " without one. Hint: data.part = \"labelled\", or model.conditional = false");
-  if (batch > data.images)
-    problems.add("model.batch", "expected at most the number of images (" + std::to_string(data.images) + "), got " +
-                                    std::to_string(batch));
 }
 
 }  // namespace fqgan

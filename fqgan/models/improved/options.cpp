@@ -100,7 +100,8 @@ void check_convolutional(const ImprovedOptions& o, const DataInfo& data, Problem
 
 }  // namespace
 
-void ImprovedOptions::check(const DataInfo& data, Problems& problems) const {
+void ImprovedOptions::check(const DataInfos& infos, Problems& problems) const {
+  const auto& data = main_info(infos);
   if (data.classes < 2)
     problems.add("data", "a classifier needs labels of at least two classes. Hint: a folder a class, or IDX files");
   else if (data.unlabelled == data.images)
@@ -114,9 +115,6 @@ void ImprovedOptions::check(const DataInfo& data, Problems& problems) const {
                  "semi-supervised learning works with feature matching or with minibatch discrimination, not with both "
                  "(\"Improved Techniques for Training GANs\", section 5). Hint: model.feature_matching = { weight = 0, "
                  "adversarial = 1 }");
-  if (batch > data.images)
-    problems.add("model.batch", "expected at most the number of images (" + std::to_string(data.images) + "), got " +
-                                    std::to_string(batch));
 }
 
 }  // namespace fqgan
