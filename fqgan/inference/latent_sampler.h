@@ -19,7 +19,8 @@ class LatentSampler {
   /// Those images. Errors: UserError when there are fewer given latents.
   SampledImages images(const SampleOptions& options, int64_t first, int64_t count) const;
   /// The images of these latents: z N x Z, any floating type; labels int64 N, undefined where there are no classes ->
-  /// float32 N x C x H x W in [-1, 1] on the CPU. Errors: UserError for shapes, classes or a truncation that do not fit.
+  /// float32 N x C x H x W in [-1, 1] on the CPU. Errors: UserError for shapes, classes or a truncation that do not
+  /// fit.
   torch::Tensor images(const torch::Tensor& z, const torch::Tensor& labels, std::optional<double> truncation) const;
 
  private:
