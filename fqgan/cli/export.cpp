@@ -32,6 +32,12 @@ int write_weights(const ExportFlags& flags) {
   return 0;
 }
 
+std::string rounded_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1e", value);
+  return text;
+}
+
 /// "z N x 128, class N"
 std::string listed(const nlohmann::json& tensors) {
   std::string text;
@@ -64,6 +70,7 @@ int write_torchscript(const ExportFlags& flags) {
   const auto traced = trace_generator(*model.family, options);
   save_torchscript(flags.out, traced);
   const auto json = nlohmann::json::parse(traced.description);
+  log_info("largest difference from the images of fqgan sample: " + rounded_text(traced.difference));
   log_info("wrote the generator of " + path + " to " + flags.out + ": " + listed(json.at("inputs")) + " -> " +
            listed(json.at("outputs")));
   return 0;

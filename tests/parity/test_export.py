@@ -405,7 +405,7 @@ def test_torchscript_moves_as_a_whole(exported, checkpoint):
 
 def test_a_file_that_differs_is_not_written(exported, checkpoint, tmp_path, capsys, monkeypatch):
     exported("wide", "torchscript")
-    wrong = lambda graph, result, self: graph.add("Tanh", graph.add("Mul", self, graph.cast(1.001, torch.float32)))
+    wrong = lambda graph, result, self: graph.add("Tanh", graph.add("Mul", self, graph.cast(1.1, torch.float32)))
     monkeypatch.setitem(graphs.TABLE, "tanh", wrong)
     file, out = checkpoint("wide").with_suffix(".pt"), tmp_path / "wrong.onnx"
     refused(capsys, 1, [file, "--out", out], "expected a difference of at most")
