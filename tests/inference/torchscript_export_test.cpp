@@ -1,6 +1,7 @@
 // Any computation becomes a TorchScript module: free batch, folded weights, no device in it, errors for what is frozen.
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/ir/ir.h>
+#include <torch/csrc/jit/serialization/import.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
