@@ -9,6 +9,7 @@
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/generator_export.h"
@@ -64,6 +65,7 @@ int write_torchscript(const ExportFlags& flags) {
   const auto traced = trace_generator(*model.family, options);
   save_torchscript(flags.out, traced);
   const auto json = nlohmann::json::parse(traced.description);
+  log_info("largest difference from the images of fqgan sample: " + significant(traced.difference, 2));
   log_info("wrote the generator of " + path + " to " + flags.out + ": " + listed(json.at("inputs")) + " -> " +
            listed(json.at("outputs")));
   return 0;

@@ -19,7 +19,8 @@ struct GeneratorExport {
   std::string description;           // JSON object for the file
 };
 
-/// Errors: UserError for a family without a generator of this kind, or a truncation that it does not have.
+/// Traced::difference is that of 31 images from the sampler's own. Errors: UserError for a family without a generator
+/// of images from latents, or a truncation that it does not have; InternalError for images that differ.
 Traced trace_generator(const Family& family, const GeneratorExport& options);
 
 }  // namespace fqgan

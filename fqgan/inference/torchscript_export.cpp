@@ -90,7 +90,7 @@ jit::Module as_module(const std::shared_ptr<jit::Graph>& graph, const TraceReque
   return module;
 }
 
-Tensors run(jit::Module& module, const Tensors& inputs) {
+Tensors outputs_of(jit::Module& module, const Tensors& inputs) {
   const auto result = module.forward(as_stack(inputs));
   if (result.isTensor()) return {result.toTensor()};
   return as_tensors(result.toTupleRef().elements().vec());
@@ -113,7 +113,7 @@ double difference_from_the_computation(jit::Module& module, const TraceRequest& 
     const auto expected = request.compute(inputs);
     Tensors found;
     try {
-      found = run(module, inputs);
+      found = outputs_of(module, inputs);
     } catch (const std::exception& error) {
       FQGAN_CHECK(false, "the recorded graph fails for a batch of " + std::to_string(batch) + ": " + last_line(error));
     }

@@ -4,7 +4,7 @@
 // `.to(device)` moves all of it. python/fqgan/export.py converts such a file to ONNX.
 #pragma once
 
-#include <torch/script.h>
+#include <torch/csrc/jit/api/module.h>
 #include <torch/torch.h>
 
 #include <functional>

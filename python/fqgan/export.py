@@ -15,7 +15,8 @@ from fqgan import _onnx_graph, _tool
 from fqgan._tool import UserError
 
 DESCRIPTION = "fqgan.json"  # extra file of the TorchScript archive
-TOLERANCE = 1e-5  # largest difference of an output from TorchScript's
+# Largest difference of an output from TorchScript's; rounding of float32 is 8e-6 in BigGAN for CIFAR-10.
+TOLERANCE = 1e-4
 BATCHES = (1, 16)
 TYPES = {"Float": torch.float32, "Double": torch.float64, "Long": torch.int64}
 

@@ -312,6 +312,35 @@ def test_classes_are_an_input(exported, form):
         run(given | {"z": torch.zeros(3, 11)})
 
 
+def recorded(function, *examples):
+    """As the program records it, but by PyTorch: a module whose one method is this function."""
+    holder = torch.nn.Module()
+    holder.forward = function
+    return torch.jit.trace_module(holder, {"forward": examples}, check_trace=False)
+
+
+def test_any_computation_is_converted(tmp_path):
+    """Images to images, several outputs, one of them a statistic without the batch: not only generators."""
+    kernel = torch.randn(4, 3, 3, 3)
+
+    def graph(images, noise):
+        h = torch.nn.functional.conv2d(images, kernel, stride=2, padding=1) * noise
+        return h.sigmoid(), h.mean((2, 3)).square(), h.abs().mean()
+
+    outputs = [{"name": name, "type": "Float"} for name in ("images", "squares", "mean")]
+    for output, shape in zip(outputs, (["N", 4, 3, 4], ["N", 4], [])):
+        output["shape"] = shape
+    inputs = [{"name": "x", "type": "Float", "shape": ["N", 3, 6, 8]}, {"name": "noise", "type": "Float", "shape": [1]}]
+    given = torch.randn(5, 3, 6, 8), torch.randn(1)
+    module, description = recorded(graph, *given), {"inputs": inputs, "outputs": outputs}
+    onnx.save(export.to_onnx(module, description), tmp_path / "any.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "any.onnx"), providers=["CPUExecutionProvider"])
+    for count in (1, 5):
+        found = session.run(None, {"x": given[0][:count].numpy(), "noise": given[1].numpy()})
+        for ours, theirs in zip(found, graph(given[0][:count], given[1])):
+            assert difference(torch.from_numpy(ours), theirs) <= 1e-5
+
+
 def test_truncation_within_1e_6(tmp_path):
     """ONNX has neither erfc nor the inverse of the normal distribution: polynomials stand for them."""
 
@@ -321,10 +350,7 @@ def test_truncation_within_1e_6(tmp_path):
         return torch.where(limit > 10, z.double(), z.double().sign() * size).float()
 
     z = torch.cat([torch.linspace(-8, 8, 40001), torch.tensor([0.0, 1e-30, -1e-9, 20.0, -20.0])])
-    module = torch.jit.trace(graph, (z, torch.tensor(1.0)), check_trace=False)
-    holder = torch.nn.Module()
-    holder.forward = graph
-    module = torch.jit.trace_module(holder, {"forward": (z, torch.tensor(1.0))}, check_trace=False)
+    module = recorded(graph, z, torch.tensor(1.0))
     description = {
         "inputs": [{"name": "z", "type": "Float", "shape": ["N"]}, {"name": "limit", "type": "Float", "shape": []}],
         "outputs": [{"name": "images", "type": "Float", "shape": ["N"]}],
@@ -405,7 +431,7 @@ def test_torchscript_moves_as_a_whole(exported, checkpoint):
 
 def test_a_file_that_differs_is_not_written(exported, checkpoint, tmp_path, capsys, monkeypatch):
     exported("wide", "torchscript")
-    wrong = lambda graph, result, self: graph.add("Tanh", graph.add("Mul", self, graph.cast(1.001, torch.float32)))
+    wrong = lambda graph, result, self: graph.add("Tanh", graph.add("Mul", self, graph.cast(1.1, torch.float32)))
     monkeypatch.setitem(graphs.TABLE, "tanh", wrong)
     file, out = checkpoint("wide").with_suffix(".pt"), tmp_path / "wrong.onnx"
     refused(capsys, 1, [file, "--out", out], "expected a difference of at most")
