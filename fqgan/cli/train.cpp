@@ -12,6 +12,7 @@
 #include "fqgan/experiment/assembly.h"
 #include "fqgan/experiment/observers.h"
 #include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/model.h"
 #include "fqgan/models/weights.h"
 #include "fqgan/run/run_lock.h"
 
@@ -71,7 +72,11 @@ fs::path free_run_path(const TrainFlags& flags) {
 
 int train_new(const TrainFlags& flags) {
   const auto parts = assemble(recipe_from_file(flags));
-  if (!flags.from.empty()) load_weights(*parts.family, open_checkpoint(flags.from).checkpoint.tensors, flags.from);
+  if (!flags.from.empty()) {
+    const auto [path, checkpoint] = open_checkpoint(flags.from);
+    require_current_layout(checkpoint, path);
+    load_weights(*parts.family, checkpoint.tensors, flags.from);
+  }
   if (flags.dry_run) {
     log_info("dry run: nothing was written");
     return 0;
@@ -92,8 +97,9 @@ int train_new(const TrainFlags& flags) {
 int resume(const TrainFlags& flags) {
   const auto folder = RunFolder::open(flags.resume);
   const RunLock lock(folder.path());
-  const auto parts = assemble(recipe_of_run(folder, flags));
   const auto found = newest_checkpoint(folder);
+  if (found) require_current_layout(found->checkpoint, found->path);
+  const auto parts = assemble(recipe_of_run(folder, flags));
   const auto metadata = found ? found->checkpoint.metadata : std::map<std::string, std::string>{};
   Loop loop(*parts.family, parts.sets->by_name(), loop_options(parts, folder));
   if (found) {

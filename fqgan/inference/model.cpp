@@ -52,10 +52,21 @@ DataInfos read_data(const std::string& text, const std::string& where) {
 
 }  // namespace
 
+void require_current_layout(const Checkpoint& checkpoint, const std::string& where) {
+  const auto found = checkpoint.metadata.find(layout_key);
+  const std::string layout = found == checkpoint.metadata.end() ? "1" : found->second;
+  if (layout != current_layout)
+    fail(where, "expected a checkpoint of layout " + std::string(current_layout) + ", got layout " + layout +
+                    ", which another version of fqgan wrote. Hint: use that version, or train again");
+}
+
 std::map<std::string, std::string> model_metadata(const std::string& family, FamilyOptions& options,
                                                   const DataInfos& data, uint64_t seed) {
-  return {
-      {"family", family}, {"model", write_options(options)}, {"data", data_text(data)}, {"seed", std::to_string(seed)}};
+  return {{"family", family},
+          {"model", write_options(options)},
+          {"data", data_text(data)},
+          {"seed", std::to_string(seed)},
+          {layout_key, current_layout}};
 }
 
 DataInfo drawn_data(const Family& family, DataInfo data) {
@@ -66,6 +77,7 @@ DataInfo drawn_data(const Family& family, DataInfo data) {
 }
 
 Model load_model(const Checkpoint& checkpoint, const std::string& where, const Numerics& numerics) {
+  require_current_layout(checkpoint, where);
   Model model;
   model.family_name = text_of(checkpoint.metadata, "family", where);
   auto options = family_options(model.family_name);

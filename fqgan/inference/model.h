@@ -13,7 +13,13 @@ namespace fqgan {
 /// Metadata: a network that the file has in its initial state only ("discriminator").
 inline constexpr const char* untrained_key = "untrained";
 
-/// The metadata by which load_model finds its way back: family, model (its options as TOML), data (JSON), seed.
+/// Metadata: which names and shapes of tensors, options and data sets a checkpoint is written with.
+inline constexpr const char *layout_key = "layout", *current_layout = "2";
+/// Errors: UserError for a checkpoint of a model that another version of this program wrote.
+void require_current_layout(const Checkpoint& checkpoint, const std::string& where);
+
+/// The metadata by which load_model finds its way back: family, model (its options as TOML), data (JSON), seed,
+/// layout.
 std::map<std::string, std::string> model_metadata(const std::string& family, FamilyOptions& options,
                                                   const DataInfos& data, uint64_t seed);
 
