@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "fqgan/core/error.h"
 #include "support/support.h"
 
 namespace fqgan::test {

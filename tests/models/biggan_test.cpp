@@ -227,7 +227,7 @@ TEST(BigGan, GivenLatentsAreTruncatedToo) {
 }
 
 TEST(BigGan, DrawnLatentsAreTruncatedByTheSameMap) {
-  const auto family = tiny().build(data(8), {}, 1);
+  const auto family = tiny().build({{"train", data(8)}}, {}, 1);
   SampleOptions request;
   request.seed = 4;
   request.truncation = 0.7;

@@ -19,7 +19,7 @@ class BigGanStub : public Stub {
     AverageSpec spec;
     spec.decay = 0.9;
     average_ = average<ToyGenerator>("generator", spec);
-    streams = {{"train", {"train", options_.batch}}};
+    streams = {{"train", {"train", batch_}}};
     Phase d{"discriminator", "discriminator", {"discriminator"}}, g{"generator", "generator", {"generator"}};
     d.repeats = 4;
     d.gradients = [this](Step& step) { discriminator_gradients(step); };

@@ -30,7 +30,7 @@ struct OptionsOf : StubOptions {
 class Stub : public Family {
  public:
   Stub(const StubOptions& options, const Numerics& n, uint64_t seed)
-      : options_(options), initial_(Streams::initial(seed)) {
+      : batch_(options.batch), initial_(Streams::initial(seed)) {
     numerics = n;
   }
 
@@ -49,7 +49,7 @@ class Stub : public Family {
     averages.emplace(name, std::move(spec));
     return network;
   }
-  torch::Tensor latents(Step& step) const { return placed(step.normal(options_.batch, {toy_latent}, "latents")); }
+  torch::Tensor latents(Step& step) const { return placed(step.normal(batch_, {toy_latent}, "latents")); }
   torch::Tensor placed(const torch::Tensor& x) const { return x.to(numerics.device, numerics.parameters()); }
   /// A copy of a network for inference.
   template <class T>
@@ -65,7 +65,7 @@ class Stub : public Family {
     return {[network](const Batch& batch, Pass& pass) { return network->forward(batch.images, pass); }, {}, name};
   }
 
-  StubOptions options_;
+  int64_t batch_;
   Streams initial_;
 };
 

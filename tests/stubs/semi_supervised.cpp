@@ -15,7 +15,7 @@ class SemiSupervisedStub : public Stub {
     AverageSpec spec;
     spec.decay = 0.9;
     average_ = average<DataInitialised>("classifier", spec, data.classes);
-    const auto batch = options_.batch;
+    const auto batch = batch_;
     streams = {{"labelled", {"labelled", batch, true}},
                {"unlabelled_d", {"train", batch}},
                {"unlabelled_g", {"train", batch}}};

@@ -7,8 +7,8 @@
 namespace fqgan::test {
 namespace {
 
-std::unique_ptr<Family> built(const FamilyOptions& options, const Numerics& numerics) {
-  return options.build(infos_of(options.datasets(), toy_images), numerics, toy_seed);
+std::unique_ptr<Family> built(const FamilyOptions& options) {
+  return options.build(infos_of(options.datasets(), toy_images), {}, toy_seed);
 }
 
 }  // namespace
@@ -24,11 +24,9 @@ void add_stub_families() {
   (void)added;
 }
 
-std::unique_ptr<Family> biggan_stub(const Numerics& numerics) { return built(*biggan_stub_options(), numerics); }
-std::unique_ptr<Family> stylegan2_stub(const Numerics& numerics) { return built(*stylegan2_stub_options(), numerics); }
-std::unique_ptr<Family> ugatit_stub(const Numerics& numerics) { return built(*ugatit_stub_options(), numerics); }
-std::unique_ptr<Family> semi_supervised_stub(const Numerics& numerics) {
-  return built(*semi_supervised_stub_options(), numerics);
-}
+std::unique_ptr<Family> biggan_stub() { return built(*biggan_stub_options()); }
+std::unique_ptr<Family> stylegan2_stub() { return built(*stylegan2_stub_options()); }
+std::unique_ptr<Family> ugatit_stub() { return built(*ugatit_stub_options()); }
+std::unique_ptr<Family> semi_supervised_stub() { return built(*semi_supervised_stub_options()); }
 
 }  // namespace fqgan::test

@@ -12,14 +12,15 @@ namespace fqgan::test {
 /// Adds "stub_biggan", "stub_stylegan2", "stub_ugatit" and "stub_semi_supervised" to the table of families; once.
 void add_stub_families();
 
-// Each for a batch of 4, with the options' defaults and seed 11.
-std::unique_ptr<Family> biggan_stub(const Numerics& numerics = {});     // D (several steps), G; quantizer at a
-                                                                        // tap; average of G
-std::unique_ptr<Family> stylegan2_stub(const Numerics& numerics = {});  // mapping, noise; Gmain, Greg, Dmain, Dreg
-                                                                        // on two optimizers; double backward
-std::unique_ptr<Family> ugatit_stub(const Numerics& numerics = {});     // six networks, two optimizers, two shared
-                                                                        // streams, rho clipping; translates
-std::unique_ptr<Family> semi_supervised_stub(const Numerics& numerics = {});  // three streams, initialise pass, average
-                                                                              // of D; classifies
+// Each for a batch of 4, with the options' defaults and seed 11, in float32 on the CPU.
+
+/// D (several steps), G; a quantizer at a tap; an average of G.
+std::unique_ptr<Family> biggan_stub();
+/// A mapping and noise; Gmain, Greg, Dmain, Dreg on two optimizers; double backward.
+std::unique_ptr<Family> stylegan2_stub();
+/// Six networks, two optimizers, two shared streams, rho clipping; translates.
+std::unique_ptr<Family> ugatit_stub();
+/// Three streams, data-dependent initialisation, an average of D; classifies.
+std::unique_ptr<Family> semi_supervised_stub();
 
 }  // namespace fqgan::test

@@ -19,7 +19,7 @@ class StyleGan2Stub : public Stub {
     AverageSpec spec;
     spec.decay = 0.99;
     average_ = average<ToyStyleGenerator>("generator", spec);
-    streams = {{"train", {"train", options_.batch}}};
+    streams = {{"train", {"train", batch_}}};
     state = {{"path_length_mean", torch::zeros({}, torch::kDouble)}};
     phases = {phase("Gmain", "generator", 1, &StyleGan2Stub::g_main),
               phase("Greg", "generator", 2, &StyleGan2Stub::g_reg),
@@ -68,7 +68,7 @@ class StyleGan2Stub : public Stub {
   Batch fakes(Step& step) {
     const auto z = latents(step);
     auto pass = step.pass({{Role::fake, z.size(0)}});
-    const auto noise = placed(step.normal(options_.batch, {1, toy_size, toy_size}, "noise"));
+    const auto noise = placed(step.normal(batch_, {1, toy_size, toy_size}, "noise"));
     return {generator_->synthesize(generator_->map(z, pass), noise, pass), {}};
   }
 
@@ -83,7 +83,7 @@ class StyleGan2Stub : public Stub {
     auto pass = penalty_pass(step, z.size(0));
     const auto w = generator_->map(z, pass);
     const auto images = generator_->synthesize(w, {}, pass);
-    const auto noise = placed(step.normal(options_.batch, {1, toy_size, toy_size}, "slope")) / toy_size;
+    const auto noise = placed(step.normal(batch_, {1, toy_size, toy_size}, "slope")) / toy_size;
     const auto slope = torch::autograd::grad({(images * noise).sum()}, {w}, {}, true, true)[0];
     const auto lengths = slope.pow(2).sum(1).sqrt();
     auto& mean = state.at("path_length_mean");

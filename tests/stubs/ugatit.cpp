@@ -20,7 +20,7 @@ class UgatitStub : public Stub {
     }
     optimizers = {{"generators", {{"generator_a2b", "generator_b2a"}, 1e-2, 0.5}},
                   {"discriminators", {{"global_a", "global_b", "local_a", "local_b"}, 1e-4, 0.5}}};
-    streams = {{"a", {"a", options_.batch}}, {"b", {"b", options_.batch}}};
+    streams = {{"a", {"a", batch_}}, {"b", {"b", batch_}}};
     phases = {discriminators(), generators()};
     translator = TranslatorAccess{
         {{"a2b", "a", "b"}, {"b2a", "b", "a"}}, [this](const std::string& direction, Weights) {
