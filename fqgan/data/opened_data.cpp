@@ -103,8 +103,10 @@ std::shared_ptr<const Dataset> OpenedData::view(const View& which) {
   return view_of(images, selection, enlarged);
 }
 
-std::shared_ptr<const Dataset> OpenedData::test(std::optional<bool> labels) {
+std::shared_ptr<const Dataset> OpenedData::test(std::optional<bool> labels, std::optional<std::string> domain) {
+  if (!domain) domain = impl_->options.domain;
   View all;
+  all.domain = domain;
   all.whole = true;
   all.labels = labels;
   if (impl_->options.held_out) {
@@ -113,7 +115,6 @@ std::shared_ptr<const Dataset> OpenedData::test(std::optional<bool> labels) {
   }
   all.split = "test";
   try {
-    const auto& domain = impl_->options.domain;
     const auto place = impl_->place("test", domain);
     if (place == impl_->place("train", domain)) return nullptr;  // a source without splits
     impl_->part(place);

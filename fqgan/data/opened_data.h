@@ -31,7 +31,8 @@ class OpenedData {
   /// What belongs to the training images to test with: those that data.held_out holds out, else all of the test split,
   /// else null, and a line in the log says so where files were looked for. Errors: as view, for a test split that is
   /// there.
-  std::shared_ptr<const Dataset> test(std::optional<bool> labels = {});
+  /// domain: of a translation set, instead of the options'.
+  std::shared_ptr<const Dataset> test(std::optional<bool> labels = {}, std::optional<std::string> domain = {});
 
  private:
   struct Impl;

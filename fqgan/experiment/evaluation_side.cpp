@@ -36,7 +36,10 @@ std::shared_ptr<const Dataset> source_images(const Model& model, const Recipe* r
     return nullptr;
   }
   DataOptions data;
-  if (recipe) data = recipe->data;
+  if (recipe) {
+    data = recipe->data;
+    data.domain = domains_of(*model.family, *recipe->model, generated.options.direction).source;
+  }
   if (!generated.source.empty()) data = fitting_of(data), data.path = generated.source;
   if (data.path.value_or("").empty())
     fail("--source", "this model translates images: expected --source IMAGES, and its recipe names none");
@@ -108,13 +111,25 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
   return side_of_dataset(opened->view(), opened, named.path);
 }
 
-Side side_of_training_data(std::shared_ptr<OpenedData> data) {
+Domains domains_of(const Family& family, const FamilyOptions& options, const std::string& direction) {
+  Domains domains;
+  if (!family.translator) return domains;
+  const auto& named = direction_named(*family.translator, direction);
+  for (const auto& request : options.datasets()) {
+    if (request.name == named.source) domains.source = request.view.domain;
+    if (request.name == named.target) domains.target = request.view.domain;
+  }
+  return domains;
+}
+
+Side side_of_training_data(std::shared_ptr<OpenedData> data, const std::optional<std::string>& domain) {
   const auto& options = data->options();
   const auto path = options.path.value_or("");
-  if (auto test = data->test())
+  if (auto test = data->test({}, domain))
     return side_of_dataset(std::move(test), data, path + (options.held_out ? " (held out)" : " (test)"));
   View whole;
   whole.whole = true;
+  whole.domain = domain;
   return side_of_dataset(data->view(whole), data, path + " (" + options.split + ")");
 }
 

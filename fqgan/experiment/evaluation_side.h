@@ -46,7 +46,14 @@ struct Side {
 Side open_side(NamedSide named, DataOptions data, const Generated& generated, const Numerics& numerics);
 
 /// What a training's data are compared with: what belongs to them to test with, else they themselves.
-Side side_of_training_data(std::shared_ptr<OpenedData> data);
+/// domain: of a translation set.
+Side side_of_training_data(std::shared_ptr<OpenedData> data, const std::optional<std::string>& domain = {});
+
+/// For a family that translates images: the domains ("A", "B") of the data sets that a direction leads from and to.
+struct Domains {
+  std::optional<std::string> source, target;
+};
+Domains domains_of(const Family& family, const FamilyOptions& options, const std::string& direction);
 
 /// The options of a recipe that say how images are brought to size and what their classes are called.
 DataOptions fitting_of(const DataOptions& data);

@@ -12,9 +12,12 @@ namespace {
 
 constexpr const char *where = "evaluation", *of_classifier = "error";
 
-Side side_against(const Recipe& recipe, std::shared_ptr<OpenedData> opened) {
+Side side_against(const Recipe& recipe, std::shared_ptr<OpenedData> opened, const Family& family) {
   const auto& options = recipe.evaluation;
-  if (!options.against) return side_of_training_data(std::move(opened));
+  if (!options.against) {
+    const auto domains = domains_of(family, *recipe.model, options.generation.direction);
+    return side_of_training_data(std::move(opened), domains.target);
+  }
   auto named = look_at_side(*options.against);
   if (named.checkpoint) fail("evaluation.against", "expected images or statistics, got a checkpoint: " + named.path);
   return open_side(std::move(named), fitting_of(recipe.data), {}, {});
@@ -55,7 +58,7 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
   }
   generated_ = {"generated images", false, options_.count, {}, ImageShape{data.channels, data.height, data.width}};
   if (family.drawn_classes() > 0) generated_.class_names = data.class_names;
-  against_ = side_against(recipe, data_);
+  against_ = side_against(recipe, data_, family);
   if (options_.features != "classifier") {
     extractor_ = open_features(options_.features, device_);
     check();

@@ -49,7 +49,8 @@ double difference_from_sampling(Traced& traced, const LatentSampler& sampler, co
     if (space.truncation == Truncation::resample && !fixed) truncation = inputs.back().item<double>();
     if (truncation && *truncation > largest_truncation) truncation.reset();
     const auto ours = traced.module.forward({inputs.begin(), inputs.end()}).toTensor();
-    const auto theirs = sampler.images(inputs[0], space.classes ? inputs[1] : torch::Tensor(), truncation);
+    const auto theirs =
+        sampler.images(inputs[0], space.classes ? inputs[1] : torch::Tensor(), truncation, NoiseMode::none);
     largest = std::max(largest, (ours - theirs).abs().max().item<double>());
   }
   FQGAN_CHECK(largest <= rounding, "images of the file differ by " + std::to_string(largest) + " from sampled ones");

@@ -110,12 +110,13 @@ SampledImages LatentSampler::images(const SampleOptions& options, int64_t first,
 }
 
 torch::Tensor LatentSampler::images(const torch::Tensor& z, const torch::Tensor& labels,
-                                    std::optional<double> truncation) const {
+                                    std::optional<double> truncation, NoiseMode noise) const {
   check_shape(z, {any, space().width}, "latents");
   check_labels(labels, z.size(0), space().classes);
   SampleOptions options;
   options.latents = z;
   options.truncation = truncation;
+  options.noise = noise;
   if (labels.defined()) {
     const auto known = labels.contiguous().cpu();
     options.labels.assign(known.const_data_ptr<int64_t>(), known.const_data_ptr<int64_t>() + known.numel());

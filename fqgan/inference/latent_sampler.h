@@ -21,7 +21,8 @@ class LatentSampler {
   /// The images of these latents: z N x Z, any floating type; labels int64 N, undefined where there are no classes ->
   /// float32 N x C x H x W in [-1, 1] on the CPU. Errors: UserError for shapes, classes or a truncation that do not
   /// fit.
-  torch::Tensor images(const torch::Tensor& z, const torch::Tensor& labels, std::optional<double> truncation) const;
+  torch::Tensor images(const torch::Tensor& z, const torch::Tensor& labels, std::optional<double> truncation,
+                       NoiseMode noise = NoiseMode::random) const;
 
  private:
   torch::Tensor drawn(const SampleOptions& options, int64_t first, int64_t count) const;

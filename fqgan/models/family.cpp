@@ -72,7 +72,7 @@ std::unique_ptr<Family> FamilyOptions::build(const DataInfos& data, const Numeri
 void Family::place() {
   const auto place_one = [&](torch::nn::Module& module) {
     convert(module, numerics.parameters());
-    module.to(numerics.device);
+    move_to(module, numerics.device);
   };
   for (auto& [name, network] : networks) place_one(*network);
   for (auto& [name, average] : averages) place_one(*average.network);

@@ -143,6 +143,8 @@ TEST_P(Program, IsEvaluated) {
     EXPECT_CONTAINS(text, "fid");
     return text;
   };
+  // Against the test images of its own recipe, from that recipe's source images.
+  EXPECT_CONTAINS(output_of({"evaluate", model, "--metrics", "fid", "--features", features(), "--count", "9"}), "fid");
   const auto usual = fid({});
   EXPECT_EQ(fid({}), usual);
   if (GetParam().translates) {

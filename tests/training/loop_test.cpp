@@ -46,7 +46,9 @@ INSTANTIATE_TEST_SUITE_P(Stubs, Families,
 TEST(Loop, RunsLazyPhasesAtTheirInterval) {
   Bench bench(stylegan2_stub);
   auto step_count = [&] {
-    return bench.loop->checkpoint().tensors.at("optimizer.generator.step.generator.conv.weight").item<double>();
+    return bench.loop->checkpoint()
+        .tensors.at("optimizer.generator.step.generator.synthesis.conv.weight")
+        .item<double>();
   };
   bench.loop->iterate();
   EXPECT_EQ(step_count(), 2);  // Gmain and Greg share one optimizer
