@@ -23,11 +23,11 @@ const std::vector<std::string>& initialisation_styles() {
   return styles;
 }
 
-void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random, double std) {
+void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random) {
   torch::NoGradGuard no_grad;
   if (style == "orthogonal") return orthogonal(weight, random);
   if (style == "normal") {
-    weight.copy_(random.normal(weight.sizes(), "initialise") * std);
+    weight.copy_(random.normal(weight.sizes(), "initialise") * 0.02);
   } else if (style == "xavier") {
     const auto area = weight.numel() / (weight.size(0) * weight.size(1));
     const double bound = std::sqrt(6. / static_cast<double>((weight.size(0) + weight.size(1)) * area));

@@ -11,10 +11,10 @@ namespace fqgan {
 
 /// Fills `weight` in place. `style`:
 ///   "orthogonal": rows (or columns) of the Co x rest matrix orthonormal (Saxe et al. 2013);
-///   "normal": N(0, std^2); 0.02 as DCGAN and BigGAN's N02;
+///   "normal": N(0, 0.02^2), as DCGAN and BigGAN's N02;
 ///   "xavier": uniform, bound sqrt(6 / (fan_in + fan_out)), fans times the kernel's area (Glorot and Bengio 2010).
 /// weight: Co x Ci (x kh x kw). Errors: UserError for another style.
-void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random, double std = 0.02);
+void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random);
 const std::vector<std::string>& initialisation_styles();
 
 /// A layer's initial biases. `style`: "uniform", bound 1 / sqrt(fan_in), PyTorch's default, which the releases keep; or

@@ -21,8 +21,9 @@ WeightedLayer::WeightedLayer(WeightShape shape, WeightOptions options, Streams& 
     : weight_options(std::move(options)), shape_(std::move(shape)) {
   const auto& o = weight_options;
   FQGAN_CHECK(o.iterations >= 1, "expected at least one step of the power iteration");
-  weight = register_parameter("weight", torch::empty(shape_.sizes));
-  initialise_weight(rows().detach(), o.initialisation, random, o.initial_std);
+  const auto normal = [&] { return random.normal(shape_.sizes, "weight") * *o.initial_std; };
+  weight = register_parameter("weight", o.initial_std ? normal() : torch::empty(shape_.sizes));
+  if (!o.initial_std) initialise_weight(rows().detach(), o.initialisation, random);
   if (o.normalization == WeightNormalization::spectral) {
     const auto start = random.normal({rows().size(0)}, "spectral_norm");
     u = register_buffer("u", o.spectral_form == SpectralForm::torch ? start / start.norm() : start);

@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ struct WeightOptions {
   double epsilon = 1e-8;                      // spectral: lower bound of the norms of the power iteration
   std::string initialisation = "orthogonal";  // of the weight: a style of nn/initialise.h
   std::string biases = "uniform";             // a style of nn/initialise.h
-  double initial_std = 0.02;                  // of the style "normal"
+  std::optional<double> initial_std = std::nullopt;  // set: weights N(0, initial_std^2) instead of the style
   SpectralForm spectral_form = SpectralForm::biggan;
   int64_t iterations = 1;  // spectral: of the power iteration in a forward
   ScaleStart scale_start = ScaleStart::length;

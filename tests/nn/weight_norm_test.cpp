@@ -11,7 +11,6 @@ namespace {
 WeightOptions scaled(bool train_scale = false) {
   WeightOptions options;
   options.normalization = WeightNormalization::weight;
-  options.initialisation = "normal";
   options.initial_std = 0.1;
   options.biases = "zero";
   options.scale_start = ScaleStart::one;

@@ -14,7 +14,6 @@ BatchNorm generator_norm(int64_t channels, const ImprovedGeneratorOptions& o, St
 WeightOptions normal_weight(double std) {
   WeightOptions weight;
   weight.normalization = WeightNormalization::none;
-  weight.initialisation = "normal";
   weight.initial_std = std;
   return weight;
 }
