@@ -54,13 +54,15 @@ torch::Tensor variance(const Lookup& lookup, const std::vector<RowGroup>& groups
 struct Logged {
   std::vector<RowGroup> groups;
   Lookup lookup;
+  torch::Tensor variance_of_features;
 
   void complete() {
+    if (variance_of_features.defined()) return;
     if (!lookup.histograms.defined()) lookup.histograms = counted(lookup.codes, groups, lookup.entries);
-    if (lookup.counts.defined()) return;
-    const auto [counts, sums] = ops::code_statistics(lookup.features, lookup.codes, lookup.entries.size(0));
-    lookup.counts = counts;
-    lookup.sums = sums;
+    if (!lookup.counts.defined())
+      std::tie(lookup.counts, lookup.sums) =
+          ops::code_statistics(lookup.features, lookup.codes, lookup.entries.size(0));
+    variance_of_features = variance(lookup, groups);
   }
 };
 
@@ -85,7 +87,7 @@ std::map<std::string, torch::Tensor> log_entries(const Place& place, const Place
       {"dead_codes", (idle >= dead_after_updates).sum()},
       {"revived_codes", lookup.revived.defined() ? lookup.revived : at::zeros({}, histogram.options())},
       {"quantization_error", error},
-      {"relative_error", error / variance(lookup, place.logged->groups)}};
+      {"relative_error", error / place.logged->variance_of_features}};
   if (real) entries["distance_to_real"] = total_variation(histogram, real->histogram());
   return entries;
 }

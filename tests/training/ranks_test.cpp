@@ -88,7 +88,9 @@ TEST_P(OnRanks, InFloat32TheyAreAsNearToTheTruthAsOneProcess) {
   for (const int64_t count : {2, 4}) {
     const auto outcomes = train_on(count, GetParam(), iterations);
     std::string where;
-    EXPECT_LE(difference(outcomes[0].checkpoint, truth, &where), 4 * alone + 1e-6) << where << ", " << count;
+    const double found = difference(outcomes[0].checkpoint, truth, &where);
+    EXPECT_LE(found, 4 * alone + 1e-6) << where << ", " << count;
+    RecordProperty("ranks_" + std::to_string(count), ::testing::PrintToString(std::pair(alone, found)));
     for (const auto& outcome : outcomes) expect_same(outcome.checkpoint, outcomes[0].checkpoint);
   }
 }
