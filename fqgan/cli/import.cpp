@@ -38,7 +38,8 @@ int import_weights(const ImportFlags& flags) {
                                        recipe->data.width.value_or(*recipe->data.resolution));
   const auto& names = recipe->data.class_names;
   if (static_cast<int64_t>(names.size()) == data.classes) data.class_names = names;
-  const auto family = recipe->model->build(data, {}, static_cast<uint64_t>(recipe->seed));
+  const auto infos = infos_of(recipe->model->datasets(), data);
+  const auto family = recipe->model->build(infos, {}, static_cast<uint64_t>(recipe->seed));
 
   import_biggan(*family->networks.at("generator"), generator);
   auto& average = *family->averages.at("generator").network;
@@ -47,7 +48,7 @@ int import_weights(const ImportFlags& flags) {
   else
     import_biggan(average, read_weights(flags.average));
   Checkpoint checkpoint;
-  checkpoint.metadata = model_metadata(recipe->family, *recipe->model, data, static_cast<uint64_t>(recipe->seed));
+  checkpoint.metadata = model_metadata(recipe->family, *recipe->model, infos, static_cast<uint64_t>(recipe->seed));
   checkpoint.metadata["recipe"] = write_options(*recipe);
   checkpoint.metadata["imported_from"] = flags.from;
   checkpoint.metadata["fqgan"] = FQGAN_VERSION;

@@ -34,19 +34,19 @@ struct Images {
     if (!recipe.data.path.value_or("").empty()) {
       sets.emplace(recipe);
       by_name = sets->by_name();
-      info = sets->train().info();
+      infos = sets->infos();
       return;
     }
     if (!recipe.data.resolution) fail("data.resolution", "expected a size in pixels, or images with --data");
     const auto height = *recipe.data.resolution;
     noise.emplace(recipe.data.channels.value_or(3), height, recipe.data.width.value_or(height), flags.classes);
     by_name = everywhere(*recipe.model, *noise);
-    info = noise->info();
+    infos = infos_of(recipe.model->datasets(), noise->info());
   }
   std::optional<TrainingSets> sets;
   std::optional<NoiseImages> noise;
   DatasetsByName by_name;
-  DataInfo info;
+  DataInfos infos;
 };
 
 double median(std::vector<double> values) {
@@ -137,11 +137,11 @@ int profile(const ProfileFlags& flags) {
   const auto numerics = start_computing(recipe->compute);
   const Images images(*recipe, flags);
   const auto seed = static_cast<uint64_t>(recipe->seed);
-  const auto family = recipe->model->build(images.info, numerics, seed);
+  const auto family = recipe->model->build(images.infos, numerics, seed);
   auto options = flags.options;
   options.layers = !flags.steps_only;
   auto result = profile_step(*family, images.by_name, seed, options);
-  result.predicted_memory = step_memory(*recipe, images.info, images.by_name, numerics).peak(recipe->model->batch);
+  result.predicted_memory = step_memory(*recipe, images.infos, images.by_name, numerics).peak(recipe->model->batch);
   if (flags.json)
     std::cout << json_of(result, flags).dump(1) << '\n';
   else

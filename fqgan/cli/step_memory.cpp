@@ -19,7 +19,7 @@ std::string amount(double bytes) {
 
 }  // namespace
 
-StepMemory step_memory(Recipe& recipe, const DataInfo& data, const DatasetsByName& sets, const Numerics& numerics) {
+StepMemory step_memory(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets, const Numerics& numerics) {
   const auto copy = read_recipe(RecipeText::from_string(write_options(recipe), "recipe"));
   const auto seed = static_cast<uint64_t>(recipe.seed);
   const auto build = [&](int64_t batch) {
@@ -29,7 +29,7 @@ StepMemory step_memory(Recipe& recipe, const DataInfo& data, const DatasetsByNam
   return StepMemory(build, sets, numerics.device, seed, recipe.model->batch);
 }
 
-void tell_memory(Recipe& recipe, const DataInfo& data, const DatasetsByName& sets, const Numerics& numerics) {
+void tell_memory(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets, const Numerics& numerics) {
   const double free = free_memory(numerics.device);
   const auto memory = step_memory(recipe, data, sets, numerics);
   const auto batch = recipe.model->batch;

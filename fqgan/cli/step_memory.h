@@ -8,9 +8,9 @@
 namespace fqgan {
 
 /// The memory of a step of this recipe on this data.
-StepMemory step_memory(Recipe& recipe, const DataInfo& data, const DatasetsByName& sets, const Numerics& numerics);
+StepMemory step_memory(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets, const Numerics& numerics);
 
 /// Logs it for the recipe's batch; a warning names the batch that fits.
-void tell_memory(Recipe& recipe, const DataInfo& data, const DatasetsByName& sets, const Numerics& numerics);
+void tell_memory(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets, const Numerics& numerics);
 
 }  // namespace fqgan

@@ -117,9 +117,10 @@ Parts assemble(std::unique_ptr<Recipe> recipe) {
   recipe->compute.precision = precision_of(numerics);
   auto sets = std::make_unique<TrainingSets>(*recipe);
   const auto& info = sets->train().info();
+  const auto infos = sets->infos();
   refuse_bad_text("data.class_names", info.class_names);
-  tell_memory(*recipe, info, sets->by_name(), numerics);
-  auto family = recipe->model->build(info, numerics, static_cast<uint64_t>(recipe->seed));
+  tell_memory(*recipe, infos, sets->by_name(), numerics);
+  auto family = recipe->model->build(infos, numerics, static_cast<uint64_t>(recipe->seed));
   describe(*recipe, info, *family);
   std::unique_ptr<TrainingRuler> ruler;
   if (recipe->evaluation.every > 0) ruler = std::make_unique<TrainingRuler>(*recipe, sets->opened(), info, *family);
@@ -127,9 +128,11 @@ Parts assemble(std::unique_ptr<Recipe> recipe) {
 }
 
 /// The data as the networks see it: an unconditional model that does not classify knows no classes.
-DataInfo seen_data(const Parts& parts) {
-  const auto& info = parts.sets->train().info();
-  return parts.family->classifies ? info : drawn_data(*parts.family, info);
+DataInfos seen_data(const Parts& parts) {
+  auto infos = parts.sets->infos();
+  if (parts.family->classifies) return infos;
+  for (auto& [name, info] : infos) info = drawn_data(*parts.family, info);
+  return infos;
 }
 
 LoopOptions loop_options(const Parts& parts, const RunFolder& folder) {

@@ -3,32 +3,16 @@
 #include "fqgan/core/error.h"
 
 namespace fqgan {
-namespace {
-
-void refuse(const Problems& problems) {
-  if (problems.lines.empty()) return;
-  std::string line;
-  for (const auto& problem : problems.lines) line += (line.empty() ? "" : "; ") + problem;
-  throw UserError(line);
-}
-
-}  // namespace
-
 TrainingSets::TrainingSets(const Recipe& recipe) : opened_(std::make_shared<OpenedData>(recipe.data)) {
   const auto requests = recipe.model->datasets();
-  const auto check = [&](const DataInfos& infos) {
-    Problems problems;
-    recipe.model->check(main_info(infos), problems);
-    refuse(problems);
-  };
   try {
     open_requests(*opened_, requests, sets_);
   } catch (const UserError&) {
     // What the family says of the first set tells more than that another view of it is empty.
-    if (!sets_.empty()) check(infos_of(requests, sets_.at(requests.front().name)->info()));
+    if (!sets_.empty()) recipe.model->require(infos_of(requests, train().info()));
     throw;
   }
-  check(infos_of(sets_));
+  recipe.model->require(infos());
   for (const auto& request : requests)
     if (request.view.part == "labelled") require_every_class(*sets_.at(request.name));
 }

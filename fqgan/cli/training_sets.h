@@ -20,6 +20,7 @@ class TrainingSets {
   /// "train", or the first by name of a family that has no such set.
   const Dataset& train() const;
   DatasetsByName by_name() const;
+  DataInfos infos() const { return infos_of(sets_); }
   /// What the views show, for further views.
   std::shared_ptr<OpenedData> opened() const { return opened_; }
 

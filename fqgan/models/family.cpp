@@ -34,6 +34,20 @@ torch::Tensor Family::classify(const Batch&, Pass&) {
   fail("model", "this family has no classifier. Hint: family = \"improved\" trains one from few labels");
 }
 
+void FamilyOptions::require(const DataInfos& data) const {
+  Problems problems;
+  check(data, problems);
+  if (problems.lines.empty()) return;
+  std::string all;
+  for (const auto& line : problems.lines) all += (all.empty() ? "" : "; ") + line;
+  throw UserError(all);
+}
+
+std::unique_ptr<Family> FamilyOptions::build(const DataInfos& data, const Numerics& numerics, uint64_t seed) const {
+  require(data);
+  return make(data, numerics, seed);
+}
+
 void Family::place() {
   const auto place_one = [&](torch::nn::Module& module) {
     convert(module, numerics.parameters());

@@ -147,10 +147,16 @@ struct FamilyOptions : Options {
   int64_t batch = 64;  // images of one kind a pass
   /// The data sets that the family's streams use.
   virtual std::vector<DatasetRequest> datasets() const { return {{"train"}}; }
-  /// Problems of these options with this data, all of them.
-  virtual void check(const DataInfo& data, Problems& problems) const = 0;
-  /// Networks with initial weights from (seed, "initialise", ...).
-  virtual std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const = 0;
+  /// Problems of these options with this data, all of them. `data`: an info under each name that datasets() requests.
+  virtual void check(const DataInfos& data, Problems& problems) const = 0;
+  /// Errors: UserError that joins every problem which check() finds.
+  void require(const DataInfos& data) const;
+  /// Networks with initial weights from (seed, "initialise", ...). Errors: as require().
+  std::unique_ptr<Family> build(const DataInfos& data, const Numerics& numerics, uint64_t seed) const;
+
+ protected:
+  /// What build() returns, for data without problems.
+  virtual std::unique_ptr<Family> make(const DataInfos& data, const Numerics& numerics, uint64_t seed) const = 0;
 };
 
 }  // namespace fqgan

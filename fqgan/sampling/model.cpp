@@ -1,5 +1,6 @@
 #include "fqgan/sampling/model.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/metadata.h"
@@ -11,32 +12,48 @@
 namespace fqgan {
 namespace {
 
-std::string data_text(const DataInfo& data) {
-  return nlohmann::json{{"images", data.images}, {"channels", data.channels}, {"height", data.height},
-                        {"width", data.width},   {"classes", data.classes},   {"class_names", data.class_names}}
-      .dump();
+nlohmann::json json_of(const DataInfo& data) {
+  return {{"images", data.images}, {"channels", data.channels}, {"height", data.height},
+          {"width", data.width},   {"classes", data.classes},   {"class_names", data.class_names}};
 }
 
-DataInfo read_data(const std::string& text, const std::string& where) {
+DataInfo info_of(const nlohmann::json& json) {
+  DataInfo data;
+  data.images = json.at("images");
+  data.channels = json.at("channels");
+  data.height = json.at("height");
+  data.width = json.at("width");
+  data.classes = json.at("classes");
+  data.class_names = json.at("class_names").get<std::vector<std::string>>();
+  return data;
+}
+
+bool has_names(const std::pair<const std::string, DataInfo>& one) {
+  return static_cast<int64_t>(one.second.class_names.size()) == one.second.classes;
+}
+
+std::string data_text(const DataInfos& infos) {
+  nlohmann::json json;
+  for (const auto& [name, info] : infos) json[name] = json_of(info);
+  return json.dump();
+}
+
+DataInfos read_data(const std::string& text, const std::string& where) {
   try {
+    DataInfos infos;
     const auto json = nlohmann::json::parse(text);
-    DataInfo data;
-    data.images = json.at("images");
-    data.channels = json.at("channels");
-    data.height = json.at("height");
-    data.width = json.at("width");
-    data.classes = json.at("classes");
-    data.class_names = json.at("class_names").get<std::vector<std::string>>();
-    if (static_cast<int64_t>(data.class_names.size()) == data.classes) return data;
+    for (const auto& [name, info] : json.items()) infos[name] = info_of(info);
+    if (!infos.empty() && std::all_of(infos.begin(), infos.end(), has_names)) return infos;
   } catch (const nlohmann::json::exception&) {
   }
-  fail(where, "expected a description of the images in the checkpoint's metadata 'data', found '" + text + "'");
+  fail(where, "expected a description of the data sets in the checkpoint's metadata 'data', found '" + text +
+                  "'. Hint: was it written by an older version?");
 }
 
 }  // namespace
 
 std::map<std::string, std::string> model_metadata(const std::string& family, FamilyOptions& options,
-                                                  const DataInfo& data, uint64_t seed) {
+                                                  const DataInfos& data, uint64_t seed) {
   return {
       {"family", family}, {"model", write_options(options)}, {"data", data_text(data)}, {"seed", std::to_string(seed)}};
 }
@@ -53,9 +70,10 @@ Model load_model(const Checkpoint& checkpoint, const std::string& where, const N
   model.family_name = text_of(checkpoint.metadata, "family", where);
   auto options = family_options(model.family_name);
   read_options(RecipeText::from_string(text_of(checkpoint.metadata, "model", where), where), *options);
-  model.data = read_data(text_of(checkpoint.metadata, "data", where), where);
+  const auto infos = read_data(text_of(checkpoint.metadata, "data", where), where);
+  model.data = main_info(infos);
   const auto seed = static_cast<uint64_t>(number_of(checkpoint.metadata, "seed", where));
-  model.family = options->build(model.data, numerics, seed);
+  model.family = options->build(infos, numerics, seed);
   load_weights(*model.family, checkpoint.tensors, where);
   return model;
 }

@@ -15,7 +15,7 @@ inline constexpr const char* untrained_key = "untrained";
 
 /// The metadata by which load_model finds its way back: family, model (its options as TOML), data (JSON), seed.
 std::map<std::string, std::string> model_metadata(const std::string& family, FamilyOptions& options,
-                                                  const DataInfo& data, uint64_t seed);
+                                                  const DataInfos& data, uint64_t seed);
 
 /// The data as the family's generator draws it: without classes where it is unconditional.
 DataInfo drawn_data(const Family& family, DataInfo data);
@@ -23,7 +23,7 @@ DataInfo drawn_data(const Family& family, DataInfo data);
 struct Model {
   std::unique_ptr<Family> family;
   std::string family_name;
-  DataInfo data;
+  DataInfo data;  // that the family was trained on; of several sets the main one
 };
 
 /// Errors: UserError for a checkpoint without that metadata or of another architecture than it says.

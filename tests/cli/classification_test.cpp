@@ -16,7 +16,7 @@ std::unique_ptr<Family> classifier(int64_t kernels, int64_t batch, uint64_t seed
   options.discriminator.hidden = {12, 8};
   options.minibatch_discrimination.kernels = kernels;
   if (kernels > 0) options.feature_matching = FeatureMatchingOptions(0, 1);
-  return options.build(ToyData(25, 1, 6, 3).info(), {}, seed);
+  return options.build({{"train", ToyData(25, 1, 6, 3).info()}}, {}, seed);
 }
 
 std::vector<std::vector<int64_t>> chunks(int64_t images, int64_t together) {

@@ -54,7 +54,7 @@ TEST(BigGan, MakesAndJudgesImagesOfEverySize) {
         auto info = data(size.height, channels, classes);
         info.width = size.width;
         Problems problems;
-        options.check(info, problems);
+        options.check({{"train", info}}, problems);
         EXPECT_TRUE(problems.lines.empty()) << problems.lines.front();
         Streams random(3, {});
         const auto plan = options.plan(info);
@@ -137,7 +137,7 @@ TEST(BigGan, SecondGradientsThroughTheWholeDiscriminator) {
 TEST(BigGan, SamplesAreAFunctionOfSeedAndIndex) {
   auto options = tiny();
   options.average.standing_images = 20;
-  const auto family = options.build(data(8), {}, 1);
+  const auto family = options.build({{"train", data(8)}}, {}, 1);
   SampleOptions request;
   request.seed = 9;
   request.labels = {2, 0};
@@ -198,7 +198,7 @@ TEST(BigGan, MinibatchDiscriminationComparesImagesOfOneKind) {
 TEST(BigGan, SamplingIsAPureReader) {
   auto options = tiny();
   options.average.standing_images = 20;
-  const auto family = options.build(data(8), {}, 1);
+  const auto family = options.build({{"train", data(8)}}, {}, 1);
   std::map<std::string, torch::Tensor> before;
   for (const auto& [name, tensor] : family_tensors(*family)) before.emplace(name, tensor.clone());
   family->sampler({})->next(3);
@@ -206,7 +206,7 @@ TEST(BigGan, SamplingIsAPureReader) {
 }
 
 TEST(BigGan, GivenLatentsAreTruncatedToo) {
-  const auto family = tiny().build(data(8), {}, 1);
+  const auto family = tiny().build({{"train", data(8)}}, {}, 1);
   const auto make = [&](const torch::Tensor& latents, std::optional<double> truncation) {
     SampleOptions request;
     request.labels = {1};
@@ -229,13 +229,13 @@ TEST(BigGan, GlorotAndXavierAreOneInitialisation) {
   auto glorot = tiny(), xavier = tiny();
   glorot.initialisation = "glorot";
   xavier.initialisation = "xavier";
-  const auto a = glorot.build(data(8), {}, 1), b = xavier.build(data(8), {}, 1);
+  const auto a = glorot.build({{"train", data(8)}}, {}, 1), b = xavier.build({{"train", data(8)}}, {}, 1);
   const auto theirs = family_tensors(*b);
   for (const auto& [name, tensor] : family_tensors(*a)) EXPECT_TRUE(torch::equal(tensor, theirs.at(name))) << name;
 }
 
 TEST(BigGan, TruncationChangesTheSamplesAndNoneDoesNot) {
-  const auto family = tiny().build(data(8), {}, 1);
+  const auto family = tiny().build({{"train", data(8)}}, {}, 1);
   const auto spread = [&](std::optional<double> truncation) {
     SampleOptions request;
     request.labels = {1};
@@ -276,7 +276,7 @@ TEST(BigGan, HierarchicalLatentsEnterBlockByBlock) {
 
 std::string first_problem(const BigGanOptions& options, const DataInfo& info) {
   Problems problems;
-  options.check(info, problems);
+  options.check({{"train", info}}, problems);
   return problems.lines.empty() ? "" : problems.lines.front();
 }
 

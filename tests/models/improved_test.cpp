@@ -18,7 +18,8 @@ ImprovedOptions few_units() {
 }
 
 TEST(Improved, NetworksHaveTheReleasedShapes) {
-  const auto family = ImprovedOptions().build({1000, 1, 28, 28, 10, std::vector<std::string>(10, "x"), 0}, {}, 1);
+  const DataInfo mnist{1000, 1, 28, 28, 10, std::vector<std::string>(10, "x"), 0};
+  const auto family = ImprovedOptions().build({{"train", mnist}}, {}, 1);
   std::map<std::string, torch::Tensor> parameters;
   for (const auto& [name, network] : family->networks)
     for (const auto& entry : network->named_parameters()) parameters[name + "." + entry.key()] = entry.value();
@@ -35,7 +36,7 @@ TEST(Improved, NetworksHaveTheReleasedShapes) {
 TEST(Improved, ConvolutionalNetworksHaveTheReleasedShapes) {
   ImprovedOptions options;
   options.network = "convolutional";
-  const auto family = options.build({1000, 3, 32, 32, 10, std::vector<std::string>(10, "x"), 0}, {}, 1);
+  const auto family = options.build({{"train", {1000, 3, 32, 32, 10, std::vector<std::string>(10, "x"), 0}}}, {}, 1);
   std::map<std::string, torch::Tensor> parameters;
   int64_t count = 0;
   for (const auto& [name, network] : family->networks)
@@ -111,7 +112,7 @@ TEST(Improved, KeepsFeaturesOfATapBeforeItsNoise) {
 TEST(Improved, RefusesWhatItCannotTake) {
   const auto problems = [](const ImprovedOptions& options, const DataInfo& info) {
     Problems found;
-    options.check(info, found);
+    options.check({{"train", info}}, found);
     return found.lines.empty() ? std::string() : found.lines.front();
   };
   EXPECT_EQ(problems(few_units(), digits), "");
@@ -136,7 +137,7 @@ TEST(Improved, RefusesWhatItCannotTake) {
   EXPECT_CONTAINS(problems(few_units(), (DataInfo{100, 1, 6, 5})), "needs labels of at least two classes");
   EXPECT_CONTAINS(problems(few_units(), (DataInfo{100, 1, 6, 5, 3, {"a", "b", "c"}, 100})),
                   "all 100 images are without");
-  const auto family = few_units().build(digits, {}, 1);
+  const auto family = few_units().build({{"train", digits}}, {}, 1);
   SampleOptions options;
   options.labels = {1};
   EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(options); }), "unconditional");
@@ -144,16 +145,16 @@ TEST(Improved, RefusesWhatItCannotTake) {
 
 TEST(Improved, TheGeneratorTakesItsSteps) {
   auto options = few_units();
-  EXPECT_EQ(options.build(digits, {}, 1)->phases.back().repeats, 1);
+  EXPECT_EQ(options.build({{"train", digits}}, {}, 1)->phases.back().repeats, 1);
   options.generator.steps = 3;
-  const auto family = options.build(digits, {}, 1);
+  const auto family = options.build({{"train", digits}}, {}, 1);
   EXPECT_EQ(family->phases.back().name, "generator");
   EXPECT_EQ(family->phases.back().repeats, 3);
   EXPECT_EQ(family->phases.front().repeats, 1);
 }
 
 TEST(Improved, SamplesAreInRangeAndAFunctionOfTheSeed) {
-  const auto family = few_units().build(digits, {}, 1);
+  const auto family = few_units().build({{"train", digits}}, {}, 1);
   SampleOptions options;
   const auto images = family->sampler(options)->next(5).pixels;
   EXPECT_EQ(images.sizes(), (std::vector<int64_t>{5, 1, 6, 5}));
@@ -166,7 +167,7 @@ TEST(Improved, SamplesUnderVirtualBatchNormUseTheReferenceBatch) {
   auto options = few_units();
   options.generator.norm = "virtual_batch";
   options.generator.reference_batch = 7;
-  const auto family = options.build(digits, {}, 1);
+  const auto family = options.build({{"train", digits}}, {}, 1);
   const auto first = family->sampler(SampleOptions{})->next(3).pixels;
   torch::NoGradGuard no_grad;
   // Other weights have other moments, without a training pass in between.

@@ -26,7 +26,7 @@ BigGanOptions full_width() {
 
 /// G's images and D's logits of them and of real images, of a family of its own: passes move spectral vectors.
 void add_first_forward(Values& values, const NoiseImages& images, const Numerics& numerics, uint64_t seed) {
-  const auto family = full_width().build(images.info(), numerics, seed);
+  const auto family = full_width().build({{"train", images.info()}}, numerics, seed);
   TestPass t;
   t.pass.training = t.pass.update_state = true;
   t.pass.twin = numerics.twin;
@@ -53,7 +53,7 @@ Values full_width_iteration(torch::ScalarType type, bool twin) {
   const Numerics numerics{torch::kCPU, type, twin};
   Values values;
   for (uint64_t seed = 1; seed <= 5; ++seed) add_first_forward(values, images, numerics, seed);
-  const auto family = full_width().build(images.info(), numerics, 1);
+  const auto family = full_width().build({{"train", images.info()}}, numerics, 1);
   for (auto& phase : family->phases)
     phase.before_update = [&, name = phase.trains.at(0)](Step&) {
       std::vector<torch::Tensor> all;

@@ -29,7 +29,7 @@ class BigGanReference : public testing::TestWithParam<const char*> {
   }
 
   std::unique_ptr<Family> build() const {
-    return options.build(images.info(), {torch::kCPU, torch::kDouble, /*twin=*/true}, 1);
+    return options.build({{"train", images.info()}}, {torch::kCPU, torch::kDouble, /*twin=*/true}, 1);
   }
 
   ForeignWeights recorded(const std::string& prefix) const {

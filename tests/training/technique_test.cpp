@@ -8,7 +8,7 @@
 namespace fqgan::test {
 namespace {
 
-DataInfo toy(int64_t size) { return {12, 1, size, size, 3, {"a", "b", "c"}}; }
+DataInfos toy(int64_t size) { return {{"train", {12, 1, size, size, 3, {"a", "b", "c"}}}}; }
 
 BigGanOptions all_in_biggan() {
   BigGanOptions o;

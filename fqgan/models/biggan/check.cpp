@@ -127,7 +127,8 @@ void check_techniques(const BigGanOptions& options, Problems& problems) {
 
 }  // namespace
 
-void BigGanOptions::check(const DataInfo& data, Problems& problems) const {
+void BigGanOptions::check(const DataInfos& infos, Problems& problems) const {
+  const auto& data = main_info(infos);
   const auto plan = this->plan(data);
   const bool generator_known = !generator.multipliers.empty(), discriminator_known = !discriminator.multipliers.empty();
   if (!built_in_architecture(data.height, data.width) && !(generator_known && discriminator_known)) {

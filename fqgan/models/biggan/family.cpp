@@ -183,11 +183,8 @@ class BigGan : public Family {
 
 }  // namespace
 
-std::unique_ptr<Family> BigGanOptions::build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const {
-  Problems problems;
-  check(data, problems);
-  if (!problems.lines.empty()) fail("model", problems.lines.front());
-  return std::make_unique<BigGan>(*this, data, numerics, seed);
+std::unique_ptr<Family> BigGanOptions::make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const {
+  return std::make_unique<BigGan>(*this, main_info(infos), numerics, seed);
 }
 
 }  // namespace fqgan

@@ -88,9 +88,11 @@ struct BigGanOptions : FamilyOptions {
   std::vector<std::string> taps(const BigGanPlan& plan) const;
   std::string weight_style() const;  // `initialisation` as the layers name it
   void fields(FieldVisitor& visit) override;
-  void check(const DataInfo& data, Problems& problems) const override;
-  std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const override;
+  void check(const DataInfos& infos, Problems& problems) const override;
   BigGanPlan plan(const DataInfo& data) const;
+
+ protected:
+  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const override;
 };
 
 }  // namespace fqgan

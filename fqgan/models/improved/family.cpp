@@ -133,11 +133,8 @@ class Improved : public Family {
 
 }  // namespace
 
-std::unique_ptr<Family> ImprovedOptions::build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const {
-  Problems problems;
-  check(data, problems);
-  if (!problems.lines.empty()) fail("model", problems.lines.front());
-  return std::make_unique<Improved>(*this, data, numerics, seed);
+std::unique_ptr<Family> ImprovedOptions::make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const {
+  return std::make_unique<Improved>(*this, main_info(infos), numerics, seed);
 }
 
 }  // namespace fqgan

@@ -99,7 +99,8 @@ void check_convolutional(const ImprovedOptions& o, const DataInfo& data, Problem
 
 }  // namespace
 
-void ImprovedOptions::check(const DataInfo& data, Problems& problems) const {
+void ImprovedOptions::check(const DataInfos& infos, Problems& problems) const {
+  const auto& data = main_info(infos);
   if (data.classes < 2)
     problems.add("data", "a classifier needs labels of at least two classes. Hint: a folder a class, or IDX files");
   else if (data.unlabelled == data.images)

@@ -55,8 +55,10 @@ struct ImprovedOptions : FamilyOptions {
 
   void fields(FieldVisitor& visit) override;
   std::vector<DatasetRequest> datasets() const override { return {{"train"}, labelled_images()}; }
-  void check(const DataInfo& data, Problems& problems) const override;
-  std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const override;
+  void check(const DataInfos& infos, Problems& problems) const override;
+
+ protected:
+  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const override;
 };
 
 }  // namespace fqgan
