@@ -75,10 +75,7 @@ Sides open_sides(const EvaluateFlags& flags, const Numerics& numerics) {
   if (flags.raw) generated.options.weights = "raw";
   Sides sides{open_side(std::move(a), options.data, generated, numerics), std::nullopt, options.settings};
   if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
-  if (own_data) {
-    const auto domains = domains_of(*sides.a.family, *recipe->model, generated.options.direction);
-    sides.b = side_of_training_data(sides.a.data, domains.target);
-  }
+  if (own_data) sides.b = side_of_training_data(sides.a.data, sides.a.target_domain);
   return sides;
 }
 

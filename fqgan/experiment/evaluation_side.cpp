@@ -58,7 +58,10 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   auto count = generated.count;
   if (side.dataset) count = std::min(count, side.dataset->info().images);
   side.facts = {named.path, false, count, model.data.class_names, shape_of_data(model.data)};
-  if (named.recipe) side.data = std::make_shared<OpenedData>(named.recipe->data);
+  if (named.recipe) {
+    side.data = std::make_shared<OpenedData>(named.recipe->data);
+    side.target_domain = domains_of(*model.family, *named.recipe->model, generated.options.direction).target;
+  }
   side.images = [family = model.family.get(), count, sampling] { return generated_images(*family, sampling, count); };
   side.family = std::move(model.family);
   return side;

@@ -35,7 +35,8 @@ struct Side {
   std::optional<Measured> statistics;      // else one of these two
   std::shared_ptr<const Dataset> dataset;  // the images, or those that a translator starts from
   std::unique_ptr<Family> family;
-  std::shared_ptr<OpenedData> data;  // of the data set, or of the family's recipe; null where neither is known
+  std::shared_ptr<OpenedData> data;          // of the data set, or of the family's recipe; null where neither is known
+  std::optional<std::string> target_domain;  // of a translation set, into which a family translates
   std::function<std::unique_ptr<ImageSource>()> images;
 
   /// Errors: as fqgan/metrics/measured.h.

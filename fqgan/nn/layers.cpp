@@ -75,7 +75,7 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x, Pass& pass, const torc
     const ops::Convolution c{effective_weight(pass), maybe(b), maybe(r), options.resample, options.relu, geometry_};
     return pass.twin ? ops::twin::convolution(x, c) : ops::convolution(x, c);
   };
-  if (takes_start(pass)) initialise_by_data(convolved({}, {}), scale, bias, weight_options.data_std);
+  if (takes_start(pass)) initialise_by_data(convolved({}, {}), scale, bias, weight_options.data_std, pass.ranks);
   return convolved(bias, residual);
 }
 
@@ -92,7 +92,7 @@ torch::Tensor LinearImpl::products(const torch::Tensor& x, const torch::Tensor& 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x, Pass& pass, bool relu) {
   const LayerScope scope(this);
   check_shape(x, {any, weight.size(1)}, "linear");
-  if (takes_start(pass)) initialise_by_data(products(x, {}, pass), scale, bias, weight_options.data_std);
+  if (takes_start(pass)) initialise_by_data(products(x, {}, pass), scale, bias, weight_options.data_std, pass.ranks);
   if (scale.defined() && bias.defined())
     return pass.twin ? ops::twin::weight_norm_linear(x, weight, scale, bias, relu)
                      : ops::weight_norm_linear(x, weight, scale, bias, relu);

@@ -35,12 +35,13 @@ torch::Tensor weight_normalized(const torch::Tensor& weight, const torch::Tensor
   return (by_group(weight, shape.groups) * of_group).view_as(weight);
 }
 
-void initialise_by_data(const torch::Tensor& activations, torch::Tensor scale, torch::Tensor bias, double std) {
+void initialise_by_data(const torch::Tensor& activations, torch::Tensor scale, torch::Tensor bias, double std,
+                        const Ranks* ranks) {
   torch::NoGradGuard no_grad;
   const auto a = activations.to(scale.scalar_type());
   const auto rest = others(a.dim(), 1);
-  const auto mean = a.mean(rest);
-  const auto found = (a - along(mean, a.dim(), 1)).square().mean(rest).sqrt();
+  const auto mean = mean_over(a.mean(rest), ranks);
+  const auto found = mean_over((a - along(mean, a.dim(), 1)).square().mean(rest), ranks).sqrt();
   const auto factor = at::where(found < 1e-8, at::ones_like(found), std / found);  // a constant keeps its scale
   scale.mul_(factor);
   if (bias.defined()) bias.copy_(-mean * factor);

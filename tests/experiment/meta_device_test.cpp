@@ -9,6 +9,7 @@
 #include "fqgan/profiling/noise_images.h"
 #include "fqgan/training/loop.h"
 #include "stubs/stub_families.h"
+#include "support/meta_operators.h"
 #include "support/support.h"
 
 namespace fqgan::test {
@@ -43,6 +44,7 @@ void iterate_on_meta(const Recipe& recipe, int64_t channels, int64_t size) {
 }
 
 TEST(MetaDevice, RunsAnIterationOfEveryRecipe) {
+  add_meta_operators();
   ASSERT_GT(recipes().size(), 15u);
   for (const auto& path : recipes()) {
     SCOPED_TRACE(path);
@@ -59,6 +61,7 @@ TEST(MetaDevice, RunsAnIterationOfEveryRecipe) {
 }
 
 TEST(MetaDevice, RunsAnIterationOfEveryFamily) {
+  add_meta_operators();
   add_stub_families();
   for (const auto& name : family_names()) {
     SCOPED_TRACE(name);

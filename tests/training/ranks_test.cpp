@@ -1,12 +1,13 @@
 // Several ranks, as threads of one process, each with its own family and loop: R ranks of N / R images equal one of N.
 #include "fqgan/core/error.h"
 #include "fqgan/nn/batch_norm.h"
+#include "fqgan/nn/layers.h"
 #include "fqgan/nn/minibatch_discrimination.h"
+#include "stubs/stub_families.h"
 #include "support/gradients.h"
 #include "support/support.h"
 #include "support/thread_ranks.h"
 #include "training/bench.h"
-#include "stubs/stub_families.h"
 
 namespace fqgan::test {
 namespace {
@@ -228,14 +229,32 @@ TEST(Ranks, ACheckpointThatCannotBeWrittenStopsAll) {
   EXPECT_CONTAINS(messages[1], "[ranks] rank 0 could not write");
 }
 
+TEST(Ranks, StartWeightNormalizationFromTheWholeBatch) {
+  const auto images = Streams(2, {}).normal({4, 5}, "images") * 3 + 1;
+  const auto started = [&](const Ranks* ranks) {
+    TestPass t;
+    WeightOptions weight;
+    weight.normalization = WeightNormalization::weight;
+    Linear layer(5, 3, true, weight, t.streams);
+    t.pass.initialise = true;
+    t.pass.ranks = ranks;
+    layer->forward(part_of(images, ranks), t.pass);
+    return torch::cat({layer->scale.detach(), layer->bias.detach()});
+  };
+  const auto whole = started(nullptr);
+  std::vector<torch::Tensor> found(2);
+  on_ranks(2, [&](const Ranks& ranks) { found[ranks.rank()] = started(&ranks); });
+  EXPECT_TRUE(at::allclose(found[0], whole, 1e-5, 1e-6));
+  EXPECT_TRUE(torch::equal(found[0], found[1]));
+}
+
 TEST(Ranks, RefuseWhatTheyCannotShare) {
   const auto on_two = [](const std::function<void(const Ranks&)>& body) {
     return message_of<UserError>([&] { on_ranks(2, body); });
   };
-  EXPECT_CONTAINS(message_of<UserError>([] {
-                    on_ranks(3, [](const Ranks& ranks) { Bench bench(biggan_stub, 1, 8, &ranks); });
-                  }),
-                  "[ranks] expected a batch that 3 processes divide, got 4 images");
+  EXPECT_CONTAINS(
+      message_of<UserError>([] { on_ranks(3, [](const Ranks& ranks) { Bench bench(biggan_stub, 1, 8, &ranks); }); }),
+      "[ranks] expected a batch that 3 processes divide, got 4 images");
   EXPECT_CONTAINS(on_two([](const Ranks& ranks) {
                     TestPass t;
                     t.pass.training = true;
