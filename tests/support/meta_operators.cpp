@@ -1,31 +1,68 @@
 #include "support/meta_operators.h"
 
-#include <ATen/ExpandUtils.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 #include <torch/torch.h>
+
+#include "fqgan/core/error.h"
 
 namespace fqgan::test {
 namespace {
 
-at::Tensor alike(const at::Tensor& x) { return at::empty_like(x); }
-at::Tensor scalar_alike(const at::Tensor& x, const at::Tensor&) { return x.new_empty({}); }
-at::Tensor chosen(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b) {
-  return at::empty(at::infer_size(at::infer_size(condition.sizes(), a.sizes()), b.sizes()),
-                   a.options().dtype(at::result_type(a, b)).device(at::kMeta));
+/// Every tensor of a value through `change`.
+c10::IValue changed(const c10::IValue& value, const std::function<at::Tensor(const at::Tensor&)>& change) {
+  if (value.isTensor()) return value.toTensor().defined() ? change(value.toTensor()) : value;
+  if (!value.isTensorList()) return value;
+  c10::List<at::Tensor> list;
+  for (const at::Tensor& tensor : value.toTensorVector()) list.push_back(change(tensor));
+  return list;
 }
-void adam(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, double,
-          double, double, double, double, bool, bool, const std::optional<at::Tensor>&,
-          const std::optional<at::Tensor>&) {}
+
+at::Tensor on_cpu(const at::Tensor& tensor) {
+  if (tensor.is_meta()) return at::zeros(tensor.sizes(), tensor.options().device(at::kCPU));
+  FQGAN_CHECK(tensor.dim() == 0, "a tensor on the CPU among those on the device");
+  return tensor;
+}
+
+/// Runs the operator on zeros of the same shapes, for the shapes of its results. One that writes into its arguments only
+/// gives them back.
+void by_zeros(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const auto arguments = op.schema().arguments().size(), returns = op.schema().returns().size();
+  if (op.schema().is_mutable()) {
+    const auto self = (*stack)[stack->size() - arguments];
+    torch::jit::drop(*stack, arguments);
+    if (returns > 0) stack->push_back(self);
+    return;
+  }
+  for (size_t i = stack->size() - arguments; i < stack->size(); ++i) (*stack)[i] = changed((*stack)[i], on_cpu);
+  at::AutoDispatchBelowADInplaceOrView below;
+  op.callBoxed(stack);
+  for (size_t i = stack->size() - returns; i < stack->size(); ++i)
+    (*stack)[i] = changed((*stack)[i], [](const at::Tensor& x) { return x.to(at::kMeta); });
+}
+
+/// LibTorch has it for a CPU and has nothing for `meta`.
+bool is_missing(const c10::OperatorHandle& op) {
+  using Key = c10::DispatchKey;
+  if (op.operator_name().name.rfind("aten::", 0) != 0 || !op.hasSchema() || !op.hasKernelForDispatchKey(Key::CPU))
+    return false;
+  for (const auto key : {Key::Meta, Key::CompositeExplicitAutograd, Key::CompositeImplicitAutograd})
+    if (op.hasKernelForDispatchKey(key)) return false;
+  return true;
+}
 
 }  // namespace
 
 void add_meta_operators() {
   static const torch::Library library = [] {
     torch::Library aten(torch::Library::IMPL, "aten", c10::DispatchKey::Meta, __FILE__, __LINE__);
-    aten.impl("abs", alike);
-    aten.impl("dot", scalar_alike);
-    aten.impl("where.self", chosen);
-    aten.impl("_fused_adam_", adam);
+    auto& dispatcher = c10::Dispatcher::singleton();
+    for (const auto& name : dispatcher.getAllOpNames()) {
+      const auto op = dispatcher.findOp(name);
+      if (!op || !is_missing(*op)) continue;
+      const auto overload = name.overload_name.empty() ? name.name : name.name + "." + name.overload_name;
+      aten.impl(overload.c_str(), torch::CppFunction::makeFromBoxedFunction<by_zeros>());
+    }
     return aten;
   }();
 }
