@@ -3,6 +3,7 @@
 #include "fqgan/core/error.h"
 
 namespace fqgan {
+
 TrainingSets::TrainingSets(const Recipe& recipe) : opened_(std::make_shared<OpenedData>(recipe.data)) {
   const auto requests = recipe.model->datasets();
   try {
