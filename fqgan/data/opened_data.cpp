@@ -86,10 +86,8 @@ const DataOptions& OpenedData::options() const { return impl_->options; }
 std::shared_ptr<const Dataset> OpenedData::view(const View& which) {
   auto options = impl_->of_view(which);
   const auto place = impl_->place(options.split, options.domain);
-  // Of a test split that lies elsewhere nothing is held out.
-  const bool trained_on =
-      options.split == impl_->options.split || place == impl_->place(impl_->options.split, options.domain);
-  if (!trained_on && options.part != "held_out") options.held_out.reset();
+  const bool other_split = options.held_out && options.split != impl_->options.split;
+  if (other_split && place != impl_->place(impl_->options.split, options.domain)) options.held_out.reset();
   auto& part = impl_->part(place);
   if ((options.labels || (options.held_out && options.held_out_per_class)) && !part.has_labels) {
     part.source->read_labels();

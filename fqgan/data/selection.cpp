@@ -51,11 +51,14 @@ void hide_labels(Selection& selection, const DataOptions& options) {
 }
 
 // Takes the images that are held out away, or with `part` = "held_out" all others.
-void hold_out_of(Selection& selection, const DataOptions& options) {
-  if (options.held_out_per_class && selection.class_names.empty())
+// The choice is the same whether or not this view forgets the labels.
+void hold_out_of(Selection& selection, const Source& source, const DataOptions& options) {
+  std::vector<int64_t> labels;
+  for (const auto& entry : source.entries) labels.push_back(entry.label);
+  if (options.held_out_per_class && std::all_of(labels.begin(), labels.end(), [](int64_t label) { return label < 0; }))
     fail("data.held_out_per_class", *options.path + ": expected labels, found none");
   const HoldOut chosen{*options.held_out, options.held_out_per_class, static_cast<uint64_t>(options.held_out_seed)};
-  const auto parts = hold_out(selection.labels, chosen);
+  const auto parts = hold_out(labels, chosen);
   auto kept = options.part == "held_out" ? parts.held_out : parts.rest;
   std::sort(kept.begin(), kept.end());
   for (size_t i = 0; i < kept.size(); ++i) {
@@ -90,7 +93,7 @@ Selection select(const Source& source, const DataOptions& options) {
     selection.entries.push_back(static_cast<int64_t>(i));
     selection.labels.push_back(options.labels ? source.entries[i].label : -1);
   }
-  if (options.held_out) hold_out_of(selection, options);
+  if (options.held_out) hold_out_of(selection, source, options);
   if (held_out) return selection;
   // The limit comes first, so that labels are chosen among the images that are used, and every part is a part of them.
   const auto limit = static_cast<size_t>(options.limit.value_or(std::numeric_limits<int64_t>::max()));

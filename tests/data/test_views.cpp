@@ -182,6 +182,9 @@ TEST(OpenedData, HeldOutImagesStandInNoOtherView) {
   View tests;
   tests.split = "test";
   EXPECT_EQ(data.view(tests)->info().images, 4);  // nothing is held out of these
+  View unlabelled;
+  unlabelled.labels = false;
+  EXPECT_EQ(names_of(*data.view(unlabelled)), names_of(*train));
   options.held_out_seed = 1;
   EXPECT_NE(names_of(*OpenedData(options).test()), names_of(*test));
   options.held_out = 6;

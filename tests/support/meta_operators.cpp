@@ -51,6 +51,23 @@ bool is_missing(const c10::OperatorHandle& op) {
   return true;
 }
 
+at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>&,
+                       at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed,
+                       at::IntArrayRef output_padding, int64_t groups) {
+  return at::convolution(on_cpu(x), on_cpu(weight), {}, stride, padding, dilation, transposed, output_padding, groups)
+      .to(at::kMeta);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(const at::Tensor& gradient, const at::Tensor& x,
+                                                                    const at::Tensor& weight, at::IntArrayRef,
+                                                                    at::IntArrayRef, at::IntArrayRef, bool transposed,
+                                                                    at::IntArrayRef, int64_t groups,
+                                                                    std::array<bool, 3> wanted) {
+  const auto outputs = transposed ? weight.size(1) * groups : weight.size(0);
+  return {wanted[0] ? at::empty_like(x) : at::Tensor(), wanted[1] ? at::empty_like(weight) : at::Tensor(),
+          wanted[2] ? gradient.new_empty({outputs}) : at::Tensor()};
+}
+
 }  // namespace
 
 void add_meta_operators() {
@@ -63,6 +80,8 @@ void add_meta_operators() {
       const auto overload = name.overload_name.empty() ? name.name : name.name + "." + name.overload_name;
       aten.impl(overload.c_str(), torch::CppFunction::makeFromBoxedFunction<by_zeros>());
     }
+    aten.impl("convolution_overrideable", convolution);
+    aten.impl("convolution_backward_overrideable", convolution_backward);
     return aten;
   }();
 }
