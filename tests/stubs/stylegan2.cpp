@@ -20,7 +20,7 @@ class StyleGan2Stub : public Stub {
     spec.decay = 0.99;
     average_ = average<ToyStyleGenerator>("generator", spec);
     streams = {{"train", {"train", batch_}}};
-    state = {{"path_length_mean", torch::zeros({}, torch::kDouble)}};
+    state = {{"path_length_mean", torch::zeros({}, torch::TensorOptions(torch::kDouble).device(n.device))}};
     phases = {phase("Gmain", "generator", 1, &StyleGan2Stub::g_main),
               phase("Greg", "generator", 2, &StyleGan2Stub::g_reg),
               phase("Dmain", "discriminator", 1, &StyleGan2Stub::d_main),

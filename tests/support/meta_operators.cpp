@@ -24,19 +24,28 @@ at::Tensor on_cpu(const at::Tensor& tensor) {
   return tensor;
 }
 
-/// Runs the operator on zeros of the same shapes, for the shapes of its results. One that writes into its arguments only
-/// gives them back.
+/// Runs the operator on zeros of the same shapes, for the shapes of its results. One that writes into its arguments gives
+/// them back, as large as its results.
 void by_zeros(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  const auto arguments = op.schema().arguments().size(), returns = op.schema().returns().size();
-  if (op.schema().is_mutable()) {
-    const auto self = (*stack)[stack->size() - arguments];
-    torch::jit::drop(*stack, arguments);
-    if (returns > 0) stack->push_back(self);
+  const auto& schema = op.schema();
+  const auto count = schema.arguments().size(), returns = schema.returns().size(), first = stack->size() - count;
+  const std::vector<c10::IValue> arguments(stack->begin() + static_cast<int64_t>(first), stack->end());
+  const bool in_place = schema.is_mutable() && !schema.arguments().back().is_out();
+  if (in_place) {
+    torch::jit::drop(*stack, count);
+    if (returns > 0) stack->push_back(arguments.front());
     return;
   }
-  for (size_t i = stack->size() - arguments; i < stack->size(); ++i) (*stack)[i] = changed((*stack)[i], on_cpu);
+  for (size_t i = first; i < stack->size(); ++i) (*stack)[i] = changed((*stack)[i], on_cpu);
   at::AutoDispatchBelowADInplaceOrView below;
   op.callBoxed(stack);
+  size_t out = 0;
+  for (size_t i = 0; i < count; ++i)
+    if (schema.arguments()[i].is_out()) {
+      auto& result = (*stack)[stack->size() - returns + out++];
+      arguments[i].toTensor().resize_(result.toTensor().sizes());
+      result = arguments[i];
+    }
   for (size_t i = stack->size() - returns; i < stack->size(); ++i)
     (*stack)[i] = changed((*stack)[i], [](const at::Tensor& x) { return x.to(at::kMeta); });
 }
