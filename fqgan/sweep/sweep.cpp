@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 #include <limits>
+#include <set>
 #include <thread>
 
 #include "fqgan/core/atomic_file.h"
@@ -13,6 +14,7 @@
 #include "fqgan/core/hash.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/signals.h"
+#include "fqgan/core/text.h"
 #include "fqgan/experiment/recipe.h"
 #include "fqgan/run/ledger.h"
 #include "fqgan/run/log_reader.h"
@@ -49,11 +51,11 @@ std::string key_of(const Experiment& experiment, const std::string& data) {
   recipe->compute.threads = usual->compute.threads;
   if (!data.empty()) recipe->data.path = data;
   const auto changed = changed_fields(*recipe, *usual);
-  std::string differing = recipe->family;
+  std::set<std::string> differing;  // sorted: the order in which the program lists its options changes nothing
   for (const auto& field : describe_options(*recipe))
     if (std::find(changed.begin(), changed.end(), field.key) != changed.end())
-      differing += "\n" + field.key + " = " + field.value;
-  return sha256(differing).substr(0, 8);
+      differing.insert(field.key + " = " + field.value);
+  return sha256(recipe->family + "\n" + join({differing.begin(), differing.end()}, "\n")).substr(0, 8);
 }
 
 class Sweep {
