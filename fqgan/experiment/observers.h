@@ -1,4 +1,4 @@
-// The observers of a training: what fqgan/run and fqgan/sampling do with the loop's events.
+// The observers of a training: what fqgan/run and fqgan/inference do with the loop's events.
 #pragma once
 
 #include <memory>

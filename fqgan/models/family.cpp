@@ -66,7 +66,31 @@ void FamilyOptions::require(const DataInfos& data) const {
 
 std::unique_ptr<Family> FamilyOptions::build(const DataInfos& data, const Numerics& numerics, uint64_t seed) const {
   require(data);
-  return make(data, numerics, seed);
+  auto family = make(data, numerics, seed);
+  FQGAN_CHECK(family->numerics.compute == numerics.compute && family->numerics.device == numerics.device,
+              "a family keeps the numerics that it is made with");
+  family->check_names();
+  return family;
+}
+
+void Family::check_names() const {
+  const auto network = [&](const std::string& who, const std::string& name) {
+    FQGAN_CHECK(networks.count(name), who + " names a network '" + name + "' that the family has not");
+  };
+  for (const auto& [name, spec] : optimizers)
+    for (const auto& of : spec.networks) network("optimizer '" + name + "'", of);
+  for (const auto& [name, spec] : averages) {
+    network("average '" + name + "'", spec.of);
+    FQGAN_CHECK(spec.network, "average '" + name + "' has no network");
+  }
+  for (const auto& phase : phases) {
+    const auto who = "phase '" + phase.name + "'";
+    FQGAN_CHECK(phase.gradients, who + " has no gradients");
+    FQGAN_CHECK(optimizers.count(phase.optimizer),
+                who + " names an optimizer '" + phase.optimizer + "' that the family has not");
+    for (const auto& of : phase.trains) network(who, of);
+    for (const auto& of : phase.records) network(who, of);
+  }
 }
 
 void Family::place() {

@@ -89,8 +89,8 @@ enum class AverageBuffers {
 
 /// A network that follows another: p <- decay p + (1 - decay) q after each iteration.
 struct AverageSpec {
-  std::string of;  // network name
-  std::shared_ptr<torch::nn::Module> network;
+  std::string of;                              // network name
+  std::shared_ptr<torch::nn::Module> network;  // of the same architecture; a copy of it when a training starts
   double decay = 0.9999;
   int64_t start = 0;       // iterations; before, the average is a copy
   bool ramp = false;       // decay_t = min(decay, (1 + t) / (10 + t))
@@ -140,6 +140,8 @@ class Family {
   virtual void after_iteration(Step&) {}
   /// Classes that the generator draws; 0: it is unconditional, or there is none.
   int64_t drawn_classes() const { return generator ? generator->space.classes : 0; }
+  /// Errors: InternalError for a phase, optimizer or average that names what is not there.
+  void check_names() const;
   /// Brings all networks and averages to numerics.device and the parameters' type.
   void place();
 };

@@ -37,7 +37,7 @@ struct LatentSpace {
 
 /// Input of one forward: z, or w where the space has a mapping.
 struct Latents {
-  torch::Tensor z;                   // N x Z
+  torch::Tensor z;                   // N x Z, on the device, in the parameters' type
   torch::Tensor w;                   // N x W, or N x layers x W
   torch::Tensor labels;              // int64 N; undefined when unconditional
   std::optional<double> truncation;  // psi, for Truncation::towards_mean alone

@@ -159,8 +159,8 @@ void bind_training(py::module_& m) {
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The rooms of the program fqgan in this process.";
-  py::register_exception<fqgan::UserError>(m, "UserError", PyExc_ValueError);
-  py::register_exception<fqgan::NumericalError>(m, "NumericalError", PyExc_ArithmeticError);
+  py::register_local_exception<fqgan::UserError>(m, "UserError", PyExc_ValueError);
+  py::register_local_exception<fqgan::NumericalError>(m, "NumericalError", PyExc_ArithmeticError);
   fqgan::bind_generator(m);
   fqgan::bind_metrics(m);
   fqgan::bind_training(m);

@@ -170,7 +170,8 @@ TEST_P(Program, IsExportedWhereItDrawsFromLatents) {
 
 INSTANTIATE_TEST_SUITE_P(
     Stubs, Program,
-    ::testing::Values(Kind{"stub_biggan"}, Kind{"stub_stylegan2"}, Kind{.family = "stub_ugatit", .translates = true},
+    ::testing::Values(Kind{.family = "stub_least", .truncates = false}, Kind{"stub_biggan"}, Kind{"stub_stylegan2"},
+                      Kind{.family = "stub_ugatit", .translates = true},
                       Kind{.family = "stub_semi_supervised", .classifies = true, .truncates = false}),
     [](const auto& info) { return info.param.family; });
 

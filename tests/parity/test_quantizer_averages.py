@@ -91,9 +91,10 @@ def test_five_updates(tmp_path, average, order):
     first_sum = codebook.copy() if average is Plain else np.zeros((K, D))
     tensors = {"x": x.reshape(-1, D, H, W), "g": weight, "state.codebook": codebook, "state.codebook_sum": first_sum}
     file = tmp_path / "in.safetensors"
-    save_file({k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in tensors.items()}, file, {"layer": name})
+    case = {f"0.{k}": torch.from_numpy(np.ascontiguousarray(v)) for k, v in tensors.items()}
+    save_file(case, file, {"0.layer": name})
     subprocess.run([BUILD / "tests" / "fqgan_layer_dump", file, tmp_path / "out"], check=True, timeout=120)
-    found = {k: v.numpy() for k, v in load_file(tmp_path / "out").items()}
+    found = {k.removeprefix("0."): v.numpy() for k, v in load_file(tmp_path / "out").items()}
 
     assert np.abs(found["y"] - losses).max() < TOLERANCE
     by_row = weight.reshape(STEPS, 2, 2)

@@ -1,4 +1,4 @@
-// BigGAN's outline: D several times, then G; feature quantization; an average of G. A whole family in one file.
+// BigGAN's outline: D several times, then G; feature quantization; an average of G.
 #include "fqgan/losses/adversarial.h"
 #include "fqgan/models/techniques/feature_quantization.h"
 #include "stubs/families.h"

@@ -7,6 +7,7 @@
 
 namespace fqgan::test {
 
+std::unique_ptr<FamilyOptions> least_stub_options();
 std::unique_ptr<FamilyOptions> biggan_stub_options();
 std::unique_ptr<FamilyOptions> stylegan2_stub_options();
 std::unique_ptr<FamilyOptions> ugatit_stub_options();

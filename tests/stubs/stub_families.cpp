@@ -15,6 +15,7 @@ std::unique_ptr<Family> built(const FamilyOptions& options) {
 
 void add_stub_families() {
   static const bool added = [] {
+    add_family("stub_least", least_stub_options);
     add_family("stub_biggan", biggan_stub_options);
     add_family("stub_stylegan2", stylegan2_stub_options);
     add_family("stub_ugatit", ugatit_stub_options);
