@@ -9,7 +9,8 @@
 
 namespace fqgan::test {
 
-/// Adds "stub_least" (the template for a new family), "stub_biggan", "stub_stylegan2", "stub_ugatit" and "stub_semi_supervised" to the table of families; once.
+/// Adds "stub_least" (the template for a new family), "stub_biggan", "stub_stylegan2", "stub_ugatit" and
+/// "stub_semi_supervised" to the table of families; once.
 void add_stub_families();
 
 // Each for a batch of 4, with the options' defaults and seed 11, in float32 on the CPU.

@@ -24,8 +24,8 @@ at::Tensor on_cpu(const at::Tensor& tensor) {
   return tensor;
 }
 
-/// Runs the operator on zeros of the same shapes, for the shapes of its results. One that writes into its arguments gives
-/// them back, as large as its results.
+/// Runs the operator on zeros of the same shapes, for the shapes of its results. One that writes into its arguments
+/// gives them back, as large as its results.
 void by_zeros(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   const auto& schema = op.schema();
   const auto count = schema.arguments().size(), returns = schema.returns().size(), first = stack->size() - count;
