@@ -46,6 +46,10 @@ TrainingEvaluator::TrainingEvaluator(const Recipe& recipe, std::shared_ptr<Opene
            "'accuracy' tells whether generated images show their class");
     test_ = data_->test();
     if (!test_) fail("evaluation.metrics", "'error' needs data with a test split; this has none");
+    if (test_->info().unlabelled == test_->info().images)
+      fail("evaluation.metrics", "'error' needs images with labels to test with; none of the " +
+                                     std::to_string(test_->info().images) +
+                                     " has one. Hint: data.held_out_per_class = true");
   }
   if (!of_images_.empty()) open_images(recipe, data, sets, family);
 }

@@ -5,6 +5,10 @@
 namespace fqgan {
 
 TrainingSets::TrainingSets(const Recipe& recipe) : opened_(std::make_shared<OpenedData>(recipe.data)) {
+  if (recipe.data.part == "held_out")
+    fail("data.part",
+         "expected images to train on, got those that are held out of the training. Hint: all, labelled or "
+         "unlabelled");
   const auto requests = recipe.model->datasets();
   try {
     open_requests(*opened_, requests, sets_);

@@ -43,6 +43,11 @@ void LatentSampler::check(const SampleOptions& options) const {
     if (label < 0 || label >= space.classes)
       fail("class", "expected 0 to " + std::to_string(space.classes - 1) + ", got " + std::to_string(label));
   }
+  if (options.truncation && !std::isfinite(*options.truncation))
+    fail("truncation", "expected a number in [0, 10], got one that is not finite");
+  if (!options.direction.empty())
+    fail("direction",
+         "this generator draws from latents: it translates in no direction, got '" + options.direction + "'");
   if (options.truncation && space.truncation == Truncation::none)
     fail("truncation", space.law == LatentLaw::uniform
                            ? "this generator's latents are uniform: there is nothing to cut off"
