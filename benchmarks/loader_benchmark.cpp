@@ -9,7 +9,7 @@
 #include <stdexcept>
 
 #include "fqgan/data/dataset.h"
-#include "fqgan/data/loader.h"
+#include "fqgan/data/store/loader.h"
 
 namespace {
 

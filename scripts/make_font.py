@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes fqgan/sampling/font_table.h: the printable ASCII of a 6 x 13 bitmap font, from a PCF file.
+"""Makes fqgan/plot/font_table.h: the printable ASCII of a 6 x 13 bitmap font, from a PCF file.
 
-    scripts/make_font.py 6x13.pcf.gz > fqgan/sampling/font_table.h
+    scripts/make_font.py 6x13.pcf.gz > fqgan/plot/font_table.h
 
 The font is "fixed" of X11 (misc-fixed 6x13, public domain), which Debian has in its package xfonts-base.
 """

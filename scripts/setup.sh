@@ -15,10 +15,10 @@ source scripts/messages.sh
 packages=(g++ cmake ninja-build ccache pkg-config git python3 python3-venv libcli11-dev libtomlplusplus-dev
   nlohmann-json3-dev libpng-dev libjpeg-dev libwebp-dev libzip-dev zlib1g-dev libgtest-dev dataset-fashion-mnist)
 torch_wheel=torch==2.13.0
-test_modules=(numpy pytest safetensors PIL scipy setuptools sklearn tqdm einops einx loguru onnx onnxscript
+test_modules=(numpy pytest safetensors PIL scipy setuptools sklearn tqdm einops einx loguru onnx
   onnxruntime vector_quantize_pytorch torch_einops_utils pytorch_fid torch_fidelity)
 test_packages=(numpy pytest safetensors pillow "scipy<1.18" "setuptools>=77" scikit-learn tqdm einops einx loguru onnx
-  onnxscript onnxruntime)
+  onnxruntime)
 # What our figures are compared with. Without what they ask for: torch is there, and torchvision is not needed.
 test_packages_alone=(vector-quantize-pytorch torch-einops-utils pytorch-fid torch-fidelity)
 build=build/release
@@ -124,7 +124,9 @@ install_test_modules() {
 configure() {
   local configured=""
   [ ! -f $build/CMakeCache.txt ] || configured=$(sed -n 's/^FQGAN_TORCH:[A-Z]*=//p' $build/CMakeCache.txt)
-  if [ -f $build/build.ninja ] && [ "$configured" = "$torch" ]; then return; fi
+  # The Python extension is configured where Python.h is found, which the tests have just installed.
+  if [ -f $build/build.ninja ] && [ "$configured" = "$torch" ] &&
+    { ! $tests || grep -q fqgan_core $build/build.ninja; }; then return; fi
   in_place=false
   step "configuration" "see CMake's error above; after moving the folder: rm -r $build" \
     flock build/.lock cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DFQGAN_TORCH="$torch"

@@ -8,8 +8,9 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/data/image_file.h"
-#include "fqgan/sampling/grid.h"
+#include "fqgan/data/images/image_file.h"
+#include "fqgan/inference/sampler.h"
+#include "fqgan/plot/grid.h"
 #include "fqgan/training/loop.h"
 #include "ring.h"
 
@@ -19,10 +20,17 @@ namespace {
 constexpr int64_t points_measured = 2500, cell = 128;
 constexpr double half_width = 3;  // of the plane that is drawn
 
+QuantizationOptions quantized() {
+  QuantizationOptions options;
+  options.taps = {"features"};
+  options.codes = 64;
+  return options;
+}
+
 const std::vector<Method> all_methods = {{.name = "plain"},
                                          {.name = "minibatch discr.", .kernels = 8},
                                          {.name = "feature matching", .feature_matching = 1, .adversarial = 0},
-                                         {.name = "feature quantiz.", .quantized = true}};
+                                         {.name = "feature quantiz.", .quantizer = quantized()}};
 
 struct Flags {
   std::string out = "mode_collapse.png";
@@ -67,7 +75,7 @@ torch::Tensor train(const Ring& ring, const Method& method, uint64_t seed, int64
   options.training.iterations = options.training.log_every = steps;
   options.training.sample_every = 0;
   Loop(*family, {}, options).run();
-  return family->sampler(SampleOptions{})->next(points_measured).pixels.flatten(1);
+  return open_sampler(*family, {})->next(points_measured).pixels.flatten(1);
 }
 
 int run(const Flags& flags) {

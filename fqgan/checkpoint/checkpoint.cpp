@@ -8,10 +8,10 @@
 #include <fstream>
 
 #include "fqgan/checkpoint/header.h"
-#include "fqgan/checkpoint/sha256.h"
 #include "fqgan/checkpoint/tensor_types.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/hash.h"
 
 namespace fqgan {
 namespace {

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "fqgan/checkpoint/sha256.h"
 #include "fqgan/checkpoint/tensor_types.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/hash.h"
 
 namespace fqgan {
 namespace {

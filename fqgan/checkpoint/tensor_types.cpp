@@ -1,6 +1,7 @@
 #include "fqgan/checkpoint/tensor_types.h"
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
 
 namespace fqgan {
 namespace {
@@ -32,9 +33,9 @@ std::optional<at::ScalarType> stored_type(std::string_view name) {
 }
 
 std::string stored_type_names() {
-  std::string names;
-  for (const StoredType& stored : stored_types) names += (names.empty() ? "" : ", ") + std::string(stored.name);
-  return names;
+  std::vector<std::string> names;
+  for (const StoredType& stored : stored_types) names.emplace_back(stored.name);
+  return join(names);
 }
 
 }  // namespace fqgan

@@ -5,17 +5,19 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "fqgan/cli/checkpoints.h"
-#include "fqgan/cli/classification.h"
-#include "fqgan/cli/compute.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/data/image_file.h"
-#include "fqgan/sampling/confusion.h"
-#include "fqgan/sampling/model.h"
+#include "fqgan/core/text.h"
+#include "fqgan/data/images/image_file.h"
+#include "fqgan/experiment/compute.h"
+#include "fqgan/experiment/model_images.h"
+#include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/classification.h"
+#include "fqgan/inference/model.h"
+#include "fqgan/plot/confusion.h"
 
 namespace fqgan {
 namespace {
@@ -44,15 +46,10 @@ struct Ensemble {
 void add_classifier(const std::string& where, const ClassifyFlags& flags, const Numerics& numerics, Ensemble& all) {
   const auto [path, checkpoint] = open_checkpoint(where);
   auto model = load_model(checkpoint, path, numerics);
-  if (!model.family->classifies)
+  if (!model.family->classifier)
     fail(path, "this model has no classifier. Hint: family = \"improved\" trains one from few labels");
   if (all.models.empty()) {
-    auto text = checkpoint.metadata.count("recipe") ? RecipeText::from_string(checkpoint.metadata.at("recipe"), path)
-                                                    : RecipeText();
-    for (const auto* all_images : {"data.limit=none", "data.part=all", "data.labels_per_class=none"})
-      text.set(all_images);
-    for (const auto& assignment : flags.set) text.set(assignment);
-    all.data = read_recipe(text)->data;
+    all.data = data_of_model(checkpoint, path, model.data, flags.set);
   } else {
     const auto &a = all.info(), &b = model.data;
     if (a.channels != b.channels || a.height != b.height || a.width != b.width || a.class_names != b.class_names)
@@ -62,14 +59,11 @@ void add_classifier(const std::string& where, const ClassifyFlags& flags, const 
 }
 
 /// The images brought to the classifiers' size.
-std::unique_ptr<Dataset> open_images(const Ensemble& ensemble, const ClassifyFlags& flags) {
+std::shared_ptr<const Dataset> open_images(const Ensemble& ensemble, const ClassifyFlags& flags) {
   auto options = ensemble.data;
   const auto& info = ensemble.info();
   options.path = flags.paths.back();
   options.split = flags.split;
-  options.resolution = info.height;
-  options.width = info.width;
-  options.channels = info.channels;
   auto images = open_dataset(options);
   const auto& found = images->info().class_names;
   if (!found.empty() && found != info.class_names)
@@ -95,11 +89,8 @@ void write_predictions(const std::string& path, const Classification& found, con
     const auto label = found.labels[i].item<int64_t>();
     text += "\n" + csv_field(images.name(i)) + "," + (label < 0 ? "" : csv_field(names.at(label))) + "," +
             csv_field(names.at(predictions[i].item<int64_t>()));
-    for (int64_t k = 0; k < found.probabilities.size(1); ++k) {
-      char number[32];
-      std::snprintf(number, sizeof number, ",%.6g", found.probabilities[i][k].item<double>());
-      text += number;
-    }
+    for (int64_t k = 0; k < found.probabilities.size(1); ++k)
+      text += "," + significant(found.probabilities[i][k].item<double>(), 6);
   }
   write_file_atomically(path, text + "\n");
 }
@@ -141,11 +132,12 @@ void check_labels(const ClassifyFlags& flags, const DataInfo& images) {
 }
 
 void warn_of_few(const Ensemble& ensemble, int64_t images) {
-  int64_t together = 0;
-  for (const auto* family : ensemble.families()) together = std::max(together, family->judged_together);
-  if (images < together)
-    log_warning("minibatch discrimination was trained on batches of " + std::to_string(together) + " and sees " +
-                std::to_string(images) + ": it takes the images for less alike. Hint: classify more at once");
+  int64_t batch = 0;
+  for (const auto* family : ensemble.families()) batch = std::max(batch, family->classifier->batch);
+  if (images < batch)
+    log_warning("minibatch discrimination was trained on batches of " + std::to_string(batch) + " and sees " +
+                plural(images, "image") + ": predictions may be unreliable. Hint: classify at least " +
+                std::to_string(batch) + " together");
 }
 
 int classify(const ClassifyFlags& flags) {
@@ -189,10 +181,7 @@ void add_classify(CLI::App& program, Action& action) {
   command->add_option("--split", flags->split, "of images that have both: test or train")
       ->capture_default_str()
       ->check(CLI::IsMember({"test", "train"}));
-  command->add_option("--set", flags->set, "how images are read: --set data.fit=crop (repeatable)")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "how images are read: --set data.fit=crop (repeatable)");
   command->add_flag("--json", flags->json, "print JSON");
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return classify(*flags); }; });

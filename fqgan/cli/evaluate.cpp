@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "fqgan/cli/evaluation_side.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
+#include "fqgan/experiment/evaluation_side.h"
 #include "fqgan/metrics/class_names.h"
 #include "fqgan/metrics/classifier_training.h"
 
@@ -18,8 +20,9 @@ namespace {
 
 struct EvaluateFlags {
   std::string path, against, metrics, features = "classifier", save_statistics;
-  int64_t count = 10'000;
-  uint64_t seed = 0;
+  Generated generated{10'000};
+  std::optional<double> truncation;
+  bool raw = false;
   std::vector<std::string> set;
   bool json = false;
   ComputeOptions compute;
@@ -62,15 +65,17 @@ Sides open_sides(const EvaluateFlags& flags, const Numerics& numerics) {
   if (!flags.against.empty()) b = look_at_side(flags.against);
   const auto* recipe = a.recipe ? a.recipe.get() : b ? b->recipe.get() : nullptr;
   const auto options = read_settings(flags.set, recipe);
-  std::optional<DataOptions> own_data;
-  if (!b && recipe && flags.save_statistics.empty()) own_data = recipe->data;
+  const bool own_data = !b && recipe && flags.save_statistics.empty();
   if (!b && !own_data && flags.save_statistics.empty())
     fail("evaluate",
          "expected --against IMAGES, RUN or STATISTICS (only a run or checkpoint is measured against its own "
          "data without it)");
-  Sides sides{open_side(std::move(a), options.data, flags.count, flags.seed, numerics), std::nullopt, options.settings};
-  if (b) sides.b = open_side(std::move(*b), options.against, flags.count, flags.seed, numerics);
-  if (own_data) sides.b = side_of_training_data(*own_data);
+  auto generated = flags.generated;
+  generated.options.truncation = flags.truncation;
+  if (flags.raw) generated.options.weights = "raw";
+  Sides sides{open_side(std::move(a), options.data, generated, numerics), std::nullopt, options.settings};
+  if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
+  if (own_data) sides.b = side_of_training_data(sides.a.data, sides.a.target_domain);
   return sides;
 }
 
@@ -83,11 +88,12 @@ std::vector<std::string> separated(const std::string& list) {
 }
 
 /// The labelled images that the classifier is trained on: those of the second side before those of the first.
-std::unique_ptr<FeatureExtractor> open_ruler(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
+std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
   if (flags.features != "classifier") return open_features(flags.features, device);
   for (const auto* side : {sides.b ? &*sides.b : nullptr, &sides.a}) {
-    const bool labelled = side && (side->family ? side->data.path.has_value() : !side->facts.class_names.empty());
-    if (labelled) return cached_classifier(side->data, device);
+    if (!side || !side->data) continue;
+    const bool labelled = side->family ? side->data->options().path.has_value() : !side->facts.class_names.empty();
+    if (labelled) return cached_classifier(*side->data, device);
   }
   fail("features",
        "a classifier is trained on labelled images, neither side has labels. Hint: --features FILE (a "
@@ -131,12 +137,9 @@ void print_json(const Measured& a, const Measured& b, const FeatureExtractor& ex
 void print_lines(const Measured& a, const Measured& b, const Evaluation& evaluation) {
   size_t width = 0;
   for (const auto& [name, value] : evaluation.figures) width = std::max(width, name.size());
-  for (const auto& [name, value] : evaluation.figures) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", value);
-    std::cout << name << std::string(width + 2 - name.size(), ' ') << text << "  (" << a.images << " images against "
-              << b.images << ")\n";
-  }
+  for (const auto& [name, value] : evaluation.figures)
+    std::cout << name << std::string(width + 2 - name.size(), ' ') << significant(value, 6) << "  (" << a.images
+              << " images against " << b.images << ")\n";
 }
 
 int evaluate_command(const EvaluateFlags& flags) {
@@ -145,7 +148,7 @@ int evaluate_command(const EvaluateFlags& flags) {
   if (!flags.save_statistics.empty()) prepare_target(flags.save_statistics, {}, "--save-statistics");
   const auto numerics = start_computing(flags.compute);
   const auto sides = open_sides(flags, numerics);
-  const auto extractor = open_ruler(flags, sides, numerics.device);
+  const auto extractor = open_extractor(flags, sides, numerics.device);
   if (sides.b && names.empty()) names = default_metrics(sides, *extractor);
   if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
   log_info("features: " + extractor->name() + ", " + extractor->description());
@@ -174,9 +177,10 @@ int evaluate_command(const EvaluateFlags& flags) {
 void add_evaluate(CLI::App& program, Action& action) {
   auto flags = std::make_shared<EvaluateFlags>();
   auto* command = program.add_subcommand("evaluate", "measure images, a run or a checkpoint against other images");
-  std::string known, meanings = "Metrics:\n";
+  std::vector<std::string> known;
+  std::string meanings = "Metrics:\n";
   for (const auto& metric : metrics()) {
-    known += (known.empty() ? "" : ", ") + metric.name;
+    known.push_back(metric.name);
     meanings += "  " + metric.name + std::string(12 - metric.name.size(), ' ') + metric.meaning + "\n";
   }
   command->footer(meanings);
@@ -184,18 +188,20 @@ void add_evaluate(CLI::App& program, Action& action) {
       ->required();
   command->add_option("--against", flags->against,
                       "the same kinds; default for a run: its data's test split, else data");
-  command->add_option("--metrics", flags->metrics, "comma-separated: " + known + "; default: fid, kid and accuracy");
+  command->add_option("--metrics", flags->metrics,
+                      "comma-separated: " + join(known) + "; default: fid, kid and accuracy");
   command->add_option("--features", flags->features, "classifier (of the labelled side), a saved one, or TorchScript")
       ->capture_default_str();
-  command->add_option("--count", flags->count, "images that a run or checkpoint generates, classes in turn")
+  command->add_option("--count", flags->generated.count, "images that a run or checkpoint generates, classes in turn")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command->add_option("--seed", flags->seed, "of these images")->capture_default_str();
-  command
-      ->add_option("--set", flags->set, "an option: --set kid.subset_size=500, data.resolution=32, against.split=test")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  command->add_option("--seed", flags->generated.seed, "seed of these images")->capture_default_str();
+  command->add_option("--truncation", flags->truncation, "their latents' truncation, as in fqgan sample")
+      ->check(CLI::Range(0., 10.));
+  command->add_flag("--raw", flags->raw, "by the trained generator itself, not its average");
+  command->add_option("--source", flags->generated.source, "images that a model which translates images starts from");
+  command->add_option("--direction", flags->generated.options.direction, "which way it translates");
+  add_set_flag(*command, flags->set, "an option: --set kid.subset_size=500, data.resolution=32, against.split=test");
   command->add_option("--save-statistics", flags->save_statistics, "X.safetensors of the first side, for fid later");
   command->add_flag("--json", flags->json, "one JSON document on standard output");
   add_compute_flags(*command, flags->compute);

@@ -1,34 +1,92 @@
-// fqgan export CKPT_OR_RUN --weights-only --out X.safetensors: the small file that people share.
+// fqgan export CKPT_OR_RUN --out X.pt: the generator as TorchScript. --weights-only --out X.safetensors: the small file
+// that people share.
 #include <CLI/CLI.hpp>
+#include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/weights.h"
-#include "fqgan/cli/checkpoints.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
+#include "fqgan/experiment/compute.h"
+#include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/generator_export.h"
+#include "fqgan/inference/model.h"
+#include "fqgan/inference/truncation.h"
 
 namespace fqgan {
+namespace {
+
+struct ExportFlags {
+  std::string checkpoint, out;
+  bool weights_only = false, raw = false;
+  std::optional<double> truncation;
+};
+
+int write_weights(const ExportFlags& flags) {
+  prepare_target(flags.out, ".safetensors");
+  const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
+  save_checkpoint(flags.out, weights_only(checkpoint));
+  log_info("wrote the weights of " + path + " to " + flags.out);
+  return 0;
+}
+
+/// "z N x 128, class N"
+std::string listed(const nlohmann::json& tensors) {
+  std::string text;
+  for (const auto& tensor : tensors) {
+    text += (text.empty() ? "" : ", ") + tensor.at("name").get<std::string>();
+    const char* before = " ";
+    for (const auto& size : tensor.at("shape")) {
+      text += before + (size.is_string() ? size.get<std::string>() : size.dump());
+      before = " x ";
+    }
+  }
+  return text;
+}
+
+int write_torchscript(const ExportFlags& flags) {
+  prepare_target(flags.out, ".pt");
+  if (flags.truncation && !std::isfinite(*flags.truncation))
+    fail("--truncation", "expected a number in [0, 10], got one that is not finite");
+  const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
+  const auto model = load_model(checkpoint, path, start_computing({}));
+  GeneratorExport options;
+  options.weights = flags.raw ? Weights::raw : Weights::average;
+  options.truncation = flags.truncation;
+  nlohmann::json description{{"fqgan", FQGAN_VERSION}, {"family", model.family_name}};
+  if (const auto classes = model.family->drawn_classes()) {
+    description["classes"] = classes;
+    description["class_names"] = model.data.class_names;
+  }
+  options.description = description.dump();
+  const auto traced = trace_generator(*model.family, options);
+  save_torchscript(flags.out, traced);
+  const auto json = nlohmann::json::parse(traced.description);
+  log_info("largest difference from the images of fqgan sample: " + significant(traced.difference, 2));
+  log_info("wrote the generator of " + path + " to " + flags.out + ": " + listed(json.at("inputs")) + " -> " +
+           listed(json.at("outputs")));
+  return 0;
+}
+
+}  // namespace
 
 void add_export(CLI::App& program, Action& action) {
-  struct Flags {
-    std::string checkpoint, out;
-    bool weights_only = false;
-  };
-  auto flags = std::make_shared<Flags>();
-  auto* command = program.add_subcommand("export", "write a model for others");
+  auto flags = std::make_shared<ExportFlags>();
+  auto* command = program.add_subcommand("export", "write a model for other programs");
   command->add_option("model", flags->checkpoint, "checkpoint, or run folder (its newest checkpoint)")->required();
-  command->add_option("--out", flags->out, "X.safetensors")->required();
-  command->add_flag("--weights-only", flags->weights_only, "networks and averages, without what only a resume needs")
+  command->add_option("--out", flags->out, "X.pt: the generator as TorchScript; with --weights-only: X.safetensors")
       ->required();
+  auto* weights = command->add_flag("--weights-only", flags->weights_only,
+                                    "networks and averages, without what only a resume needs");
+  command->add_flag("--raw", flags->raw, "the trained generator itself, not its average")->excludes(weights);
+  command->add_option("--truncation", flags->truncation, "fix it in the file; default: an input of the file")
+      ->check(CLI::Range(0., largest_truncation))
+      ->excludes(weights);
   command->callback([flags, &action] {
-    action = [flags] {
-      prepare_target(flags->out, ".safetensors");
-      const auto [path, checkpoint] = open_checkpoint(flags->checkpoint);
-      save_checkpoint(flags->out, weights_only(checkpoint));
-      log_info("wrote the weights of " + path + " to " + flags->out);
-      return 0;
-    };
+    action = [flags] { return flags->weights_only ? write_weights(*flags) : write_torchscript(*flags); };
   });
 }
 

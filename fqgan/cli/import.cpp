@@ -4,14 +4,15 @@
 #include <CLI/CLI.hpp>
 
 #include "fqgan/checkpoint/weights.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/experiment/recipe.h"
+#include "fqgan/inference/model.h"
 #include "fqgan/models/weights.h"
 #include "fqgan/nn/copy.h"
-#include "fqgan/sampling/model.h"
 
 namespace fqgan {
 namespace {
@@ -38,7 +39,8 @@ int import_weights(const ImportFlags& flags) {
                                        recipe->data.width.value_or(*recipe->data.resolution));
   const auto& names = recipe->data.class_names;
   if (static_cast<int64_t>(names.size()) == data.classes) data.class_names = names;
-  const auto family = recipe->model->build(data, {}, static_cast<uint64_t>(recipe->seed));
+  const auto infos = infos_of(recipe->model->datasets(), data);
+  const auto family = recipe->model->build(infos, {}, static_cast<uint64_t>(recipe->seed));
 
   import_biggan(*family->networks.at("generator"), generator);
   auto& average = *family->averages.at("generator").network;
@@ -47,7 +49,7 @@ int import_weights(const ImportFlags& flags) {
   else
     import_biggan(average, read_weights(flags.average));
   Checkpoint checkpoint;
-  checkpoint.metadata = model_metadata(recipe->family, *recipe->model, data, static_cast<uint64_t>(recipe->seed));
+  checkpoint.metadata = model_metadata(recipe->family, *recipe->model, infos, static_cast<uint64_t>(recipe->seed));
   checkpoint.metadata["recipe"] = write_options(*recipe);
   checkpoint.metadata["imported_from"] = flags.from;
   checkpoint.metadata["fqgan"] = FQGAN_VERSION;
@@ -76,10 +78,7 @@ void add_import(CLI::App& program, Action& action) {
   command->add_option("--generator", flags->generator, "G.safetensors")->required();
   command->add_option("--discriminator", flags->discriminator, "D.safetensors; without it the file can only sample");
   command->add_option("--average", flags->average, "the averaged generator; default: the generator");
-  command->add_option("--set", flags->set, "override an option of the recipe (repeatable)")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "override an option of the recipe (repeatable)");
   command->add_option("--out", flags->out, "X.safetensors")->required();
   command->callback([flags, &action] { action = [flags] { return import_weights(*flags); }; });
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/checkpoint.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/inspect_data.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/error.h"
@@ -92,10 +93,7 @@ void add_inspect(CLI::App& program, Action& action) {
   command->add_flag("--json", flags->json, "one JSON document");
   command->add_option("--pictures", flags->pictures, "data: write a contact sheet and the mean image into this folder");
   command->add_option("--overlap", flags->against, "data: warn about images that stand in this second set too");
-  command->add_option("--set", flags->set, "data: an option, as in a recipe: --set data.resolution=64 (repeatable)")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "data: an option, as in a recipe: --set data.resolution=64 (repeatable)");
   command->callback([flags, &action] { action = [flags] { return inspect(*flags); }; });
 }
 

@@ -7,9 +7,9 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/data/survey.h"
-#include "fqgan/sampling/grid.h"
+#include "fqgan/plot/grid.h"
 
 namespace fqgan {
 namespace {

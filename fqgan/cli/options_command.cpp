@@ -4,7 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
+#include "fqgan/core/text.h"
+#include "fqgan/experiment/recipe.h"
 #include "fqgan/models/registry.h"
 
 namespace fqgan {
@@ -41,9 +42,7 @@ void print_json(Recipe& recipe) {
 void add_options(CLI::App& program, Action& action) {
   auto flags = std::make_shared<OptionsFlags>();
   auto* command = program.add_subcommand("options", "list every option of a model family");
-  std::string known;
-  for (const auto& name : family_names()) known += (known.empty() ? "" : ", ") + name;
-  command->add_option("family", flags->family, "one of: " + known)->required();
+  command->add_option("family", flags->family, "one of: " + join(family_names()))->required();
   command->add_flag("--json", flags->json, "one JSON document");
   command->add_flag("--toml", flags->toml, "a complete recipe of the defaults");
   command->callback([flags, &action] {

@@ -7,12 +7,13 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "fqgan/cli/compute.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
-#include "fqgan/cli/step_memory.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/experiment/compute.h"
+#include "fqgan/experiment/recipe.h"
+#include "fqgan/experiment/step_memory.h"
 #include "fqgan/profiling/noise_images.h"
 
 namespace fqgan {
@@ -34,19 +35,19 @@ struct Images {
     if (!recipe.data.path.value_or("").empty()) {
       sets.emplace(recipe);
       by_name = sets->by_name();
-      info = sets->train().info();
+      infos = sets->infos();
       return;
     }
     if (!recipe.data.resolution) fail("data.resolution", "expected a size in pixels, or images with --data");
     const auto height = *recipe.data.resolution;
     noise.emplace(recipe.data.channels.value_or(3), height, recipe.data.width.value_or(height), flags.classes);
     by_name = everywhere(*recipe.model, *noise);
-    info = noise->info();
+    infos = infos_of(recipe.model->datasets(), noise->info());
   }
   std::optional<TrainingSets> sets;
   std::optional<NoiseImages> noise;
   DatasetsByName by_name;
-  DataInfo info;
+  DataInfos infos;
 };
 
 double median(std::vector<double> values) {
@@ -137,11 +138,11 @@ int profile(const ProfileFlags& flags) {
   const auto numerics = start_computing(recipe->compute);
   const Images images(*recipe, flags);
   const auto seed = static_cast<uint64_t>(recipe->seed);
-  const auto family = recipe->model->build(images.info, numerics, seed);
+  const auto family = recipe->model->build(images.infos, numerics, seed);
   auto options = flags.options;
   options.layers = !flags.steps_only;
   auto result = profile_step(*family, images.by_name, seed, options);
-  result.predicted_memory = step_memory(*recipe, images.info, images.by_name, numerics).peak(recipe->model->batch);
+  result.predicted_memory = step_memory(*recipe, images.infos, images.by_name, numerics).peak(recipe->model->batch);
   if (flags.json)
     std::cout << json_of(result, flags).dump(1) << '\n';
   else
@@ -159,10 +160,7 @@ void add_profile(CLI::App& program, Action& action) {
   command->add_option("--classes", flags->classes, "of the noise")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{0}, int64_t{100000}));
-  command->add_option("--set", flags->set, "override an option: --set precision=bfloat16 (repeatable)")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "override an option: --set precision=bfloat16 (repeatable)");
   command->add_option("--iterations", flags->options.iterations, "that are timed, and recorded")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{1}, int64_t{100000}));

@@ -8,6 +8,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
+#include "fqgan/core/text.h"
 
 namespace fqgan {
 namespace {
@@ -49,9 +50,7 @@ void refuse_unknown_command(const CLI::App& program, const std::string& word) {
   std::vector<std::string> names;
   for (const auto* command : program.get_subcommands({})) names.push_back(command->get_name());
   if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end()) return;
-  const auto meant = closest(word, names);
-  fail("fqgan", "there is no command '" + word + "'. " +
-                    (meant.empty() ? "Hint: fqgan --help lists them" : "Did you mean '" + meant + "'?"));
+  fail("fqgan", "there is no command '" + word + "'" + suggestion(word, names, ". Hint: fqgan --help lists them"));
 }
 
 }  // namespace

@@ -4,15 +4,19 @@
 #include <charconv>
 #include <cmath>
 
-#include "fqgan/cli/checkpoints.h"
-#include "fqgan/cli/compute.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
 #include "fqgan/core/shape.h"
-#include "fqgan/sampling/model.h"
-#include "fqgan/sampling/output.h"
+#include "fqgan/core/text.h"
+#include "fqgan/experiment/compute.h"
+#include "fqgan/experiment/model_images.h"
+#include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/model.h"
+#include "fqgan/inference/output.h"
+#include "fqgan/inference/sampler.h"
 
 namespace fqgan {
 namespace {
@@ -20,7 +24,7 @@ namespace {
 constexpr int64_t batch = 100, grid_columns = 10, default_files = 1000, unconditional_grid = 64;
 
 struct SampleFlags {
-  std::string checkpoint, out, latents;
+  std::string checkpoint, out, latents, source, direction;
   std::vector<std::string> classes;
   std::optional<int64_t> count;
   uint64_t seed = 0;
@@ -28,11 +32,6 @@ struct SampleFlags {
   bool raw = false;
   ComputeOptions compute;
 };
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
 
 /// A class by name (upper and lower case alike) or index.
 int64_t find_class(const std::string& name, const DataInfo& data) {
@@ -45,9 +44,8 @@ int64_t find_class(const std::string& name, const DataInfo& data) {
     if (index >= 0 && index < data.classes) return index;
     fail("--class", "expected 0 to " + std::to_string(data.classes - 1) + ", got " + name);
   }
-  const auto meant = closest(name, data.class_names);
-  fail("--class", "there is no class '" + name + "'" +
-                      (meant.empty() ? ". Hint: fqgan inspect lists them" : ". Did you mean '" + meant + "'?"));
+  fail("--class",
+       "there is no class '" + name + "'" + suggestion(name, data.class_names, ". Hint: fqgan inspect lists them"));
 }
 
 std::string type_name(const torch::Tensor& tensor) { return std::string(c10::toString(tensor.scalar_type())); }
@@ -79,9 +77,19 @@ torch::Tensor read_latents(const std::string& path, SampleOptions& options) {
   return z;
 }
 
+/// What a translator starts from; null without --source.
+std::shared_ptr<const Dataset> open_source_images(const SampleFlags& flags, const Checkpoint& checkpoint,
+                                                  const std::string& path, const Model& model) {
+  if (flags.source.empty()) return nullptr;
+  auto data = data_of_model(checkpoint, path, model.data, {});
+  data.path = flags.source;
+  return open_dataset(data);
+}
+
 int64_t image_count(const SampleFlags& flags, const SampleOptions& options, bool one_row_a_class, int64_t rows) {
   if (flags.count) return *flags.count;
   if (options.latents.defined()) return options.latents.size(0);
+  if (options.source) return options.source->info().images;
   if (one_row_a_class) return rows * grid_columns;
   return flags.out.ends_with(".png") ? unconditional_grid : default_files;
 }
@@ -94,7 +102,10 @@ int sample(const SampleFlags& flags) {
   SampleOptions options;
   options.seed = flags.seed;
   options.truncation = flags.truncation;
-  options.average = !flags.raw;
+  options.weights = flags.raw ? Weights::raw : Weights::average;
+  options.direction = flags.direction;
+  const auto source = open_source_images(flags, checkpoint, path, model);
+  options.source = source.get();
   if (!flags.latents.empty()) options.latents = read_latents(flags.latents, options);
 
   if (flags.truncation && !std::isfinite(*flags.truncation))
@@ -115,7 +126,7 @@ int sample(const SampleFlags& flags) {
   if (rows) output.grid.columns = grid_columns;
   const auto count = image_count(flags, options, rows, static_cast<int64_t>(classes.size()));
 
-  const auto sampler = model.family->sampler(options);
+  const auto sampler = open_sampler(*model.family, options);
   const auto target = open_output(flags.out, output);
   for (int64_t done = 0; done < count; done += batch) {
     target->add(sampler->next(std::min(batch, count - done)));
@@ -148,6 +159,8 @@ void add_sample(CLI::App& program, Action& action) {
       ->check(CLI::Range(0., 10.));
   command->add_option("--latents", flags->latents, "safetensors with `z` (N x Z) and optionally `y` (N)");
   command->add_flag("--raw", flags->raw, "the trained generator itself, not its average");
+  command->add_option("--source", flags->source, "images to translate, for a model that translates images");
+  command->add_option("--direction", flags->direction, "which way to translate ('a2b'); default: the model's first");
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return sample(*flags); }; });
 }

@@ -1,210 +1,15 @@
 // fqgan sweep FILE: trains what the ledger lacks, and tells what is known
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <chrono>
-#include <csignal>
-#include <filesystem>
-#include <iostream>
-#include <limits>
-#include <thread>
+#include "fqgan/sweep/sweep.h"
 
-#include "fqgan/checkpoint/sha256.h"
-#include "fqgan/cli/child.h"
+#include <CLI/CLI.hpp>
+#include <memory>
+
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
-#include "fqgan/cli/signals.h"
-#include "fqgan/cli/sweep_file.h"
-#include "fqgan/cli/sweep_report.h"
-#include "fqgan/core/atomic_file.h"
-#include "fqgan/core/error.h"
-#include "fqgan/core/log.h"
-#include "fqgan/run/ledger.h"
-#include "fqgan/run/log_reader.h"
-#include "fqgan/run/run_folder.h"
-#include "fqgan/run/run_lock.h"
 
 namespace fqgan {
-namespace {
-
-namespace fs = std::filesystem;
-
-struct SweepFlags {
-  std::string file, data, ledger = "results/ledger.jsonl", runs = "runs/sweep", out;
-  std::optional<double> minutes;
-  bool dry_run = false;
-};
-
-constexpr int diverged = 3;
-constexpr std::chrono::seconds lock_patience{60};
-
-/// One experiment with one seed.
-struct Task {
-  const Experiment* experiment;
-  int64_t seed;
-  std::string key, data;
-
-  std::string name() const { return experiment->name + "-" + key + "-seed-" + std::to_string(seed); }
-};
-
-/// Eight hex digits of what differs from the family's defaults, so that an option that is new in the program does not
-/// change it, and of the images' path as it was given. The seed and the number of threads make no other experiment.
-std::string key_of(const Experiment& experiment, const std::string& data) {
-  auto text = RecipeText::from_file(experiment.recipe);
-  for (const auto& assignment : experiment.set) text.set(assignment);
-  const auto recipe = read_recipe(text), usual = default_recipe(recipe->family);
-  recipe->seed = usual->seed;
-  recipe->compute.threads = usual->compute.threads;
-  if (!data.empty()) recipe->data.path = data;
-  const auto changed = changed_fields(*recipe, *usual);
-  std::string differing = recipe->family;
-  for (const auto& field : describe_options(*recipe))
-    if (std::find(changed.begin(), changed.end(), field.key) != changed.end())
-      differing += "\n" + field.key + " = " + field.value;
-  Sha256 hash;
-  hash.update(differing.data(), differing.size());
-  return hash.hex().substr(0, 8);
-}
-
-class Sweep {
- public:
-  explicit Sweep(const SweepFlags& flags)
-      : flags_(flags), file_(read_sweep(flags.file)), started_(std::chrono::steady_clock::now()) {
-    for (const auto& experiment : file_.experiments) {
-      const auto data = flags.data.empty() ? file_.data.value_or("") : flags.data;
-      const auto key = key_of(experiment, data);  // before any training: a mistake in the last recipe shows at once
-      for (const auto seed : experiment.seeds) tasks_.push_back({&experiment, seed, key, data});
-    }
-  }
-
-  int run() {
-    catch_signals();
-    int outcome = 0;
-    for (const auto& task : tasks_) {
-      if (find(task)) continue;
-      if (flags_.dry_run) {
-        log_info("would train " + task.name());
-        continue;
-      }
-      if (stop()) break;
-      const int code = train(task);
-      if (code == 2) return 2;
-      if (code == 128 + SIGINT || code == 128 + SIGTERM) break;
-      if (code != 0 && code != diverged) {
-        log_warning(task.name() + " ended with exit code " + std::to_string(code) + "; a later sweep tries again");
-        outcome = 1;
-      }
-    }
-    report();
-    if (caught_signal()) return 128 + caught_signal();
-    return outcome;
-  }
-
- private:
-  bool stop() const {
-    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
-    return caught_signal() || passed.count() > 60 * flags_.minutes.value_or(std::numeric_limits<double>::infinity());
-  }
-
-  std::optional<LedgerEntry> find(const Task& task) const {
-    for (const auto& entry : read_ledger(flags_.ledger))
-      if (entry.key == task.key && entry.seed == task.seed) return entry;
-    return {};
-  }
-
-  void wait_for_lock(const fs::path& folder) const {
-    for (const auto deadline = std::chrono::steady_clock::now() + lock_patience;
-         RunLock::is_held(folder) && !stop() && std::chrono::steady_clock::now() < deadline;)
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-
-  /// Starts the run, or goes on with it. Returns the child's exit code.
-  int train(const Task& task) const {
-    const auto folder = fs::path(flags_.runs) / task.name();
-    std::vector<std::string> arguments{"train"};
-    if (RunFolder::is_run(folder)) {
-      wait_for_lock(folder);  // the training of a sweep that was killed saves and ends, which takes a moment
-      log_info("going on with " + folder.string());
-      arguments.insert(arguments.end(), {"--resume", folder.string()});
-    } else {
-      log_info("training " + folder.string());
-      arguments.insert(arguments.end(), {task.experiment->recipe, "--out", folder.string()});
-      if (!task.data.empty()) arguments.insert(arguments.end(), {"--data", task.data});
-      for (const auto& assignment : task.experiment->set) arguments.insert(arguments.end(), {"--set", assignment});
-      arguments.insert(arguments.end(), {"--set", "seed=" + std::to_string(task.seed)});
-    }
-    const int code = run_child(arguments, [this] { return stop(); });
-    if (code == 0 || code == diverged) record(task, folder, code);
-    return code;
-  }
-
-  void record(const Task& task, const fs::path& folder, int code) const {
-    const auto& [name, recipe, set, seeds] = *task.experiment;
-    LedgerEntry entry{name, task.key, recipe, task.data, set, task.seed};
-    if (code == diverged) entry.outcome = "diverged";
-    entry.commit = commit_;
-    entry.processor = processor_text();
-    if (RunFolder::is_run(folder))  // there is none yet where the trial steps before a training diverge
-      add_results(RunFolder::open(folder), task, entry);
-    append_to_ledger(flags_.ledger, entry);
-  }
-
-  /// What the run's logs say, and a copy of its curve.
-  void add_results(const RunFolder& run, const Task& task, LedgerEntry& entry) const {
-    double before = 0;
-    for (const auto& line : read_log(run.log())) {
-      entry.iterations = static_cast<int64_t>(line.numbers.at("step"));
-      entry.images_per_second = line.numbers.at("images_per_second");
-      for (const auto& [name, value] : line.numbers)
-        if (name.ends_with("/perplexity")) entry.figures[name] = value;
-      const auto seconds = line.numbers.at("seconds");  // since this process began: it falls at each resume
-      entry.seconds += seconds >= before ? seconds - before : seconds;
-      before = seconds;
-    }
-    const auto evaluations = read_log(run.metrics());
-    const std::string prefix = "figures.";
-    if (evaluations.empty()) {
-      log_warning(task.name() + " has no figures. Hint: set evaluation.every in its recipe");
-      return;
-    }
-    for (const auto& [key, value] : evaluations.back().numbers)
-      if (key.starts_with(prefix)) entry.figures[key.substr(prefix.size())] = value;
-    entry.curve = (fs::path(flags_.ledger).parent_path() / "curves" / (task.name() + ".jsonl")).string();
-    make_folder(fs::path(entry.curve).parent_path());
-    write_file_atomically(entry.curve, read_file(run.metrics()));
-  }
-
-  void report() const {
-    std::vector<Finding> findings;
-    for (const auto& experiment : file_.experiments) {
-      Finding finding{experiment.name, {}, static_cast<int64_t>(experiment.seeds.size())};
-      for (const auto& task : tasks_)
-        if (task.experiment == &experiment)
-          if (auto entry = find(task)) finding.runs.push_back(std::move(*entry));
-      findings.push_back(std::move(finding));
-    }
-    const auto table = sweep_table(findings, file_.metric);
-    std::cout << table << std::flush;
-    if (flags_.dry_run) return;
-    const auto base = flags_.out.empty() ? fs::path(flags_.ledger).parent_path() / fs::path(flags_.file).stem()
-                                         : fs::path(flags_.out);
-    if (base.has_parent_path()) make_folder(base.parent_path());
-    write_file_atomically(base.string() + ".md", table);
-    const auto picture = sweep_curves(findings, file_.metric);
-    if (!picture.empty()) write_file_atomically(base.string() + ".png", picture);
-    log_info("table: " + base.string() + ".md" + (picture.empty() ? "" : ", curves: " + base.string() + ".png"));
-  }
-
-  const SweepFlags& flags_;
-  SweepFile file_;
-  std::string commit_ = first_line_of("git describe --always --dirty");  // now: at the end it may be another
-  std::chrono::steady_clock::time_point started_;
-  std::vector<Task> tasks_;
-};
-
-}  // namespace
 
 void add_sweep(CLI::App& program, Action& action) {
-  auto flags = std::make_shared<SweepFlags>();
+  auto flags = std::make_shared<SweepOptions>();
   auto* command =
       program.add_subcommand("sweep", "train a list of experiments and seeds, as far as the ledger lacks them");
   command->add_option("file", flags->file, "sweep file (TOML): experiments, overrides, seeds")->required();
@@ -217,7 +22,7 @@ void add_sweep(CLI::App& program, Action& action) {
   command->add_option("--runs", flags->runs, "where run folders go")->capture_default_str();
   command->add_option("--out", flags->out, "table and curves: OUT.md, OUT.png; default: beside the ledger");
   command->add_flag("--dry-run", flags->dry_run, "say what would be trained, and show the table so far");
-  command->callback([flags, &action] { action = [flags] { return Sweep(*flags).run(); }; });
+  command->callback([flags, &action] { action = [flags] { return run_sweep(*flags); }; });
 }
 
 }  // namespace fqgan

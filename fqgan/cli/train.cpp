@@ -1,27 +1,20 @@
 // fqgan train RECIPE | --resume RUN
-#include <torch/torch.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/metadata.h"
-#include "fqgan/cli/checkpoints.h"
-#include "fqgan/cli/evaluation.h"
-#include "fqgan/cli/observers.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/cli/recipe.h"
-#include "fqgan/cli/signals.h"
-#include "fqgan/cli/step_memory.h"
-#include "fqgan/cli/training_sets.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/experiment/assembly.h"
+#include "fqgan/experiment/observers.h"
+#include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/model.h"
 #include "fqgan/models/weights.h"
 #include "fqgan/run/run_lock.h"
-#include "fqgan/sampling/model.h"
-#include "fqgan/training/loop.h"
 
 namespace fqgan {
 namespace {
@@ -33,10 +26,6 @@ struct TrainFlags {
   std::vector<std::string> set;
   bool dry_run = false;
 };
-
-std::string plural(int64_t count, const std::string& one) {
-  return std::to_string(count) + " " + one + (count == 1 ? "" : one.ends_with("s") ? "es" : "s");
-}
 
 /// On resume --set may change length, cadence, device and threads (the last two with a warning about the bits).
 std::unique_ptr<Recipe> recipe_of_run(const RunFolder& run, const TrainFlags& flags) {
@@ -53,15 +42,6 @@ std::unique_ptr<Recipe> recipe_of_run(const RunFolder& run, const TrainFlags& fl
                       "Hint: fine-tune a new run with --from");
   }
   return after;
-}
-
-/// Recipes and checkpoints are UTF-8: what is not would be noticed at the first save only.
-void refuse_bad_text(const std::string& key, const std::vector<std::string>& texts) {
-  for (const auto& text : texts) try {
-      (void)nlohmann::json(text).dump();
-    } catch (const nlohmann::json::type_error&) {
-      fail(key, "expected names in UTF-8, got '" + text + "'. Hint: rename the file or folder");
-    }
 }
 
 std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
@@ -90,89 +70,18 @@ fs::path free_run_path(const TrainFlags& flags) {
   return path;
 }
 
-void describe(const Recipe& recipe, const DataInfo& data, const Family& family) {
-  log_info("data: " + plural(data.images, "image") + " of " + std::to_string(data.channels) + " x " +
-           std::to_string(data.height) + " x " + std::to_string(data.width) +
-           (data.classes ? ", " + plural(data.classes, "class") : ", no classes"));
-  for (const auto& [name, network] : family.networks) {
-    int64_t parameters = 0;
-    for (const auto& parameter : network->parameters()) parameters += parameter.numel();
-    log_info(name + ": " + plural(parameters, "parameter"));
-  }
-  log_info("computing on " + recipe.compute.device + " in " + recipe.compute.precision + " with " +
-           plural(at::get_num_threads(), "thread"));
-}
-
-/// What a training works on.
-struct Parts {
-  std::unique_ptr<Recipe> recipe;
-  std::unique_ptr<TrainingSets> sets;
-  std::unique_ptr<Family> family;
-  std::unique_ptr<TrainingRuler> ruler;  // null: without evaluation
-};
-
-Parts assemble(std::unique_ptr<Recipe> recipe) {
-  const auto numerics = start_computing(recipe->compute);
-  recipe->compute.threads = at::get_num_threads();  // the bits depend on both: a resume elsewhere keeps them
-  recipe->compute.precision = precision_of(numerics);
-  auto sets = std::make_unique<TrainingSets>(*recipe);
-  const auto& info = sets->train().info();
-  refuse_bad_text("data.class_names", info.class_names);
-  tell_memory(*recipe, info, sets->by_name(), numerics);
-  auto family = recipe->model->build(info, numerics, static_cast<uint64_t>(recipe->seed));
-  describe(*recipe, info, *family);
-  std::unique_ptr<TrainingRuler> ruler;
-  if (recipe->evaluation.every > 0) ruler = std::make_unique<TrainingRuler>(*recipe, info, *family);
-  return {std::move(recipe), std::move(sets), std::move(family), std::move(ruler)};
-}
-
-/// The data as the networks see it: an unconditional model that does not classify knows no classes.
-DataInfo seen_data(const Parts& parts) {
-  const auto& info = parts.sets->train().info();
-  return parts.family->classifies ? info : drawn_data(*parts.family, info);
-}
-
-LoopOptions loop_options(const Parts& parts, const RunFolder& folder) {
-  const auto& recipe = *parts.recipe;
-  LoopOptions options;
-  options.training = recipe.training;
-  options.seed = static_cast<uint64_t>(recipe.seed);
-  options.flip = recipe.data.flip;
-  options.evaluate_every = recipe.evaluation.every;
-  options.metadata = model_metadata(recipe.family, *recipe.model, seen_data(parts), options.seed);
-  options.metadata["recipe"] = write_options(*parts.recipe);
-  options.metadata["data_key"] = parts.sets->train().key();
-  options.metadata["fqgan"] = FQGAN_VERSION;
-  options.checkpoint_path = [folder](int64_t step) { return folder.checkpoint(step).string(); };
-  options.interrupted = caught_signal;
-  return options;
-}
-
-int run(const Parts& parts, const RunFolder& folder, Loop& loop) {
-  RunRecorder recorder(folder);
-  SampleGrids grids(folder, drawn_data(*parts.family, parts.sets->train().info()),
-                    static_cast<uint64_t>(parts.recipe->seed), recorder.events());
-  CheckpointKeeper keeper(folder, parts.recipe->training.keep_checkpoints);
-  EvaluationRecorder evaluations(folder, parts.ruler.get(), recorder.events(), [&loop] { return loop.checkpoint(); });
-  const auto bar = progress_bar();
-  catch_signals();
-  const int signal = loop.run({&recorder, &grids, &keeper, bar.get(), &evaluations});
-  const auto samples = folder.sample_grids();
-  log_info("run folder: " + folder.path().string());
-  if (!samples.empty()) log_info("samples: " + samples.back().string());
-  if (!signal) return 0;
-  log_info("saved and stopped. Go on with: fqgan train --resume " + folder.path().string());
-  return 128 + signal;
-}
-
 int train_new(const TrainFlags& flags) {
   const auto parts = assemble(recipe_from_file(flags));
-  if (!flags.from.empty()) load_weights(*parts.family, open_checkpoint(flags.from).checkpoint.tensors, flags.from);
+  if (!flags.from.empty()) {
+    const auto [path, checkpoint] = open_checkpoint(flags.from);
+    require_current_layout(checkpoint, path);
+    load_weights(*parts.family, checkpoint.tensors, flags.from);
+  }
   if (flags.dry_run) {
     log_info("dry run: nothing was written");
     return 0;
   }
-  if (parts.ruler) parts.ruler->prepare();
+  if (parts.evaluator) parts.evaluator->prepare();
   const auto folder = RunFolder::create(free_run_path(flags));
   const RunLock lock(folder.path());
   if (RunFolder::is_run(folder.path()))
@@ -181,15 +90,16 @@ int train_new(const TrainFlags& flags) {
   auto options = loop_options(parts, folder);
   options.fine_tune = !flags.from.empty();
   Loop loop(*parts.family, parts.sets->by_name(), std::move(options));
-  return run(parts, folder, loop);
+  return run_training(parts, folder, loop);
 }
 
 /// Nothing in the folder is changed before its checkpoint has been accepted.
 int resume(const TrainFlags& flags) {
   const auto folder = RunFolder::open(flags.resume);
   const RunLock lock(folder.path());
-  const auto parts = assemble(recipe_of_run(folder, flags));
   const auto found = newest_checkpoint(folder);
+  if (found) require_current_layout(found->checkpoint, found->path);
+  const auto parts = assemble(recipe_of_run(folder, flags));
   const auto metadata = found ? found->checkpoint.metadata : std::map<std::string, std::string>{};
   Loop loop(*parts.family, parts.sets->by_name(), loop_options(parts, folder));
   if (found) {
@@ -201,10 +111,10 @@ int resume(const TrainFlags& flags) {
     log_info("dry run: would go on from iteration " + std::to_string(loop.at().iteration) + "; nothing was written");
     return 0;
   }
-  if (parts.ruler) parts.ruler->prepare();
+  if (parts.evaluator) parts.evaluator->prepare();
   folder.rewind(RunRecorder::offsets(metadata), found ? loop.at().iteration : -1);
   write_file_atomically(folder.recipe(), write_options(*parts.recipe));
-  return run(parts, folder, loop);
+  return run_training(parts, folder, loop);
 }
 
 }  // namespace
@@ -217,10 +127,7 @@ void add_train(CLI::App& program, Action& action) {
   command->add_option("--out", flags->out, "run folder; default: runs/<recipe>");
   command->add_option("--from", flags->from, "fine-tune: start from this checkpoint's weights, with fresh optimizers");
   auto* resume_flag = command->add_option("--resume", flags->resume, "go on with this run folder");
-  command->add_option("--set", flags->set, "override an option: --set model.quantizer.codes=512 (repeatable)")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  add_set_flag(*command, flags->set, "override an option: --set model.quantizer.codes=512 (repeatable)");
   command->add_flag("--dry-run", flags->dry_run, "check recipe, data and networks; write nothing");
   resume_flag->excludes(recipe);
   command->callback([flags, &action] {

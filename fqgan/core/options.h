@@ -59,7 +59,4 @@ std::vector<FieldDescription> describe_options(Options& options);
 /// The dotted keys whose values differ, in listed order; a key that only one of them has differs.
 std::vector<std::string> changed_fields(Options& a, Options& b);
 
-/// The closest of `candidates` to `word` by edit distance, if it is close enough to be meant; else "".
-std::string closest(const std::string& word, const std::vector<std::string>& candidates);
-
 }  // namespace fqgan

@@ -5,6 +5,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/options_toml.h"
+#include "fqgan/core/text.h"
 
 namespace fqgan {
 namespace {
@@ -60,9 +61,7 @@ void convert(const Source& source, std::string& out) {
   const std::string& value = node.kind == Kind::string ? node.string : node.raw;
   const auto& choices = source.info.choices;
   if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
-    const std::string meant = closest(value, choices);
-    source.refuse("one of " + list_text(choices), "'" + value + "'",
-                  meant.empty() ? "" : ". Did you mean '" + meant + "'?");
+    source.refuse("one of " + quoted_list(choices), "'" + value + "'", suggestion(value, choices));
   }
   out = value;
 }
@@ -127,7 +126,7 @@ class Reader : public TemplateVisitor<Reader> {
     if (names_.empty() || names_.size() > 16) {
       fail(node.place, message + "Hint: `fqgan options` lists all keys");
     }
-    fail(node.place, message + "Keys " + table + ": " + list_text(names_));
+    fail(node.place, message + "Keys " + table + ": " + quoted_list(names_));
   }
 
   // A key of this table that is spelt alike, else the only key anywhere with that very name.

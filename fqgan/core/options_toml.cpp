@@ -160,10 +160,4 @@ std::string range_text(const FieldInfo& info) {
   return high ? " <= " + plain_text(info.maximum) : "";
 }
 
-std::string list_text(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "'" : ", '") + word + "'";
-  return text;
-}
-
 }  // namespace fqgan

@@ -56,8 +56,6 @@ std::string toml_text(const std::vector<T>& values) {
 std::string plain_text(double value);
 /// " in [0, 1]", " > 0", "" where everything is allowed.
 std::string range_text(const FieldInfo& info);
-/// "'hinge', 'wasserstein'"
-std::string list_text(const std::vector<std::string>& words);
 
 /// Turns the visitor's overloads into two templates: Derived::field(name, value, info) and Derived::group(name, group).
 template <class Derived>

@@ -4,6 +4,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/options_toml.h"
+#include "fqgan/core/text.h"
 
 namespace fqgan {
 namespace {
@@ -82,7 +83,7 @@ class Describer : public TemplateVisitor<Describer> {
  private:
   void add(const char* name, std::string type, std::string value, const FieldInfo& info) {
     std::string limits = range_text(info);
-    if (!info.choices.empty()) limits = " one of " + list_text(info.choices);
+    if (!info.choices.empty()) limits = " one of " + quoted_list(info.choices);
     if (!limits.empty()) limits = " (" + limits.substr(1) + ")";
     result_.push_back({prefix_ + name, std::move(type), std::move(value), info.meaning + limits, info.resumable});
   }

@@ -15,12 +15,15 @@ namespace fqgan {
 /// Where in the training a draw happens. All count from zero.
 struct Counters {
   int64_t iteration = 0;    // complete rounds over all phases
-  int64_t phase = 0;        // index into the family's phases; -1 outside of them (initialisation, prepare)
+  int64_t phase = 0;        // index into the family's phases, or one of the constants below
   int64_t repeat = 0;       // of the phase within the iteration
   int64_t micro_batch = 0;  // of the repeat, under gradient accumulation
   int64_t attempt = 0;      // how often the watchdog rolled back
   int64_t images_seen = 0;  // real images taken from all streams; not part of the random key
 };
+
+/// In the place of a phase's index: what is drawn outside of the phases.
+inline constexpr int64_t initial_phase = -1, prepare_phase = -2, after_iteration_phase = -3;
 
 /// 64 well-mixed bits of a key; the same on every machine.
 uint64_t mix_bits(uint64_t seed, std::string_view name, std::initializer_list<int64_t> where);
@@ -28,6 +31,14 @@ uint64_t mix_bits(uint64_t seed, std::string_view name, std::initializer_list<in
 class Streams {
  public:
   Streams(uint64_t seed, Counters at) : seed_(seed), at_(at) {}
+  /// Initial weights and dictionaries.
+  static Streams initial(uint64_t seed) { return {seed, {.phase = initial_phase}}; }
+  /// Image i of a generator: its latent, class and noise.
+  static Streams image(uint64_t seed, int64_t i) { return {seed, {.iteration = i, .phase = initial_phase}}; }
+  /// The batches from which a sampling generator's normalization statistics are collected.
+  static Streams statistics(uint64_t seed) { return {seed, {.phase = prepare_phase}}; }
+  /// For passes and networks that draw nothing, or whose draws are overwritten.
+  static Streams unused() { return {0, {}}; }
 
   /// A fresh CPU generator. The n-th call with the same name gives the n-th stream of that name, so that two dropout
   /// layers (or two forwards) of one micro-batch differ while the whole stays a function of the order of calls.

@@ -1,21 +1,13 @@
-// Opening a data set: source, selection, and the decoded images in order.
+// The images of a data set in order.
 #include "fqgan/data/dataset.h"
 
 #include <ATen/ops/empty.h>
 
 #include "fqgan/core/error.h"
-#include "fqgan/data/stored_dataset.h"
+#include "fqgan/data/opened_data.h"
 
 namespace fqgan {
 namespace {
-
-void check_options(const DataOptions& options) {
-  if (options.width && !options.resolution) fail("data", "width: expected data.resolution (the height) beside it");
-  if (options.channels && *options.channels == 2) fail("data", "channels: expected 1, 3 or 4, got 2");
-  if (options.background.size() != 3) {
-    fail("data", "background: expected 3 values (red, green, blue), got " + std::to_string(options.background.size()));
-  }
-}
 
 class InOrder : public ImageSource {
  public:
@@ -24,15 +16,12 @@ class InOrder : public ImageSource {
     const auto& info = dataset_.info();
     std::vector<Image> images;
     for (; count > 0 && at_ < info.images; --count, ++at_) {
-      auto pixels = at::empty({info.channels, info.height, info.width}, at::kByte);
+      auto pixels = at::empty({info.height, info.width, info.channels}, at::kByte);
       const int64_t label = dataset_.read(at_, pixels.mutable_data_ptr<uint8_t>());
       images.push_back({pixels, label < 0 ? std::nullopt : std::optional(label), dataset_.name(at_)});
     }
     return images;
   }
-  void rewind() override { at_ = 0; }
-  std::optional<int64_t> size() const override { return dataset_.info().images; }
-  std::string key() const override { return dataset_.key(); }
 
  private:
   const Dataset& dataset_;
@@ -41,11 +30,14 @@ class InOrder : public ImageSource {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_dataset(const DataOptions& options) {
-  check_options(options);
-  const auto source = open_source(options);
-  return make_dataset(*source, options);
+int64_t Dataset::label(int64_t index) const {
+  std::vector<uint8_t> pixels(static_cast<size_t>(info().height * info().width * info().channels));
+  return read(index, pixels.data());
 }
+
+void Dataset::read_enlarged(int64_t, uint8_t*) const { FQGAN_CHECK(false, "this data set has no enlarged images"); }
+
+std::shared_ptr<const Dataset> open_dataset(const DataOptions& options) { return OpenedData(options).view(); }
 
 std::unique_ptr<ImageSource> in_order(const Dataset& dataset) { return std::make_unique<InOrder>(dataset); }
 

@@ -3,22 +3,21 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "fqgan/core/error.h"
-#include "fqgan/core/streams.h"
 
 namespace fqgan {
 
 void Manifest::add(std::string_view text) {
-  low_ = mix_bits(low_, text, {});
-  high_ = mix_bits(high_, text, {});
+  add(static_cast<int64_t>(text.size()));  // so that "a", "bc" and "ab", "c" differ
+  sum_.update(text.data(), text.size());
 }
 
 void Manifest::add(int64_t number) {
-  low_ = mix_bits(low_, "", {number});
-  high_ = mix_bits(high_, "", {number});
+  uint8_t bytes[8];
+  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<uint8_t>(static_cast<uint64_t>(number) >> 8 * i);
+  sum_.update(bytes, sizeof bytes);
 }
 
 void Manifest::add_file(const std::filesystem::path& path) {
@@ -29,11 +28,6 @@ void Manifest::add_file(const std::filesystem::path& path) {
   add(int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec);
 }
 
-std::string Manifest::digest() const {
-  char text[33];
-  std::snprintf(text, sizeof(text), "%016llx%016llx", static_cast<unsigned long long>(high_),
-                static_cast<unsigned long long>(low_));
-  return text;
-}
+std::string Manifest::digest() const { return Sha256(sum_).hex().substr(0, 32); }
 
 }  // namespace fqgan

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "fqgan/core/hash.h"
+
 namespace fqgan {
 
 class Manifest {
@@ -14,10 +16,10 @@ class Manifest {
   void add(int64_t number);
   /// The file's absolute path, size and time of last change. Errors: UserError (it vanished).
   void add_file(const std::filesystem::path& path);
-  std::string digest() const;  // 32 hex digits
+  std::string digest() const;  // 32 hex digits: the first half of a SHA-256
 
  private:
-  uint64_t low_ = 0, high_ = 1;
+  Sha256 sum_;
 };
 
 }  // namespace fqgan

@@ -6,6 +6,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/streams.h"
+#include "fqgan/data/views.h"
 
 namespace fqgan {
 namespace {
@@ -49,28 +50,58 @@ void hide_labels(Selection& selection, const DataOptions& options) {
                ", got " + std::to_string(*options.labels_per_class));
 }
 
-}  // namespace
-
-Selection select(const Source& source, const DataOptions& options) {
-  Selection selection;
-  if (options.labels) selection.class_names = names_of_classes(source, options);
-  // The limit comes first, so that labels are chosen among the images that are used, and every part is a part of them.
-  const auto images =
-      std::min(source.entries.size(), static_cast<size_t>(options.limit.value_or(std::numeric_limits<int64_t>::max())));
-  for (size_t i = 0; i < images; ++i) {
-    selection.entries.push_back(static_cast<int64_t>(i));
-    selection.labels.push_back(options.labels ? source.entries[i].label : -1);
+// Takes the images that are held out away, or with `part` = "held_out" all others.
+// The choice is the same whether or not this view forgets the labels.
+void hold_out_of(Selection& selection, const Source& source, const DataOptions& options) {
+  std::vector<int64_t> labels;
+  for (const auto& entry : source.entries) labels.push_back(entry.label);
+  if (options.held_out_per_class && std::all_of(labels.begin(), labels.end(), [](int64_t label) { return label < 0; }))
+    fail("data.held_out_per_class", *options.path + ": expected labels, found none");
+  const HoldOut chosen{*options.held_out, options.held_out_per_class, static_cast<uint64_t>(options.held_out_seed)};
+  const auto parts = hold_out(labels, chosen);
+  auto kept = options.part == "held_out" ? parts.held_out : parts.rest;
+  std::sort(kept.begin(), kept.end());
+  for (size_t i = 0; i < kept.size(); ++i) {
+    selection.entries[i] = selection.entries[static_cast<size_t>(kept[i])];
+    selection.labels[i] = selection.labels[static_cast<size_t>(kept[i])];
   }
-  if (options.labels_per_class) hide_labels(selection, options);
+  selection.entries.resize(kept.size());
+  selection.labels.resize(kept.size());
+}
+
+// The images with or without a label, where `part` says so.
+void keep_part(Selection& selection, const DataOptions& options) {
   size_t kept = 0;
-  for (size_t i = 0; i < images; ++i) {
+  for (size_t i = 0; i < selection.entries.size(); ++i) {
     if (options.part != "all" && (options.part == "labelled") != (selection.labels[i] >= 0)) continue;
     selection.entries[kept] = selection.entries[i];
     selection.labels[kept++] = selection.labels[i];
   }
   selection.entries.resize(kept);
   selection.labels.resize(kept);
-  if (kept == 0) {
+}
+
+}  // namespace
+
+Selection select(const Source& source, const DataOptions& options) {
+  Selection selection;
+  const bool held_out = options.part == "held_out";
+  if (held_out && !options.held_out)
+    fail("data.part", "expected data.held_out (a number of images) beside \"held_out\"");
+  if (options.labels) selection.class_names = names_of_classes(source, options);
+  for (size_t i = 0; i < source.entries.size(); ++i) {
+    selection.entries.push_back(static_cast<int64_t>(i));
+    selection.labels.push_back(options.labels ? source.entries[i].label : -1);
+  }
+  if (options.held_out) hold_out_of(selection, source, options);
+  if (held_out) return selection;
+  // The limit comes first, so that labels are chosen among the images that are used, and every part is a part of them.
+  const auto limit = static_cast<size_t>(options.limit.value_or(std::numeric_limits<int64_t>::max()));
+  selection.entries.resize(std::min(selection.entries.size(), limit));
+  selection.labels.resize(selection.entries.size());
+  if (options.labels_per_class) hide_labels(selection, options);
+  keep_part(selection, options);
+  if (selection.entries.empty()) {
     fail("data", *options.path + ": no images" + (options.part == "all" ? "" : " in the part '" + options.part + "'"));
   }
   return selection;

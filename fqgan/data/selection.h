@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "fqgan/data/source.h"
+#include "fqgan/data/sources/source.h"
 
 namespace fqgan {
 
@@ -13,8 +13,8 @@ struct Selection {
   std::vector<std::string> class_names;  // empty: no labels
 };
 
-/// Applies labels, class_names, limit, labels_per_class and part, in this order. Errors: UserError (class names that do
-/// not match the labels, nothing left).
+/// Applies labels, class_names, held_out, limit, labels_per_class and part, in this order. Errors: UserError (class
+/// names that do not match the labels, more held out than there is, nothing left).
 Selection select(const Source& source, const DataOptions& options);
 
 }  // namespace fqgan

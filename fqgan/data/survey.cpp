@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "fqgan/data/prepare.h"
-#include "fqgan/data/stored_dataset.h"
+#include "fqgan/data/store/prepare.h"
+#include "fqgan/data/store/stored_dataset.h"
 
 namespace fqgan {
 namespace {
@@ -14,24 +14,17 @@ namespace {
 constexpr size_t most_duplicates = 1000;
 constexpr int64_t contact_side = 8;  // rows and columns of the contact sheet, at most
 
-Raster raster_of(const at::Tensor& pixels) {  // C x H x W
-  Raster image({pixels.size(1), pixels.size(2), pixels.size(0)});
-  const auto interleaved = pixels.permute({1, 2, 0}).contiguous();
-  std::copy_n(interleaved.const_data_ptr<uint8_t>(), image.bytes.size(), image.bytes.begin());
-  return image;
-}
-
-at::Tensor pixels_of(const Dataset& data, int64_t index) {
-  auto pixels = at::empty({data.info().channels, data.info().height, data.info().width}, at::kByte);
+at::Tensor pixels_of(const Dataset& data, int64_t index) {  // C x H x W
+  auto pixels = at::empty({data.info().height, data.info().width, data.info().channels}, at::kByte);
   data.read(index, pixels.mutable_data_ptr<uint8_t>());
-  return pixels;
+  return pixels.permute({2, 0, 1});
 }
 
-std::vector<SizeCount> count_sizes(const Source& source, const Selection& selection) {
+std::vector<SizeCount> count_sizes(const Source& source, int64_t images) {
   Unreadable unreadable;
   std::vector<SizeCount> sizes;
   std::map<std::array<int64_t, 3>, int64_t> counts;
-  const auto shapes = shapes_of(source, selection, unreadable);
+  const auto shapes = shapes_of(source, images, unreadable);
   for (size_t i = 0; i < shapes.size(); ++i) {
     if (!unreadable.contains(static_cast<int64_t>(i)))
       ++counts[{shapes[i].height, shapes[i].width, shapes[i].channels}];
@@ -50,22 +43,22 @@ bool are_mixed(const std::vector<SizeCount>& sizes) {
 // One pass over all images: mean, labels, fingerprints.
 void read_all(const Dataset& data, Survey& result) {
   const auto& info = data.info();
-  std::vector<double> sums(static_cast<size_t>(info.channels * info.height * info.width));
+  Raster image({info.height, info.width, info.channels});
+  std::vector<double> sums(image.bytes.size());
   result.class_counts.assign(static_cast<size_t>(info.classes), 0);
   for (int64_t i = 0; i < info.images; ++i) {
-    auto pixels = at::empty({info.channels, info.height, info.width}, at::kByte);
-    const int64_t label = data.read(i, pixels.mutable_data_ptr<uint8_t>());
+    const int64_t label = data.read(i, image.bytes.data());
     ++(label < 0 ? result.unlabelled : result.class_counts[static_cast<size_t>(label)]);
-    const auto* bytes = pixels.const_data_ptr<uint8_t>();
-    for (size_t k = 0; k < sums.size(); ++k) sums[k] += bytes[k];
-    result.fingerprints.push_back(fingerprint_of(raster_of(pixels)));
+    for (size_t k = 0; k < sums.size(); ++k) sums[k] += image.bytes[k];
+    result.fingerprints.push_back(fingerprint_of(image));
     result.nearly_empty += result.fingerprints.back().flat;
     result.names.push_back(data.name(i));
   }
-  result.mean = at::empty({info.channels, info.height, info.width}, at::kByte);
-  auto* mean = result.mean.mutable_data_ptr<uint8_t>();
+  auto pixels = at::empty({info.height, info.width, info.channels}, at::kByte);
+  auto* mean = pixels.mutable_data_ptr<uint8_t>();
   for (size_t k = 0; k < sums.size(); ++k)
     mean[k] = static_cast<uint8_t>(sums[k] / static_cast<double>(info.images) + 0.5);
+  result.mean = pixels.permute({2, 0, 1});
 }
 
 // With classes: a row for each of the first eight that hold eight images or more; else images from all over the set.
@@ -128,7 +121,7 @@ Survey survey(DataOptions options) {
   const auto source = open_source(options);
   Survey result;
   result.path = *options.path;
-  result.sizes = count_sizes(*source, select(*source, options));
+  result.sizes = count_sizes(*source, images_needed(*source, options));
   if (!options.resolution && are_mixed(result.sizes)) {
     options.resolution = 64;
     options.fit = "crop";

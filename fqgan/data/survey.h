@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fqgan/data/dataset.h"
-#include "fqgan/data/fingerprint.h"
+#include "fqgan/data/images/fingerprint.h"
 
 namespace fqgan {
 

@@ -5,9 +5,10 @@
 
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/checkpoint/metadata.h"
-#include "fqgan/checkpoint/sha256.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/hash.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/core/text.h"
 #include "fqgan/nn/copy.h"
 
 namespace fqgan {
@@ -28,11 +29,7 @@ std::string weights_hash(const torch::nn::Module& network) {
   return digest.hex().substr(0, 8);
 }
 
-std::string percent_text(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%", 100 * share);
-  return text;
-}
+std::string percent_text(double fraction) { return fixed(100 * fraction, 2) + " %"; }
 
 ClassifierFacts read_facts(const std::map<std::string, std::string>& metadata, const std::string& where) {
   ClassifierFacts facts;
@@ -115,7 +112,7 @@ void Classifier::check(const ImageShape& shape, const std::string& where) const 
 
 Extracted Classifier::extract(const at::Tensor& pixels) {
   torch::NoGradGuard no_grad;
-  Streams unused(0, {});
+  auto unused = Streams::unused();
   Pass pass(unused);
   const auto output = network_->forward(classifier_input(pixels, device_), pass);
   return {output.features.cpu(), output.logits.cpu()};
@@ -145,7 +142,7 @@ std::unique_ptr<Classifier> load_classifier(const std::string& path, torch::Devi
     fail(path, "expected a classifier that fqgan saved, found " +
                    (kind == file.metadata.end() ? "another safetensors file" : "'" + kind->second + "'"));
   auto facts = read_facts(file.metadata, path);
-  Streams random(0, {});
+  auto random = Streams::unused();
   ClassifierNetwork network(facts.shape, static_cast<int64_t>(facts.class_names.size()), random);
   const auto targets = state_of(*network);
   torch::NoGradGuard no_grad;

@@ -1,34 +1,20 @@
 // The cache of classifiers: one is trained by one process at a time, under a lock, and gets its name when it is whole.
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/file_lock.h"
 #include "fqgan/core/log.h"
-#include "fqgan/data/file_handle.h"
-#include "fqgan/data/pixel_cache.h"
+#include "fqgan/data/store/pixel_cache.h"
 #include "fqgan/metrics/classifier_training.h"
-#include "fqgan/metrics/test_split.h"
 
 namespace fqgan {
 namespace {
 
 constexpr const char* training_version = "-1";  // raised when another training would give another classifier
-
-FileHandle classifier_lock(const std::filesystem::path& path) {
-  FileHandle file(path, O_RDWR | O_CREAT);
-  if (flock(file.descriptor(), LOCK_EX | LOCK_NB) == 0) return file;
-  log_info("another process is training this classifier; waiting for it");
-  while (flock(file.descriptor(), LOCK_EX) != 0)
-    if (errno != EINTR) fail<SystemError>(path.string(), std::string("cannot be locked: ") + std::strerror(errno));
-  return file;
-}
 
 std::unique_ptr<Classifier> find_classifier(const std::filesystem::path& path, torch::Device device) {
   std::error_code problem;
@@ -62,26 +48,28 @@ std::string name_for_people(const DataOptions& data) {
   return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
-std::unique_ptr<Classifier> train_for(const DataOptions& data, const Dataset& train, torch::Device device) {
-  const auto test = open_test_split(data);
+std::unique_ptr<Classifier> train_for(OpenedData& data, const Dataset& train, torch::Device device) {
+  const auto test = data.test(/*labels=*/true);
   const bool labelled = test && test->info().classes > 0;
-  return train_classifier(train, labelled ? test.get() : nullptr, name_for_people(data), device);
+  return train_classifier(train, labelled ? test.get() : nullptr, name_for_people(data.options()), device);
 }
 
 }  // namespace
 
-std::unique_ptr<Classifier> cached_classifier(DataOptions data, torch::Device device) {
-  data.labels = true;
-  data = whole_split(data, "train");
-  auto train = open_dataset(data);
+std::unique_ptr<Classifier> cached_classifier(OpenedData& data, torch::Device device) {
+  View all;
+  all.split = "train";
+  all.labels = all.whole = true;
+  auto train = data.view(all);
   if (train->info().unlabelled > 0) {
-    data.part = "labelled";
-    train = open_dataset(data);
+    all.part = "labelled";
+    train = data.view(all);
   }
   const auto folder = classifier_folder();
   if (!folder) return train_for(data, *train, device);
   const auto path = *folder / (train->key() + training_version + ".safetensors");
-  const auto lock = classifier_lock(path.string() + ".lock");
+  FileLock lock(path.string() + ".lock");
+  lock.lock([] { log_info("another process is training this classifier; waiting for it"); });
   if (auto found = find_classifier(path, device)) return found;
   auto classifier = train_for(data, *train, device);
   try {

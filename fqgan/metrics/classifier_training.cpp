@@ -8,8 +8,8 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/shape.h"
-#include "fqgan/data/loader.h"
-#include "fqgan/data/order.h"
+#include "fqgan/data/store/loader.h"
+#include "fqgan/data/views.h"
 
 namespace fqgan {
 namespace {
@@ -18,27 +18,9 @@ constexpr uint64_t classifier_seed = 0;
 constexpr int64_t testing_batch = 250;  // images a forward
 constexpr int64_t held_out_share = 10;  // one in so many
 
-/// Some images of a data set.
-class Part : public Dataset {
- public:
-  Part(const Dataset& whole, std::vector<int64_t> indices) : whole_(whole), indices_(std::move(indices)) {
-    info_ = whole.info();
-    info_.images = static_cast<int64_t>(indices_.size());
-  }
-  const DataInfo& info() const override { return info_; }
-  int64_t read(int64_t index, uint8_t* pixels) const override { return whole_.read(indices_.at(index), pixels); }
-  std::string name(int64_t index) const override { return whole_.name(indices_.at(index)); }
-  std::string key() const override { return whole_.key(); }
-
- private:
-  const Dataset& whole_;
-  std::vector<int64_t> indices_;
-  DataInfo info_;
-};
-
 /// What a classifier is trained on and measured with.
 struct TrainingSplits {
-  std::unique_ptr<Dataset> own_train, own_test;  // where they are parts
+  std::shared_ptr<const Dataset> own_train, own_test;  // where they are parts
   const Dataset* train;
   const Dataset* test;
   std::string tested_on;
@@ -47,10 +29,10 @@ struct TrainingSplits {
 TrainingSplits splits_of(const Dataset& train, const Dataset* test) {
   if (test) return {nullptr, nullptr, &train, test, "images of the test split"};
   const auto images = train.info().images, held_out = std::max<int64_t>(1, images / held_out_share);
-  const auto order = epoch_order(images, classifier_seed, "held out", 0);
+  const auto chosen = hold_out(std::vector<int64_t>(images, -1), {held_out, false, classifier_seed});
   TrainingSplits splits;
-  splits.own_test = std::make_unique<Part>(train, std::vector<int64_t>(order.begin(), order.begin() + held_out));
-  splits.own_train = std::make_unique<Part>(train, std::vector<int64_t>(order.begin() + held_out, order.end()));
+  splits.own_test = subset(train, chosen.held_out);
+  splits.own_train = subset(train, chosen.rest);
   splits.train = splits.own_train.get();
   splits.test = splits.own_test.get();
   splits.tested_on = "images held out";
@@ -110,7 +92,7 @@ void fit(ClassifierNetwork& network, const Dataset& train, const ClassifierTrain
 
 double tested_accuracy(ClassifierNetwork& network, const Dataset& test) {
   torch::NoGradGuard no_grad;
-  Streams unused(0, {});
+  auto unused = Streams::unused();
   Pass pass(unused);
   std::vector<torch::Tensor> logits;
   std::vector<int64_t> labels;
@@ -121,7 +103,8 @@ double tested_accuracy(ClassifierNetwork& network, const Dataset& test) {
       pixels.push_back(image.pixels);
       labels.push_back(image.label.value_or(-1));
     }
-    logits.push_back(network->forward(classifier_input(at::stack(pixels), torch::kCPU), pass).logits);
+    const auto stacked = at::stack(pixels).permute({0, 3, 1, 2});
+    logits.push_back(network->forward(classifier_input(stacked, torch::kCPU), pass).logits);
   }
   const double accuracy = class_accuracy(at::cat(logits), torch::tensor(labels));
   if (!std::isfinite(accuracy)) fail("classifier", "expected labels in the test split, found none");
@@ -138,7 +121,7 @@ std::unique_ptr<Classifier> train_classifier(const Dataset& train, const Dataset
            " (once, about a minute for small images)");
   const auto& info = train.info();
   ClassifierFacts facts{{info.channels, info.height, info.width}, info.class_names, data, train.key()};
-  Streams random(classifier_seed, Counters{0, -1});
+  auto random = Streams::initial(classifier_seed);
   ClassifierNetwork network(facts.shape, info.classes, random);
   fit(network, *splits.train, options);
   facts.training_images = splits.train->info().images;

@@ -3,7 +3,7 @@
 // images and the initial weights are functions of a fixed seed.
 #pragma once
 
-#include "fqgan/data/dataset.h"
+#include "fqgan/data/opened_data.h"
 #include "fqgan/metrics/classifier.h"
 
 namespace fqgan {
@@ -23,9 +23,9 @@ struct ClassifierTraining {
 std::unique_ptr<Classifier> train_classifier(const Dataset& train, const Dataset* test, const std::string& data,
                                              torch::Device device, const ClassifierTraining& options = {});
 
-/// The classifier of the set that `data` names: from the cache ($FQGAN_CACHE/classifiers/<key>.safetensors), else
-/// trained on the training split and kept there. Without a cache folder that can be written it is trained each time.
-/// Errors: as train_classifier and open_dataset.
-std::unique_ptr<Classifier> cached_classifier(DataOptions data, torch::Device device);
+/// The classifier of this data: from the cache ($FQGAN_CACHE/classifiers/<key>.safetensors), else trained on all
+/// labelled images of the training split and kept there. Without a cache folder that can be written it is trained
+/// each time. Errors: as train_classifier and OpenedData::view.
+std::unique_ptr<Classifier> cached_classifier(OpenedData& data, torch::Device device);
 
 }  // namespace fqgan

@@ -6,6 +6,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
+#include "fqgan/core/text.h"
 #include "fqgan/metrics/class_names.h"
 #include "fqgan/metrics/metric_table.h"
 
@@ -18,11 +19,7 @@ const MetricRow& row_named(const std::string& name, const std::string& where) {
     if (row.metric.name == name) return row;
     known.push_back(row.metric.name);
   }
-  std::string list;
-  for (const auto& one : known) list += (list.empty() ? "" : ", ") + one;
-  const auto meant = closest(name, known);
-  fail(where, "there is no metric '" + name + "'. " +
-                  (meant.empty() ? "Hint: there are " + list : "Did you mean '" + meant + "'?"));
+  fail(where, "there is no metric '" + name + "'" + suggestion(name, known, ". Hint: there are " + join(known)));
 }
 
 void require_labels(const Metric& metric, const SideFacts& side) {
@@ -102,14 +99,14 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
   };
   check_metrics(names, facts(generated), facts(against), extractor, options);
   Evaluation result;
-  std::string biased;
+  std::vector<std::string> biased;
   for (const auto& name : names) {
     const auto& row = row_named(name, "metrics");
     row.measure({generated, against, extractor, options, result});
-    if (row.biased_by_few) biased += (biased.empty() ? "" : ", ") + name;
+    if (row.biased_by_few) biased.push_back(name);
   }
   if (const auto least = std::min(generated.images, against.images); least < few_images && !biased.empty())
-    result.warnings.push_back("biased by few images (" + std::to_string(least) + "): " + biased +
+    result.warnings.push_back("biased by few images (" + std::to_string(least) + "): " + join(biased) +
                               "; compare only with figures over the same counts");
   return result;
 }

@@ -35,7 +35,7 @@ class FeatureExtractor {
   /// Errors: UserError that starts with `where` for images that this extractor does not take. Gray images are taken by
   /// an extractor of three channels: measure() repeats them.
   virtual void check(const ImageShape& shape, const std::string& where) const;
-  /// pixels: uint8 N x channels() x H x W on the CPU, N >= 1. Errors: UserError.
+  /// pixels: uint8 N x channels() x H x W on the CPU, channels_last in memory, N >= 1. Errors: UserError.
   virtual Extracted extract(const at::Tensor& pixels) = 0;
 };
 

@@ -13,8 +13,9 @@ namespace {
 constexpr const char* statistics_kind = "statistics";
 constexpr int64_t measured_batch = 250;  // images a forward; one size always, as some convolutions' last bits follow it
 
-ImageShape shape_of(const Image& image) { return {image.pixels.size(0), image.pixels.size(1), image.pixels.size(2)}; }
+ImageShape shape_of(const Image& image) { return {image.pixels.size(2), image.pixels.size(0), image.pixels.size(1)}; }
 
+/// N x C x H x W, channels_last.
 at::Tensor stacked(const std::vector<Image>& batch, const ImageShape& shape, const std::string& where) {
   std::vector<at::Tensor> pixels;
   for (const auto& image : batch) {
@@ -24,7 +25,7 @@ at::Tensor stacked(const std::vector<Image>& batch, const ImageShape& shape, con
                       shape_text(own) + ". Hint: --set data.resolution=" + std::to_string(shape.height));
     pixels.push_back(image.pixels);
   }
-  return at::stack(pixels);
+  return at::stack(pixels).permute({0, 3, 1, 2});
 }
 
 }  // namespace
@@ -41,7 +42,9 @@ Measured measure(ImageSource& images, FeatureExtractor& extractor, const Measure
       if (shape.channels == 1 && extractor.channels() == 3)
         log_info(options.name + ": gray images, repeated to three channels for " + extractor.name());
     }
-    const auto pixels = stacked(batch, shape, options.name).expand({-1, extractor.channels(), -1, -1}).contiguous();
+    const auto pixels = stacked(batch, shape, options.name)
+                            .expand({-1, extractor.channels(), -1, -1})
+                            .contiguous(at::MemoryFormat::ChannelsLast);
     const auto extracted = extractor.extract(pixels);
     side.moments.add(extracted.features);
     side.images += static_cast<int64_t>(batch.size());

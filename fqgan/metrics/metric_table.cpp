@@ -6,6 +6,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
+#include "fqgan/core/text.h"
 #include "fqgan/metrics/class_names.h"
 #include "fqgan/metrics/classifier.h"
 #include "fqgan/metrics/frechet.h"
@@ -17,11 +18,12 @@ namespace {
 template <class T>
 std::string settings(T options) {
   T defaults;
-  std::string text;
+  std::vector<std::string> parts;
   const auto changed = changed_fields(defaults, options);
   for (const auto& field : describe_options(options))
     if (std::find(changed.begin(), changed.end(), field.key) != changed.end())
-      text += (text.empty() ? "" : ",") + field.key + "=" + field.value;
+      parts.push_back(field.key + "=" + field.value);
+  auto text = join(parts, ",");
   std::erase(text, '"');
   return text.empty() ? "" : "[" + text + "]";
 }

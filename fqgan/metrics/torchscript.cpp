@@ -5,9 +5,9 @@
 
 #include <filesystem>
 
-#include "fqgan/checkpoint/sha256.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/hash.h"
 #include "fqgan/core/shape.h"
 
 namespace fqgan {
@@ -28,10 +28,7 @@ std::string last_line(const std::string& text) {
 class TorchScriptFeatures : public FeatureExtractor {
  public:
   TorchScriptFeatures(std::string path, c10::Device device) : path_(std::move(path)), device_(device) {
-    Sha256 digest;
-    const auto bytes = read_file(path_);
-    digest.update(bytes.data(), bytes.size());
-    name_ = "file-" + digest.hex().substr(0, 8);
+    name_ = "file-" + sha256(read_file(path_)).substr(0, 8);
     try {
       module_ = torch::jit::load(path_, device_);
       module_.eval();
@@ -49,7 +46,7 @@ class TorchScriptFeatures : public FeatureExtractor {
     torch::NoGradGuard no_grad;
     torch::jit::IValue result;
     try {
-      result = module_.forward({pixels.to(device_)});
+      result = module_.forward({pixels.contiguous().to(device_)});
     } catch (const std::exception& error) {
       fail(path_, "it fails for uint8 images of shape " + shape_text(pixels.sizes()) + ": " + last_line(error.what()));
     }

@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "fqgan/core/fields.h"
-#include "fqgan/data/dataset.h"
+#include "fqgan/data/dataset_request.h"
+#include "fqgan/models/inference.h"
 #include "fqgan/nn/pass.h"
 
 namespace fqgan {
@@ -26,7 +27,7 @@ struct Batch {
 /// One call of a phase's `gradients`: one micro-batch. The loop's side of the conversation.
 class Step {
  public:
-  explicit Step(Streams streams) : random(std::move(streams)) {}
+  explicit Step(Streams streams, const Ranks* ranks = nullptr) : random(std::move(streams)), ranks(ranks) {}
   virtual ~Step() = default;
   /// The next batch of an image stream.
   virtual Batch next(const std::string& stream) = 0;
@@ -36,13 +37,29 @@ class Step {
   virtual Pass pass(std::vector<Segment> segments) = 0;
   /// Adds the gradients of loss / accumulate. Any number of times. Errors: NumericalError when the loss is not finite.
   virtual void backward(const torch::Tensor& loss) = 0;
-  /// A figure for the log, averaged over the calls since the last report. The scalar is read when the report is due.
+  /// A value for the log, averaged over the calls since the last report. The scalar is read when the report is due.
   virtual void report(const std::string& name, const torch::Tensor& value) = 0;
-  /// Reports every figure of the pass's taps ("fq/<tap>/<role>/<figure>").
+  /// Reports all log entries of the pass's taps: "fq/<tap>/<real or fake>/<entry>".
   void report_taps(const Pass& pass);
+
+  /// Keeps tensors (some may be undefined) for a later phase of this iteration, for the same micro-batch. The loop
+  /// clears what was not taken, also after an exception. Errors: InternalError when the name is taken already.
+  virtual void hand_on(const std::string& name, std::vector<torch::Tensor> tensors) = 0;
+  /// What was handed on, once. Errors: InternalError when there is none.
+  virtual std::vector<torch::Tensor> take(const std::string& name) = 0;
+
+  /// Draws for the global batch of `rows` rows, each of shape `row`, of which this rank gets its part: rows / ranks
+  /// x row. float32 (integers: int64), on the CPU. Errors: UserError when the ranks do not divide `rows`.
+  torch::Tensor normal(int64_t rows, at::IntArrayRef row, const std::string& name);                   // N(0, 1)
+  torch::Tensor uniform(int64_t rows, at::IntArrayRef row, const std::string& name);                  // [0, 1)
+  torch::Tensor integers(int64_t below, int64_t rows, at::IntArrayRef row, const std::string& name);  // 0 .. below - 1
+
+  /// This rank's rows of a global batch. Same error.
+  int64_t rows(int64_t global) const { return rows_per_rank(global, ranks); }
 
   Counters at() const { return random.at(); }
   Streams random;
+  const Ranks* ranks;  // the processes that share each batch; null: one
 };
 
 /// A part of an iteration that ends in one optimizer step (per repeat).
@@ -64,14 +81,24 @@ struct OptimizerSpec {
   bool epsilon_in_root = false;  // the step divides by sqrt(v + epsilon), not by sqrt(v) + epsilon
 };
 
-/// A network that follows another: p <- decay p + (1 - decay) q after each iteration, for parameters and buffers.
+/// What an average makes of its network's floating buffers (statistics, spectral vectors); counters are always copied.
+enum class AverageBuffers {
+  average,  // as parameters: BigGAN-PyTorch's utils.ema
+  copy      // stylegan2-ada-pytorch
+};
+
+/// A network that follows another: p <- decay p + (1 - decay) q after each iteration.
 struct AverageSpec {
-  std::string of;  // network name
-  std::shared_ptr<torch::nn::Module> network;
+  std::string of;                              // network name
+  std::shared_ptr<torch::nn::Module> network;  // of the same architecture; a copy of it when a training starts
   double decay = 0.9999;
   int64_t start = 0;       // iterations; before, the average is a copy
   bool ramp = false;       // decay_t = min(decay, (1 + t) / (10 + t))
   bool corrected = false;  // as Adam corrects its bias: the weighted mean of what there was, no initial weights in it
+  // Images after which a network's part has halved, instead of `decay`: 0.5^(images of the iteration / half_life).
+  std::optional<double> half_life = std::nullopt;
+  double half_life_ramp = 0;  // more than 0: half_life is at most this fraction of the images seen before
+  AverageBuffers buffers = AverageBuffers::average;
 };
 
 /// An endless stream of batches over a data set of the run.
@@ -93,23 +120,6 @@ struct Numerics {
   Pass pass(Streams& random) const;
 };
 
-struct SampleOptions {
-  bool average = true;  // the averaged generator, where the family has one
-  uint64_t seed = 0;
-  std::vector<int64_t> labels;       // the class of each image, repeated as needed; empty: drawn uniformly
-  std::optional<double> truncation;  // latents beyond it are drawn again; unset: none
-  torch::Tensor latents;             // N x Z instead of drawn ones; undefined: drawn
-};
-
-/// Images one after another, from a generator.
-struct Sampler {
-  struct Images {
-    torch::Tensor pixels, labels;
-  };  // float32 N x C x H x W in [-1, 1]; int64 N or undefined
-  virtual ~Sampler() = default;
-  virtual Images next(int64_t count) = 0;
-};
-
 class Family {
  public:
   virtual ~Family() = default;
@@ -120,24 +130,18 @@ class Family {
   std::vector<Phase> phases;                   // in order
   std::map<std::string, torch::Tensor> state;  // whatever else must survive a resume
   Numerics numerics;
-  int64_t classes = 0;      // that the generator knows; 0: unconditional
-  bool classifies = false;  // it has a classifier of the data's classes
-  /// Images that judge and classify take at a time where the rows of a batch meet (minibatch discrimination): as many
-  /// as in training. 0: any number.
-  int64_t judged_together = 0;
+  // What inference can do with the family (models/inference.h); unset: it cannot.
+  std::optional<GeneratorAccess> generator;
+  std::optional<TranslatorAccess> translator;
+  std::optional<Scorer> scorer, classifier;
 
   /// Once before the first iteration, never on resume: data-dependent initialisation, reference batch.
   virtual void prepare(Step&) {}
   virtual void after_iteration(Step&) {}
-  /// Draws images without touching the networks' state. Errors: UserError for a class out of range, latents of another
-  /// width, a family that cannot sample.
-  virtual std::unique_ptr<Sampler> sampler(const SampleOptions& options) = 0;
-  /// Logits N of images as the trained discriminator sees them: its state is only read; pass.reports tells what stands
-  /// at its taps. Errors: UserError for a family without such a discriminator.
-  virtual torch::Tensor judge(const Batch& images, Pass& pass);
-  /// Class logits N x K of images as the trained classifier sees them; its state is only read. Errors: UserError for a
-  /// family without one.
-  virtual torch::Tensor classify(const Batch& images, Pass& pass);
+  /// Classes that the generator draws; 0: it is unconditional, or there is none.
+  int64_t drawn_classes() const { return generator ? generator->space.classes : 0; }
+  /// Errors: InternalError for a phase, optimizer or average that names what is not there.
+  void check_names() const;
   /// Brings all networks and averages to numerics.device and the parameters' type.
   void place();
 };
@@ -145,12 +149,20 @@ class Family {
 /// A family's options: the table [model] of a recipe.
 struct FamilyOptions : Options {
   int64_t batch = 64;  // images of one kind a pass
-  /// The data sets that the family's streams use: "train"; "labelled", the images of it that have a label.
-  virtual std::vector<std::string> datasets() const { return {"train"}; }
-  /// Problems of these options with this data, all of them.
-  virtual void check(const DataInfo& data, Problems& problems) const = 0;
-  /// Networks with initial weights from (seed, "initialise", ...).
-  virtual std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const = 0;
+  /// The data sets that the family's streams use.
+  virtual std::vector<DatasetRequest> datasets() const { return {{"train"}}; }
+  /// Problems of these options with this data, all of them. `data`: an info under each name that datasets() requests.
+  virtual void check(const DataInfos& data, Problems& problems) const = 0;
+  /// What check() finds, and a batch that is larger than the data.
+  Problems problems(const DataInfos& data) const;
+  /// Errors: UserError that joins every problem.
+  void require(const DataInfos& data) const;
+  /// Networks with initial weights from (seed, "initialise", ...). Errors: as require().
+  std::unique_ptr<Family> build(const DataInfos& data, const Numerics& numerics, uint64_t seed) const;
+
+ protected:
+  /// What build() returns, for data without problems.
+  virtual std::unique_ptr<Family> make(const DataInfos& data, const Numerics& numerics, uint64_t seed) const = 0;
 };
 
 }  // namespace fqgan

@@ -1,8 +1,8 @@
-// A new family is one line here.
+// A new family is one line in the table here.
 #include "fqgan/models/registry.h"
 
 #include "fqgan/core/error.h"
-#include "fqgan/core/options.h"
+#include "fqgan/core/text.h"
 #include "fqgan/models/biggan/options.h"
 #include "fqgan/models/improved/options.h"
 
@@ -10,37 +10,36 @@ namespace fqgan {
 namespace {
 
 struct Entry {
-  const char* name;
-  std::unique_ptr<FamilyOptions> (*make)();
+  std::string name;
+  MakeFamilyOptions make;
 };
 
-template <class T>
-std::unique_ptr<FamilyOptions> make() {
-  return std::make_unique<T>();
+std::vector<Entry>& table() {
+  static std::vector<Entry> entries = {
+      {"biggan", make_options<BigGanOptions>},
+      {"improved", make_options<ImprovedOptions>},
+  };
+  return entries;
 }
-
-const Entry table[] = {
-    {"biggan", make<BigGanOptions>},
-    {"improved", make<ImprovedOptions>},
-};
 
 }  // namespace
 
+void add_family(const std::string& name, MakeFamilyOptions make) {
+  for (const auto& entry : table()) FQGAN_CHECK(entry.name != name, "there is a family '" + name + "' already");
+  table().push_back({name, make});
+}
+
 std::vector<std::string> family_names() {
   std::vector<std::string> names;
-  for (const auto& entry : table) names.push_back(entry.name);
+  for (const auto& entry : table()) names.push_back(entry.name);
   return names;
 }
 
 std::unique_ptr<FamilyOptions> family_options(const std::string& name) {
-  std::string known;
-  for (const auto& entry : table) {
+  for (const auto& entry : table())
     if (entry.name == name) return entry.make();
-    known += (known.empty() ? "'" : ", '") + std::string(entry.name) + "'";
-  }
-  const auto meant = closest(name, family_names());
-  fail("family",
-       "expected one of " + known + ", got '" + name + "'" + (meant.empty() ? "" : ". Did you mean '" + meant + "'?"));
+  const auto known = family_names();
+  fail("family", "expected one of " + quoted_list(known) + ", got '" + name + "'" + suggestion(name, known));
 }
 
 }  // namespace fqgan

@@ -13,4 +13,14 @@ namespace fqgan {
 std::unique_ptr<FamilyOptions> family_options(const std::string& name);
 std::vector<std::string> family_names();
 
+using MakeFamilyOptions = std::unique_ptr<FamilyOptions> (*)();
+template <class T>
+std::unique_ptr<FamilyOptions> make_options() {
+  return std::make_unique<T>();
+}
+
+/// A family that is not in the program's own table: of a program that uses the library, or of a test. Call it before
+/// anything else is done. Errors: InternalError when the name is taken.
+void add_family(const std::string& name, MakeFamilyOptions make);
+
 }  // namespace fqgan

@@ -29,4 +29,12 @@ void convert(torch::nn::Module& module, torch::ScalarType type) {
     if (tensor.is_floating_point()) tensor.set_data(tensor.to(type));
 }
 
+void move_to(torch::nn::Module& module, torch::Device device) {
+  torch::NoGradGuard no_grad;
+  if (!device.is_meta()) return module.to(device);
+  // set_data, which Module::to uses, refuses a device of that kind.
+  for (auto& [name, tensor] : state_of(module))
+    tensor.unsafeGetTensorImpl()->shallow_copy_from(tensor.to(device).getIntrusivePtr());
+}
+
 }  // namespace fqgan

@@ -17,4 +17,7 @@ void copy_state(const torch::nn::Module& from, torch::nn::Module& to);
 /// All parameters and buffers of floating type to `type`.
 void convert(torch::nn::Module& module, torch::ScalarType type);
 
+/// All parameters and buffers to a device, in place; also to `meta`, where they have no values.
+void move_to(torch::nn::Module& module, torch::Device device);
+
 }  // namespace fqgan

@@ -48,11 +48,4 @@ torch::Tensor initial_bias(const std::string& style, int64_t count, int64_t fan_
   return (random.uniform({count}, "initialise bias") * 2 - 1) / std::sqrt(static_cast<double>(fan_in));
 }
 
-void initialise_weights(torch::nn::Module& module, const std::string& style, Streams& random) {
-  for (const auto& [name, parameter] : module.named_parameters().pairs()) {
-    const bool is_weight = name == "weight" || (name.size() > 7 && name.compare(name.size() - 7, 7, ".weight") == 0);
-    if (is_weight && parameter.dim() >= 2) initialise_weight(parameter, style, random);
-  }
-}
-
 }  // namespace fqgan

@@ -11,7 +11,7 @@ namespace fqgan {
 
 /// Fills `weight` in place. `style`:
 ///   "orthogonal": rows (or columns) of the Co x rest matrix orthonormal (Saxe et al. 2013);
-///   "normal": N(0, 0.02), as DCGAN and BigGAN's N02;
+///   "normal": N(0, 0.02^2), as DCGAN and BigGAN's N02;
 ///   "xavier": uniform, bound sqrt(6 / (fan_in + fan_out)), fans times the kernel's area (Glorot and Bengio 2010).
 /// weight: Co x Ci (x kh x kw). Errors: UserError for another style.
 void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random);
@@ -21,9 +21,5 @@ const std::vector<std::string>& initialisation_styles();
 /// "zero".
 torch::Tensor initial_bias(const std::string& style, int64_t count, int64_t fan_in, Streams& random);
 const std::vector<std::string>& bias_styles();
-
-/// Initialises every spectral or plain weight of `module` and its children that has one (parameters named "weight" with
-/// two dimensions or more), in the order of registration.
-void initialise_weights(torch::nn::Module& module, const std::string& style, Streams& random);
 
 }  // namespace fqgan

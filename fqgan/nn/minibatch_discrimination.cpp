@@ -29,6 +29,7 @@ MinibatchDiscriminationImpl::MinibatchDiscriminationImpl(int64_t in, int64_t ker
 torch::Tensor MinibatchDiscriminationImpl::forward(const torch::Tensor& features, Pass& pass) {
   const LayerScope scope(this);
   check_shape(features, {any, weight.size(0)}, "minibatch_discrimination");
+  require_one_rank(pass.ranks, "minibatch_discrimination");
   const auto directions = weight * (log_scale.exp() / at::linalg_vector_norm(weight, 2, at::IntArrayRef{0}));
   const auto projected = at::matmul(features, directions.flatten(1).to(features.scalar_type()))
                              .view({features.size(0), weight.size(1), weight.size(2)})

@@ -30,20 +30,31 @@ struct DividedBySigma : torch::autograd::Function<DividedBySigma> {
 
 }  // namespace
 
-torch::Tensor spectrally_normalized(const torch::Tensor& weight, torch::Tensor& u, double epsilon, const Pass& pass) {
+torch::Tensor right_singular_vector(const torch::Tensor& matrix, const torch::Tensor& u, double epsilon) {
+  torch::NoGradGuard no_grad;
+  return normalized(at::mv(matrix.t(), u), epsilon);
+}
+
+torch::Tensor spectrally_normalized(const torch::Tensor& weight, torch::Tensor& u, torch::Tensor& v,
+                                    const SpectralOptions& options, const Pass& pass) {
   const auto matrix = weight.reshape({weight.size(0), -1});  // Co x R
-  torch::Tensor u_next, v, sigma;
+  const bool iterates = options.form == SpectralForm::biggan || pass.training;
+  torch::Tensor left = u.detach(), right = v.detach(), image, sigma;
   {
     torch::NoGradGuard no_grad;
-    v = normalized(at::mv(matrix.t(), u), epsilon);
-    const auto image = at::mv(matrix, v);
-    u_next = normalized(image, epsilon);
-    sigma = at::dot(u_next, image);
-    // Replaced, not written into: graphs of earlier forwards still read the old vector.
-    if (pass.update_state) u.set_data(u_next);
+    for (int64_t i = 0; iterates && i < options.iterations; ++i) {
+      right = right_singular_vector(matrix, left, options.epsilon);
+      image = at::mv(matrix, right);
+      left = normalized(image, options.epsilon);
+    }
+    sigma = at::dot(left, iterates ? image : at::mv(matrix, right));
+    if (iterates && pass.update_state) {  // replaced, not written into: graphs of earlier forwards still read the old
+      u.set_data(left);
+      v.set_data(right);
+    }
   }
-  if (!pass.twin) return DividedBySigma::apply(weight, u_next, v, sigma);
-  return weight / at::dot(u_next, at::mv(matrix, v));
+  if (!pass.twin) return DividedBySigma::apply(weight, left, right, sigma);
+  return weight / at::dot(left, at::mv(matrix, right));
 }
 
 }  // namespace fqgan

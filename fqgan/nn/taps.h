@@ -15,7 +15,8 @@ namespace fqgan {
 
 /// A module that can stand at a tap.
 struct TapModule : torch::nn::Module {
-  /// h: N x C x H x W -> the same shape.
+  /// h: N x C x H x W -> the same shape. tap: the name under which it reports, with the network's where a family has
+  /// several.
   virtual torch::Tensor apply(const std::string& tap, const torch::Tensor& h, Pass& pass) = 0;
 };
 

@@ -11,6 +11,16 @@ torch::ScalarType wide(const torch::Tensor& x) {
 
 bool has_reference(const Pass& pass) { return !pass.segments.empty() && pass.segments.front().role == Role::reference; }
 
+/// What an example's own moments count beside the reference's; reference rows of the pass count nothing. N x 1, or one
+/// scalar for a pass without reference rows.
+torch::Tensor share_of_own(int64_t examples, int64_t rows, const torch::Tensor& like, const Pass& pass) {
+  const double share = 1. / static_cast<double>(rows + 1);
+  if (!has_reference(pass)) return at::scalar_tensor(share, like.options());
+  auto own = torch::full({examples, 1}, share, like.options());
+  own.narrow(0, 0, pass.segments.front().rows).zero_();
+  return own;
+}
+
 }  // namespace
 
 ReferenceMoments reference_moments(const torch::Tensor& x, const Pass& pass) {
@@ -25,8 +35,7 @@ torch::Tensor virtual_batch_norm(const torch::Tensor& x, const ReferenceMoments&
   const auto values = x.to(wide(x));
   // Moments about the reference's mean: the small difference of large squares never arises.
   const auto centred = values - reference.mean.view({1, -1, 1, 1});
-  auto own = torch::full({x.size(0), 1}, 1. / static_cast<double>(rows + 1), values.options());
-  if (has_reference(pass)) own.narrow(0, 0, pass.segments.front().rows).zero_();
+  const auto own = share_of_own(x.size(0), rows, values, pass);
   const auto shift = centred.mean({2, 3}) * own;  // N x C
   const auto square = centred.square().mean({2, 3}) * own + reference.var * (1 - own);
   const auto scale = (square - shift.square() + epsilon).rsqrt();
@@ -40,6 +49,7 @@ ReferenceLatentsImpl::ReferenceLatentsImpl(torch::Tensor z, torch::Tensor y) {
 
 std::pair<torch::Tensor, torch::Tensor> ReferenceLatentsImpl::join(const torch::Tensor& z, const torch::Tensor& y,
                                                                    Pass& pass) {
+  require_one_rank(pass.ranks, "virtual_batch_norm");
   if (pass.segments.empty()) pass.segments = {{Role::fake, z.size(0)}};
   pass.segments.insert(pass.segments.begin(), {Role::reference, latents.size(0)});
   return {at::cat({latents.to(z.scalar_type()), z}), y.defined() ? at::cat({labels, y}) : y};

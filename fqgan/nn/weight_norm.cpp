@@ -1,10 +1,5 @@
 #include "fqgan/nn/weight_norm.h"
 
-#include "fqgan/core/shape.h"
-#include "fqgan/nn/layer_scope.h"
-#include "fqgan/ops/convolution.h"
-#include "fqgan/ops/weight_norm_linear.h"
-
 namespace fqgan {
 namespace {
 
@@ -23,78 +18,33 @@ torch::Tensor along(const torch::Tensor& values, int64_t dims, int64_t place) {
   return values.view(shape);
 }
 
-/// scale / |v|, Co.
-torch::Tensor factor_of(const torch::Tensor& weight, const torch::Tensor& scale, int64_t output) {
-  return scale / at::linalg_vector_norm(weight, 2, others(weight.dim(), output));
-}
+/// Ci x Co / G x ... -> G x Ci / G x Co / G x ...: an output sees the inputs of its group.
+torch::Tensor by_group(const torch::Tensor& weight, int64_t groups) { return weight.unflatten(0, {groups, -1}); }
 
 }  // namespace
 
-torch::Tensor weight_normalized(const torch::Tensor& weight, const torch::Tensor& scale, int64_t output) {
-  return weight * along(factor_of(weight, scale, output), weight.dim(), output);
+torch::Tensor weight_lengths(const torch::Tensor& weight, const WeightShape& shape) {
+  if (shape.output == 0) return at::linalg_vector_norm(weight, 2, others(weight.dim(), 0));
+  return at::linalg_vector_norm(by_group(weight, shape.groups), 2, at::IntArrayRef{1, 3, 4}).flatten();
 }
 
-torch::Tensor initialise_by_data(const torch::Tensor& activations, torch::Tensor scale, torch::Tensor bias,
-                                 double deviation) {
+torch::Tensor weight_normalized(const torch::Tensor& weight, const torch::Tensor& scale, const WeightShape& shape) {
+  const auto factor = scale / weight_lengths(weight, shape);  // Co
+  if (shape.output == 0) return weight * along(factor, weight.dim(), 0);
+  const auto of_group = factor.view({shape.groups, 1, -1, 1, 1});
+  return (by_group(weight, shape.groups) * of_group).view_as(weight);
+}
+
+void initialise_by_data(const torch::Tensor& activations, torch::Tensor scale, torch::Tensor bias, double std,
+                        const Ranks* ranks) {
   torch::NoGradGuard no_grad;
   const auto a = activations.to(scale.scalar_type());
   const auto rest = others(a.dim(), 1);
-  const auto mean = a.mean(rest), centred = a - along(mean, a.dim(), 1);
-  const auto found = centred.square().mean(rest).sqrt();
-  const auto factor = at::where(found < 1e-8, at::ones_like(found), deviation / found);  // a constant keeps its scale
+  const auto mean = mean_over(a.mean(rest), ranks);
+  const auto found = mean_over((a - along(mean, a.dim(), 1)).square().mean(rest), ranks).sqrt();
+  const auto factor = at::where(found < 1e-8, at::ones_like(found), std / found);  // a constant keeps its scale
   scale.mul_(factor);
   if (bias.defined()) bias.copy_(-mean * factor);
-  return ((bias.defined() ? centred : a) * along(factor, a.dim(), 1)).to(activations.scalar_type());
-}
-
-WeightNormLayer::WeightNormLayer(std::vector<int64_t> shape, int64_t output, WeightNormOptions o, Streams& random)
-    : options(o), output_(output) {
-  weight = register_parameter("weight", random.normal(shape, "weight").mul_(o.initial));
-  const auto ones = torch::ones({shape[output]});
-  scale = o.train_scale ? register_parameter("scale", ones) : register_buffer("scale", ones);
-  bias = register_parameter("bias", torch::zeros({shape[output]}));
-}
-
-WeightNormLinearImpl::WeightNormLinearImpl(int64_t in, int64_t out, WeightNormOptions o, Streams& random)
-    : WeightNormLayer({out, in}, 0, o, random) {}
-
-torch::Tensor WeightNormLinearImpl::forward(const torch::Tensor& x, Pass& pass, bool relu) {
-  const LayerScope scope(this);
-  check_shape(x, {any, weight.size(1)}, "weight_norm_linear");
-  if (pass.initialise && options.by_data) {
-    const auto products =
-        at::linear(x, weight.to(x.scalar_type())) * factor_of(weight, scale, output_).to(x.scalar_type());
-    const auto y = initialise_by_data(products, scale, bias, options.deviation);
-    return relu ? at::relu(y) : y;
-  }
-  return pass.twin ? ops::twin::weight_norm_linear(x, weight, scale, bias, relu)
-                   : ops::weight_norm_linear(x, weight, scale, bias, relu);
-}
-
-WeightNormConv2dImpl::WeightNormConv2dImpl(WeightNormConv2dOptions c, WeightNormOptions o, Streams& random)
-    : WeightNormLayer(c.transposed ? std::vector<int64_t>{c.in, c.out, c.kernel, c.kernel}
-                                   : std::vector<int64_t>{c.out, c.in, c.kernel, c.kernel},
-                      c.transposed ? 1 : 0, o, random),
-      convolution(c) {}
-
-torch::Tensor WeightNormConv2dImpl::forward(const torch::Tensor& x, Pass& pass) {
-  const LayerScope scope(this);
-  check_shape(x, {any, convolution.in, any, any}, "weight_norm_conv2d");
-  const auto effective = weight_normalized(weight, scale, output_);
-  if (pass.initialise && options.by_data)
-    return initialise_by_data(convolved(x, effective, std::nullopt, pass), scale, bias, options.deviation);
-  return convolved(x, effective, bias, pass);
-}
-
-torch::Tensor WeightNormConv2dImpl::convolved(const torch::Tensor& x, const torch::Tensor& w,
-                                              const std::optional<torch::Tensor>& b, const Pass& pass) const {
-  const auto& c = convolution;
-  const bool same = !c.transposed && c.stride == 1 && c.padding == c.kernel / 2 && (c.kernel == 1 || c.kernel == 3);
-  if (same && !pass.twin) return ops::convolution(x, {.weight = w, .bias = b});
-  const auto cast = [&](const torch::Tensor& t) { return t.to(x.scalar_type()); };
-  const auto with = b ? std::optional(cast(*b)) : std::nullopt;
-  if (!c.transposed) return at::conv2d(x, cast(w), with, c.stride, c.padding);
-  return at::conv_transpose2d(x, cast(w), with, c.stride, c.padding, 2 * c.padding + c.stride - c.kernel);
 }
 
 }  // namespace fqgan

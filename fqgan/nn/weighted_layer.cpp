@@ -2,8 +2,6 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/nn/initialise.h"
-#include "fqgan/nn/spectral_norm.h"
-#include "fqgan/nn/weight_norm.h"
 
 namespace fqgan {
 
@@ -19,20 +17,47 @@ WeightNormalization weight_normalization(const std::string& name) {
   fail("weight_normalization", "expected 'none', 'spectral' or 'weight', got '" + name + "'");
 }
 
-WeightedLayer::WeightedLayer(std::vector<int64_t> shape, WeightOptions options, Streams& random)
-    : weight_options(std::move(options)) {
-  weight = register_parameter("weight", torch::empty(shape));
-  initialise_weight(weight, weight_options.initialisation, random);
-  if (weight_options.normalization == WeightNormalization::spectral)
-    u = register_buffer("u", random.normal({shape[0]}, "spectral_norm"));
-  if (weight_options.normalization == WeightNormalization::weight)
-    scale = register_parameter("scale", weight.detach().flatten(1).norm(2, 1));
+WeightedLayer::WeightedLayer(WeightShape shape, WeightOptions options, Streams& random)
+    : weight_options(std::move(options)), shape_(std::move(shape)) {
+  const auto& o = weight_options;
+  FQGAN_CHECK(o.iterations >= 1, "expected at least one step of the power iteration");
+  const auto normal = [&] { return random.normal(shape_.sizes, "weight") * *o.initial_std; };
+  weight = register_parameter("weight", o.initial_std ? normal() : torch::empty(shape_.sizes));
+  if (!o.initial_std) initialise_weight(rows().detach(), o.initialisation, random);
+  if (o.normalization == WeightNormalization::spectral) {
+    const auto start = random.normal({rows().size(0)}, "spectral_norm");
+    u = register_buffer("u", o.spectral_form == SpectralForm::torch ? start / start.norm() : start);
+    v = register_buffer("v", right_singular_vector(matrix(), u, o.epsilon));
+  }
+  if (o.normalization == WeightNormalization::weight) {
+    const auto start = o.scale_start == ScaleStart::one ? torch::ones({shape_.outputs()})
+                                                        : weight_lengths(weight.detach(), shape_);
+    scale = o.train_scale ? register_parameter("scale", start) : register_buffer("scale", start);
+  }
+}
+
+torch::Tensor WeightedLayer::register_bias(bool wanted, int64_t fan_in, Streams& random) {
+  if (!wanted) return {};
+  return register_parameter("bias", initial_bias(weight_options.biases, shape_.outputs(), fan_in, random));
+}
+
+torch::Tensor WeightedLayer::rows() const { return shape_.output == 0 ? weight : weight.transpose(0, shape_.output); }
+
+torch::Tensor WeightedLayer::matrix() const { return rows().detach().reshape({rows().size(0), -1}); }
+
+void WeightedLayer::recompute_v() { v.set_data(right_singular_vector(matrix(), u, weight_options.epsilon)); }
+
+bool WeightedLayer::takes_start(const Pass& pass) const {
+  return pass.initialise && scale.defined() && weight_options.starts_by_data;
 }
 
 torch::Tensor WeightedLayer::effective_weight(Pass& pass) {
-  if (u.defined()) return spectrally_normalized(weight, u, weight_options.epsilon, pass);
-  if (scale.defined()) return weight_normalized(weight, scale, 0);
-  return weight;
+  const auto& o = weight_options;
+  if (scale.defined()) return weight_normalized(weight, scale, shape_);
+  if (!u.defined()) return weight;
+  const SpectralOptions spectral{o.spectral_form, o.iterations, o.epsilon};
+  const auto normalized = spectrally_normalized(rows(), u, v, spectral, pass);
+  return shape_.output == 0 ? normalized : normalized.transpose(0, shape_.output);
 }
 
 }  // namespace fqgan

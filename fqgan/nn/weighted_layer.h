@@ -1,41 +1,66 @@
-// What layers with a weight share: how it begins, and how it is normalized in each forward.
+// The base of every layer with a weight: how the weight begins, and how it is normalized in each forward.
 #pragma once
 
 #include <torch/torch.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "fqgan/nn/pass.h"
+#include "fqgan/nn/spectral_norm.h"
+#include "fqgan/nn/weight_norm.h"
 
 namespace fqgan {
 
-/// none; spectral: nn/spectral_norm.h; weight: nn/weight_norm.h, with a trained scale, which a pass with `initialise`
-/// sets by its data, with the bias (but for embeddings).
+/// none; spectral: nn/spectral_norm.h; weight: nn/weight_norm.h.
 enum class WeightNormalization { none, spectral, weight };
 /// "none", "spectral", "weight", in the order of the enumeration.
 const std::vector<std::string>& weight_normalizations();
 WeightNormalization weight_normalization(const std::string& name);
 
-/// How a layer's weight is made.
-struct WeightOptions {
-  WeightNormalization normalization = WeightNormalization::spectral;
-  double epsilon = 1e-8;  // lower bound of the norms of the power iteration
-  std::string initialisation = "orthogonal";
-  std::string biases = "uniform";
+/// What the scales of weight normalization are at first.
+enum class ScaleStart {
+  length,  // the lengths of the initial weights, so that the effective weight is the initial one
+  one
 };
 
-/// A module with a weight; base of the layers. Parameter `weight` Co x ...; buffer `u` Co (spectral only); parameter
-/// `scale` Co (weight only: at first the lengths of the rows, so that the weight is the initial one).
+/// How a layer's weight and bias are made, and how the weight is normalized.
+struct WeightOptions {
+  WeightNormalization normalization = WeightNormalization::spectral;
+  double epsilon = 1e-8;                      // spectral: lower bound of the norms of the power iteration
+  std::string initialisation = "orthogonal";  // of the weight: a style of nn/initialise.h
+  std::string biases = "uniform";             // a style of nn/initialise.h
+  std::optional<double> initial_std = std::nullopt;  // set: weights N(0, initial_std^2) instead of the style
+  SpectralForm spectral_form = SpectralForm::biggan;
+  int64_t iterations = 1;  // spectral: of the power iteration in a forward
+  ScaleStart scale_start = ScaleStart::length;
+  bool train_scale = true;     // weight: else the scale is a buffer, which only the data set
+  bool starts_by_data = true;  // weight: a pass with `initialise` sets scale and bias (not of an embedding)
+  double data_std = 1;         // weight: standard deviation of the outputs after such a pass
+};
+
+/// A module with a weight. Parameter `weight`; buffers `u` and `v` (spectral); parameter or buffer `scale` Co (weight).
 struct WeightedLayer : torch::nn::Module {
-  WeightedLayer(std::vector<int64_t> shape, WeightOptions options, Streams& random);
+  WeightedLayer(WeightShape shape, WeightOptions options, Streams& random);
   /// The effective weight in the parameter's type. Differentiable; with pass.twin also twice.
   torch::Tensor effective_weight(Pass& pass);
-  /// Whether a forward first sets scale and bias by its data.
-  bool takes_start(const Pass& pass) const { return pass.initialise && scale.defined(); }
+  /// v anew from the weight and u, for a weight that comes from elsewhere without its v. Spectral only.
+  void recompute_v();
 
-  torch::Tensor weight, u, scale;
+  torch::Tensor weight, u, v, scale;
   WeightOptions weight_options;
+
+ protected:
+  /// Whether a forward first sets scale and bias by its data.
+  bool takes_start(const Pass& pass) const;
+  /// Co, or undefined; fan_in: how many numbers an output is made of.
+  torch::Tensor register_bias(bool wanted, int64_t fan_in, Streams& random);
+
+ private:
+  torch::Tensor rows() const;    // the weight with its outputs first
+  torch::Tensor matrix() const;  // the same as a matrix, without gradient
+  WeightShape shape_;
 };
 
 }  // namespace fqgan

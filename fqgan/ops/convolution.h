@@ -9,6 +9,7 @@
 
 #include <optional>
 
+#include "fqgan/ops/convolution_geometry.h"
 #include "fqgan/ops/kernels/winograd.h"
 
 namespace fqgan::ops {
@@ -17,16 +18,20 @@ using kernels::Resample;
 
 /// What is convolved, besides the images.
 struct Convolution {
-  at::Tensor weight;                   // Co x Ci x k x k, k = 1 or 3, "same" padding; float32 beside bfloat16 images
+  at::Tensor weight;                   // Co x Ci x k x k, k = 1 or 3; float32 beside bfloat16 images
   std::optional<at::Tensor> bias;      // Co, in the weight's type
   std::optional<at::Tensor> residual;  // N x Co x H' x W', or half of that height and width: upsampled
   Resample resample = Resample::none;
   bool relu = false;
+  // Unset: stride 1 and k / 2 zeros on each side, which is the form of the operator. Set: any other form, with a weight
+  // as convolution_geometry.h has it.
+  std::optional<Geometry> geometry = std::nullopt;
 };
 
 /// x: N x Ci x H x W, float32, bfloat16 or float64 -> resample(weight * (relu(x))) + bias + residual, N x Co x H' x W'
 /// with H' = 2 H (up), H / 2 (down) or H, channels_last. Differentiable once in x, weight, bias and residual; under
-/// create_graph its backward is an error that names the twin. Errors: UserError for shapes that do not fit.
+/// create_graph its backward is an error that names the twin. With a geometry it is the plain form below. Errors:
+/// UserError for shapes that do not fit.
 at::Tensor convolution(const at::Tensor& x, const Convolution& c);
 
 namespace twin {

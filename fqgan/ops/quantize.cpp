@@ -127,7 +127,7 @@ TORCH_LIBRARY(fqgan, library) {
   library.def("straight_through(Tensor features, Tensor codebook, Tensor codes, float share=1.) -> Tensor");
   library.def(
       "momentum_update(Tensor codebook_sum, Tensor cluster_size, Tensor counts, Tensor sums, float decay, "
-      "float epsilon) -> (Tensor, Tensor, Tensor)",
+      "float epsilon, Tensor? updates=None) -> (Tensor, Tensor, Tensor)",
       momentum_update);
   library.def("kmeans(Tensor features, Tensor start, int iterations) -> (Tensor, Tensor)",
               [](const at::Tensor& features, const at::Tensor& start, int64_t iterations) {

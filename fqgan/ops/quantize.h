@@ -10,7 +10,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <optional>
 #include <tuple>
+#include <vector>
 
 namespace fqgan::ops {
 
@@ -37,15 +39,22 @@ at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebo
 /// One momentum step of a dictionary (van den Oord et al. 2017, appendix A.1): cluster_size and codebook_sum move by
 /// 1 - decay (0 to 1) towards counts and sums, and codebook = codebook_sum / (cluster_size smoothed by epsilon,
 /// Laplace). Returns new codebook, codebook_sum, cluster_size; nothing is written into.
-std::tuple<at::Tensor, at::Tensor, at::Tensor> momentum_update(const at::Tensor& codebook_sum,
-                                                               const at::Tensor& cluster_size, const at::Tensor& counts,
-                                                               const at::Tensor& sums, double decay, double epsilon);
+/// updates (int64 scalar, this one counted): the averages are zero-debiased, that is the codebook is made from
+/// codebook_sum and cluster_size divided by momentum_weight(decay, updates), and both begin at zero (TensorFlow's
+/// assign_moving_average with zero_debias). Without it they are taken as they are.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> momentum_update(
+    const at::Tensor& codebook_sum, const at::Tensor& cluster_size, const at::Tensor& counts, const at::Tensor& sums,
+    double decay, double epsilon, const std::optional<at::Tensor>& updates = std::nullopt);
+
+/// 1 - decay^updates (float64 scalar): the weights of all updates so far in a momentum average that began at zero. 1
+/// without `updates`.
+at::Tensor momentum_weight(double decay, const std::optional<at::Tensor>& updates);
 
 /// Lloyd's k-means from the centres `start` (K x D): codebook K x D and counts K after `iterations` rounds, at least 1.
-/// A centre without rows stays where it is. `sum` makes counts and sums those of several processes; without it there is
+/// A centre without rows stays where it is. `sum` makes {counts, sums} those of several processes; without it there is
 /// one.
 std::tuple<at::Tensor, at::Tensor> kmeans(const at::Tensor& features, const at::Tensor& start, int64_t iterations,
-                                          const std::function<void(at::Tensor&)>& sum = {});
+                                          const std::function<void(std::vector<at::Tensor>&)>& sum = {});
 
 /// nearest_code's output, not filled.
 at::Tensor code_output(const at::Tensor& features);

@@ -14,7 +14,7 @@ class NoiseImages : public Dataset {
     constexpr int64_t images = 256;
     info_ = {images, channels, height, width, classes};
     for (int64_t c = 0; c < classes; ++c) info_.class_names.push_back(std::to_string(c));
-    pixels_ = Streams(1, {}).integers(256, {images, channels, height, width}, "noise images").to(at::kByte);
+    pixels_ = Streams(1, {}).integers(256, {images, height, width, channels}, "noise images").to(at::kByte);
   }
   const DataInfo& info() const override { return info_; }
   int64_t read(int64_t index, uint8_t* pixels) const override {

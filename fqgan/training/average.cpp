@@ -4,38 +4,48 @@
 #include <cmath>
 
 #include "fqgan/core/error.h"
-#include "fqgan/nn/copy.h"
 
 namespace fqgan {
 namespace {
 
-/// Of what the average holds after t steps.
-double decay_at(const AverageSpec& average, double t) {
+/// Of an average whose past halves within so many images.
+double by_images(const AverageSpec& average, const AverageTime& now) {
+  auto half_life = *average.half_life;
+  if (average.half_life_ramp > 0)
+    half_life = std::min(half_life, static_cast<double>(now.images_seen) * average.half_life_ramp);
+  return std::pow(0.5, static_cast<double>(now.images) / std::max(half_life, 1e-8));
+}
+
+}  // namespace
+
+double average_decay(const AverageSpec& average, const AverageTime& now) {
+  FQGAN_CHECK(!average.half_life || !(average.ramp || average.corrected),
+              "an average with a half-life has a ramp of its own");
+  if (now.iteration + 1 < average.start) return 0;
+  if (average.half_life) return by_images(average, now);
+  const double t = static_cast<double>(std::max<int64_t>(now.iteration - average.start, 0));
   if (average.ramp) return std::min(average.decay, (1 + t) / (10 + t));
   if (average.corrected) return average.decay * (1 - std::pow(average.decay, t)) / (1 - std::pow(average.decay, t + 1));
   return average.decay;
 }
 
-}  // namespace
-
-void update_average(const AverageSpec& average, const torch::nn::Module& source, int64_t iteration) {
+void update_average(const AverageSpec& average, const torch::nn::Module& source, const AverageTime& now) {
   torch::NoGradGuard no_grad;
-  if (iteration + 1 < average.start) return copy_state(source, *average.network);
-  const double t = static_cast<double>(std::max<int64_t>(iteration - average.start, 0));
-  const double decay = decay_at(average, t);
-
+  const double decay = average_decay(average, now);
   auto targets = average.network->parameters();
-  const auto sources = source.parameters();
-  FQGAN_CHECK(targets.size() == sources.size(), "the average has another architecture than its network");
-  at::_foreach_lerp_(targets, sources, 1 - decay);
-  auto target_buffers = average.network->buffers();
-  const auto source_buffers = source.buffers();
+  auto sources = source.parameters();
+  const auto target_buffers = average.network->buffers(), source_buffers = source.buffers();
+  FQGAN_CHECK(targets.size() == sources.size() && target_buffers.size() == source_buffers.size(),
+              "the average has another architecture than its network");
   for (size_t i = 0; i < target_buffers.size(); ++i) {
-    if (target_buffers[i].is_floating_point())
-      target_buffers[i].lerp_(source_buffers[i], 1 - decay);
-    else
+    if (average.buffers == AverageBuffers::average && target_buffers[i].is_floating_point()) {
+      targets.push_back(target_buffers[i]);
+      sources.push_back(source_buffers[i]);
+    } else {
       target_buffers[i].copy_(source_buffers[i]);
+    }
   }
+  at::_foreach_lerp_(targets, sources, 1 - decay);
 }
 
 }  // namespace fqgan

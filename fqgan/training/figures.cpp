@@ -13,10 +13,19 @@ void Figures::add(const std::string& name, const torch::Tensor& value) {
   ++sum.count;
 }
 
-std::map<std::string, double> Figures::take() {
+torch::Tensor Figures::totals(const Ranks* ranks) const {
+  std::vector<torch::Tensor> values;
+  for (const auto& [name, sum] : sums_) values.push_back(sum.total.cpu());
+  if (values.empty()) return torch::zeros({0}, torch::kDouble);
+  return mean_over(at::stack(values), ranks);
+}
+
+std::map<std::string, double> Figures::take(const Ranks* ranks) {
   std::map<std::string, double> means;
+  const auto all = totals(ranks);
+  int64_t i = 0;
   for (const auto& [name, sum] : sums_) {
-    const double mean = sum.total.item<double>() / static_cast<double>(sum.count);
+    const double mean = all[i++].item<double>() / static_cast<double>(sum.count);
     if (!std::isfinite(mean)) throw NumericalError(name, "the figure is not finite: training has diverged");
     means[name] = mean;
   }
@@ -24,10 +33,12 @@ std::map<std::string, double> Figures::take() {
   return means;
 }
 
-std::map<std::string, torch::Tensor> Figures::state() const {
+std::map<std::string, torch::Tensor> Figures::state(const Ranks* ranks) const {
   std::map<std::string, torch::Tensor> state;
+  const auto all = totals(ranks);
+  int64_t i = 0;
   for (const auto& [name, sum] : sums_)
-    state.emplace(name, torch::tensor({sum.total.item<double>(), static_cast<double>(sum.count)}, torch::kDouble));
+    state.emplace(name, torch::tensor({all[i++].item<double>(), static_cast<double>(sum.count)}, torch::kDouble));
   return state;
 }
 

@@ -6,15 +6,17 @@
 #include <map>
 #include <string>
 
+#include "fqgan/nn/ranks.h"
+
 namespace fqgan {
 
 class Figures {
  public:
   void add(const std::string& name, const torch::Tensor& value);
-  /// The means since the last call. Errors: NumericalError that names a figure that is not finite.
-  std::map<std::string, double> take();
-  /// {sum, count} by name, float64: saved, so that a report that spans a resume is the same.
-  std::map<std::string, torch::Tensor> state() const;
+  /// The means since the last call, over all ranks. Errors: NumericalError that names a figure that is not finite.
+  std::map<std::string, double> take(const Ranks* ranks = nullptr);
+  /// {sum, count} by name, float64, the mean over ranks: saved, so that a report that spans a resume is the same.
+  std::map<std::string, torch::Tensor> state(const Ranks* ranks = nullptr) const;
   void restore(const std::map<std::string, torch::Tensor>& state);
 
  private:
@@ -22,6 +24,8 @@ class Figures {
     torch::Tensor total;
     int64_t count = 0;
   };
+  /// The totals by name, float64 n, means over ranks. One collective: all ranks have reported the same names.
+  torch::Tensor totals(const Ranks* ranks) const;
   std::map<std::string, Sum> sums_;
 };
 

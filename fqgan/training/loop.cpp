@@ -1,36 +1,31 @@
 #include "fqgan/training/loop.h"
 
-#include <ATen/Version.h>
-#include <torch/version.h>
-
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <utility>
 
 #include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/error.h"
-#include "fqgan/core/log.h"
 #include "fqgan/models/weights.h"
 #include "fqgan/nn/copy.h"
 #include "fqgan/training/average.h"
 #include "fqgan/training/figures.h"
+#include "fqgan/training/machine.h"
+#include "fqgan/training/ranks.h"
 #include "fqgan/training/step.h"
 
 namespace fqgan {
 namespace {
 
 constexpr const char* figures_prefix = "state.loop.figures.";
-// In the place of a phase's index in the random key; -1 is that of the initial weights.
-constexpr int64_t prepare_phase = -2, after_iteration_phase = -3;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// What bit-exact resume depends on besides the checkpoint.
-std::map<std::string, std::string> machine() {
-  return {{"libtorch", TORCH_VERSION},
-          {"instruction_set", at::get_cpu_capability()},
-          {"threads", std::to_string(at::get_num_threads())}};
-}
+/// What one iteration hands on ends with it, however it ends.
+struct Cleared {
+  ~Cleared() { handed_on.clear(); }
+  HandedOn& handed_on;
+};
 
 }  // namespace
 
@@ -40,15 +35,20 @@ struct Loop::Impl {
   std::vector<Observer*> observers;
   ImageStreams images;
   Figures figures;
+  HandedOn handed_on;
   std::map<std::string, Adam> optimizers;
   std::map<std::string, std::vector<torch::Tensor>> parameters;  // by network
   Counters at;
-  bool prepared;
+  bool prepared, shared = false;
+  bool broken_loss = false;  // of this rank, since the last optimizer step
   double started = 0, reported = 0;
   int64_t images_reported = 0, checkpointed = -1, sampled = -1, evaluated = -1;
 
   Impl(Family& f, const std::map<std::string, const Dataset*>& datasets, LoopOptions o)
-      : family(f), options(std::move(o)), images(f, datasets, options.seed, options.flip), prepared(options.fine_tune) {
+      : family(f),
+        options(std::move(o)),
+        images(f, datasets, options.seed, options.flip, options.ranks),
+        prepared(options.fine_tune) {
     for (const auto& [name, network] : family.networks) parameters[name] = network->parameters();
     for (const auto& [name, average] : family.averages) {
       if (!options.fine_tune) copy_state(*family.networks.at(average.of), *average.network);
@@ -68,7 +68,8 @@ struct Loop::Impl {
   LoopStep step(int64_t phase, int64_t accumulate) {
     at.phase = phase;
     at.images_seen = images.images_taken();
-    return LoopStep(Streams(options.seed, at), images, figures, family.numerics, accumulate);
+    return LoopStep(Streams(options.seed, at), images, figures, handed_on, family.numerics, accumulate, options.ranks,
+                    broken_loss);
   }
 
   void unfreeze_only(const Phase& phase) {
@@ -92,6 +93,7 @@ struct Loop::Impl {
         auto micro = step(index, phase.accumulate);
         phase.gradients(micro);
       }
+      average_gradients(optimizer, std::exchange(broken_loss, false), options.ranks);
       auto micro = step(index, phase.accumulate);  // after the last micro-batch: random streams of its own
       if (phase.before_update) phase.before_update(micro);
       optimizer.step(options.training.rate_factor(at.iteration));
@@ -103,6 +105,7 @@ struct Loop::Impl {
   }
 
   void prepare() {
+    if (!std::exchange(shared, true)) share_tensors(tensors(), options.ranks);  // all ranks begin alike
     if (prepared) return;
     auto first = step(prepare_phase, 1);
     family.prepare(first);
@@ -110,11 +113,14 @@ struct Loop::Impl {
   }
 
   void iterate() {
+    const Cleared cleared{handed_on};
+    broken_loss = false;
     prepare();
     images.start_iteration();
+    const auto seen = images.images_taken();
     for (size_t p = 0; p < family.phases.size(); ++p) run_phase(static_cast<int64_t>(p));
     for (const auto& [name, average] : family.averages)
-      update_average(average, *family.networks.at(average.of), at.iteration);
+      update_average(average, *family.networks.at(average.of), {at.iteration, images.images_taken() - seen, seen});
     auto last = step(after_iteration_phase, 1);
     family.after_iteration(last);
     ++at.iteration;
@@ -129,7 +135,7 @@ struct Loop::Impl {
   }
 
   void report() {
-    const Report due{progress(), figures.take()};
+    const Report due{progress(), figures.take(options.ranks)};
     for (auto* observer : observers) observer->on_report(due);
     reported = now();
     images_reported = at.images_seen;
@@ -157,7 +163,7 @@ struct Loop::Impl {
 
   Checkpoint checkpoint() const {
     Checkpoint saved{tensors(), options.metadata};
-    for (const auto& [name, pair] : figures.state()) saved.tensors.emplace(figures_prefix + name, pair);
+    for (const auto& [name, pair] : figures.state(options.ranks)) saved.tensors.emplace(figures_prefix + name, pair);
     auto& metadata = saved.metadata;
     metadata["kind"] = "full";
     metadata["iteration"] = std::to_string(at.iteration);
@@ -176,7 +182,7 @@ struct Loop::Impl {
       if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>())
         throw NumericalError(name, "the numbers are not finite: training has diverged; earlier checkpoints are kept");
     const auto path = options.checkpoint_path(at.iteration);
-    save_checkpoint(path, saved);
+    on_first_rank([&] { save_checkpoint(path, saved); }, options.ranks);
     checkpointed = at.iteration;
     for (auto* observer : observers) observer->on_checkpoint(progress(), path);
   }
@@ -196,10 +202,7 @@ struct Loop::Impl {
     prepared = true;
     checkpointed = sampled = evaluated = at.iteration;
     at.images_seen = images_reported = images.images_taken();
-    for (const auto& [key, value] : machine())
-      if (const auto& before = text_of(checkpoint.metadata, key, "resume"); before != value)
-        log_warning("resumed with " + key + " = " + value + ", trained so far with " + before +
-                    ": the run goes on, but not to the same bits");
+    compare_machine(checkpoint.metadata);
   }
 
   int run() {
@@ -220,7 +223,7 @@ struct Loop::Impl {
       if (due(training.sample_every) || (last && training.sample_every > 0)) sample();
       if (due(options.evaluate_every) || (last && options.evaluate_every > 0)) evaluate();
       if (due(training.checkpoint_every) || last) save();  // after everything else: it knows the logs' lengths
-      if (options.interrupted) signal = options.interrupted();
+      if (options.interrupted) signal = shared_signal(options.interrupted(), options.ranks);
     }
     save();
     for (auto* observer : observers) observer->on_end(progress());
@@ -234,7 +237,7 @@ Loop::~Loop() = default;
 
 void Loop::restore(const Checkpoint& checkpoint) { impl_->restore(checkpoint); }
 int Loop::run(std::vector<Observer*> observers) {
-  impl_->observers = std::move(observers);
+  impl_->observers = rank_in(impl_->options.ranks) == 0 ? std::move(observers) : std::vector<Observer*>{};
   return impl_->run();
 }
 void Loop::iterate() { impl_->iterate(); }

@@ -23,17 +23,21 @@ struct LoopOptions {
   int64_t evaluate_every = 0;                   // iterations; 0: observers are not asked to evaluate
   std::function<std::string(int64_t iteration)> checkpoint_path;  // where a checkpoint goes; empty: none are written
   std::function<int()> interrupted;  // a signal's number once one came, else 0; may be empty
+  const Ranks* ranks = nullptr;      // the processes that share each batch; null: one. Must outlive the loop
 };
 
 class Loop {
  public:
-  /// `family` and `datasets` (by the names that the family's streams use) must outlive the loop.
+  /// `family` and `datasets` (by the names that the family's streams use) must outlive the loop. Errors: UserError when
+  /// a stream's batch, which is that of all ranks together, cannot be divided among them.
   Loop(Family& family, const std::map<std::string, const Dataset*>& datasets, LoopOptions options);
   ~Loop();
 
   /// Continues from a full checkpoint. Errors: UserError for another architecture or a weights-only file.
   void restore(const Checkpoint& checkpoint);
-  /// Trains to the end, or until a signal; saves then. Returns the signal's number, or 0.
+  /// Trains to the end, or until a signal (on any rank); saves then. Returns the signal's number, or 0.
+  /// With several ranks all call this, iterate and checkpoint alike, with the same options and seed; rank 0 alone has
+  /// observers and writes checkpoints, and what they hold is of all ranks.
   int run(std::vector<Observer*> observers = {});
   /// One iteration over all phases, without reports and checkpoints.
   void iterate();

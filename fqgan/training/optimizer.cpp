@@ -10,7 +10,9 @@ Adam::Adam(OptimizerSpec spec, std::map<std::string, torch::Tensor> parameters) 
     parameters_.push_back(parameter);
     m_.push_back(torch::zeros_like(parameter));
     v_.push_back(torch::zeros_like(parameter));
-    steps_.push_back(torch::zeros({}, parameter.options().dtype(torch::kFloat)));
+    // The fused operator wants the counts beside the parameters; the other one reads them: no wait for a device.
+    const auto device = spec_.epsilon_in_root ? torch::Device(torch::kCPU) : parameter.device();
+    steps_.push_back(torch::zeros({}, torch::TensorOptions(torch::kFloat).device(device)));
   }
 }
 
@@ -41,6 +43,13 @@ void Adam::step(double factor) {
 
 void Adam::clear_gradients() {
   for (auto& parameter : parameters_) parameter.mutable_grad() = torch::Tensor();
+}
+
+std::vector<torch::Tensor> Adam::gradients() const {
+  std::vector<torch::Tensor> gradients;
+  for (const auto& parameter : parameters_)
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  return gradients;
 }
 
 std::map<std::string, torch::Tensor> Adam::state() const {

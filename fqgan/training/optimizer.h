@@ -22,6 +22,8 @@ class Adam {
   void step(double factor);
   /// Drops the gradients.
   void clear_gradients();
+  /// Of the parameters that have one, in the order of their names: handles.
+  std::vector<torch::Tensor> gradients() const;
 
   /// {m, v, step}.<parameter>, handles.
   std::map<std::string, torch::Tensor> state() const;

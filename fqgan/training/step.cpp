@@ -1,18 +1,21 @@
 #include "fqgan/training/step.h"
 
 #include "fqgan/core/error.h"
+#include "fqgan/training/ranks.h"
 
 namespace fqgan {
 
 ImageStreams::ImageStreams(const Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed,
-                           bool flip) {
+                           bool flip, const Ranks* ranks) {
   for (const auto& [name, spec] : family.streams) {
     const auto dataset = datasets.find(spec.dataset);
     if (dataset == datasets.end()) fail("data", "this family needs a data set '" + spec.dataset + "'");
     LoaderOptions options;
     options.stream = name;
     options.seed = seed;
-    options.batch = spec.batch;
+    options.batch = rows_per_rank(spec.batch, ranks);
+    options.rank = rank_in(ranks);
+    options.ranks = ranks_in(ranks);
     options.repeats = spec.repeats;
     options.flip = flip;
     loaders_.emplace(name, std::make_unique<Loader>(*dataset->second, options));
@@ -50,9 +53,15 @@ std::map<std::string, int64_t> ImageStreams::cursors() const {
 
 void ImageStreams::seek(const std::string& stream, int64_t cursor) { loader(stream).seek(cursor); }
 
-LoopStep::LoopStep(Streams streams, ImageStreams& images, Figures& figures, const Numerics& numerics,
-                   int64_t accumulate)
-    : Step(std::move(streams)), images_(images), figures_(figures), numerics_(numerics), accumulate_(accumulate) {}
+LoopStep::LoopStep(Streams streams, ImageStreams& images, Figures& figures, HandedOn& handed_on,
+                   const Numerics& numerics, int64_t accumulate, const Ranks* ranks, bool& broken_loss)
+    : Step(std::move(streams), ranks),
+      images_(images),
+      figures_(figures),
+      handed_on_(handed_on),
+      numerics_(numerics),
+      accumulate_(accumulate),
+      broken_loss_(broken_loss) {}
 
 Batch LoopStep::next(const std::string& stream) { return images_.next(stream, numerics_); }
 
@@ -63,16 +72,31 @@ Pass LoopStep::pass(std::vector<Segment> segments) {
   pass.training = pass.update_state = true;
   pass.images_seen = static_cast<double>(at().images_seen);
   pass.segments = std::move(segments);
+  pass.ranks = ranks;
   return pass;
 }
 
 void LoopStep::backward(const torch::Tensor& loss) {
-  // A device would be waited for here; there the figures are checked when a report is due.
-  if (loss.is_cpu() && !at::isfinite(loss.detach()).item<bool>())
-    throw NumericalError("loss", "the loss is not finite: training has diverged");
+  // A device would be waited for here; there the figures are checked when a report is due. A rank that threw alone
+  // would leave the others waiting: with several ranks the loop throws on all, when it averages the gradients.
+  if (loss.is_cpu() && !at::isfinite(loss.detach()).item<bool>()) {
+    if (!ranks) throw_broken_loss();
+    broken_loss_ = true;
+  }
   (accumulate_ == 1 ? loss : loss / static_cast<double>(accumulate_)).backward();
 }
 
 void LoopStep::report(const std::string& name, const torch::Tensor& value) { figures_.add(name, value); }
+
+void LoopStep::hand_on(const std::string& name, std::vector<torch::Tensor> tensors) {
+  const bool added = handed_on_.emplace(std::pair(name, at().micro_batch), std::move(tensors)).second;
+  FQGAN_CHECK(added, "'" + name + "' was handed on already and not taken");
+}
+
+std::vector<torch::Tensor> LoopStep::take(const std::string& name) {
+  auto found = handed_on_.extract({name, at().micro_batch});
+  FQGAN_CHECK(!found.empty(), "no earlier phase of this iteration has handed on '" + name + "'");
+  return std::move(found.mapped());
+}
 
 }  // namespace fqgan

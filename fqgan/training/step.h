@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "fqgan/data/loader.h"
+#include "fqgan/data/store/loader.h"
 #include "fqgan/models/family.h"
 #include "fqgan/training/figures.h"
 
@@ -15,7 +15,9 @@ namespace fqgan {
 /// A family's image streams with what they have handed out.
 class ImageStreams {
  public:
-  ImageStreams(const Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed, bool flip);
+  /// With several ranks: this rank's part of each batch. Errors: UserError when they do not divide it.
+  ImageStreams(const Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed, bool flip,
+               const Ranks* ranks);
   Batch next(const std::string& stream, const Numerics& numerics);
   Batch shared(const std::string& stream, int64_t micro_batch, const Numerics& numerics);
   void start_iteration() { shared_.clear(); }
@@ -30,20 +32,28 @@ class ImageStreams {
   std::map<std::pair<std::string, int64_t>, Batch> shared_;
 };
 
+/// What phases hand on to later ones, by name and micro-batch; the loop clears it with every iteration.
+using HandedOn = std::map<std::pair<std::string, int64_t>, std::vector<torch::Tensor>>;
+
 class LoopStep : public Step {
  public:
-  LoopStep(Streams streams, ImageStreams& images, Figures& figures, const Numerics& numerics, int64_t accumulate);
+  LoopStep(Streams streams, ImageStreams& images, Figures& figures, HandedOn& handed_on, const Numerics& numerics,
+           int64_t accumulate, const Ranks* ranks, bool& broken_loss);
   Batch next(const std::string& stream) override;
   Batch shared(const std::string& stream) override;
   Pass pass(std::vector<Segment> segments) override;
   void backward(const torch::Tensor& loss) override;
   void report(const std::string& name, const torch::Tensor& value) override;
+  void hand_on(const std::string& name, std::vector<torch::Tensor> tensors) override;
+  std::vector<torch::Tensor> take(const std::string& name) override;
 
  private:
   ImageStreams& images_;
   Figures& figures_;
+  HandedOn& handed_on_;
   const Numerics& numerics_;
   int64_t accumulate_;
+  bool& broken_loss_;
 };
 
 }  // namespace fqgan

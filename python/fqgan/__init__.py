@@ -12,3 +12,11 @@ from fqgan.minibatch_discrimination import MinibatchDiscrimination  # noqa: E402
 
 __version__ = "0.1.0"
 __all__ = ["FeatureQuantizer", "MinibatchDiscrimination", "compat"]
+
+
+def __getattr__(name):
+    """fqgan._core is loaded when it is first asked for: the operators and layers work without it."""
+    if name != "_core":
+        raise AttributeError(f"module 'fqgan' has no attribute '{name}'")
+    globals()["_core"] = _library.load_core()
+    return globals()["_core"]

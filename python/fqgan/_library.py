@@ -1,7 +1,11 @@
-"""Finds libfqgan_ops.so, which registers torch.ops.fqgan: in this folder (where pip puts it), then in $FQGAN_OPS."""
+"""Finds libfqgan_ops.so, which registers torch.ops.fqgan: in this folder (where pip puts it), then in $FQGAN_OPS. The
+extension fqgan._core (the program's rooms in this process), where it was built, stands beside it."""
 
+import importlib.util
 import os
 import pathlib
+import sys
+import sysconfig
 
 import torch
 
@@ -51,3 +55,16 @@ def load():
             f"[fqgan] {path} does not load: {error}. Hint: it must be built with the torch that is running"
             f" ({torch.__version__}); pip install --no-build-isolation ./python"
         ) from error
+
+
+def load_core():
+    """The extension module. Errors: ImportError when it was not built."""
+    name = "_core" + sysconfig.get_config_var("EXT_SUFFIX")
+    path = find().resolve().parent / name
+    if not path.is_file():
+        raise ImportError(f"[fqgan] expected {name} in {path.parent}. Hint: ninja -C build/release fqgan_core")
+    spec = importlib.util.spec_from_file_location("fqgan._core", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules["fqgan._core"] = module
+    return module

@@ -148,12 +148,4 @@ TEST(Get, ReadsAStringByItsDottedKey) {
   EXPECT_CONTAINS(message_of<UserError>([&] { text.get("z", ""); }), "z: expected a string, got a table");
 }
 
-TEST(Closest, FindsWhatWasMeant) {
-  EXPECT_EQ(closest("hing", {"wasserstein", "hinge"}), "hinge");
-  EXPECT_EQ(closest("modle", {"data", "model"}), "model");
-  EXPECT_EQ(closest("steps", {"data", "model"}), "");
-  EXPECT_EQ(closest("a", {"b", "c"}), "");
-  EXPECT_EQ(closest("", {"b"}), "");
-}
-
 }  // namespace fqgan::test

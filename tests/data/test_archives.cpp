@@ -7,7 +7,7 @@
 #include "data/make_files.h"
 #include "fqgan/core/error.h"
 #include "fqgan/data/dataset.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "support/support.h"
 
 namespace fqgan::test {
@@ -166,9 +166,7 @@ TEST(Cifar, TenAsPublished) {
     EXPECT_EQ(data->name(3), "data_batch_2.bin #0");
     std::vector<uint8_t> pixels(3072);
     EXPECT_EQ(data->read(2, pixels.data()), 6);
-    EXPECT_EQ(pixels[0], 2);
-    EXPECT_EQ(pixels[1024], 52);
-    EXPECT_EQ(pixels[3071], 102);
+    for (int i = 0; i < 3072; ++i) ASSERT_EQ(pixels[i], 2 + i % 3 * 50) << i;  // the file is planar, we are not
     options.split = "test";
     EXPECT_EQ(open_dataset(options)->info().images, 1);
   }

@@ -8,9 +8,9 @@
 
 #include "data/make_files.h"
 #include "fqgan/core/error.h"
-#include "fqgan/data/decode.h"
-#include "fqgan/data/pixel_cache.h"
-#include "fqgan/data/stored_dataset.h"
+#include "fqgan/data/images/decode.h"
+#include "fqgan/data/store/pixel_cache.h"
+#include "fqgan/data/store/stored_dataset.h"
 #include "support/support.h"
 
 namespace fqgan::test {

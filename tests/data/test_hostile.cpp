@@ -11,11 +11,11 @@
 
 #include "data/make_files.h"
 #include "fqgan/core/error.h"
+#include "fqgan/data/archives/tar.h"
 #include "fqgan/data/dataset.h"
-#include "fqgan/data/dataset_json.h"
-#include "fqgan/data/decode.h"
-#include "fqgan/data/image_file.h"
-#include "fqgan/data/tar.h"
+#include "fqgan/data/images/decode.h"
+#include "fqgan/data/images/image_file.h"
+#include "fqgan/data/sources/dataset_json.h"
 #include "support/support.h"
 
 namespace fqgan::test {

@@ -5,9 +5,9 @@
 
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
-#include "fqgan/data/decode.h"
-#include "fqgan/data/image_file.h"
-#include "fqgan/data/orientation.h"
+#include "fqgan/data/images/decode.h"
+#include "fqgan/data/images/image_file.h"
+#include "fqgan/data/images/orientation.h"
 #include "support/support.h"
 
 namespace fqgan::test {

@@ -1,6 +1,6 @@
 // Resizing and fitting. The values marked "Pillow" come from Pillow's Image.resize on the same image.
-#include "fqgan/data/fit.h"
-#include "fqgan/data/resize.h"
+#include "fqgan/data/images/fit.h"
+#include "fqgan/data/images/resize.h"
 #include "support/support.h"
 
 namespace fqgan::test {
@@ -36,7 +36,7 @@ TEST(Resize, InvisibleColoursDoNotBleed) {
 }
 
 TEST(Fit, PadScalesDownButNotUp) {
-  FitOptions options{8, 8, Fit::pad, ResizeFilter::bicubic, 7};
+  FitTarget options{8, 8, Fit::pad, ResizeFilter::bicubic, 7};
   const auto small = fitted(ramp(2, 4, 1), options);
   EXPECT_EQ(small.shape, (RasterShape{8, 8, 1}));
   EXPECT_EQ(small.bytes[2 * 8 + 3], 7);

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "data/make_files.h"
-#include "fqgan/data/image_file.h"
-#include "fqgan/data/resize.h"
+#include "fqgan/data/images/image_file.h"
+#include "fqgan/data/images/resize.h"
 #include "fqgan/data/survey.h"
 #include "support/support.h"
 

@@ -1,6 +1,10 @@
 """Images as people have them: looked at with `fqgan inspect`, trained on as they are."""
 
+import io
 import json
+import os
+import random
+import tarfile
 import zipfile
 
 import pytest
@@ -75,3 +79,61 @@ def test_not_images(tmp_path, trained):
     one_line_error(run("inspect", tmp_path), str(tmp_path))
     one_line_error(run("inspect", tmp_path / "notes.txt"), "notes.txt")
     one_line_error(run("inspect", trained, "--pictures", tmp_path / "x"), "--pictures")
+
+
+def cifar_archive(path, train=60, test=30, classes=3):
+    """CIFAR-10's binary version, made of seeded noise."""
+    draw = random.Random(2)
+    with tarfile.open(path, "w:gz") as archive:
+        for name, images in (("data_batch_1.bin", train), ("test_batch.bin", test)):
+            content = b"".join(bytes([i % classes]) + draw.randbytes(3072) for i in range(images))
+            entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def test_a_training_with_evaluation_reads_an_archive_once(tiny, tmp_path):
+    """Training images, the classifier, its test split and what is measured against: views of one opened source."""
+    archive = cifar_archive(tmp_path / "cifar-10-binary.tar.gz")
+    settings = ["training.iterations=1", "evaluation.every=1", "evaluation.count=20", 'evaluation.metrics=["fid"]']
+    process = run(
+        *("train", tiny[0], "--data", archive, "--out", tmp_path / "run", "--verbose"),
+        *(part for setting in settings for part in ("--set", setting)),
+        env={**os.environ, "FQGAN_CACHE": str(tmp_path / "cache")},
+    )
+    assert process.returncode == 0, process.stderr
+    assert "training a classifier on 60 images" in process.stderr
+    assert "evaluation against" in process.stderr and "(test)" in process.stderr
+    assert process.stderr.count("[data] reading ") == 1, process.stderr
+
+
+def test_held_out_images_are_evaluated_against(tiny, tmp_path):
+    settings = ["training.iterations=1", "evaluation.every=1", "evaluation.count=20", 'evaluation.metrics=["fid"]']
+    settings += ["data.held_out=5", "data.held_out_per_class=true"]
+    process = run(
+        *("train", tiny[0], "--out", tmp_path / "run"),
+        *(part for setting in settings for part in ("--set", setting)),
+        env={**os.environ, "FQGAN_CACHE": str(tmp_path / "cache")},
+    )
+    assert process.returncode == 0, process.stderr
+    assert "data: 45 images" in process.stderr and "(held out)" in process.stderr
+    assert "20 images against 15" in process.stderr or "against 15" in process.stderr, process.stderr
+
+
+def test_random_crops_train_and_resume_to_the_bit(tiny, tmp_path):
+    settings = ["data.resolution=8", "data.crop_margin=2", 'data.fit="stretch"', "data.flip=true", "data.strict=true"]
+    changes = [part for setting in settings for part in ("--set", setting)]
+    for out, length in (("whole", 6), ("parts", 3)):
+        process = run("train", tiny[0], "--out", tmp_path / out, *changes, "--set", f"training.iterations={length}")
+        assert process.returncode == 0, process.stderr
+    process = run("train", "--resume", tmp_path / "parts", "--set", "training.iterations=6")
+    assert process.returncode == 0, process.stderr
+    newest = [sorted((tmp_path / out / "checkpoints").glob("*.safetensors"))[-1] for out in ("whole", "parts")]
+    assert tensors(newest[0]) == tensors(newest[1])
+
+
+def tensors(checkpoint):
+    """The data section: what stands behind the header."""
+    content = checkpoint.read_bytes()
+    return content[8 + int.from_bytes(content[:8], "little") :]

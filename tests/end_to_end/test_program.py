@@ -144,7 +144,8 @@ def test_initialisations_by_name(tiny, style):
 
 def test_inspect(trained, tmp_path):
     found = json.loads(run("inspect", trained, "--json").stdout)
-    assert found["last"]["step"] == 12 and found["newest_checkpoint"]["data"]["class_names"] == ["zero", "one", "two"]
+    assert found["last"]["step"] == 12
+    assert found["newest_checkpoint"]["data"]["train"]["class_names"] == ["zero", "one", "two"]
     checkpoint = trained / "checkpoints" / "step-00000012.safetensors"
     found = json.loads(run("inspect", checkpoint, "--json").stdout)
     assert found["kind"] == "full" and found["iteration"] == "12"

@@ -76,7 +76,7 @@ def test_trains_what_the_ledger_lacks_and_nothing_twice(tmp_path):
 
 
 def test_a_killed_sweep_goes_on_with_the_run_in_progress(tmp_path):
-    prepare(tmp_path, SWEEP.replace("iterations=8", "iterations=150").replace("seeds = [1, 2]", "seeds = [1]"))
+    prepare(tmp_path, SWEEP.replace("iterations=8", "iterations=1000").replace("seeds = [1, 2]", "seeds = [1]"))
     process = subprocess.Popen([PROGRAM, "sweep", "sweep.toml"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("runs/sweep/*/checkpoints/*.safetensors")):
@@ -90,7 +90,7 @@ def test_a_killed_sweep_goes_on_with_the_run_in_progress(tmp_path):
     assert stopped.returncode == 0 and ledger(tmp_path) == []
     finished = sweep(tmp_path)
     assert finished.returncode == 0 and "going on with" in finished.stderr, finished.stderr
-    assert [line["iterations"] for line in ledger(tmp_path)] == [150, 150]
+    assert [line["iterations"] for line in ledger(tmp_path)] == [1000, 1000]
 
 
 def runs_still(process):

@@ -6,7 +6,7 @@
 
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/core/error.h"
-#include "fqgan/data/image_file.h"
+#include "fqgan/data/images/image_file.h"
 #include "fqgan/metrics/class_names.h"
 #include "fqgan/metrics/classifier_training.h"
 #include "fqgan/metrics/measured.h"
@@ -30,9 +30,9 @@ std::unique_ptr<Classifier> striped_classifier(int64_t images = 640) {
 
 torch::Tensor some_pixels(int64_t count, int64_t channels = 1) {
   const StripedData data(count, 3, channels);
-  auto pixels = torch::empty({count, channels, 8, 8}, torch::kByte);
+  auto pixels = torch::empty({count, 8, 8, channels}, torch::kByte);
   for (int64_t i = 0; i < count; ++i) data.read(i, pixels[i].mutable_data_ptr<uint8_t>());
-  return pixels;
+  return pixels.permute({0, 3, 1, 2});
 }
 
 TEST(Classifier, LearnsASeparableSet) {
@@ -187,6 +187,11 @@ struct CachedData {
   }
   ~CachedData() { unsetenv("FQGAN_CACHE"); }
 
+  std::unique_ptr<Classifier> classifier() const {
+    OpenedData opened(options);
+    return cached_classifier(opened, torch::kCPU);
+  }
+
   std::filesystem::path file() const {
     for (const auto& entry : std::filesystem::directory_iterator(folder / "cache" / "classifiers"))
       if (entry.path().extension() == ".safetensors") return entry.path();
@@ -199,32 +204,32 @@ struct CachedData {
 
 TEST(ClassifierCache, WhatIsThereIsNotTrainedAgain) {
   CachedData data;
-  const auto trained = cached_classifier(data.options, torch::kCPU);
-  EXPECT_EQ(cached_classifier(data.options, torch::kCPU)->name(), trained->name());
+  const auto trained = data.classifier();
+  EXPECT_EQ(data.classifier()->name(), trained->name());
   const auto other = striped_classifier(64);
   other->save(data.file());  // another one in its place: it is read, not trained
-  EXPECT_EQ(cached_classifier(data.options, torch::kCPU)->name(), other->name());
+  EXPECT_EQ(data.classifier()->name(), other->name());
 }
 
 TEST(ClassifierCache, ADamagedFileIsTrainedAgain) {
   CachedData data;
-  const auto trained = cached_classifier(data.options, torch::kCPU);
+  const auto trained = data.classifier();
   std::ofstream(data.file(), std::ios::app) << "x";
-  EXPECT_EQ(cached_classifier(data.options, torch::kCPU)->name(), trained->name());
+  EXPECT_EQ(data.classifier()->name(), trained->name());
   EXPECT_EQ(load_classifier(data.file(), torch::kCPU)->name(), trained->name());
 }
 
 TEST(ClassifierCache, OtherImagesHaveAnotherClassifier) {
   CachedData data;
-  const auto first = cached_classifier(data.options, torch::kCPU);
+  const auto first = data.classifier();
   std::filesystem::remove(data.folder / "images" / "stripe 0" / "0.png");
-  EXPECT_NE(cached_classifier(data.options, torch::kCPU)->name(), first->name());
+  EXPECT_NE(data.classifier()->name(), first->name());
 }
 
 TEST(ClassifierCache, UnlabelledImagesAreRefused) {
   CachedData data;
   data.options.path = (data.folder / "images" / "stripe 0").string();
-  EXPECT_CONTAINS(message_of<UserError>([&] { cached_classifier(data.options, torch::kCPU); }), "has none");
+  EXPECT_CONTAINS(message_of<UserError>([&] { data.classifier(); }), "has none");
 }
 
 }  // namespace

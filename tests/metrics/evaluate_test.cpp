@@ -218,9 +218,6 @@ TEST(Measure, GrayImagesAreRepeatedAndOthersRefused) {
 struct Listed : ImageSource {
   explicit Listed(std::vector<Image> list) : images(std::move(list)) {}
   std::vector<Image> next(int64_t) override { return std::exchange(images, {}); }
-  void rewind() override {}
-  std::optional<int64_t> size() const override { return std::nullopt; }
-  std::string key() const override { return "listed"; }
   std::vector<Image> images;
 };
 
@@ -229,7 +226,7 @@ TEST(Measure, NoImagesAndMixedSizes) {
   Listed none({});
   EXPECT_CONTAINS(message_of<UserError>([&] { measure(none, extractor, {"A", {}}); }), "[A] expected at least one");
   Listed mixed(
-      {{torch::zeros({1, 8, 8}, torch::kByte), {}, "first"}, {torch::zeros({1, 9, 8}, torch::kByte), {}, "2nd"}});
+      {{torch::zeros({8, 8, 1}, torch::kByte), {}, "first"}, {torch::zeros({9, 8, 1}, torch::kByte), {}, "2nd"}});
   const auto message = message_of<UserError>([&] { measure(mixed, extractor, {"A", {}}); });
   EXPECT_CONTAINS(message, "2nd");
   EXPECT_CONTAINS(message, "1 x 9 x 8");

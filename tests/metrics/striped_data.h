@@ -15,9 +15,11 @@ class StripedData : public Dataset {
   const DataInfo& info() const override { return info_; }
   int64_t read(int64_t index, uint8_t* pixels) const override {
     const int64_t label = index % info_.classes;
-    for (int64_t i = 0; i < info_.channels * info_.height * info_.width; ++i) {
+    const int64_t places = info_.height * info_.width;
+    for (int64_t i = 0; i < places; ++i) {
       const bool bright = i % info_.width == 2 * label;
-      pixels[i] = static_cast<uint8_t>(mix_bits(5, "striped", {index, i}) % 100 + (bright ? 140 : 0));
+      for (int64_t c = 0; c < info_.channels; ++c)
+        *pixels++ = static_cast<uint8_t>(mix_bits(5, "striped", {index, c * places + i}) % 100 + (bright ? 140 : 0));
     }
     return label;
   }

@@ -1,20 +1,11 @@
 // Historical averaging: the mean of every step's parameters, its gradient, and that it joins what a phase did before.
-#include "fqgan/models/historical_averaging.h"
+#include "fqgan/models/techniques/historical_averaging.h"
 
+#include "models/quiet_step.h"
 #include "support/support.h"
 
 namespace fqgan::test {
 namespace {
-
-struct QuietStep : Step {
-  QuietStep() : Step(Streams(1, {})) {}
-  Batch next(const std::string&) override { return {}; }
-  Batch shared(const std::string&) override { return {}; }
-  Pass pass(std::vector<Segment>) override { return Pass(random); }
-  void backward(const torch::Tensor&) override {}
-  void report(const std::string& name, const torch::Tensor& value) override { reported[name] = value.item<double>(); }
-  std::map<std::string, double> reported;
-};
 
 struct OneLayer : Family {
   OneLayer() {
@@ -22,7 +13,6 @@ struct OneLayer : Family {
     networks["player"]->to(torch::kDouble);
     phases = {Phase{"play", "player", {"player"}}};
   }
-  std::unique_ptr<Sampler> sampler(const SampleOptions&) override { return nullptr; }
 };
 
 TEST(HistoricalAveraging, EqualsTheBruteForceMean) {

@@ -1,5 +1,6 @@
 // The improved family: rows of D that do not meet, taps, gradients of the right networks, and what it refuses.
 #include "fqgan/core/error.h"
+#include "fqgan/inference/sampler.h"
 #include "fqgan/models/improved/networks.h"
 #include "support/gradients.h"
 #include "support/support.h"
@@ -18,7 +19,8 @@ ImprovedOptions few_units() {
 }
 
 TEST(Improved, NetworksHaveTheReleasedShapes) {
-  const auto family = ImprovedOptions().build({1000, 1, 28, 28, 10, std::vector<std::string>(10, "x"), 0}, {}, 1);
+  const DataInfo mnist{1000, 1, 28, 28, 10, std::vector<std::string>(10, "x"), 0};
+  const auto family = ImprovedOptions().build({{"train", mnist}}, {}, 1);
   std::map<std::string, torch::Tensor> parameters;
   for (const auto& [name, network] : family->networks)
     for (const auto& entry : network->named_parameters()) parameters[name + "." + entry.key()] = entry.value();
@@ -35,7 +37,7 @@ TEST(Improved, NetworksHaveTheReleasedShapes) {
 TEST(Improved, ConvolutionalNetworksHaveTheReleasedShapes) {
   ImprovedOptions options;
   options.network = "convolutional";
-  const auto family = options.build({1000, 3, 32, 32, 10, std::vector<std::string>(10, "x"), 0}, {}, 1);
+  const auto family = options.build({{"train", {1000, 3, 32, 32, 10, std::vector<std::string>(10, "x"), 0}}}, {}, 1);
   std::map<std::string, torch::Tensor> parameters;
   int64_t count = 0;
   for (const auto& [name, network] : family->networks)
@@ -43,12 +45,12 @@ TEST(Improved, ConvolutionalNetworksHaveTheReleasedShapes) {
       parameters[name + "." + entry.key()] = entry.value();
       if (name == "discriminator") count += entry.value().numel();
     }
-  EXPECT_EQ(parameters.at("generator.linear").sizes(), (std::vector<int64_t>{8192, 100}));
-  EXPECT_EQ(parameters.at("generator.weight1").sizes(), (std::vector<int64_t>{512, 256, 5, 5}));
+  EXPECT_EQ(parameters.at("generator.linear.weight").sizes(), (std::vector<int64_t>{8192, 100}));
+  EXPECT_EQ(parameters.at("generator.conv1.weight").sizes(), (std::vector<int64_t>{512, 256, 5, 5}));
   EXPECT_EQ(parameters.at("generator.output.weight").sizes(), (std::vector<int64_t>{128, 3, 5, 5}));
   EXPECT_TRUE(parameters.count("generator.output.scale"));
   EXPECT_NEAR(parameters.at("discriminator.conv7.weight").std().item<double>(), 0.05, 1e-3);
-  EXPECT_NEAR(parameters.at("generator.linear").std().item<double>(), 0.05, 1e-3);
+  EXPECT_NEAR(parameters.at("generator.linear.weight").std().item<double>(), 0.05, 1e-3);
   EXPECT_EQ(parameters.at("discriminator.conv7.weight").sizes(), (std::vector<int64_t>{192, 192, 3, 3}));
   EXPECT_EQ(parameters.at("discriminator.conv9.weight").sizes(), (std::vector<int64_t>{192, 192, 1, 1}));
   // 3x3: 3-96-96-96-192-192-192-192, 1x1: 192-192-192, linear 10; a bias each, and the last scale.
@@ -57,7 +59,7 @@ TEST(Improved, ConvolutionalNetworksHaveTheReleasedShapes) {
   Streams random(1, {});
   Pass pass(random);
   SampleOptions request;
-  EXPECT_EQ(family->classify({family->sampler(request)->next(2).pixels, {}}, pass).sizes(),
+  EXPECT_EQ(family->classifier->logits({open_sampler(*family, request)->next(2).pixels, {}}, pass).sizes(),
             (std::vector<int64_t>{2, 10}));
 }
 
@@ -111,7 +113,7 @@ TEST(Improved, KeepsFeaturesOfATapBeforeItsNoise) {
 TEST(Improved, RefusesWhatItCannotTake) {
   const auto problems = [](const ImprovedOptions& options, const DataInfo& info) {
     Problems found;
-    options.check(info, found);
+    options.check({{"train", info}}, found);
     return found.lines.empty() ? std::string() : found.lines.front();
   };
   EXPECT_EQ(problems(few_units(), digits), "");
@@ -136,29 +138,29 @@ TEST(Improved, RefusesWhatItCannotTake) {
   EXPECT_CONTAINS(problems(few_units(), (DataInfo{100, 1, 6, 5})), "needs labels of at least two classes");
   EXPECT_CONTAINS(problems(few_units(), (DataInfo{100, 1, 6, 5, 3, {"a", "b", "c"}, 100})),
                   "all 100 images are without");
-  const auto family = few_units().build(digits, {}, 1);
+  const auto family = few_units().build({{"train", digits}}, {}, 1);
   SampleOptions options;
   options.labels = {1};
-  EXPECT_CONTAINS(message_of<UserError>([&] { family->sampler(options); }), "unconditional");
+  EXPECT_CONTAINS(message_of<UserError>([&] { open_sampler(*family, options); }), "unconditional");
 }
 
 TEST(Improved, TheGeneratorTakesItsSteps) {
   auto options = few_units();
-  EXPECT_EQ(options.build(digits, {}, 1)->phases.back().repeats, 1);
+  EXPECT_EQ(options.build({{"train", digits}}, {}, 1)->phases.back().repeats, 1);
   options.generator.steps = 3;
-  const auto family = options.build(digits, {}, 1);
+  const auto family = options.build({{"train", digits}}, {}, 1);
   EXPECT_EQ(family->phases.back().name, "generator");
   EXPECT_EQ(family->phases.back().repeats, 3);
   EXPECT_EQ(family->phases.front().repeats, 1);
 }
 
 TEST(Improved, SamplesAreInRangeAndAFunctionOfTheSeed) {
-  const auto family = few_units().build(digits, {}, 1);
+  const auto family = few_units().build({{"train", digits}}, {}, 1);
   SampleOptions options;
-  const auto images = family->sampler(options)->next(5).pixels;
+  const auto images = open_sampler(*family, options)->next(5).pixels;
   EXPECT_EQ(images.sizes(), (std::vector<int64_t>{5, 1, 6, 5}));
   EXPECT_LE(images.abs().max().item<float>(), 1);
-  const auto sampler = family->sampler(options);
+  const auto sampler = open_sampler(*family, options);
   EXPECT_TRUE(at::allclose(at::cat({sampler->next(2).pixels, sampler->next(3).pixels}), images, 1e-5, 1e-6));
 }
 
@@ -166,12 +168,12 @@ TEST(Improved, SamplesUnderVirtualBatchNormUseTheReferenceBatch) {
   auto options = few_units();
   options.generator.norm = "virtual_batch";
   options.generator.reference_batch = 7;
-  const auto family = options.build(digits, {}, 1);
-  const auto first = family->sampler(SampleOptions{})->next(3).pixels;
+  const auto family = options.build({{"train", digits}}, {}, 1);
+  const auto first = open_sampler(*family, SampleOptions{})->next(3).pixels;
   torch::NoGradGuard no_grad;
   // Other weights have other moments, without a training pass in between.
   for (auto& parameter : family->networks["generator"]->parameters()) parameter.mul_(1.5);
-  const auto images = family->sampler(SampleOptions{})->next(3).pixels;
+  const auto images = open_sampler(*family, SampleOptions{})->next(3).pixels;
   EXPECT_FALSE(at::allclose(first, images));
   Streams random(1, {});
   auto generator = std::dynamic_pointer_cast<ImprovedGenerator>(family->networks["generator"]);
@@ -179,7 +181,7 @@ TEST(Improved, SamplesUnderVirtualBatchNormUseTheReferenceBatch) {
   training.training = true;
   std::vector<torch::Tensor> latents;
   for (int64_t i = 0; i < 3; ++i)
-    latents.push_back(Streams(0, Counters{i, -1}).uniform({options.generator.latent}, "latents"));
+    latents.push_back(Streams::image(0, i).uniform({options.generator.latent}, "latents"));
   EXPECT_TRUE(at::allclose(generator->forward(at::stack(latents), training), images, 1e-5, 1e-6));
 }
 

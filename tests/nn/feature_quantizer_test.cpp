@@ -115,11 +115,94 @@ TEST(FeatureQuantizer, ReportsPerSegment) {
   ASSERT_EQ(t.pass.reports.size(), 2u);
   EXPECT_EQ(t.pass.reports[0].role, Role::fake);
   EXPECT_NEAR(t.pass.reports[0].loss.item<double>(), 0, 1e-20);
-  EXPECT_NEAR(t.pass.reports[0].figures["perplexity"].item<double>(), 1, 1e-6);
-  EXPECT_EQ(t.pass.reports[0].figures["used_codes"].item<int64_t>(), 1);
+  EXPECT_NEAR(t.pass.reports[0].log_entries()["perplexity"].item<double>(), 1, 1e-6);
+  EXPECT_EQ(t.pass.reports[0].log_entries()["used_codes"].item<int64_t>(), 1);
   EXPECT_EQ(t.pass.reports[1].loss.size(0), 2);
   const auto sum_of_means = t.pass.reports[0].loss.mean() + t.pass.reports[1].loss.mean();
   EXPECT_DOUBLE_EQ(t.pass.tap_loss().item<double>(), sum_of_means.item<double>());
+}
+
+TEST(FeatureQuantizer, LabelledAndUnlabelledRowsAreOneRealGroup) {
+  auto layer = quantizer();
+  TestPass t;
+  t.pass.segments = {{Role::labelled, 1}, {Role::fake, 2}, {Role::unlabelled, 3}};
+  const auto h = leaf({6, D, 2, 2}).detach();
+  layer->apply("tap", h, t.pass);
+  ASSERT_EQ(t.pass.reports.size(), 2u);
+  const auto &real = t.pass.reports[0], &fake = t.pass.reports[1];
+  EXPECT_EQ(real.role, Role::real);
+  EXPECT_EQ(fake.role, Role::fake);
+  TestPass alone;
+  layer->apply("tap", torch::cat({h.narrow(0, 0, 1), h.narrow(0, 3, 3)}), alone.pass);
+  const auto& expected = alone.pass.reports.at(0);
+  EXPECT_TRUE(torch::equal(real.loss, expected.loss));
+  EXPECT_TRUE(torch::equal(real.codes, expected.codes));
+  EXPECT_EQ(real.log_entries()["perplexity"].item<double>(), expected.log_entries()["perplexity"].item<double>());
+  EXPECT_NEAR(t.pass.tap_loss().item<double>(), (expected.loss.mean() + fake.loss.mean()).item<double>(), 1e-15);
+}
+
+TEST(FeatureQuantizer, LogsTheDistanceBetweenRealAndGeneratedCodes) {
+  auto layer = quantizer();
+  const auto of_code = [&](int64_t k) { return layer->codebook[k].reshape({1, D, 1, 1}); };
+  for (const std::string order : {"together", "real_then_fake"}) {
+    layer->options.order = order;
+    TestPass t;  // fake: codes 1, 1, 3; real: codes 1, 2
+    t.pass.segments = {{Role::fake, 3}, {Role::real, 2}};
+    layer->apply("tap", torch::cat({of_code(1), of_code(1), of_code(3), of_code(1), of_code(2)}), t.pass);
+    // |2/3 - 1/2| + |0 - 1/2| + |1/3 - 0|, halved
+    EXPECT_NEAR(t.pass.reports.at(0).log_entries().at("distance_to_real").item<double>(), 0.5, 1e-12) << order;
+    EXPECT_FALSE(t.pass.reports.at(1).log_entries().contains("distance_to_real"));
+    TestPass alone;
+    alone.pass.segments = {{Role::fake, 1}};
+    layer->apply("tap", of_code(1), alone.pass);
+    EXPECT_FALSE(alone.pass.reports.at(0).log_entries().contains("distance_to_real"));
+  }
+}
+
+TEST(FeatureQuantizer, LogEntriesAreOfTheirOwnPassWheneverTheyAreAskedFor) {
+  auto layer = quantizer();
+  layer->options.dead_code_threshold = 0.3;
+  const auto entries_of = [&](bool late) {
+    auto copy = quantizer();
+    copy->options.dead_code_threshold = 0.3;
+    TestPass t, later;
+    t.pass.update_state = later.pass.update_state = true;
+    copy->apply("tap", leaf({4, D, 3, 2}).detach(), t.pass);
+    if (late) copy->apply("tap", 3 * leaf({4, D, 3, 2}, 9).detach(), later.pass);
+    return t.pass.reports.at(0).log_entries();
+  };
+  const auto late = entries_of(true);
+  EXPECT_EQ(late.size(), 6u);
+  for (const auto& [name, value] : entries_of(false)) EXPECT_TRUE(torch::equal(late.at(name), value)) << name;
+}
+
+// Shapes alone, as a check that no value is read and no tensor is left on the processor.
+TEST(FeatureQuantizer, RunsWithoutData) {
+  for (const std::string average : {"plain", "zero_debiased"})
+    for (const std::string order : {"together", "real_then_fake"}) {
+      FeatureQuantizerOptions options;
+      options.average = average;
+      options.order = order;
+      options.initialisation = "kmeans";
+      options.mode = "straight_through";
+      options.dead_code_threshold = 0.1;
+      Streams random(5, {});
+      FeatureQuantizer layer(D, options, random);
+      std::vector<torch::Tensor*> buffers{&layer.codebook, &layer.codebook_sum, &layer.cluster_size,
+                                          &layer.idle_updates};
+      if (average == "zero_debiased") buffers.push_back(&layer.updates);
+      for (auto* buffer : buffers) *buffer = buffer->to(torch::kMeta);
+      TestPass t;
+      t.pass.initialise = t.pass.update_state = true;
+      t.pass.segments = {{Role::fake, 2}, {Role::real, 3}};
+      const auto h = torch::empty({5, D, 4, 4}, torch::TensorOptions(torch::kMeta)).requires_grad_(true);
+      const auto q = layer.apply("tap", h, t.pass);
+      EXPECT_EQ(q.sizes(), h.sizes());
+      (q.sum() + t.pass.tap_loss()).backward();
+      for (const auto& report : t.pass.reports)
+        for (const auto& [name, value] : report.log_entries()) EXPECT_TRUE(value.is_meta()) << name;
+      for (const auto* buffer : buffers) EXPECT_TRUE(buffer->is_meta());
+    }
 }
 
 TEST(FeatureQuantizer, ReportsTheErrorOverTheVarianceOfTheBatch) {
@@ -127,7 +210,7 @@ TEST(FeatureQuantizer, ReportsTheErrorOverTheVarianceOfTheBatch) {
   TestPass t;
   const auto h = 3 + leaf({4, D, 3, 3}).detach();
   layer->apply("tap", h, t.pass);
-  const auto& figures = t.pass.reports.at(0).figures;
+  const auto figures = t.pass.reports.at(0).log_entries();
   const auto rows = rows_of(h);
   const auto entries = layer->codebook.index_select(0, brute_force_codes(rows, layer->codebook));
   const auto error = (rows - entries).pow(2).mean().item<double>();

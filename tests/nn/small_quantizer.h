@@ -9,12 +9,14 @@ namespace fqgan::test {
 inline constexpr int64_t K = 5, D = 3;
 
 inline std::shared_ptr<FeatureQuantizer> quantizer(const std::string& mode = "loss_only",
-                                                   const std::string& initialisation = "normal") {
+                                                   const std::string& initialisation = "normal",
+                                                   const std::string& average = "plain") {
   FeatureQuantizerOptions options;
   options.codes = K;
   options.mode = mode;
   options.commitment = 2.5;
   options.initialisation = initialisation;
+  options.average = average;
   Streams random(5, {});
   auto layer = std::make_shared<FeatureQuantizer>(D, options, random);
   convert(*layer, torch::kDouble);

@@ -1,6 +1,5 @@
 // Weight normalization with data-dependent initialisation, and noise.
-#include "fqgan/nn/weight_norm.h"
-
+#include "fqgan/nn/layers.h"
 #include "fqgan/nn/noise.h"
 #include "support/gradients.h"
 #include "support/support.h"
@@ -8,9 +7,20 @@
 namespace fqgan::test {
 namespace {
 
-WeightNormLinear make(WeightNormOptions options = {}) {
+/// As openai/improved-gan has it: scales of one, set by the data.
+WeightOptions scaled(bool train_scale = false) {
+  WeightOptions options;
+  options.normalization = WeightNormalization::weight;
+  options.initial_std = 0.1;
+  options.biases = "zero";
+  options.scale_start = ScaleStart::one;
+  options.train_scale = train_scale;
+  return options;
+}
+
+Linear make(const WeightOptions& options = scaled()) {
   Streams random(3, {});
-  WeightNormLinear layer(6, 4, options, random);
+  Linear layer(6, 4, true, options, random);
   layer->to(torch::kDouble);
   return layer;
 }
@@ -26,29 +36,34 @@ TEST(WeightNorm, IsTheFormulaWhateverTheLengthOfTheWeights) {
   const auto v = layer->weight / layer->weight.norm(2, 1, true) * layer->scale.unsqueeze(1);
   const auto expected = at::linear(x, v, layer->bias);
   EXPECT_TRUE(at::allclose(layer->forward(x, pass), expected, 1e-12));
+  EXPECT_TRUE(at::allclose(layer->forward(x, pass, /*relu=*/true), at::relu(expected), 1e-12));
+  EXPECT_TRUE(at::allclose(layer->effective_weight(pass), v, 1e-12));
   layer->weight.mul_(7);
   EXPECT_TRUE(at::allclose(layer->forward(x, pass), expected, 1e-12));
 }
 
 TEST(WeightNorm, HasRightGradients) {
-  WeightNormOptions options;
-  options.train_scale = true;
-  auto layer = make(options);
+  auto layer = make(scaled(true));
   Streams random(5, {});
-  expect_gradients(
-      [&](const auto& x) {
+  for (const bool relu : {false, true})
+    for (const bool twin : {false, true}) {
+      const Function f = [&](const auto& x) {
         Pass pass(random);
-        return layer->forward(x[0], pass).square().sum();
-      },
-      {leaf({3, 6}), layer->weight, layer->scale, layer->bias});
+        pass.twin = twin;
+        return layer->forward(x[0], pass, relu).square().sum();
+      };
+      expect_gradients(f, {leaf({3, 6}), layer->weight, layer->scale, layer->bias});
+      if (twin) expect_second_gradients(f, {leaf({2, 6}), layer->weight, layer->scale, layer->bias});
+    }
 }
 
-WeightNormConv2d make_convolution(bool transposed, int64_t kernel = 3, int64_t stride = 1) {
+Conv2d make_convolution(bool transposed, int64_t kernel = 3, int64_t stride = 1, int64_t groups = 1) {
   Streams random(3, {});
-  WeightNormConv2dOptions convolution{3, 4, kernel, stride, kernel / 2, transposed};
-  WeightNormOptions options;
-  options.train_scale = true;
-  WeightNormConv2d layer(convolution, options, random);
+  Conv2dOptions options{.in = groups == 1 ? 3 : 4, .out = 4, .kernel = kernel};
+  options.stride = stride;
+  options.groups = groups;
+  options.transposed = transposed;
+  Conv2d layer(options, scaled(true), random);
   layer->to(torch::kDouble);
   return layer;
 }
@@ -56,57 +71,52 @@ WeightNormConv2d make_convolution(bool transposed, int64_t kernel = 3, int64_t s
 TEST(WeightNormConv2d, IsTheFormula) {
   Streams random(4, {});
   torch::NoGradGuard no_grad;
-  const auto x = random.normal({2, 3, 6, 4}, "x").to(torch::kDouble);
-  for (const bool transposed : {false, true})
-    for (const int64_t stride : {1, 2}) {
-      if (transposed && stride == 1) continue;
-      auto layer = make_convolution(transposed, transposed ? 5 : 3, stride);
-      layer->scale.copy_(torch::tensor({1., 2., 0.5, 3.}));
-      layer->bias.copy_(torch::tensor({0., 1., -1., 2.}));
-      auto scaled = torch::empty_like(layer->weight);
-      for (int64_t o = 0; o < 4; ++o) {
-        const auto v = layer->weight.select(transposed ? 1 : 0, o);
-        scaled.select(transposed ? 1 : 0, o).copy_(v / v.norm() * layer->scale[o]);
+  for (const int64_t groups : {1, 2})
+    for (const bool transposed : {false, true})
+      for (const int64_t stride : {1, 2}) {
+        if (transposed && stride == 1) continue;
+        auto layer = make_convolution(transposed, transposed ? 5 : 3, stride, groups);
+        const auto x = random.normal({2, groups == 1 ? 3 : 4, 6, 4}, "x").to(torch::kDouble);
+        layer->scale.copy_(torch::tensor({1., 2., 0.5, 3.}));
+        layer->bias.copy_(torch::tensor({0., 1., -1., 2.}));
+        auto scaled = torch::empty_like(layer->weight);
+        for (int64_t o = 0; o < 4; ++o) {
+          const auto part = [&](torch::Tensor weight) {  // what output o is made with
+            if (!transposed) return weight.select(0, o);
+            const auto inputs = weight.size(0) / groups, outputs = 4 / groups;
+            return weight.narrow(0, o / outputs * inputs, inputs).select(1, o % outputs);
+          };
+          const auto v = part(layer->weight);
+          part(scaled).copy_(v / v.norm() * layer->scale[o]);
+        }
+        Pass pass(random);
+        const auto expected = transposed ? at::conv_transpose2d(x, scaled, layer->bias, 2, 2, 1, groups)
+                                         : at::conv2d(x, scaled, layer->bias, stride, 1, 1, groups);
+        const auto y = layer->forward(x, pass);
+        EXPECT_TRUE(at::allclose(y, expected, 1e-10)) << transposed << stride << groups;
+        EXPECT_EQ(y.size(2), transposed ? 12 : 6 / stride);
       }
-      Pass pass(random);
-      const auto expected = transposed ? at::conv_transpose2d(x, scaled, layer->bias, 2, 2, 1)
-                                       : at::conv2d(x, scaled, layer->bias, stride, 1);
-      const auto y = layer->forward(x, pass);
-      EXPECT_TRUE(at::allclose(y, expected, 1e-10)) << transposed << stride;
-      EXPECT_EQ(y.size(2), transposed ? 12 : 6 / stride);
-    }
-}
-
-TEST(WeightNormConv2d, HasRightGradients) {
-  for (const bool transposed : {false, true}) {
-    auto layer = make_convolution(transposed, transposed ? 5 : 3, transposed ? 2 : 1);
-    Streams random(5, {});
-    expect_gradients(
-        [&](const auto& x) {
-          Pass pass(random);
-          return layer->forward(x[0], pass);
-        },
-        {leaf({2, 3, 3, 4}), layer->weight, layer->scale, layer->bias});
-  }
 }
 
 TEST(WeightNormConv2d, InitialisesByData) {
   Streams random(6, {});
-  auto layer = make_convolution(false);
-  Pass pass(random);
-  pass.initialise = true;
-  const auto x = random.normal({20, 3, 5, 5}, "x").to(torch::kDouble) * 4 + 1;
-  const auto y = layer->forward(x, pass);
-  EXPECT_LT(y.mean({0, 2, 3}).abs().max().item<double>(), 1e-10);
-  EXPECT_TRUE(at::allclose(y.square().mean({0, 2, 3}), torch::ones({4}, torch::kDouble), 1e-8));
-  pass.initialise = false;
-  EXPECT_TRUE(at::allclose(layer->forward(x, pass), y, 1e-8, 1e-10));
+  for (const bool transposed : {false, true}) {
+    auto layer = make_convolution(transposed, transposed ? 5 : 3, transposed ? 2 : 1);
+    Pass pass(random);
+    pass.initialise = true;
+    const auto x = random.normal({20, 3, 5, 5}, "x").to(torch::kDouble) * 4 + 1;
+    const auto y = layer->forward(x, pass);
+    EXPECT_LT(y.mean({0, 2, 3}).abs().max().item<double>(), 1e-10);
+    EXPECT_TRUE(at::allclose(y.square().mean({0, 2, 3}), torch::ones({4}, torch::kDouble), 1e-8));
+    pass.initialise = false;
+    EXPECT_TRUE(at::allclose(layer->forward(x, pass), y, 1e-8, 1e-10));
+  }
 }
 
 TEST(WeightNorm, InitialisesByData) {
   Streams random(6, {});
-  WeightNormOptions options;
-  options.deviation = 0.5;
+  auto options = scaled();
+  options.data_std = 0.5;
   auto layer = make(options);
   const auto x = random.normal({200, 6}, "x").to(torch::kDouble) * 3 + 1;
   Pass first(random);
@@ -118,6 +128,26 @@ TEST(WeightNorm, InitialisesByData) {
   EXPECT_LT(after.mean(0).abs().max().item<double>(), 1e-10);
   EXPECT_TRUE(at::allclose(after.square().mean(0).sqrt(), torch::full({4}, 0.5, torch::kDouble), 1e-9));
   EXPECT_EQ(layer->named_parameters().contains("scale"), false);  // set by the data, not learnt
+}
+
+TEST(WeightNorm, TakesPartInTheDatasStartOnlyIfAsked) {
+  Streams random(6, {});
+  auto options = scaled(true);
+  options.starts_by_data = false;
+  auto layer = make(options);
+  EXPECT_TRUE(layer->named_parameters().contains("scale"));
+  Pass pass(random);
+  pass.initialise = true;
+  layer->forward(random.normal({9, 6}, "x").to(torch::kDouble), pass);
+  EXPECT_TRUE(torch::equal(layer->scale, torch::ones({4}, torch::kDouble)));
+  EXPECT_TRUE(torch::equal(layer->bias, torch::zeros({4}, torch::kDouble)));
+}
+
+TEST(WeightNorm, BeginsWithTheGivenStandardDeviation) {
+  Streams random(3, {});
+  auto options = scaled();
+  options.initial_std = 0.3;
+  EXPECT_NEAR(Linear(100, 200, true, options, random)->weight.std().item<double>(), 0.3, 0.01);
 }
 
 TEST(Noise, ActsInTrainingOnlyAndDiffersFromCallToCall) {

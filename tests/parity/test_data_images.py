@@ -35,8 +35,7 @@ def load(path, tmp_path, *settings, **more):
     assert done.returncode == 0, done.stderr
     info = json.loads(done.stdout)
     pixels = np.fromfile(tmp_path / "pixels.bin", np.uint8)
-    shape = info["images"], info["channels"], info["height"], info["width"]
-    return pixels.reshape(shape).transpose(0, 2, 3, 1), info
+    return pixels.reshape(info["images"], info["height"], info["width"], info["channels"]), info
 
 
 def load_one(image_bytes, name, tmp_path, *settings):

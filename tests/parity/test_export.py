@@ -1,4 +1,5 @@
-"""`python -m fqgan.export`: TorchScript and ONNX give the images of the C++ program, for every form of the generator.
+"""`fqgan export` and `python -m fqgan.export`: TorchScript and ONNX give the images of the program, for every form of
+every family's generator.
 
 The models: small ones that the program trains here for two iterations, and the reference's weights of
 fixtures/make_biggan_reference.py.
@@ -11,9 +12,9 @@ import importlib
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -33,10 +34,7 @@ PACKAGE = ROOT / "python"
 FIXTURES = ROOT / "tests" / "parity" / "fixtures"
 sys.path.insert(0, str(PACKAGE))
 os.environ.setdefault("FQGAN_OPS", str(BUILD / "libfqgan_ops.so"))
-os.environ["FQGAN_PROGRAM"] = str(PROGRAM)
-export, tool, streams, truncation = (
-    importlib.import_module(f"fqgan.{name}") for name in ("export", "_tool", "_streams", "_truncation")
-)
+export, tool, graphs = (importlib.import_module(f"fqgan.{name}") for name in ("export", "_tool", "_onnx_graph"))
 
 TRAINED = """
 family = "biggan"
@@ -53,6 +51,22 @@ width = 4
 multipliers = [2]
 downsample = [true]
 steps = 1
+"""
+IMPROVED = """
+family = "improved"
+threads = 1
+[data]
+path = "{data}"
+resolution = 8
+labels_per_class = 2
+[training]
+iterations = 2
+[model]
+batch = 4
+[model.generator]
+latent = 6
+[model.discriminator]
+initialise_on = 8
 """
 IMPORTED = """
 family = "biggan"
@@ -71,6 +85,7 @@ class Model:
     generator: list  # options of [model.generator]
     latent: int  # Z in use
     classes: int = 3  # 0: unconditional
+    truncates: bool = True
     others: list = ()
 
 
@@ -97,6 +112,30 @@ MODELS = {
         others=["data.resolution=8", "data.width=12", "model.conditional=false"]
         + ["model.average.start=0", "model.generator.adam.learning_rate=0.05"],
     ),
+    # Each block by its own part of the latent, moments of a reference batch, trained in bfloat16.
+    "virtual": Model(
+        TRAINED,
+        ["width=4", "multipliers=[2,2]", "latent=7", "hierarchical=true", "shared_embedding=4"]
+        + ["norm='virtual_batch'", "reference_batch=5"],
+        latent=6,
+        others=["data.resolution=8", "precision='bfloat16'", "model.average.start=0"],
+    ),
+    "dense": Model(
+        IMPROVED,
+        ["hidden=[16,12]"],
+        latent=6,
+        classes=0,
+        truncates=False,
+        others=["model.discriminator.hidden=[16,12,8]"],
+    ),
+    "convolutional": Model(
+        IMPROVED,
+        ["hidden=[16,8]", "norm='virtual_batch'", "reference_batch=4"],
+        latent=6,
+        classes=0,
+        truncates=False,
+        others=["data.resolution=16", "model.network='convolutional'", "model.discriminator.hidden=[6,6,6]"],
+    ),
     "plain": Model(IMPORTED.format(size=32, width=2), ["width=2", "latent=6"], latent=6),
     "hierarchical": Model(
         IMPORTED.format(size=64, width=1),
@@ -105,7 +144,7 @@ MODELS = {
     ),
 }
 FORMATS = ["torchscript", "onnx"]
-CASES = [(name, form) for name in MODELS for form in FORMATS if (name, form) != ("plain", "onnx")]  # as "standing"
+CASES = [(name, form) for name in MODELS for form in FORMATS]
 NONE = 1e6  # no truncation
 
 
@@ -136,7 +175,7 @@ def checkpoint(tmp_path_factory):
         recipe.write_text(model.recipe.format(data=data))
         options = [f"model.generator.{option}" for option in model.generator] + list(model.others)
         sets = [word for option in options for word in ("--set", option)]
-        if model.recipe is TRAINED:
+        if model.recipe in (TRAINED, IMPROVED):
             fqgan("train", recipe, "--out", folder / name, *sets)
             fqgan("export", folder / name, "--weights-only", "--out", file)
             return file
@@ -150,15 +189,32 @@ def checkpoint(tmp_path_factory):
     return make
 
 
+def torchscript(path):
+    """What runs a TorchScript file: inputs by name -> images."""
+    module, description = export.read(path)
+    names = [described["name"] for described in description["inputs"]]
+    return lambda given: module(*(given[name] for name in names))
+
+
+def onnx_session(path):
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [described.name for described in session.get_inputs()]
+    return lambda given: torch.from_numpy(session.run(None, {name: given[name].numpy() for name in names})[0])
+
+
 @pytest.fixture(scope="module")
 def exported(checkpoint):
-    """A function from a name and a format to what runs the exported file: inputs by name -> images."""
+    """A function from a name and a format to what runs the exported file."""
 
     @functools.cache
     def make(name, form):
-        out = checkpoint(name).with_suffix(export.SUFFIXES[form])
-        export.main([str(checkpoint(name)), "--format", form, "--check", "3"])
-        return export.FORMATS[form][1](out)
+        out = checkpoint(name).with_suffix(".pt")
+        if form == "torchscript":
+            fqgan("export", checkpoint(name), "--out", out)
+            return torchscript(out)
+        make(name, "torchscript")
+        export.main([str(out)])
+        return onnx_session(out.with_suffix(".onnx"))
 
     return make
 
@@ -166,10 +222,11 @@ def exported(checkpoint):
 def inputs(name, count, limit=NONE):
     """Shuffled classes, so that class 0 is not always the first."""
     model, draw = MODELS[name], torch.Generator().manual_seed(5)
-    given = {"z": torch.randn(count, model.latent, generator=draw)}
+    z = torch.randn(count, model.latent, generator=draw)
+    given = {"z": z if model.truncates else torch.rand(count, model.latent, generator=draw)}
     if model.classes:
         given["class"] = torch.randint(model.classes, (count,), generator=draw)
-    return given | {"truncation": torch.tensor(limit)}
+    return given | ({"truncation": torch.tensor(limit)} if model.truncates else {})
 
 
 def images_of_program(file, folder, given, *flags):
@@ -215,33 +272,32 @@ def test_images_are_those_of_the_program(checkpoint, exported, tmp_path, name, f
     assert difference(run(one), theirs[:1]) <= 1e-5
 
 
+def truncated(z, limit):
+    """The latents that truncation makes of these, in float64: the quantile within the limit at the same share."""
+    outside, beyond = (torch.special.erfc(x / 2**0.5) for x in (z.double().abs(), torch.tensor(limit).double()))
+    return -torch.special.ndtri((outside + beyond - outside * beyond) / 2) * z.sign()
+
+
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("name", ["standing", "wide"])
+@pytest.mark.parametrize("name", ["standing", "wide", "virtual"])
 def test_truncation_is_that_of_the_program(checkpoint, exported, tmp_path, name, form):
-    """Latents come from a uniform draw; as normal ones, the exported graph truncates them as the program does."""
-    model, limit, count = MODELS[name], 0.7, 9
-    out = tmp_path / "images.safetensors"
-    fqgan("sample", checkpoint(name), "--truncation", limit, "--count", count, "--out", out)
-    theirs = load_file(out)
-    draws = [streams.generator(0, "latents", iteration=i, phase=-1) for i in range(count)]
-    uniform = torch.stack([torch.empty(model.latent).uniform_(generator=draw) for draw in draws]).double()
-    given = {"z": (torch.erfinv(uniform * 2 - 1) * 2**0.5).float()}
-    if model.classes:
-        given["class"] = theirs["labels"]
+    limit, given = 0.7, inputs(name, 9, 0.7)
+    theirs = images_of_program(checkpoint(name), tmp_path, given, "--truncation", limit)
     run = exported(name, form)
-    assert difference(run(given | {"truncation": torch.tensor(limit)}), theirs["images"]) <= 1e-5
-    assert difference(run(given | {"truncation": torch.tensor(NONE)}), theirs["images"]) > 1e-3
+    assert difference(run(given), theirs) <= 1e-5
+    assert difference(run(given | {"truncation": torch.tensor(NONE)}), theirs) > 1e-3
+    by_hand = given | {"z": truncated(given["z"], limit).float()}
+    assert difference(images_of_program(checkpoint(name), tmp_path, by_hand), theirs) <= 1e-5
 
 
-def test_streams_are_those_of_the_program(checkpoint, exported, tmp_path):
-    out = tmp_path / "images.safetensors"
-    fqgan("sample", checkpoint("plain"), "--seed", 11, "--count", 4, "--out", out)
-    given = {"z": torch.stack([streams.normal(6, 11, "latents", iteration=i, phase=-1) for i in range(4)])}
-    draws = [streams.generator(11, "labels", iteration=i, phase=-1) for i in range(4)]
-    given["class"] = torch.cat([torch.empty(1, dtype=torch.long).random_(0, 3, generator=draw) for draw in draws])
-    assert given["class"].tolist() == load_file(out)["labels"].tolist()
-    run = exported("plain", "torchscript")
-    assert difference(run(given | {"truncation": torch.tensor(NONE)}), load_file(out)["images"]) <= 1e-5
+def test_truncation_that_is_fixed_in_the_file(checkpoint, tmp_path):
+    given, out = inputs("standing", 5), tmp_path / "fixed.pt"
+    fqgan("export", checkpoint("standing"), "--out", out, "--truncation", "0.4")
+    theirs = images_of_program(checkpoint("standing"), tmp_path, given, "--truncation", "0.4")
+    assert [described["name"] for described in export.read(out)[1]["inputs"]] == ["z", "class"]
+    assert difference(torchscript(out)(given), theirs) <= 1e-5
+    export.main([str(out)])
+    assert difference(onnx_session(out.with_suffix(".onnx"))(given), theirs) <= 1e-5
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -256,44 +312,86 @@ def test_classes_are_an_input(exported, form):
         run(given | {"z": torch.zeros(3, 11)})
 
 
-def test_truncation_within_1e_6():
+def recorded(function, *examples):
+    """As the program records it, but by PyTorch: a module whose one method is this function."""
+    holder = torch.nn.Module()
+    holder.forward = function
+    return torch.jit.trace_module(holder, {"forward": examples}, check_trace=False)
+
+
+def test_any_computation_is_converted(tmp_path):
+    """Images to images, several outputs, one of them a statistic without the batch: not only generators."""
+    kernel = torch.randn(4, 3, 3, 3)
+
+    def graph(images, noise):
+        h = torch.nn.functional.conv2d(images, kernel, stride=2, padding=1) * noise
+        return h.sigmoid(), h.mean((2, 3)).square(), h.abs().mean()
+
+    outputs = [{"name": name, "type": "Float"} for name in ("images", "squares", "mean")]
+    for output, shape in zip(outputs, (["N", 4, 3, 4], ["N", 4], [])):
+        output["shape"] = shape
+    inputs = [{"name": "x", "type": "Float", "shape": ["N", 3, 6, 8]}, {"name": "noise", "type": "Float", "shape": [1]}]
+    given = torch.randn(5, 3, 6, 8), torch.randn(1)
+    module, description = recorded(graph, *given), {"inputs": inputs, "outputs": outputs}
+    onnx.save(export.to_onnx(module, description), tmp_path / "any.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "any.onnx"), providers=["CPUExecutionProvider"])
+    for count in (1, 5):
+        found = session.run(None, {"x": given[0][:count].numpy(), "noise": given[1].numpy()})
+        for ours, theirs in zip(found, graph(given[0][:count], given[1])):
+            assert difference(torch.from_numpy(ours), theirs) <= 1e-5
+
+
+def test_truncation_within_1e_6(tmp_path):
+    """ONNX has neither erfc nor the inverse of the normal distribution: polynomials stand for them."""
+
+    def graph(z, limit):
+        a, b = torch.erfc(z.double().abs() * 0.5**0.5), torch.erfc(limit.double() * 0.5**0.5)
+        size = torch.minimum(-torch.special.ndtri((a + b - a * b) * 0.5).clamp_max(0), limit.double())
+        return torch.where(limit > 10, z.double(), z.double().sign() * size).float()
+
     z = torch.cat([torch.linspace(-8, 8, 40001), torch.tensor([0.0, 1e-30, -1e-9, 20.0, -20.0])])
-    a = torch.special.erfc(z.double().abs() / 2**0.5)
-    graph = truncation.Truncation()
+    module = recorded(graph, z, torch.tensor(1.0))
+    description = {
+        "inputs": [{"name": "z", "type": "Float", "shape": ["N"]}, {"name": "limit", "type": "Float", "shape": []}],
+        "outputs": [{"name": "images", "type": "Float", "shape": ["N"]}],
+    }
+    onnx.save(export.to_onnx(module, description), tmp_path / "truncation.onnx")
+    run = onnx_session(tmp_path / "truncation.onnx")
     for limit in (0.0, 1e-3, 0.04, 0.5, 1.0, 2.0, 4.0, 7.0, 10.0):
-        b = torch.special.erfc(torch.tensor(limit).double() / 2**0.5)
-        expected = -torch.special.ndtri((a + b - a * b) / 2) * z.sign()
-        ours = graph(z, torch.tensor(limit))
+        expected, ours = truncated(z, limit), run({"z": z, "limit": torch.tensor(limit)})
         assert ours.abs().max() <= limit
         within = expected.abs() <= 8
         tolerance = (expected.abs() * 3e-7).clamp(min=1e-6)
         assert within.sum() > 40000 and bool(((ours - expected).abs() <= tolerance)[within].all()), limit
-    assert torch.equal(graph(z, torch.tensor(NONE)), z) and torch.equal(graph(z, torch.tensor(10.1)), z)
+    for limit in (NONE, 10.1):
+        assert torch.equal(run({"z": z, "limit": torch.tensor(limit)}), z)
 
 
 def test_the_raw_generator(checkpoint, tmp_path):
     tensors, metadata = read_checkpoint(checkpoint("wide"))
     raw_only = tmp_path / "raw_only.safetensors"
-    write_checkpoint(
-        raw_only, {key: value for key, value in tensors.items() if not key.startswith("average.")}, metadata
-    )
+    without = {key: value for key, value in tensors.items() if not key.startswith("average.")}
+    write_checkpoint(raw_only, without, metadata)
     given, runs = inputs("wide", 3), []
     for source, more in ((checkpoint("wide"), []), (checkpoint("wide"), ["--raw"]), (raw_only, [])):
         out = tmp_path / f"{len(runs)}.pt"
-        export.main([str(source), "--format", "torchscript", "--out", str(out), "--check", "2", *more])
-        runs.append(export.load_torchscript(out)(given))
+        fqgan("export", source, "--out", out, *more)
+        runs.append(torchscript(out)(given))
+        assert difference(runs[-1], images_of_program(source, tmp_path, given, *more)) <= 1e-5
     assert difference(runs[0], runs[1]) > 1e-3 and difference(runs[1], runs[2]) <= 1e-5
 
 
-def test_as_a_program(checkpoint, tmp_path):
-    file = tmp_path / "model.safetensors"
-    shutil.copy(checkpoint("wide"), file)
-    command = [sys.executable, "-m", "fqgan.export", file, "--format", "torchscript"]
+def test_a_run_folder_and_the_default_name(checkpoint, tmp_path):
+    run_folder = checkpoint("wide").with_suffix("")
+    fqgan("export", run_folder, "--out", tmp_path / "model.pt")
+    command = [sys.executable, "-m", "fqgan.export", tmp_path / "model.pt"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(PACKAGE)})
     assert done.returncode == 0 and not done.stderr, done.stderr
-    assert "largest difference from" in done.stdout and "32 images" in done.stdout
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.pt", "model.safetensors"]
-    assert (tmp_path / "model.pt").stat().st_mode & 0o777 == 0o666 & ~umask()
+    assert "largest difference from TorchScript" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.pt"]
+    given = inputs("wide", 3)
+    assert difference(onnx_session(tmp_path / "model.onnx")(given), torchscript(tmp_path / "model.pt")(given)) <= 1e-5
+    assert (tmp_path / "model.onnx").stat().st_mode & 0o777 == 0o666 & ~umask()
 
 
 def umask():
@@ -302,10 +400,10 @@ def umask():
     return value
 
 
-def test_what_stands_in_the_onnx_file(checkpoint, exported):
+def test_what_the_files_say_of_themselves(exported, checkpoint):
     exported("standing", "onnx")
-    file = str(checkpoint("standing").with_suffix(".onnx"))
-    session = onnxruntime.InferenceSession(file)
+    file = checkpoint("standing").with_suffix(".onnx")
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     described = {node.name: (node.shape, node.type) for node in session.get_inputs() + session.get_outputs()}
     assert described == {
         "z": (["N", 8], "tensor(float)"),
@@ -314,16 +412,36 @@ def test_what_stands_in_the_onnx_file(checkpoint, exported):
         "images": (["N", 3, 8, 8], "tensor(float)"),
     }
     onnx.checker.check_model(onnx.load(file))
-    assert str(ROOT).encode() not in pathlib.Path(file).read_bytes()
+    _, description = export.read(file.with_suffix(".pt"))
+    assert description["family"] == "biggan" and description["class_names"] == ["0", "1", "2"]
+    for path in (file, file.with_suffix(".pt")):
+        assert str(ROOT).encode() not in path.read_bytes()
 
 
-def test_a_file_that_differs_is_not_written(checkpoint, tmp_path, capsys, monkeypatch):
-    out = tmp_path / "wrong.pt"
-    right = export.images_of_program
-    monkeypatch.setattr(export, "images_of_program", lambda *arguments: right(*arguments) + 3e-5)
-    refused(
-        capsys, 1, [checkpoint("wide"), "--format", "torchscript", "--out", out], "expected a difference of at most"
-    )
+def test_torchscript_moves_as_a_whole(exported, checkpoint):
+    """Weights are buffers and no operator names a device: what `.to(device)` and map_location need."""
+    exported("standing", "torchscript")
+    module, _ = export.read(checkpoint("standing").with_suffix(".pt"))
+    assert not any("Device" in str(value.type()) for node in module.graph.nodes() for value in node.outputs())
+    assert {"linear_bias", "norm_gain", "norm_stored_mean"} <= {name for name, _ in module.named_buffers()}
+    given = inputs("standing", 4)
+    meta = module.to("meta")(*(given[name].to("meta") for name in ("z", "class", "truncation")))
+    assert meta.shape == (4, 3, 8, 8) and meta.device.type == "meta"
+
+
+def test_a_file_that_differs_is_not_written(exported, checkpoint, tmp_path, capsys, monkeypatch):
+    exported("wide", "torchscript")
+    wrong = lambda graph, result, self: graph.add("Tanh", graph.add("Mul", self, graph.cast(1.1, torch.float32)))
+    monkeypatch.setitem(graphs.TABLE, "tanh", wrong)
+    file, out = checkpoint("wide").with_suffix(".pt"), tmp_path / "wrong.onnx"
+    refused(capsys, 1, [file, "--out", out], "expected a difference of at most")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_operator_without_an_entry_is_named(exported, checkpoint, tmp_path, capsys, monkeypatch):
+    exported("wide", "torchscript")
+    monkeypatch.delitem(graphs.TABLE, "tanh")
+    refused(capsys, 2, [checkpoint("wide").with_suffix(".pt"), "--out", tmp_path / "x.onnx"], "aten::tanh", "table")
     assert not list(tmp_path.iterdir())
 
 
@@ -337,79 +455,83 @@ def refused(capsys, code, arguments, *parts):
         assert str(part) in said, said
 
 
-def test_bad_input(checkpoint, tmp_path, capsys, monkeypatch):
-    good, form = checkpoint("plain"), ["--format", "torchscript"]
-    (tmp_path / "text.safetensors").write_text("no checkpoint")
-    refused(capsys, 2, [tmp_path / "text.safetensors", *form], "text.safetensors", "expected a checkpoint")
-    refused(capsys, 2, [tmp_path / "missing.safetensors", *form], "missing.safetensors", "No such file")
-    refused(capsys, 2, [tmp_path, *form], "expected a checkpoint")
-    save_file({"z": torch.zeros(1)}, tmp_path / "foreign.safetensors")
-    refused(capsys, 2, [tmp_path / "foreign.safetensors", *form], "another program")
+def test_bad_input_of_the_conversion(exported, checkpoint, tmp_path, capsys):
+    exported("wide", "torchscript")
+    good = checkpoint("wide").with_suffix(".pt")
+    (tmp_path / "text.pt").write_text("no network")
+    refused(capsys, 2, [tmp_path / "text.pt"], "text.pt", "expected a TorchScript file")
+    refused(capsys, 2, [tmp_path / "missing.pt"], "missing.pt", "found none")
+    refused(capsys, 2, [tmp_path], "expected a file")
+    refused(capsys, 2, [checkpoint("wide")], "expected a TorchScript file")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(torch.nn.Identity()), str(tmp_path / "foreign.pt"))
+    refused(capsys, 2, [tmp_path / "foreign.pt"], "another program")
+    damaged = bytearray(good.read_bytes())
+    del damaged[len(damaged) // 2 :]
+    (tmp_path / "damaged.pt").write_bytes(damaged)
+    refused(capsys, 2, [tmp_path / "damaged.pt"], "damaged.pt")
+    refused(capsys, 2, [good, "--format", "tflite"], "tflite")
+    refused(capsys, 2, [], "torchscript")
+    refused(capsys, 2, [good, "--out", good], "another file")
+    refused(capsys, 2, [good, "--out", tmp_path / "no" / "such" / "folder.onnx"], "folder.onnx", "No such file")
+    refused(capsys, 2, [good, "--out", tmp_path], "folder")
+
+
+def program_refuses(arguments, *parts):
+    done = subprocess.run([PROGRAM, "export", *map(str, arguments)], capture_output=True, text=True)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 2 and len(errors) == 1, done.stderr
+    for part in parts:
+        assert str(part) in errors[0], errors[0]
+
+
+def test_bad_input_of_the_program(checkpoint, tmp_path):
+    good, out = checkpoint("wide"), tmp_path / "x.pt"
+    program_refuses([tmp_path / "missing.safetensors", "--out", out], "missing.safetensors")
     damaged = bytearray(good.read_bytes())
     damaged[-5] ^= 1
     (tmp_path / "damaged.safetensors").write_bytes(damaged)
-    refused(capsys, 2, [tmp_path / "damaged.safetensors", *form], "damaged")
-    tensors, metadata = read_checkpoint(good)
-    write_checkpoint(tmp_path / "newer.safetensors", tensors, metadata | {"format_version": "2"})
-    refused(capsys, 2, [tmp_path / "newer.safetensors", *form], "format_version 1, got 2")
-    refused(capsys, 2, [good, "--format", "tflite"], "tflite")
-    refused(capsys, 2, [good], "--format")
-    refused(capsys, 2, [good, *form, "--check", "0"], "--check")
-    refused(capsys, 2, [good, *form, "--out", good], "another file")
-    refused(capsys, 2, [good, *form, "--out", tmp_path / "no" / "such" / "folder.pt"], "folder.pt", "No such file")
-    refused(capsys, 2, [good, *form, "--out", tmp_path], "folder")
-    monkeypatch.setenv("FQGAN_PROGRAM", str(tmp_path / "none"))
-    refused(capsys, 2, [good, *form], "FQGAN_PROGRAM")
+    program_refuses([tmp_path / "damaged.safetensors", "--out", out], "damaged.safetensors")
+    save_file({"z": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    program_refuses([tmp_path / "foreign.safetensors", "--out", out], "foreign.safetensors")
+    program_refuses([good, "--out", tmp_path / "x.onnx"], "--out", ".pt")
+    program_refuses([good, "--out", tmp_path], "--out")
+    program_refuses([good, "--out", out, "--truncation", "11"], "truncation")
+    program_refuses([good, "--out", out, "--truncation", "nan"], "truncation")
+    program_refuses([good, "--out", tmp_path / "x.safetensors", "--weights-only", "--raw"], "--raw")
+    program_refuses([checkpoint("dense"), "--out", out, "--truncation", "0.5"], "--truncation", "uniform")
+    assert not out.exists()
 
 
-def test_weights_that_do_not_fit(checkpoint, tmp_path, capsys):
+def test_weights_that_do_not_fit(checkpoint, tmp_path):
     tensors, metadata = read_checkpoint(checkpoint("plain"))
 
     def refused_with(changes, described, *parts):
         changed = {key: value for key, value in (tensors | changes).items() if value is not None}
         write_checkpoint(tmp_path / "x.safetensors", changed, metadata | described)
-        refused(capsys, 2, [tmp_path / "x.safetensors", "--format", "torchscript"], "x.safetensors", *parts)
+        program_refuses([tmp_path / "x.safetensors", "--out", tmp_path / "x.pt"], *parts)
 
     name = "average.generator.block1.norm2.stored_var"
-    refused_with({name: None}, {}, "lacks 'block1.norm2.stored_var'")
-    refused_with({name: torch.zeros(3)}, {}, "block1.norm2.stored_var", "[3]")
-    refused_with({"average.generator.stray": torch.zeros(3)}, {}, "left over: stray")
-    refused_with({"average.generator.block0.conv1.weight": None}, {}, "block")
-    refused_with({}, {"family": "stylegan2"}, "biggan", "stylegan2")
-    refused_with({}, {"model": "no toml"}, "'model'")
-    refused_with({}, {"model": "batch = 4"}, "options of a BigGAN")
-    refused_with({}, {"data": "[]"}, "options of a BigGAN")
-    virtual = metadata["model"].replace('norm = "batch"', 'norm = "virtual_batch"')
-    refused_with({}, {"model": virtual}, "virtual_batch", "cannot be exported")
-    only_d = {key: None for key in tensors if ".generator." in key}
-    refused_with(only_d, {}, "average.generator.*")
+    refused_with({name: None}, {}, "x.safetensors", name)
+    refused_with({name: torch.zeros(3)}, {}, "x.safetensors", name, "[3]")
+    refused_with({}, {"family": "stylegan"}, "biggan", "stylegan")
+    refused_with({}, {"model": "no toml"}, "x.safetensors")
+    refused_with({}, {"model": "width = 4"}, "width")
+    refused_with({}, {"data": "[]"}, "x.safetensors", "'data'")
+    refused_with({}, {"format_version": "99"}, "x.safetensors", "99")
+    assert not (tmp_path / "x.pt").exists()
 
 
-@pytest.mark.parametrize("package", ["onnx", "onnxscript"])
-def test_without_a_package(checkpoint, tmp_path, capsys, monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    refused(capsys, 2, [checkpoint("plain"), "--format", "onnx"], f"'{package}'", f"pip install {package}")
+def test_without_onnx(exported, checkpoint, capsys, monkeypatch):
+    exported("wide", "torchscript")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    refused(capsys, 2, [checkpoint("wide").with_suffix(".pt")], "'onnx'", "pip install onnx")
 
 
-def test_without_onnxruntime_and_program(checkpoint, tmp_path, capsys, monkeypatch):
+def test_without_onnxruntime(exported, checkpoint, tmp_path, capsys, monkeypatch):
+    exported("wide", "torchscript")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.setattr(export, "find_program", lambda: None)
     out = tmp_path / "x.onnx"
-    export.main([str(checkpoint("plain")), "--format", "onnx", "--out", str(out), "--check", "2"])
-    said = capsys.readouterr().out
-    assert "onnxruntime is not there" in said and "compared with PyTorch" in said and out.is_file()
-
-
-def test_where_the_program_is_looked_for(tmp_path, monkeypatch):
-    monkeypatch.delenv("FQGAN_PROGRAM")
-    monkeypatch.setattr(export, "__file__", str(tmp_path / "python" / "fqgan" / "export.py"))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert export.find_program() is None
-    shutil.copy(PROGRAM, tmp_path / "fqgan")
-    assert export.find_program() == str(tmp_path / "fqgan")
-    built = tmp_path / "build" / "release" / "fqgan"
-    built.parent.mkdir(parents=True)
-    shutil.copy(PROGRAM, built)
-    assert export.find_program() == str(built)
-    monkeypatch.setenv("FQGAN_PROGRAM", str(PROGRAM))
-    assert export.find_program() == str(PROGRAM)
+    export.main([str(checkpoint("wide").with_suffix(".pt")), "--out", str(out)])
+    assert "onnxruntime is not there" in capsys.readouterr().out and out.is_file()

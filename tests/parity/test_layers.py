@@ -1,10 +1,12 @@
 """Our layers in float64 against PyTorch's own, or against the formula where PyTorch has no such layer: values, all
 gradients and the state afterwards, to 1e-10."""
 
+import itertools
 import os
 import pathlib
 import subprocess
 
+import numpy
 import pytest
 import torch
 import torch.nn.functional as F
@@ -20,12 +22,24 @@ def draw(*shape):
     return torch.randn(*shape, dtype=torch.float64)
 
 
-def ours(tmp_path, layer, tensors):
-    save_file(
-        {key: value.contiguous() for key, value in tensors.items()}, tmp_path / "in.safetensors", {"layer": layer}
-    )
+def ours_of(tmp_path, cases):
+    """What our layers give: one process for all cases, each (layer, tensors, options)."""
+    tensors, metadata = {}, {}
+    for i, (layer, given, options) in enumerate(cases):
+        tensors.update({f"{i}.{key}": value.detach().clone().contiguous() for key, value in given.items()})
+        for key, value in {"layer": layer, **options}.items():
+            metadata[f"{i}.{key}"] = str(int(value) if isinstance(value, bool) else value)
+    save_file(tensors, tmp_path / "in.safetensors", metadata)
     subprocess.run([DUMP, tmp_path / "in.safetensors", tmp_path / "out.safetensors"], check=True, timeout=120)
-    return load_file(tmp_path / "out.safetensors")
+    found = [{} for _ in cases]
+    for name, tensor in load_file(tmp_path / "out.safetensors").items():
+        i, key = name.split(".", 1)
+        found[int(i)][key] = tensor
+    return found
+
+
+def ours(tmp_path, layer, tensors, **options):
+    return ours_of(tmp_path, [(layer, tensors, options)])[0]
 
 
 def compare(found, y, x, g, parameters=None):
@@ -41,25 +55,129 @@ def seed():
     torch.manual_seed(3)
 
 
+RESAMPLE = {"none": 0, "up": 1, "down": 2}
+BORDER = {"zeros": 0, "reflect": 1, "replicate": 2}
+PAD_MODE = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate"}
+
+
 @pytest.mark.parametrize("kernel", [1, 3])
-@pytest.mark.parametrize("resample", ["conv", "conv_up", "conv_down"])
+@pytest.mark.parametrize("resample", RESAMPLE)
 def test_convolution(tmp_path, resample, kernel):
     x, w, b = draw(2, 3, 6, 8).requires_grad_(), draw(4, 3, kernel, kernel).requires_grad_(), draw(4).requires_grad_()
-    h = F.interpolate(x, scale_factor=2) if resample == "conv_up" else x
+    h = F.interpolate(x, scale_factor=2) if resample == "up" else x
     y = F.conv2d(h, w, b, padding=kernel // 2)
-    y = F.avg_pool2d(y, 2) if resample == "conv_down" else y
+    y = F.avg_pool2d(y, 2) if resample == "down" else y
     g = draw(*y.shape)
-    found = ours(tmp_path, resample, {"x": x.detach(), "g": g, "state.weight": w.detach(), "state.bias": b.detach()})
+    found = ours(tmp_path, "conv", {"x": x, "g": g, "state.weight": w, "state.bias": b}, resample=RESAMPLE[resample])
     compare(found, y, x, g, {"weight": w, "bias": b})
 
 
-def test_linear(tmp_path):
+def convolution_forms():
+    """Every combination of options that is allowed: those of a convolution, then of a transposed one."""
+    kernels = [(3, 3), (1, 1), (4, 4), (2, 3), (1, 7), (7, 7)]
+    for kernel, stride, groups, border, padding, resample in itertools.product(
+        kernels, (1, 2), (1, 2, 4), BORDER, (None, (1, 2, 0, 1), (0, 0, 0, 0)), RESAMPLE
+    ):
+        if stride > 1 and resample != "none":
+            continue
+        if resample == "down" and padding:  # keeps heights and widths even
+            padding = (kernel[1] - 1, 0, 0, kernel[0] - 1) if any(padding) else (0, kernel[1] - 1, kernel[0] - 1, 0)
+        yield dict(kernel=kernel, stride=stride, groups=groups, border=border, padding=padding, resample=resample)
+    for kernel, stride, groups, padding in itertools.product(kernels, (1, 2, 3), (1, 2, 4), (None, 0, 1)):
+        if padding is None and stride == 1 and (kernel[0] % 2 == 0 or kernel[1] % 2 == 0):
+            continue  # the map cannot stay as it is
+        if padding == 1 and 1 in kernel:
+            continue
+        yield dict(kernel=kernel, stride=stride, groups=groups, padding=padding, transposed=True)
+
+
+def torch_convolution(form, x, w, b, relu):
+    """The form by torch.nn.functional."""
+    x = x.relu() if relu else x
+    (kh, kw), stride, groups, padding = (form[key] for key in ("kernel", "stride", "groups", "padding"))
+    if form.get("transposed"):
+        if padding is not None:
+            return F.conv_transpose2d(x, w, b, stride, padding, 0, groups)
+        sides = (kh - 1) // 2, (kw - 1) // 2
+        more = tuple(stride + 2 * side - k for side, k in zip(sides, (kh, kw)))
+        return F.conv_transpose2d(x, w, b, stride, sides, more, groups)
+    x = F.interpolate(x, scale_factor=2) if form["resample"] == "up" else x
+    padding = ((kw - 1) // 2, kw // 2, (kh - 1) // 2, kh // 2) if padding is None else padding
+    y = F.conv2d(F.pad(x, padding, PAD_MODE[form["border"]]), w, b, stride, 0, 1, groups)
+    return F.avg_pool2d(y, 2) if form["resample"] == "down" else y
+
+
+def test_convolution_forms(tmp_path):
+    """Relu, bias and residual (none, of the whole size, of half of it) alternate over the forms."""
+    cases, expected = [], []
+    for i, form in enumerate(convolution_forms()):
+        transposed, groups = form.get("transposed", False), form["groups"]
+        relu, with_bias = i % 3 == 0, i % 4 != 0
+        x = draw(2, 4, 8, 10).requires_grad_()
+        w = draw(4, 8 // groups, *form["kernel"]) if transposed else draw(8, 4 // groups, *form["kernel"])
+        b = draw(8).requires_grad_() if with_bias else None
+        y = torch_convolution(form, x, w.requires_grad_(), b, relu)
+        leaves = {"weight": w, **({"bias": b} if with_bias else {})}
+        tensors = {"x": x, "state.weight": w, **({"state.bias": b} if with_bias else {})}
+        if i % 5 < 2:
+            half = i % 5 == 1 and y.shape[2] % 2 == 0 and y.shape[3] % 2 == 0
+            residual = draw(*y.shape[:2], y.shape[2] // (1 + half), y.shape[3] // (1 + half)).requires_grad_()
+            tensors["residual"] = leaves["residual"] = residual
+            y = y + (F.interpolate(residual, scale_factor=2) if half else residual)
+        tensors["g"] = draw(*y.shape)
+        options = {"stride": form["stride"], "groups": groups, "relu": relu, "transposed": transposed}
+        if transposed:
+            padding = None if form["padding"] is None else (form["padding"],) * 4
+            options.update({} if padding is None else {"output_padding": 0})
+        else:
+            padding = form["padding"]
+            options.update(resample=RESAMPLE[form["resample"]], border=BORDER[form["border"]])
+        if padding is not None:
+            options.update(zip(("left", "right", "top", "bottom"), padding))
+        cases.append(("conv", tensors, options))
+        expected.append((form, y, x, tensors["g"], leaves))
+    assert len(cases) > 600
+    for found, (form, y, x, g, leaves) in zip(ours_of(tmp_path, cases), expected):
+        assert found["y"].shape == y.shape, form
+        compare(found, y, x, g, leaves)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("normalization", ["none", "weight"])
+def test_linear(tmp_path, normalization, relu):
     x, w, b, g = draw(5, 3).requires_grad_(), draw(4, 3).requires_grad_(), draw(4).requires_grad_(), draw(5, 4)
-    found = ours(tmp_path, "linear", {"x": x.detach(), "g": g, "state.weight": w.detach(), "state.bias": b.detach()})
-    compare(found, F.linear(x, w, b), x, g, {"weight": w, "bias": b})
+    scale, state = draw(4).requires_grad_(), {"x": x, "g": g, "state.weight": w, "state.bias": b}
+    if normalization == "weight":
+        state["state.scale"] = scale
+        y = F.linear(x, torch._weight_norm(w, scale[:, None], 0), b)
+    else:
+        y = F.linear(x, w, b)
+    found = ours(tmp_path, "linear", state, normalization=normalization, relu=relu)
+    leaves = {"weight": w, "bias": b, **({"scale": scale} if normalization == "weight" else {})}
+    compare(found, y.relu() if relu else y, x, g, leaves)
 
 
-def test_spectral_norm_against_torch(tmp_path):
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_weight_norm_of_a_convolution(tmp_path, transposed, groups):
+    """Against PyTorch's weight_norm over the weights of each output; transposed: output by output within its group."""
+    inputs, outputs = 4, 6
+    x, scale = draw(2, inputs, 5, 4).requires_grad_(), draw(outputs).requires_grad_()
+    shape = (inputs, outputs // groups) if transposed else (outputs, inputs // groups)
+    w = draw(*shape, 3, 4 if transposed else 3).requires_grad_()
+    if transposed:
+        parts = zip(w.chunk(groups), scale.chunk(groups))
+        effective = torch.cat([torch._weight_norm(part, s[None, :, None, None], 1) for part, s in parts])
+        y = F.conv_transpose2d(x, effective, None, 2, 1, (1, 0), groups)
+    else:
+        y = F.conv2d(x, torch._weight_norm(w, scale[:, None, None, None], 0), None, 2, 1, 1, groups)
+    g = draw(*y.shape)
+    options = {"stride": 2, "groups": groups, "transposed": transposed, "normalization": "weight"}
+    found = ours(tmp_path, "conv", {"x": x, "g": g, "state.weight": w, "state.scale": scale}, **options)
+    compare(found, y, x, g, {"weight": w, "scale": scale})
+
+
+def test_spectral_norm_as_biggan_has_it(tmp_path):
     """PyTorch's parametrization, given the vectors that one half step of the power iteration of ours starts from."""
     x, b, g, u = draw(2, 3, 5, 5).requires_grad_(), draw(4), draw(2, 4, 5, 5), draw(4)
     conv = torch.nn.Conv2d(3, 4, 3, padding=1, dtype=torch.float64)
@@ -71,9 +189,62 @@ def test_spectral_norm_against_torch(tmp_path):
     norm._u.copy_(F.normalize(w.flatten(1) @ v, dim=0))
     norm._v.copy_(v)
     conv.eval()  # eval: sigma from these vectors, without another iteration
-    found = ours(tmp_path, "conv_spectral", {"x": x.detach(), "g": g, "state.weight": w, "state.bias": b, "state.u": u})
+    state = {"x": x, "g": g, "state.weight": w, "state.bias": b, "state.u": u}
+    found = ours(tmp_path, "conv", state, normalization="spectral")
     compare(found, conv(x), x, g, {"weight": conv.parametrizations.weight.original, "bias": conv.bias})
     assert (found["state.u"] - norm._u).abs().max() < TOLERANCE
+    assert (found["state.v"] - v).abs().max() < TOLERANCE
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("kind", ["conv", "transposed", "grouped", "linear"])
+def test_spectral_norm_as_torch_has_it(tmp_path, kind, training, iterations):
+    """torch.nn.utils.spectral_norm: three forwards in training, the vectors after them; evaluation with stored ones."""
+    types = {
+        "conv": lambda: torch.nn.Conv2d(4, 6, 4, 2, 1, dtype=torch.float64),
+        "transposed": lambda: torch.nn.ConvTranspose2d(4, 6, 4, 2, 1, groups=2, dtype=torch.float64),
+        "grouped": lambda: torch.nn.Conv2d(4, 6, 4, 2, 1, groups=2, dtype=torch.float64),
+        "linear": lambda: torch.nn.Linear(4, 6, dtype=torch.float64),
+    }
+    layer = torch.nn.utils.spectral_norm(types[kind](), n_power_iterations=iterations, eps=1e-12).train(training)
+    w, u, v = (getattr(layer, name).detach().clone() for name in ("weight_orig", "weight_u", "weight_v"))
+    x = (draw(5, 4) if kind == "linear" else draw(2, 4, 6, 8)).requires_grad_()
+    for _ in range(3):
+        y = layer(x)
+    g = draw(*y.shape)
+    options = {"normalization": "spectral", "torch_form": True, "iterations": iterations, "forwards": 3}
+    if kind != "linear":
+        options.update(stride=2, left=1, right=1, top=1, bottom=1, groups=1 if kind == "conv" else 2)
+        options["transposed"] = kind == "transposed"
+    state = {"x": x, "g": g, "state.weight": w, "state.bias": layer.bias, "state.u": u, "state.v": v}
+    found = ours(tmp_path, "linear" if kind == "linear" else "conv", state, evaluation=not training, **options)
+    compare(found, y, x, g, {"weight": layer.weight_orig, "bias": layer.bias})
+    assert (found["state.u"] - layer.weight_u).abs().max() < TOLERANCE
+    assert (found["state.v"] - layer.weight_v).abs().max() < TOLERANCE
+    assert torch.equal(layer.weight_u, u) != training  # evaluation moves nothing
+
+
+def stylegan2_decay(kimg, ramp, batch, images_seen):
+    """stylegan2-ada-pytorch's training_loop.py, in NumPy."""
+    half_life = kimg * 1000
+    if ramp is not None:
+        half_life = min(half_life, images_seen * ramp)
+    return 0.5 ** (batch / max(half_life, 1e-8))
+
+
+@pytest.mark.parametrize("kimg, ramp", [(10, None), (0.5, 0.05)])
+def test_average_by_images(tmp_path, kimg, ramp):
+    """Row t of x is the network after iteration t, of 32 images: its average as StyleGAN2 makes it."""
+    batch, rows = 32, draw(600, 3)
+    average = draw(3).numpy()
+    start = torch.from_numpy(average.copy())
+    for t, row in enumerate(rows.numpy()):
+        beta = stylegan2_decay(kimg, ramp, batch, t * batch)
+        average = numpy.asarray(row + (average - row) * beta)
+    options = {"half_life": kimg * 1000, "batch": batch, **({} if ramp is None else {"ramp": ramp})}
+    found = ours(tmp_path, "average", {"x": rows, "g": draw(3), "state.weight": start}, **options)
+    assert (found["y"] - torch.from_numpy(average)).abs().max() < TOLERANCE
 
 
 def test_batch_norm(tmp_path):

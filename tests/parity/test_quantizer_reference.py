@@ -93,10 +93,11 @@ def test_layer_of_the_program(tmp_path):
     for step in range(10):
         inputs = {"x": tensors["x"][step], "g": COMMITMENT * weights(tensors["h"][step]).squeeze(1)}
         inputs.update({"state." + name: value for name, value in state.items()})
-        save_file({k: v.contiguous() for k, v in inputs.items()}, tmp_path / "in.safetensors", {"layer": "quantizer"})
+        case = {"0." + k: v.contiguous() for k, v in inputs.items()}
+        save_file(case, tmp_path / "in.safetensors", {"0.layer": "quantizer"})
         command = [BUILD / "tests" / "fqgan_layer_dump", tmp_path / "in.safetensors", tmp_path / "out.safetensors"]
         subprocess.run(command, check=True, timeout=120)
-        found = load_file(tmp_path / "out.safetensors")
+        found = {k.removeprefix("0."): v for k, v in load_file(tmp_path / "out.safetensors").items()}
         state = {name[6:]: value for name, value in found.items() if name.startswith("state.")}
         assert_close(COMMITMENT * found["y"], tensors["loss"][step].squeeze(1), tolerance, "loss")
         assert_close(found["grad.x"] + tensors["g"][step], tensors["grad.x"][step], tolerance, "gradient")

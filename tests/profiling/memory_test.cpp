@@ -25,7 +25,7 @@ struct Networks {
   FamilyOfBatch build() {
     return [this](int64_t batch) {
       options->batch = batch;
-      return options->build(data.info(), Numerics{}, 3);
+      return options->build({{"train", data.info()}}, Numerics{}, 3);
     };
   }
   std::unique_ptr<FamilyOptions> options;
@@ -66,7 +66,7 @@ TEST(MemoryOfAStep, OfOneImage) {
   const ToyData one(1, 1, 16, 3);
   const auto build = [&](int64_t batch) {
     networks.options->batch = batch;
-    return networks.options->build(one.info(), Numerics{}, 3);
+    return networks.options->build({{"train", one.info()}}, Numerics{}, 3);
   };
   const StepMemory memory(build, {{"train", &one}}, torch::kCPU, 3, 1);
   EXPECT_GT(memory.peak(1), 0);

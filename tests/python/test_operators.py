@@ -32,7 +32,7 @@ def arguments(name, features, codebook):
         "commitment_loss": (features.clone().requires_grad_(), codebook, codes),
         "commitment_loss_backward": (counts.new_ones(len(features)), features, codebook, codes),
         "straight_through": (features.clone().requires_grad_(), codebook, codes, 0.25),
-        "momentum_update": (codebook * 3, counts + 1, counts, sums, 0.8, 1e-5),
+        "momentum_update": (codebook * 3, counts + 1, counts, sums, 0.8, 1e-5, torch.tensor(3)),
         "kmeans": (features, codebook, 2),
     }[name]
 

@@ -12,13 +12,14 @@ using Make = std::function<std::unique_ptr<Family>()>;
 
 /// A loop over toy data for one family.
 struct Bench {
-  explicit Bench(const Make& make, int64_t iterations = 2, int64_t size = 8)
+  explicit Bench(const Make& make, int64_t iterations = 2, int64_t size = 8, const Ranks* ranks = nullptr)
       : data(12, 1, size, 3), other(10, 1, size, 3), family(make()) {
     LoopOptions options;
     options.training.iterations = iterations;
     options.training.log_every = 1;
     options.training.sample_every = 0;
     options.seed = 21;
+    options.ranks = ranks;
     loop = std::make_unique<Loop>(
         *family,
         std::map<std::string, const Dataset*>{{"train", &data}, {"labelled", &data}, {"a", &data}, {"b", &other}},

@@ -26,7 +26,7 @@ BigGanOptions full_width() {
 
 /// G's images and D's logits of them and of real images, of a family of its own: passes move spectral vectors.
 void add_first_forward(Values& values, const NoiseImages& images, const Numerics& numerics, uint64_t seed) {
-  const auto family = full_width().build(images.info(), numerics, seed);
+  const auto family = full_width().build({{"train", images.info()}}, numerics, seed);
   TestPass t;
   t.pass.training = t.pass.update_state = true;
   t.pass.twin = numerics.twin;
@@ -36,10 +36,10 @@ void add_first_forward(Values& values, const NoiseImages& images, const Numerics
   const auto labels = torch::tensor({0, 1, 2, 0}, torch::kLong);
   auto* generator = dynamic_cast<BigGanGeneratorImpl*>(family->networks.at("generator").get());
   const auto made = generator->forward(latents, labels, t.pass);
-  auto pixels = torch::empty({4, 3, 32, 32}, torch::kByte);
+  auto pixels = torch::empty({4, 32, 32, 3}, torch::kByte);
   for (int64_t i = 0; i < 4; ++i) images.read(i, pixels[i].mutable_data_ptr<uint8_t>());
-  const auto real = pixels.to(numerics.compute) / 127.5 - 1;
-  const auto logits = family->judge({at::cat({made, real}), at::cat({labels, labels})}, t.pass);
+  const auto real = pixels.permute({0, 3, 1, 2}).contiguous().to(numerics.compute) / 127.5 - 1;
+  const auto logits = family->scorer->logits({at::cat({made, real}), at::cat({labels, labels})}, t.pass);
   for (const auto& [name, value] : Values{{"images", made}, {"logits", logits}}) {
     auto& all = values[name];
     const auto exact = value.to(torch::kDouble);
@@ -53,7 +53,7 @@ Values full_width_iteration(torch::ScalarType type, bool twin) {
   const Numerics numerics{torch::kCPU, type, twin};
   Values values;
   for (uint64_t seed = 1; seed <= 5; ++seed) add_first_forward(values, images, numerics, seed);
-  const auto family = full_width().build(images.info(), numerics, 1);
+  const auto family = full_width().build({{"train", images.info()}}, numerics, 1);
   for (auto& phase : family->phases)
     phase.before_update = [&, name = phase.trains.at(0)](Step&) {
       std::vector<torch::Tensor> all;

@@ -22,7 +22,7 @@ struct Trained {
 
 Trained train_biggan(const BigGanOptions& options) {
   const NoiseImages images(reference_size("hierarchical"));
-  const auto family = options.build(images.info(), {}, 1);
+  const auto family = options.build({{"train", images.info()}}, {}, 1);
   LoopOptions loop_options;
   loop_options.training.iterations = 2;
   loop_options.training.log_every = 2;

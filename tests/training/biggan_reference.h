@@ -54,7 +54,7 @@ class NoiseImages : public Dataset {
   }
   const DataInfo& info() const override { return info_; }
   int64_t read(int64_t index, uint8_t* pixels) const override {
-    const auto image = pixels_[index].contiguous();
+    const auto image = pixels_[index].permute({1, 2, 0}).contiguous();
     std::copy_n(image.const_data_ptr<uint8_t>(), image.numel(), pixels);
     return index % reference_classes;
   }

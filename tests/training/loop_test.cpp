@@ -5,9 +5,9 @@
 #include "fqgan/core/error.h"
 #include "fqgan/models/weights.h"
 #include "fqgan/nn/copy.h"
+#include "stubs/stub_families.h"
 #include "support/support.h"
 #include "training/bench.h"
-#include "training/stub_families.h"
 
 namespace fqgan::test {
 namespace {
@@ -46,7 +46,9 @@ INSTANTIATE_TEST_SUITE_P(Stubs, Families,
 TEST(Loop, RunsLazyPhasesAtTheirInterval) {
   Bench bench(stylegan2_stub);
   auto step_count = [&] {
-    return bench.loop->checkpoint().tensors.at("optimizer.generator.step.generator.conv.weight").item<double>();
+    return bench.loop->checkpoint()
+        .tensors.at("optimizer.generator.step.generator.synthesis.conv.weight")
+        .item<double>();
   };
   bench.loop->iterate();
   EXPECT_EQ(step_count(), 2);  // Gmain and Greg share one optimizer
@@ -63,9 +65,9 @@ TEST(Loop, SharedBatchesAreTheSameInEveryPhase) {
   bench.loop->run({&collector});
   ASSERT_EQ(collector.reports.size(), 3u);
   for (const auto& report : collector.reports)
-    EXPECT_EQ(report.figures.at("first_pixel/discriminators"), report.figures.at("first_pixel/generators"));
-  EXPECT_NE(collector.reports[0].figures.at("first_pixel/generators"),
-            collector.reports[1].figures.at("first_pixel/generators"));
+    EXPECT_EQ(report.figures.at("mean_pixel/discriminators"), report.figures.at("mean_pixel/generators"));
+  EXPECT_NE(collector.reports[0].figures.at("mean_pixel/generators"),
+            collector.reports[1].figures.at("mean_pixel/generators"));
   EXPECT_EQ(bench.loop->at().images_seen, 3 * 2 * 4);
   for (const auto* name : {"generator_a2b", "generator_b2a"})
     EXPECT_LE(bench.family->networks.at(name)->named_parameters()["rho"].item<double>(), 1.);
@@ -85,11 +87,37 @@ TEST(Loop, PreparesOnceAndNotOnResume) {
 
 TEST(Loop, AveragesFollowTheirNetwork) {
   Bench bench(semi_supervised_stub);
-  bench.loop->iterate();
   const auto& average = bench.family->averages.at("classifier");
+  std::map<std::string, torch::Tensor> before;
+  for (const auto& [name, tensor] : state_of(*average.network)) before[name] = tensor.detach().clone();
+  bench.loop->iterate();
   const auto network = state_of(*bench.family->networks.at("classifier")), mean = state_of(*average.network);
   EXPECT_FALSE(torch::equal(mean.at("scale"), network.at("scale")));
-  EXPECT_FALSE(mean.at("scale").requires_grad());
+  for (const auto& [name, tensor] : mean) {
+    const auto expected = before.at(name) * 0.9 + network.at(name).detach() * 0.1;  // the stub's decay
+    EXPECT_TRUE(at::allclose(tensor, expected, 1e-6, 1e-7)) << name;
+    EXPECT_FALSE(tensor.requires_grad());
+  }
+}
+
+TEST(Loop, AveragesByTheImagesOfAnIteration) {
+  Bench bench(stylegan2_stub);
+  auto& average = bench.family->averages.at("generator");
+  average.half_life = 20;
+  average.half_life_ramp = 0.5;
+  const auto weight = [&] { return average.network->parameters()[0].detach().clone(); };
+  bench.loop->iterate();  // no images seen: a copy
+  const auto& network = *bench.family->networks.at("generator");
+  EXPECT_TRUE(torch::equal(weight(), network.parameters()[0]));
+  for (int64_t i = 1; i < 4; ++i) {
+    const auto before = weight();
+    const auto seen = static_cast<double>(bench.loop->at().images_seen);
+    bench.loop->iterate();
+    const auto images = static_cast<double>(bench.loop->at().images_seen) - seen;
+    const double decay = std::pow(0.5, images / std::min(20., 0.5 * seen));
+    const auto expected = before * decay + network.parameters()[0].detach() * (1 - decay);
+    EXPECT_TRUE(at::allclose(weight(), expected, 1e-5, 1e-7)) << i;
+  }
 }
 
 TEST(Loop, FreezesWhatAPhaseDoesNotTrain) {
@@ -131,7 +159,6 @@ class Stateless : public Family {
     phases = {phase};
     place();
   }
-  std::unique_ptr<Sampler> sampler(const SampleOptions&) override { fail("sample", "this family does not sample"); }
   std::map<std::string, torch::Tensor> gradients;
   std::vector<Counters> seen;
 
@@ -161,6 +188,41 @@ TEST(Loop, AccumulatedMicroBatchesAreOneBatch) {
     EXPECT_EQ(bench->loop->at().images_seen, 8);
     EXPECT_EQ(bench->loop->checkpoint().tensors.at("optimizer.layer.step.layer.weight").item<double>(), 1);
   }
+}
+
+TEST(Loop, HandsOnToLaterPhasesOfTheIterationByMicroBatch) {
+  const auto bench_of = [] { return std::make_unique<Bench>([] { return std::make_unique<Stateless>(4, 2); }); };
+  const auto bench = bench_of();
+  auto& phases = bench->family->phases;
+  phases[0].before_update = {};
+  phases.push_back(phases[0]);
+  const auto micro_batch = [](Step& step) { return torch::full({}, static_cast<double>(step.at().micro_batch)); };
+  phases[0].gradients = [&](Step& step) { step.hand_on("fakes", {micro_batch(step), torch::Tensor()}); };
+  int64_t taken = 0;
+  phases[1].gradients = [&](Step& step) {
+    const auto fakes = step.take("fakes");
+    ASSERT_EQ(fakes.size(), 2u);
+    EXPECT_TRUE(torch::equal(fakes[0], micro_batch(step)));
+    EXPECT_FALSE(fakes[1].defined());
+    EXPECT_THROW(step.take("fakes"), InternalError);
+    ++taken;
+  };
+  bench->loop->iterate();
+  EXPECT_EQ(taken, 2);
+}
+
+TEST(Loop, NothingIsHandedOnToTheNextIterationEvenAfterAnException) {
+  Bench bench([] { return std::make_unique<Stateless>(4, 1); });
+  bench.family->phases[0].before_update = {};
+  auto& gradients = bench.family->phases[0].gradients;
+  gradients = [](Step& step) {
+    step.hand_on("fakes", {torch::ones({})});
+    EXPECT_THROW(step.hand_on("fakes", {torch::ones({})}), InternalError);
+    throw NumericalError("test", "broken");
+  };
+  EXPECT_THROW(bench.loop->iterate(), NumericalError);
+  gradients = [](Step& step) { EXPECT_THROW(step.take("fakes"), InternalError); };
+  bench.loop->iterate();
 }
 
 TEST(Loop, AnInfiniteLossIsANumericalError) {

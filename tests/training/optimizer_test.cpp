@@ -72,7 +72,7 @@ TEST(Average, CorrectedIsTheWeightedMeanOfWhatThereWas) {
   torch::NoGradGuard no_grad;
   for (int t = 0; t < 6; ++t) {
     source.weight.fill_(t * t + 1);
-    update_average(spec, source, t);
+    update_average(spec, source, {t});
     sum = 0.9 * sum + 0.1 * (t * t + 1);
     weights = 0.9 * weights + 0.1;
     EXPECT_NEAR(network->weight[0].item<double>(), sum / weights, 1e-12);
@@ -83,17 +83,66 @@ TEST(Average, RampsStartsAndAveragesBuffers) {
   OneWeight source(1);
   const auto network = std::make_shared<OneWeight>(0);
   AverageSpec spec{"source", network, 0.9, 2, true};
-  update_average(spec, source, 0);  // before the start: a copy
+  update_average(spec, source, {0});  // before the start: a copy
   EXPECT_DOUBLE_EQ(network->weight[0].item<double>(), 1);
   torch::NoGradGuard no_grad;
   network->weight.fill_(0);
   network->buffer.fill_(0);
-  update_average(spec, source, 2);  // t = 0: decay 0.1
+  update_average(spec, source, {2});  // t = 0: decay 0.1
   EXPECT_DOUBLE_EQ(network->weight[0].item<double>(), 0.9);
   EXPECT_DOUBLE_EQ(network->buffer[0].item<double>(), 0.9);
   network->weight.fill_(0);
-  update_average(spec, source, 1000);  // far on: decay 0.9
+  update_average(spec, source, {1000});  // far on: decay 0.9
   EXPECT_NEAR(network->weight[0].item<double>(), 0.1, 1e-12);
+}
+
+// stylegan2-ada-pytorch with 32 images an iteration and 10 kimg: 0.9977844 (training/training_loop.py).
+TEST(Average, HalvesWithinSoManyImages) {
+  AverageSpec spec{"source", nullptr};
+  spec.half_life = 10000;
+  EXPECT_NEAR(average_decay(spec, {0, 32, 0}), 0.9977844, 1e-7);
+  EXPECT_NEAR(average_decay(spec, {7, 10000, 1 << 20}), 0.5, 1e-15);
+  spec.half_life_ramp = 0.05;  // until 200,000 images have been seen
+  EXPECT_EQ(average_decay(spec, {0, 32, 0}), 0);  // a copy
+  EXPECT_NEAR(average_decay(spec, {100, 32, 3200}), std::exp2(-32 / 160.), 1e-15);
+  EXPECT_NEAR(average_decay(spec, {6250, 32, 200000}), std::exp2(-32 / 10000.), 1e-15);
+  EXPECT_NEAR(average_decay(spec, {60000, 32, 1920000}), std::exp2(-32 / 10000.), 1e-15);
+  spec.start = 50;
+  EXPECT_EQ(average_decay(spec, {48, 32, 1536}), 0);
+  EXPECT_GT(average_decay(spec, {49, 32, 1568}), 0);
+  spec.ramp = true;
+  EXPECT_THROW(average_decay(spec, {0, 32, 0}), InternalError);
+}
+
+// The closed form: a value that changes at each iteration has the weight (1 - decay_t) times all later decays.
+TEST(Average, ByImagesIsTheWeightedMeanOfWhatThereWas) {
+  OneWeight source(0);
+  const auto network = std::make_shared<OneWeight>(5);
+  AverageSpec spec{"source", network};
+  spec.half_life = 100;
+  spec.half_life_ramp = 0.5;
+  spec.buffers = AverageBuffers::copy;
+  const std::vector<int64_t> images{8, 8, 24, 8, 40, 8, 8};
+  std::vector<double> decays;
+  int64_t seen = 0;
+  torch::NoGradGuard no_grad;
+  for (size_t t = 0; t < images.size(); ++t) {
+    const auto value = static_cast<double>(t * t + 1);
+    source.weight.fill_(value);
+    source.buffer.fill_(-value);
+    update_average(spec, source, {static_cast<int64_t>(t), images[t], seen});
+    const double half_life = std::min(100., 0.5 * static_cast<double>(seen));
+    decays.push_back(half_life > 0 ? std::exp2(-static_cast<double>(images[t]) / half_life) : 0);
+    seen += images[t];
+    double expected = 0;
+    for (size_t s = 0; s <= t; ++s) {
+      double part = 1 - decays[s];
+      for (size_t later = s + 1; later <= t; ++later) part *= decays[later];
+      expected += part * static_cast<double>(s * s + 1);
+    }
+    EXPECT_NEAR(network->weight[0].item<double>(), expected, 1e-12 * expected);
+    EXPECT_DOUBLE_EQ(network->buffer[0].item<double>(), -value);  // copied
+  }
 }
 
 TEST(TrainingOptions, LearningRateFallsLinearly) {

@@ -8,7 +8,7 @@
 namespace fqgan::test {
 namespace {
 
-DataInfo toy(int64_t size) { return {12, 1, size, size, 3, {"a", "b", "c"}}; }
+DataInfos toy(int64_t size) { return {{"train", {12, 1, size, size, 3, {"a", "b", "c"}}}}; }
 
 BigGanOptions all_in_biggan() {
   BigGanOptions o;
@@ -56,6 +56,16 @@ ImprovedOptions released(const std::string& network, bool minibatch) {
   return o;
 }
 
+/// Feature quantization in the semi-supervised family, by options alone.
+ImprovedOptions quantized(const std::string& network) {
+  auto o = released(network, false);
+  o.quantizer.taps = network == "dense" ? std::vector<std::string>{"hidden2", "hidden3"}
+                                        : std::vector<std::string>{"stage2", "pooled"};
+  o.quantizer.codes = 6;
+  o.quantizer.initialisation = "kmeans";
+  return o;
+}
+
 struct Case {
   std::string name;
   int64_t size;
@@ -77,6 +87,29 @@ TEST_P(Techniques, TwoIterationsChangeEveryNetwork) {
 }
 
 TEST_P(Techniques, ResumeToTheBit) { expect_resume_to_the_bit(GetParam().make, GetParam().size); }
+
+TEST(ImprovedTechniques, MatchingReadsFeaturesAndLeavesTheDictionary) {
+  auto options = quantized("dense");
+  const auto make = [&] { return options.build(toy(8), {}, 5); };
+  const std::string key = "network.discriminator.taps.hidden3.cluster_size";
+  Bench bench(make, 1);
+  bench.family->phases = {bench.family->phases[1]};  // the generator's alone: one forward over its images
+  bench.loop->iterate();
+  const auto rows = family_tensors(*bench.family).at(key).sum().item<double>();
+  // From the k-means start over 8 images, one update by the 4 generated ones; matching's 4 real ones count for nothing.
+  const double decay = options.quantizer.decay;
+  EXPECT_NEAR(rows, decay * 8 + (1 - decay) * 4, 1e-4);
+}
+
+TEST(ImprovedTechniques, QuantizationIsLoggedPerTap) {
+  Bench bench([] { return quantized("dense").build(toy(8), {}, 5); }, 1);
+  bench.loop->iterate();
+  std::set<std::string> names;
+  for (const auto& [name, tensor] : bench.loop->checkpoint().tensors) names.insert(name);
+  for (const auto* tap : {"hidden2", "hidden3"})
+    for (const auto* role : {"real", "fake"})
+      EXPECT_TRUE(names.count("state.loop.figures.fq/" + std::string(tap) + "/" + role + "/perplexity")) << tap;
+}
 
 TEST(BigGanTechniques, TheFirstBatchStartsWeightNormalization) {
   auto options = all_in_biggan();
@@ -101,7 +134,8 @@ TEST(BigGanTechniques, NoiseIsInDsFeaturesWhileItTrains) {
       Streams random(3, {});
       Pass pass(random);
       pass.training = training;
-      logits.push_back(family->judge({random.normal({4, 1, 8, 8}, "x"), torch::tensor({0, 1, 2, 0})}, pass).detach());
+      logits.push_back(
+          family->scorer->logits({random.normal({4, 1, 8, 8}, "x"), torch::tensor({0, 1, 2, 0})}, pass).detach());
     }
   EXPECT_TRUE(torch::equal(logits[0], logits[1]));
   EXPECT_TRUE(torch::equal(logits[0], logits[2]));
@@ -110,12 +144,14 @@ TEST(BigGanTechniques, NoiseIsInDsFeaturesWhileItTrains) {
 
 INSTANTIATE_TEST_SUITE_P(
     Families, Techniques,
-    ::testing::Values(Case{"biggan", 8, [] { return all_in_biggan().build(toy(8), {}, 5); }},
-                      Case{"dense", 8, [] { return released("dense", false).build(toy(8), {}, 5); }},
-                      Case{"dense_minibatch", 8, [] { return released("dense", true).build(toy(8), {}, 5); }},
-                      Case{"convolutional", 16, [] { return released("convolutional", false).build(toy(16), {}, 5); }},
-                      Case{"convolutional_minibatch", 16,
-                           [] { return released("convolutional", true).build(toy(16), {}, 5); }}),
+    ::testing::Values(
+        Case{"biggan", 8, [] { return all_in_biggan().build(toy(8), {}, 5); }},
+        Case{"dense", 8, [] { return released("dense", false).build(toy(8), {}, 5); }},
+        Case{"dense_minibatch", 8, [] { return released("dense", true).build(toy(8), {}, 5); }},
+        Case{"dense_quantized", 8, [] { return quantized("dense").build(toy(8), {}, 5); }},
+        Case{"convolutional_quantized", 16, [] { return quantized("convolutional").build(toy(16), {}, 5); }},
+        Case{"convolutional", 16, [] { return released("convolutional", false).build(toy(16), {}, 5); }},
+        Case{"convolutional_minibatch", 16, [] { return released("convolutional", true).build(toy(16), {}, 5); }}),
     [](const auto& info) { return info.param.name; });
 
 /// Rows of the images of a data set, as the dense discriminator takes them.

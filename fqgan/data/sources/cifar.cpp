@@ -5,8 +5,9 @@
 
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
-#include "fqgan/data/source.h"
-#include "fqgan/data/tar.h"
+#include "fqgan/core/log.h"
+#include "fqgan/data/archives/tar.h"
+#include "fqgan/data/sources/source.h"
 
 namespace fqgan {
 namespace {
@@ -31,19 +32,21 @@ const Edition editions[] = {
     {"fine_label_names.txt", 100, 2,
      [](const std::string& name, bool train) { return name == (train ? "train.bin" : "test.bin"); }}};
 
-Files files_of(const path& given, bool train) {
-  const auto wanted = [&](const std::string& name) {
-    return std::any_of(std::begin(editions), std::end(editions), [&](const Edition& edition) {
-      return name == edition.names_file || edition.holds(name, train);
-    });
-  };
-  if (!std::filesystem::is_directory(given)) return read_tar(given, wanted);
-  Files files;
-  for (const auto& entry : std::filesystem::directory_iterator(given)) {
-    const auto name = entry.path().filename().string();
-    if (wanted(name)) files[name] = read_file(entry.path());
-  }
-  return files;
+bool is_of_split(const std::string& name, bool train) {
+  return std::any_of(std::begin(editions), std::end(editions),
+                     [&](const Edition& edition) { return edition.holds(name, train); });
+}
+
+bool is_names_file(const std::string& name) {
+  return std::any_of(std::begin(editions), std::end(editions),
+                     [&](const Edition& edition) { return name == edition.names_file; });
+}
+
+// The file has C x H x W.
+void append_pixels(std::vector<uint8_t>& to, const uint8_t* planar) {
+  constexpr int64_t pixels = cifar_shape.height * cifar_shape.width;
+  for (int64_t i = 0; i < pixels; ++i)
+    for (int64_t c = 0; c < cifar_shape.channels; ++c) to.push_back(planar[c * pixels + i]);
 }
 
 void append_records(ArraySource& source, const Edition& edition, const std::string& name, const std::string& bytes,
@@ -61,8 +64,7 @@ void append_records(ArraySource& source, const Edition& edition, const std::stri
                        ", found " + std::to_string(label));
     }
     source.entries.push_back({name + number, label});
-    const auto* pixels = reinterpret_cast<const uint8_t*>(bytes.data()) + at + edition.label_bytes;
-    source.planar.insert(source.planar.end(), pixels, pixels + cifar_shape.bytes());
+    append_pixels(*source.pixels, reinterpret_cast<const uint8_t*>(bytes.data()) + at + edition.label_bytes);
   }
 }
 
@@ -77,30 +79,62 @@ void read_names(ArraySource& source, const Edition& edition, const Files& files)
   if (static_cast<int64_t>(source.class_names.size()) != edition.classes) source.class_names.clear();
 }
 
-std::unique_ptr<Source> open(const path& given, const DataOptions& options) {
-  const bool train = options.split == "train";
-  const auto files = files_of(given, train);
-  auto source = std::make_unique<ArraySource>();
-  source->each = cifar_shape;
-  source->manifest.add("cifar/" + options.split);
-  if (!std::filesystem::is_directory(given)) source->manifest.add_file(given);
-  for (const auto& edition : editions) {
-    for (const auto& [name, bytes] : files) {  // in the order of their names: data_batch_1 to data_batch_5
-      if (!edition.holds(name, train)) continue;
-      append_records(*source, edition, name, bytes, given.string());
-      if (std::filesystem::is_directory(given)) source->manifest.add_file(given / name);
-    }
-    if (source->entries.empty()) continue;
-    read_names(*source, edition, files);
-    return source;
-  }
-  fail("data", given.string() +
-                   ": expected CIFAR's binary version (data_batch_1.bin or train.bin, test_batch.bin or "
-                   "test.bin), found none of its files for the split '" +
-                   options.split + "'");
-}
+// An archive is read once, for both splits.
+struct CifarPath : OpenedPath {
+  explicit CifarPath(path given) : given(std::move(given)), folder(std::filesystem::is_directory(this->given)) {}
 
-bool recognises(const path& given, const DataOptions&) {
+  std::string place(const std::string& split, const std::optional<std::string>&) override { return split; }
+
+  std::unique_ptr<Source> open(const std::string& split) override {
+    const bool train = split == "train";
+    read(train);
+    auto source = std::make_unique<ArraySource>();
+    source->each = cifar_shape;
+    source->manifest.add("cifar/" + split);
+    if (!folder) source->manifest.add_file(given);
+    for (const auto& edition : editions) {
+      for (const auto& [name, bytes] : files) {  // in the order of their names: data_batch_1 to data_batch_5
+        if (!edition.holds(name, train)) continue;
+        append_records(*source, edition, name, bytes, given.string());
+        if (folder) source->manifest.add_file(given / name);
+      }
+      if (source->entries.empty()) continue;
+      read_names(*source, edition, files);
+      std::erase_if(files, [&](const auto& file) { return is_of_split(file.first, train); });
+      return source;
+    }
+    fail("data", given.string() +
+                     ": expected CIFAR's binary version (data_batch_1.bin or train.bin, test_batch.bin or "
+                     "test.bin), found none of its files for the split '" +
+                     split + "'");
+  }
+
+ private:
+  // The files of the split: both splits' of an archive.
+  void read(bool train) {
+    if (!folder) {
+      if (!was_read)
+        files = read_tar(given, [](const std::string& name) {
+          return is_names_file(name) || is_of_split(name, true) || is_of_split(name, false);
+        });
+      was_read = true;
+      return;
+    }
+    log_detail("[data] reading " + given.string());
+    for (const auto& entry : std::filesystem::directory_iterator(given)) {
+      const auto name = entry.path().filename().string();
+      if (is_names_file(name) || is_of_split(name, train)) files[name] = read_file(entry.path());
+    }
+  }
+
+  path given;
+  bool folder, was_read = false;
+  Files files;  // what no split has taken yet
+};
+
+std::unique_ptr<OpenedPath> open(const path& given, const DataOptions&) { return std::make_unique<CifarPath>(given); }
+
+bool recognises(const path& given) {
   if (!std::filesystem::is_directory(given)) return is_tar(given);
   return std::filesystem::exists(given / "data_batch_1.bin") || std::filesystem::exists(given / "test_batch.bin") ||
          (std::filesystem::exists(given / "train.bin") && std::filesystem::exists(given / "fine_label_names.txt"));

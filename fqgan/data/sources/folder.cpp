@@ -1,13 +1,13 @@
 // A folder of images or of class folders.
-#include "fqgan/data/tree_source.h"
+#include "fqgan/data/sources/tree_source.h"
 
 namespace fqgan {
 
-const SourceKind folder_source{
-    "folder", "a folder of PNG, JPEG or WebP images, or of one folder a class",
-    [](const std::filesystem::path& path, const DataOptions&) { return std::filesystem::is_directory(path); },
-    [](const std::filesystem::path& path, const DataOptions& options) {
-      return open_tree_source(open_folder_tree(path), options);
-    }};
+const SourceKind folder_source{"folder", "a folder of PNG, JPEG or WebP images, or of one folder a class",
+                               [](const std::filesystem::path& path) { return std::filesystem::is_directory(path); },
+                               [](const std::filesystem::path& path, const DataOptions& options) {
+                                 return open_tree_path([path](const std::string&) { return path; }, open_folder_tree,
+                                                       options.max_pixels);
+                               }};
 
 }  // namespace fqgan

@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "fqgan/core/error.h"
-#include "fqgan/data/gz_file.h"
-#include "fqgan/data/source.h"
+#include "fqgan/core/log.h"
+#include "fqgan/data/archives/gz_file.h"
+#include "fqgan/data/sources/source.h"
 
 namespace fqgan {
 namespace {
@@ -25,6 +26,7 @@ struct IdxFile {
 };
 
 IdxFile read_idx(const path& file, uint32_t magic, const char* what) {
+  log_detail("[data] reading " + file.string());
   GzFile input(file);
   const auto number = [&] {
     const auto bytes = input.read(4);
@@ -96,10 +98,10 @@ std::vector<path> image_files_in(const path& folder) {
   return found;
 }
 
-path images_file(const path& given, const DataOptions& options) {
+path images_file(const path& given, const std::string& split) {
   if (!std::filesystem::is_directory(given)) return given;
   auto found = image_files_in(given);
-  std::erase_if(found, [&](const path& file) { return !is_of_split(file, options.split); });
+  std::erase_if(found, [&](const path& file) { return !is_of_split(file, split); });
   // The same file twice, plain and compressed: the plain one reads faster.
   std::erase_if(found, [](const path& file) {
     return file.extension() == ".gz" && std::filesystem::exists(path(file).replace_extension());
@@ -107,40 +109,51 @@ path images_file(const path& given, const DataOptions& options) {
   if (found.size() == 1) return found[0];
   std::string names;
   for (const auto& file : found) names += " " + file.filename().string();
-  fail("data", given.string() + ": expected one IDX images file of the split '" + options.split + "', found " +
+  fail("data", given.string() + ": expected one IDX images file of the split '" + split + "', found " +
                    (found.empty() ? "none" : std::to_string(found.size()) + ":" + names) +
                    ". Hint: give the path of the images file itself");
 }
 
-void add_labels(ArraySource& source, const path& images, const path& labels) {
-  const auto file = read_idx(labels, label_magic, "labels");
-  if (file.extents[0] != static_cast<int64_t>(source.entries.size())) {
-    fail("data", labels.string() + ": expected " + std::to_string(source.entries.size()) +
-                     " labels, as many as images in " + images.filename().string() + ", found " +
-                     std::to_string(file.extents[0]));
+struct IdxSource : ArraySource {
+  explicit IdxSource(const path& file) : images(file) {
+    auto content = read_idx(images, image_magic, "images");
+    each = {content.extents[1], content.extents[2], 1};
+    if (content.extents[0] > 0 && each.bytes() == 0)
+      fail("data", images.string() + ": expected pixels, found 0x0 images");
+    *pixels = std::move(content.bytes);
+    manifest.add("idx");
+    manifest.add_file(images);
+    entries.resize(static_cast<size_t>(content.extents[0]));
+    const auto name = images.filename().string();
+    for (size_t i = 0; i < entries.size(); ++i) entries[i].name = name + " #" + std::to_string(i);
   }
-  for (size_t i = 0; i < source.entries.size(); ++i) source.entries[i].label = file.bytes[i];
-  source.manifest.add_file(labels);
-}
 
-std::unique_ptr<Source> open(const path& given, const DataOptions& options) {
-  const path images = images_file(given, options);
-  auto file = read_idx(images, image_magic, "images");
-  auto source = std::make_unique<ArraySource>();
-  source->each = {file.extents[1], file.extents[2], 1};
-  if (file.extents[0] > 0 && source->each.bytes() == 0)
-    fail("data", images.string() + ": expected pixels, found 0x0 images");
-  source->planar = std::move(file.bytes);
-  source->manifest.add("idx");
-  source->manifest.add_file(images);
-  source->entries.resize(static_cast<size_t>(file.extents[0]));
-  const auto name = images.filename().string();
-  for (size_t i = 0; i < source->entries.size(); ++i) source->entries[i].name = name + " #" + std::to_string(i);
-  if (const path labels = labels_beside(images); !labels.empty() && options.labels) add_labels(*source, images, labels);
-  return source;
-}
+  void read_labels() override {
+    const path labels = labels_beside(images);
+    if (labels.empty()) return;
+    const auto file = read_idx(labels, label_magic, "labels");
+    if (file.extents[0] != static_cast<int64_t>(entries.size())) {
+      fail("data", labels.string() + ": expected " + std::to_string(entries.size()) + " labels, as many as images in " +
+                       images.filename().string() + ", found " + std::to_string(file.extents[0]));
+    }
+    for (size_t i = 0; i < entries.size(); ++i) entries[i].label = file.bytes[i];
+  }
 
-bool recognises(const path& given, const DataOptions&) {
+  path images;
+};
+
+struct IdxPath : OpenedPath {
+  explicit IdxPath(path given) : given(std::move(given)) {}
+  std::string place(const std::string& split, const std::optional<std::string>&) override {
+    return images_file(given, split).string();
+  }
+  std::unique_ptr<Source> open(const std::string& place) override { return std::make_unique<IdxSource>(place); }
+  path given;
+};
+
+std::unique_ptr<OpenedPath> open(const path& given, const DataOptions&) { return std::make_unique<IdxPath>(given); }
+
+bool recognises(const path& given) {
   if (std::filesystem::is_directory(given)) return !image_files_in(given).empty();
   if (names_images(given)) return true;
   try {

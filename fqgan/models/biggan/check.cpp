@@ -1,6 +1,7 @@
 // Options against the data: every impossible combination, with what would be possible.
 #include <algorithm>
 
+#include "fqgan/core/text.h"
 #include "fqgan/models/biggan/options.h"
 
 namespace fqgan {
@@ -17,8 +18,8 @@ struct FeatureMap {
 
 void check_attention(const std::string& key, const std::vector<int64_t>& wanted, const std::vector<FeatureMap>& maps,
                      Problems& problems) {
-  std::string heights;
-  for (const auto& map : maps) heights += (heights.empty() ? "" : ", ") + std::to_string(map.height);
+  std::vector<std::string> heights;
+  for (const auto& map : maps) heights.push_back(std::to_string(map.height));
   for (const auto size : wanted) {
     bool occurs = false;
     for (const auto& map : maps) {
@@ -31,7 +32,8 @@ void check_attention(const std::string& key, const std::vector<int64_t>& wanted,
         problems.add(key, "self-attention needs an even height and width, which " + text +
                               " has not. Hint: attention at another size, or data.resolution");
     }
-    if (!occurs) problems.add(key, "expected map sizes that occur (" + heights + "), got " + std::to_string(size));
+    if (!occurs)
+      problems.add(key, "expected map sizes that occur (" + join(heights) + "), got " + std::to_string(size));
   }
 }
 
@@ -60,29 +62,6 @@ void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Probl
   check_attention("model.generator.attention", options.generator.attention, maps, problems);
 }
 
-/// widths: of the taps block0, block1, ...; known: their names.
-void check_quantizer(const BigGanQuantizerOptions& options, const std::vector<int64_t>& widths,
-                     const std::vector<std::string>& known, Problems& problems) {
-  const auto count = [](const auto& list, const auto& name) { return std::count(list.begin(), list.end(), name); };
-  std::optional<int64_t> shared_width;
-  for (size_t b = 0; b < widths.size(); ++b) {
-    const auto& tap = known[b];
-    if (!count(options.taps, tap) || !count(options.shared_with, tap)) continue;
-    if (shared_width.value_or(widths[b]) != widths[b])
-      problems.add("model.quantizer.shared_with", "one dictionary has one width, but '" + tap + "' has " +
-                                                      std::to_string(widths[b]) + " channels and another tap " +
-                                                      std::to_string(*shared_width));
-    shared_width = widths[b];
-  }
-  for (const auto& tap : options.taps) {
-    check_tap("model.quantizer.taps", tap, known, problems);
-    if (count(options.taps, tap) > 1) problems.add("model.quantizer.taps", "'" + tap + "' is named twice");
-  }
-  for (const auto& tap : options.shared_with)
-    if (!count(options.taps, tap))
-      problems.add("model.quantizer.shared_with", "'" + tap + "' is not one of model.quantizer.taps");
-}
-
 void check_discriminator(const BigGanOptions& options, const BigGanPlan& plan, Problems& problems) {
   const auto blocks = plan.discriminator.size();
   if (blocks == 0) return problems.add("model.discriminator.multipliers", "expected at least one entry, got none");
@@ -102,8 +81,8 @@ void check_discriminator(const BigGanOptions& options, const BigGanPlan& plan, P
     maps.push_back({before.height / halved, before.width / halved, plan.discriminator[b]});
   }
   check_attention("model.discriminator.attention", options.discriminator.attention, maps, problems);
-  check_quantizer(options.quantizer, plan.discriminator, options.taps(plan), problems);
-  options.feature_matching.check(options.taps(plan), problems);
+  options.quantizer.check(options.taps(plan), problems);
+  options.feature_matching.check(names_of(options.taps(plan)), problems);
 }
 
 void check_techniques(const BigGanOptions& options, Problems& problems) {
@@ -114,12 +93,12 @@ void check_techniques(const BigGanOptions& options, Problems& problems) {
   const bool by_length = options.discriminator.weight_normalization == "weight";
   if (by_length && options.batch < 2)
     problems.add("model.batch",
-                 "weight normalization begins with a batch's deviation: expected at least 2 images, got " +
+                 "weight normalization begins with a batch's standard deviation: expected at least 2 images, got " +
                      std::to_string(options.batch));
   if (by_length && options.discriminator.orthogonal > 0)
-    problems.add(
-        "model.discriminator.orthogonal",
-        "under weight normalization a weight's length says nothing, which this strength would shrink. Hint: 0");
+    problems.add("model.discriminator.orthogonal",
+                 "orthogonal regularization has no effect under weight normalization, which only lets it rescale "
+                 "weights. Hint: 0");
   if (options.generator.norm == "virtual_batch" && options.average.standing_images > 0)
     problems.add("model.average.standing_images",
                  "virtual batch normalization has its reference batch's statistics and no others. Hint: 0");
@@ -127,7 +106,8 @@ void check_techniques(const BigGanOptions& options, Problems& problems) {
 
 }  // namespace
 
-void BigGanOptions::check(const DataInfo& data, Problems& problems) const {
+void BigGanOptions::check(const DataInfos& infos, Problems& problems) const {
+  const auto& data = main_info(infos);
   const auto plan = this->plan(data);
   const bool generator_known = !generator.multipliers.empty(), discriminator_known = !discriminator.multipliers.empty();
   if (!built_in_architecture(data.height, data.width) && !(generator_known && discriminator_known)) {
@@ -145,9 +125,6 @@ void BigGanOptions::check(const DataInfo& data, Problems& problems) const {
   if (plan.classes && data.unlabelled)
     problems.add("model.conditional", "expected a class for every image, found " + std::to_string(data.unlabelled) +
                                           " without one. Hint: data.part = \"labelled\", or model.conditional = false");
-  if (batch > data.images)
-    problems.add("model.batch", "expected at most the number of images (" + std::to_string(data.images) + "), got " +
-                                    std::to_string(batch));
 }
 
 }  // namespace fqgan

@@ -26,29 +26,19 @@ BigGanDiscriminatorImpl::BigGanDiscriminatorImpl(const BigGanOptions& options, c
     : input_noise(options.discriminator.input_noise), noise(options.discriminator.noise) {
   const WeightOptions weight{weight_normalization(options.discriminator.weight_normalization), options.spectral_epsilon,
                              options.weight_style(), options.biases};
-  std::vector<TapPoint> points;
   auto in = plan.channels, height = plan.height;
   for (size_t b = 0; b < plan.discriminator.size(); ++b) {
     const auto name = "block" + std::to_string(b);
     const auto out = plan.discriminator[b];
     blocks.push_back(register_module(name, DiscriminatorBlock(in, out, b == 0, plan.downsample[b], weight, random)));
-    points.push_back({name, out});
     if (plan.downsample[b]) height /= 2;
     const auto& sizes = options.discriminator.attention;
     if (std::find(sizes.begin(), sizes.end(), height) != sizes.end())
       attention.emplace(b, register_module("attention" + std::to_string(b), SelfAttention(out, weight, random)));
     in = out;
   }
-  taps = register_module("taps", std::make_shared<Taps>(points));
-  std::shared_ptr<FeatureQuantizer> shared;
-  for (const auto& tap : options.quantizer.taps) {
-    const auto& sharing = options.quantizer.shared_with;
-    const bool shares = std::find(sharing.begin(), sharing.end(), tap) != sharing.end();
-    const auto quantizer =
-        shares && shared ? shared : std::make_shared<FeatureQuantizer>(taps->channels(tap), options.quantizer, random);
-    if (shares) shared = quantizer;
-    taps->attach(tap, quantizer);
-  }
+  taps = register_module("taps", std::make_shared<Taps>(options.taps(plan)));
+  attach_quantizers(*taps, options.quantizer, random);
   const auto& minibatch_options = options.minibatch_discrimination;
   if (minibatch_options.kernels > 0)
     minibatch = register_module("minibatch",

@@ -27,9 +27,9 @@ BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const Big
       options.generator.spectral_norm ? WeightNormalization::spectral : WeightNormalization::none;
   const WeightOptions weight{normalization, options.spectral_epsilon, options.weight_style(), options.biases};
   const auto& channels = plan.generator;
-  const bool by_reference = options.generator.norm == "virtual_batch";
+  const auto reference_rows = options.generator.reference_rows();
   Condition condition{0, plan.chunk, weight}, last;
-  condition.reference = last.reference = by_reference ? options.generator.reference_batch : 0;
+  condition.reference = last.reference = reference_rows;
   if (plan.classes && options.generator.shared_embedding) {
     condition.width += options.generator.shared_embedding;
     auto plain = weight;
@@ -53,10 +53,10 @@ BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const Big
   norm = register_module("norm", BatchNorm(channels.back(), last, random));
   output = register_module(
       "output", Conv2d(Conv2dOptions{.in = channels.back(), .out = plan.channels, .relu = true}, weight, random));
-  if (by_reference) {
-    const auto rows = options.generator.reference_batch;
-    const auto labels = plan.classes ? torch::arange(rows).remainder(plan.classes) : torch::Tensor();
-    reference = register_module("reference", ReferenceLatents(random.normal({rows, plan.latent}, "reference"), labels));
+  if (reference_rows > 0) {
+    const auto labels = plan.classes ? torch::arange(reference_rows).remainder(plan.classes) : torch::Tensor();
+    reference = register_module("reference",
+                                ReferenceLatents(random.normal({reference_rows, plan.latent}, "reference"), labels));
   }
 }
 
@@ -79,8 +79,8 @@ torch::Tensor BigGanGeneratorImpl::forward(const torch::Tensor& latents, const t
 
 torch::Tensor BigGanGeneratorImpl::make(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass) {
   auto h = linear->forward(plan.chunk ? latents.narrow(1, 0, plan.chunk) : latents, pass)
-               .reshape({latents.size(0), plan.generator[0], plan.bottom_height, plan.bottom_width});
-  h = h.to(h.options().dtype(pass.compute), false, false, at::MemoryFormat::ChannelsLast);
+               .reshape({-1, plan.generator[0], plan.bottom_height, plan.bottom_width});
+  h = h.to(pass.compute, false, false, at::MemoryFormat::ChannelsLast);
   for (size_t b = 0; b < blocks.size(); ++b) {
     h = blocks[b]->forward(h, condition_of(latents, labels, b, pass), pass);
     const auto here = attention.find(b);

@@ -6,7 +6,9 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/core/text.h"
 #include "fqgan/nn/copy.h"
+#include "fqgan/nn/weighted_layer.h"
 
 namespace fqgan {
 namespace {
@@ -78,12 +80,6 @@ bool is_left_out(const std::string& name) {
   return std::regex_search(name, pattern);
 }
 
-std::string list_of(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 }  // namespace
 
 DataInfo data_of_biggan_generator(const ForeignWeights& generator, int64_t height, int64_t width) {
@@ -114,6 +110,7 @@ void import_biggan(torch::nn::Module& network, const ForeignWeights& given) {
   std::vector<std::pair<torch::Tensor, torch::Tensor>> copies;
   for (auto& [name, target] : state_of(network)) {
     if (name.ends_with("idle_updates")) continue;  // ours alone: starts at zero
+    if (name.ends_with(".v")) continue;            // ours alone: follows from u and the weight
     const auto theirs = foreign_name(name, weights);
     const auto found = weights.tensors.find(theirs);
     if (found == weights.tensors.end()) {
@@ -130,7 +127,7 @@ void import_biggan(torch::nn::Module& network, const ForeignWeights& given) {
   }
   std::string problem;
   const auto add = [&](const std::string& what, const std::vector<std::string>& names) {
-    if (!names.empty()) problem += (problem.empty() ? "" : "; ") + what + list_of(names);
+    if (!names.empty()) problem += (problem.empty() ? "" : "; ") + what + join(names);
   };
   add("", misshapen);
   add("missing: ", missing);
@@ -140,6 +137,8 @@ void import_biggan(torch::nn::Module& network, const ForeignWeights& given) {
                            ". Hint: model.generator, model.discriminator and model.quantizer must be those of the run");
   torch::NoGradGuard no_grad;
   for (auto& [target, value] : copies) target.copy_(value);
+  for (const auto& module : network.modules())
+    if (auto* layer = dynamic_cast<WeightedLayer*>(module.get()); layer && layer->v.defined()) layer->recompute_v();
 }
 
 }  // namespace fqgan

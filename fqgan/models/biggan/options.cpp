@@ -64,12 +64,8 @@ void BigGanGeneratorOptions::fields(FieldVisitor& visit) {
         about("width of one class embedding for all batch norms; 0: each has its own").at_least(0).at_most(65536));
   visit("attention", attention, about("map heights, in pixels, after which self-attention stands").at_least(2));
   visit("spectral_norm", spectral_norm, about("spectral normalization of the weights"));
-  visit("norm", norm, about("normalization of the features").one_of(normalizations()));
-  visit("reference_batch", reference_batch,
-        about("images of virtual batch normalization's reference").at_least(2).at_most(65536));
   visit("orthogonal", orthogonal, about("strength of the orthogonal regularization; BigGAN: 1e-4").at_least(0));
-  visit("historical_averaging", historical_averaging, about("strength of historical averaging").at_least(0));
-  visit("adam", adam, about("optimizer"));
+  GeneratorPlayerOptions::fields(visit);
 }
 
 void BigGanDiscriminatorOptions::fields(FieldVisitor& visit) {
@@ -89,22 +85,15 @@ void BigGanDiscriminatorOptions::fields(FieldVisitor& visit) {
       "weight_normalization", weight_normalization,
       about("how its weights are normalized: spectral; weight: their length, scales and biases set by the first batch")
           .one_of(weight_normalizations()));
-  visit("historical_averaging", historical_averaging, about("strength of historical averaging").at_least(0));
-  visit("adam", adam, about("optimizer"));
+  PlayerOptions::fields(visit);
 }
 
 void BigGanAverageOptions::fields(FieldVisitor& visit) {
-  visit("decay", decay, about("of the averaged generator, per iteration").at_least(0).at_most(1));
+  visit("decay", decay, about("decay of the averaged generator per iteration").at_least(0).at_most(1));
   visit("start", start, about("iterations before averaging begins").at_least(0));
   visit("ramp", ramp, about("decay_t = min(decay, (1 + t) / (10 + t))"));
   visit("standing_images", standing_images,
         about("images whose batch statistics sampling uses; 0: the stored running statistics").at_least(0));
-}
-
-void BigGanQuantizerOptions::fields(FieldVisitor& visit) {
-  visit("taps", taps, about("discriminator taps ('block0', ...) with feature quantization; empty: none"));
-  visit("shared_with", shared_with, about("those of the taps that use one dictionary; their widths must be equal"));
-  FeatureQuantizerOptions::fields(visit);
 }
 
 void BigGanOptions::fields(FieldVisitor& visit) {
@@ -115,28 +104,31 @@ void BigGanOptions::fields(FieldVisitor& visit) {
         about("the last discriminator step and the generator step use one generated batch (saves a forward)"));
   visit("loss", loss, about("adversarial objective").one_of(adversarial_loss_names()));
   visit("initialisation", initialisation,
-        about("of the weights: orthogonal, N(0, 0.02), or Glorot's uniform, also called xavier")
+        about("initial weights: orthogonal, N(0, 0.02), or Glorot's uniform, also called xavier")
             .one_of(initialisations()));
   visit("biases", biases, about("initial biases: as PyTorch's layers and the releases, or zero").one_of(bias_styles()));
   visit("spectral_epsilon", spectral_epsilon, about("least norm in the power iteration").more_than(0));
   visit("norm_epsilon", norm_epsilon, about("added to the variance in batch norm").more_than(0));
-  visit("generator", generator, about("G"));
-  visit("discriminator", discriminator, about("D"));
-  visit("average", average, about("the averaged G, which sampling uses"));
-  visit("quantizer", quantizer, about("feature quantization in D"));
-  visit("feature_matching", feature_matching, about("G also matches the mean of D's features"));
-  visit("minibatch_discrimination", minibatch_discrimination, about("D sees how close the images of a batch are"));
-  visit("label_smoothing", label_smoothing, about("D's targets, with loss = 'non_saturating'"));
+  visit("generator", generator, about("the generator network"));
+  visit("discriminator", discriminator, about("the discriminator network"));
+  visit("average", average, about("the moving average of the generator, which sampling uses"));
+  visit("quantizer", quantizer, about("feature quantization in the discriminator"));
+  visit("feature_matching", feature_matching,
+        about("the generator also matches the mean of the discriminator's features"));
+  visit("minibatch_discrimination", minibatch_discrimination,
+        about("the discriminator sees how similar the images of a batch are"));
+  visit("label_smoothing", label_smoothing, about("the discriminator's targets, with loss = 'non_saturating'"));
 }
 
 bool built_in_architecture(int64_t height, int64_t width) { return architecture_for(height, width) != nullptr; }
 
 std::string BigGanOptions::weight_style() const { return initialisation == "glorot" ? "xavier" : initialisation; }
 
-std::vector<std::string> BigGanOptions::taps(const BigGanPlan& plan) const {
-  std::vector<std::string> names;
-  for (size_t b = 0; b < plan.discriminator.size(); ++b) names.push_back("block" + std::to_string(b));
-  return names;
+std::vector<TapPoint> BigGanOptions::taps(const BigGanPlan& plan) const {
+  std::vector<TapPoint> points;
+  for (size_t b = 0; b < plan.discriminator.size(); ++b)
+    points.push_back({"block" + std::to_string(b), plan.discriminator[b]});
+  return points;
 }
 
 BigGanPlan BigGanOptions::plan(const DataInfo& data) const {

@@ -2,14 +2,18 @@
 // "biggan".
 #pragma once
 
-#include "fqgan/models/adam_options.h"
 #include "fqgan/models/family.h"
-#include "fqgan/models/techniques.h"
-#include "fqgan/nn/feature_quantizer.h"
+#include "fqgan/models/techniques/feature_matching.h"
+#include "fqgan/models/techniques/feature_quantization.h"
+#include "fqgan/models/techniques/label_smoothing.h"
+#include "fqgan/models/techniques/minibatch_discrimination.h"
+#include "fqgan/models/techniques/players.h"
+#include "fqgan/models/techniques/taps.h"
 
 namespace fqgan {
 
-struct BigGanGeneratorOptions : Options {
+struct BigGanGeneratorOptions : GeneratorPlayerOptions {
+  BigGanGeneratorOptions() : GeneratorPlayerOptions(AdamOptions{2e-4}, 64) {}
   int64_t width = 64;                // channels are multiples of it
   std::vector<int64_t> multipliers;  // of the block inputs and the last output; empty: the reference's
   int64_t latent = 128;              // Z
@@ -17,15 +21,12 @@ struct BigGanGeneratorOptions : Options {
   int64_t shared_embedding = 0;      // width of one class embedding for all blocks; 0: each layer has its own
   std::vector<int64_t> attention;    // map sizes in pixels after which attention stands
   bool spectral_norm = true;
-  std::string norm = "batch";
-  int64_t reference_batch = 64;     // images of virtual batch normalization's reference
-  double orthogonal = 0;            // strength of the orthogonal regularization
-  double historical_averaging = 0;  // strength
-  AdamOptions adam{2e-4};
+  double orthogonal = 0;  // strength of the orthogonal regularization
   void fields(FieldVisitor& visit) override;
 };
 
-struct BigGanDiscriminatorOptions : Options {
+struct BigGanDiscriminatorOptions : PlayerOptions {
+  BigGanDiscriminatorOptions() : PlayerOptions(AdamOptions{2e-4}) {}
   int64_t width = 64;
   std::vector<int64_t> multipliers;  // of the blocks' outputs; empty: the reference's
   std::vector<bool> downsample;      // which blocks halve; empty: the reference's
@@ -36,8 +37,6 @@ struct BigGanDiscriminatorOptions : Options {
   double input_noise = 0;       // deviation, of images in [-1, 1]
   double noise = 0;             // deviation, after every block
   std::string weight_normalization = "spectral";
-  double historical_averaging = 0;
-  AdamOptions adam{2e-4};
   void fields(FieldVisitor& visit) override;
 };
 
@@ -46,12 +45,6 @@ struct BigGanAverageOptions : Options {
   int64_t start = 1000;
   bool ramp = false;
   int64_t standing_images = 0;
-  void fields(FieldVisitor& visit) override;
-};
-
-struct BigGanQuantizerOptions : FeatureQuantizerOptions {
-  std::vector<std::string> taps;         // empty: no feature quantization
-  std::vector<std::string> shared_with;  // those of them that use one dictionary
   void fields(FieldVisitor& visit) override;
 };
 
@@ -80,17 +73,20 @@ struct BigGanOptions : FamilyOptions {
   BigGanGeneratorOptions generator;
   BigGanDiscriminatorOptions discriminator;
   BigGanAverageOptions average;
-  BigGanQuantizerOptions quantizer;
+  QuantizationOptions quantizer;
   FeatureMatchingOptions feature_matching{0, 1};
   MinibatchDiscriminationOptions minibatch_discrimination;
   LabelSmoothingOptions label_smoothing;
 
-  std::vector<std::string> taps(const BigGanPlan& plan) const;
+  /// Of the discriminator: one after each block.
+  std::vector<TapPoint> taps(const BigGanPlan& plan) const;
   std::string weight_style() const;  // `initialisation` as the layers name it
   void fields(FieldVisitor& visit) override;
-  void check(const DataInfo& data, Problems& problems) const override;
-  std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const override;
+  void check(const DataInfos& infos, Problems& problems) const override;
   BigGanPlan plan(const DataInfo& data) const;
+
+ protected:
+  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const override;
 };
 
 }  // namespace fqgan

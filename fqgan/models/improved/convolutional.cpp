@@ -3,11 +3,19 @@
 namespace fqgan {
 namespace {
 
-constexpr double initial = 0.05;  // deviation of all weights
-constexpr int64_t kernel = 5, padding = 2, per_stage = 3;
+constexpr double initial = 0.05;    // standard deviation of all weights
+constexpr double output_std = 0.1;  // of the last layers' outputs after the data-dependent start
+constexpr int64_t kernel = 5, per_stage = 3;
 
-torch::Tensor doubled(const torch::Tensor& h, const torch::Tensor& weight) {
-  return at::conv_transpose2d(h, weight.to(h.scalar_type()), {}, 2, padding, /*output_padding=*/1);
+/// Doubles the map.
+Conv2dOptions doubling(int64_t in, int64_t out, bool bias) {
+  return {.in = in, .out = out, .kernel = kernel, .bias = bias, .stride = 2, .transposed = true};
+}
+
+WeightOptions last_weight() {
+  auto weight = output_weight(initial);
+  weight.data_std = output_std;
+  return weight;
 }
 
 }  // namespace
@@ -18,24 +26,25 @@ ConvolutionalGenerator::ConvolutionalGenerator(const ImprovedOptions& options, c
   const auto factor = int64_t{1} << channels.size();
   first_map_ = {channels[0], data.height / factor, data.width / factor};
   const auto units = first_map_[0] * first_map_[1] * first_map_[2];
-  const auto drawn = [&](std::vector<int64_t> shape) { return random.normal(shape, "weight").mul_(initial); };
-  linear_ = register_parameter("linear", drawn({units, options.generator.latent}));
+  const auto weight = normal_weight(initial);
+  linear_ = register_module("linear", Linear(options.generator.latent, units, false, weight, random));
   norms_.push_back(register_module("norm0", generator_norm(units, options.generator, random)));
   for (size_t i = 1; i < channels.size(); ++i) {
     const auto number = std::to_string(i);
-    weights_.push_back(register_parameter("weight" + number, drawn({channels[i - 1], channels[i], kernel, kernel})));
+    const auto convolution = doubling(channels[i - 1], channels[i], false);
+    doublings_.push_back(register_module("conv" + number, Conv2d(convolution, weight, random)));
     norms_.push_back(register_module("norm" + number, generator_norm(channels[i], options.generator, random)));
   }
-  const WeightNormConv2dOptions last{channels.back(), data.channels, kernel, 2, padding, /*transposed=*/true};
-  output_ = register_module("output", WeightNormConv2d(last, WeightNormOptions{initial, true, true, 0.1}, random));
+  output_ = register_module("output", Conv2d(doubling(channels.back(), data.channels, true), last_weight(), random));
 }
 
 torch::Tensor ConvolutionalGenerator::make(const torch::Tensor& latents, Pass& pass) {
-  const auto first = at::linear(latents.to(pass.compute), linear_.to(pass.compute));
+  const auto first = linear_->forward(latents.to(pass.compute), pass);
   auto h = at::relu(norms_[0]->forward(as_map(first), {}, pass))
-               .view({latents.size(0), first_map_[0], first_map_[1], first_map_[2]})
+               .view({-1, first_map_[0], first_map_[1], first_map_[2]})
                .contiguous(at::MemoryFormat::ChannelsLast);
-  for (size_t i = 0; i < weights_.size(); ++i) h = at::relu(norms_[i + 1]->forward(doubled(h, weights_[i]), {}, pass));
+  for (size_t i = 0; i < doublings_.size(); ++i)
+    h = at::relu(norms_[i + 1]->forward(doublings_[i]->forward(h, pass), {}, pass));
   return at::tanh(output_->forward(h, pass));
 }
 
@@ -43,24 +52,21 @@ ConvolutionalDiscriminator::ConvolutionalDiscriminator(const ImprovedOptions& op
                                                        Streams& random)
     : options_(options.discriminator) {
   const auto channels = options.discriminator_hidden();
-  std::vector<TapPoint> points;
   auto in = data.channels;
   for (int64_t stage = 0; stage < 3; ++stage) {
     for (int64_t i = 0; i < per_stage; ++i) {
-      WeightNormConv2dOptions c{in, channels[stage]};
+      Conv2dOptions c{.in = in, .out = channels[stage]};
       if (stage < 2 && i == 2) c.stride = 2;
-      if (stage == 2) c.padding = 0;
+      if (stage == 2) c.padding = Padding{};
       if (stage == 2 && i > 0) c.kernel = 1;
       const auto name = "conv" + std::to_string(stage * per_stage + i + 1);
-      convolutions_.push_back(register_module(name, WeightNormConv2d(c, WeightNormOptions{initial}, random)));
+      convolutions_.push_back(register_module(name, Conv2d(c, scaled_weight(initial), random)));
       in = channels[stage];
     }
-    points.push_back({options.taps()[stage], in});
   }
-  points.push_back({options.taps()[3], in});
-  const WeightNormOptions output{initial, true, true, 0.1};
-  head_ = register_module("head", ClassifierHead(in, data.classes, options.minibatch_discrimination, output, random));
-  taps = register_module("taps", std::make_shared<Taps>(std::move(points)));
+  head_ = register_module("head",
+                          ClassifierHead(in, data.classes, options.minibatch_discrimination, last_weight(), random));
+  taps = register_module("taps", std::make_shared<Taps>(options.taps()));
 }
 
 torch::Tensor ConvolutionalDiscriminator::forward(const torch::Tensor& images, Pass& pass) {

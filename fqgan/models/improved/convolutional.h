@@ -17,10 +17,10 @@ struct ConvolutionalGenerator : ImprovedGenerator {
 
  private:
   std::vector<int64_t> first_map_;  // channels, height, width
-  torch::Tensor linear_;
-  std::vector<torch::Tensor> weights_;  // Ci x Co x 5 x 5 each
+  Linear linear_{nullptr};
+  std::vector<Conv2d> doublings_;
   std::vector<BatchNorm> norms_;
-  WeightNormConv2d output_{nullptr};
+  Conv2d output_{nullptr};
 };
 
 /// Three stages of three weight-normalised convolutions with leaky ReLU 0.2: 3x3, the third of stride 2; again; then
@@ -31,7 +31,7 @@ struct ConvolutionalDiscriminator : ImprovedDiscriminator {
   torch::Tensor forward(const torch::Tensor& images, Pass& pass) override;
 
  private:
-  std::vector<WeightNormConv2d> convolutions_;
+  std::vector<Conv2d> convolutions_;
   ClassifierHead head_{nullptr};
   ImprovedDiscriminatorOptions options_;
 };

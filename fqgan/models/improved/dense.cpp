@@ -3,6 +3,11 @@
 #include <cmath>
 
 namespace fqgan {
+namespace {
+
+constexpr double discriminator_std = 0.1;  // of D's weights
+
+}  // namespace
 
 DenseGenerator::DenseGenerator(const ImprovedOptions& options, const DataInfo& data, Streams& random)
     : ImprovedGenerator(options.generator, random), channels_(data.channels), height_(data.height), width_(data.width) {
@@ -17,11 +22,9 @@ DenseGenerator::DenseGenerator(const ImprovedOptions& options, const DataInfo& d
     in = out;
   }
   const auto pixels = channels_ * height_ * width_;
-  WeightNormOptions output;
-  output.initial = std::sqrt(2. / static_cast<double>(in + pixels));
-  output.train_scale = true;
-  output.by_data = false;
-  output_ = register_module("output", WeightNormLinear(in, pixels, output, random));
+  auto output = output_weight(std::sqrt(2. / static_cast<double>(in + pixels)));
+  output.starts_by_data = false;
+  output_ = register_module("output", Linear(in, pixels, true, output, random));
 }
 
 torch::Tensor DenseGenerator::make(const torch::Tensor& latents, Pass& pass) {
@@ -36,18 +39,16 @@ torch::Tensor DenseGenerator::make(const torch::Tensor& latents, Pass& pass) {
 
 DenseDiscriminator::DenseDiscriminator(const ImprovedOptions& options, const DataInfo& data, Streams& random)
     : options_(options.discriminator) {
-  std::vector<TapPoint> points;
   auto in = data.channels * data.height * data.width;
-  const auto names = options.taps();
+  const auto points = options.taps();
   for (const auto out : options.discriminator_hidden()) {
-    const auto& name = names[hidden_.size()];
-    hidden_.push_back(register_module(name, WeightNormLinear(in, out, WeightNormOptions{}, random)));
-    points.push_back({name, out});
+    const auto& name = points[hidden_.size()].name;
+    hidden_.push_back(register_module(name, Linear(in, out, true, scaled_weight(discriminator_std), random)));
     in = out;
   }
-  head_ = register_module(
-      "head", ClassifierHead(in, data.classes, options.minibatch_discrimination, WeightNormOptions{}, random));
-  taps = register_module("taps", std::make_shared<Taps>(std::move(points)));
+  const auto last = output_weight(discriminator_std);
+  head_ = register_module("head", ClassifierHead(in, data.classes, options.minibatch_discrimination, last, random));
+  taps = register_module("taps", std::make_shared<Taps>(points));
 }
 
 torch::Tensor DenseDiscriminator::forward(const torch::Tensor& images, Pass& pass) {

@@ -18,7 +18,7 @@ struct DenseGenerator : ImprovedGenerator {
  private:
   std::vector<Linear> hidden_;
   std::vector<BatchNorm> norms_;
-  WeightNormLinear output_{nullptr};
+  Linear output_{nullptr};
   int64_t channels_, height_, width_;
 };
 
@@ -29,7 +29,7 @@ struct DenseDiscriminator : ImprovedDiscriminator {
   torch::Tensor forward(const torch::Tensor& images, Pass& pass) override;
 
  private:
-  std::vector<WeightNormLinear> hidden_;
+  std::vector<Linear> hidden_;
   ClassifierHead head_{nullptr};
   ImprovedDiscriminatorOptions options_;
 };

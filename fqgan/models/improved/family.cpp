@@ -2,11 +2,10 @@
 // against a generator that matches the mean of D's features, or that plays the adversarial game while D sees how close
 // the images of a batch are. As openai/improved-gan's train_{mnist,cifar,svhn}_*.py.
 #include "fqgan/core/error.h"
-#include "fqgan/losses/feature_matching.h"
 #include "fqgan/losses/semi_supervised.h"
-#include "fqgan/models/historical_averaging.h"
-#include "fqgan/models/improved/networks.h"
-#include "fqgan/models/improved/sampler.h"
+#include "fqgan/models/critic.h"
+#include "fqgan/models/improved/generation.h"
+#include "fqgan/models/techniques/historical_averaging.h"
 
 namespace fqgan {
 namespace {
@@ -14,11 +13,9 @@ namespace {
 class Improved : public Family {
  public:
   Improved(const ImprovedOptions& o, const DataInfo& data, const Numerics& n, uint64_t seed)
-      : options_(o), info_(data), tap_(o.feature_matching.matched(o.taps())) {
+      : options_(o), info_(data) {
     numerics = n;
-    classifies = true;
-    if (o.minibatch_discrimination.kernels > 0) judged_together = o.batch;
-    Streams random(seed, Counters{0, -1});
+    auto random = Streams::initial(seed);
     generator_ = make_generator(o, data, random);
     discriminator_ = make_discriminator(o, data, random);
     average_ = make_discriminator(o, data, random);
@@ -34,6 +31,8 @@ class Improved : public Family {
               phase("generator", &Improved::generator_gradients)};
     phases.back().repeats = o.generator.steps;
     place();
+    critic_.network = [this](const Batch& batch, Pass& pass) { return discriminator_->forward(batch.images, pass); };
+    offer_inference();
     add_historical_averaging(*this, "generator", o.generator.historical_averaging);
     add_historical_averaging(*this, "discriminator", o.discriminator.historical_averaging);
   }
@@ -42,27 +41,25 @@ class Improved : public Family {
     torch::NoGradGuard no_grad;
     generate(step, /*initialise=*/true);
     const auto& from = options_.discriminator.initialise_from;
+    const auto wanted = std::max(options_.discriminator.initialise_on,
+                                 options_.quantizer.starts_from_data() ? options_.batch : int64_t{0});
     std::vector<torch::Tensor> images;
-    for (int64_t have = 0; have < options_.discriminator.initialise_on; have += options_.batch)
-      images.push_back(step.next(from).images);
-    if (images.empty()) return;
-    const auto batch = at::cat(images);
-    auto pass = step.pass({{from == "labelled" ? Role::labelled : Role::unlabelled, batch.size(0)}});
-    pass.initialise = true;
-    discriminator_->forward(batch, pass);
+    for (int64_t have = 0; have < wanted; have += options_.batch) images.push_back(step.next(from).images);
+    if (!images.empty())
+      critic_.initialise({at::cat(images), {}}, from == "labelled" ? Role::labelled : Role::unlabelled, step);
   }
-
-  std::unique_ptr<Sampler> sampler(const SampleOptions& request) override {
-    return improved_sampler(options_, *generator_, info_, numerics, request);
-  }
-
-  torch::Tensor judge(const Batch& batch, Pass& pass) override {
-    return log_real(discriminator_->forward(batch.images, pass));
-  }
-
-  torch::Tensor classify(const Batch& batch, Pass& pass) override { return average_->forward(batch.images, pass); }
 
  private:
+  void offer_inference() {
+    generator = GeneratorAccess{improved_latents(options_), [this](Weights) {
+                                  return open_improved_generator(options_, info_, *generator_, numerics);
+                                }};
+    const auto together = options_.minibatch_discrimination.kernels > 0 ? options_.batch : 0;
+    scorer = Scorer{[this](const Batch& batch, Pass& pass) { return log_real(critic_(batch, pass)); }, 0, together};
+    classifier = Scorer{[this](const Batch& batch, Pass& pass) { return average_->forward(batch.images, pass); },
+                        info_.classes, together};
+  }
+
   Phase phase(const std::string& name, void (Improved::*gradients)(Step&)) {
     Phase phase{name, name, {name}};
     phase.gradients = [this, gradients](Step& step) { (this->*gradients)(step); };
@@ -70,8 +67,8 @@ class Improved : public Family {
   }
 
   torch::Tensor generate(Step& step, bool initialise = false) {
-    const auto latents = step.random.uniform({options_.batch, options_.generator.latent}, "latents");
-    auto pass = step.pass({{Role::fake, options_.batch}});
+    const auto latents = step.uniform(options_.batch, {options_.generator.latent}, "latents");
+    auto pass = step.pass({{Role::fake, latents.size(0)}});
     pass.initialise = initialise;
     return generator_->forward(latents.to(numerics.device, numerics.parameters()), pass);
   }
@@ -84,60 +81,41 @@ class Improved : public Family {
       fakes = generate(step);
     }
     const auto labelled = step.next("labelled"), unlabelled = step.next("unlabelled");
-    const auto n = options_.batch;
+    const auto n = step.rows(options_.batch);
     auto pass = step.pass({{Role::labelled, n}, {Role::unlabelled, n}, {Role::fake, n}});
-    const auto logits = discriminator_->forward(at::cat({labelled.images, unlabelled.images, fakes}), pass);
+    const auto logits = critic_({at::cat({labelled.images, unlabelled.images, fakes}), {}}, pass);
     const auto of_labelled = pass.rows_of(logits, Role::labelled);
     const auto supervised = supervised_loss(of_labelled, labelled.labels);
     const auto unsupervised = unsupervised_loss(pass.rows_of(logits, Role::unlabelled),
                                                 pass.rows_of(logits, Role::fake), options_.label_smoothing.targets);
-    step.backward(supervised + options_.unlabelled_weight * unsupervised);
+    step.backward(supervised + options_.unlabelled_weight * unsupervised + pass.tap_loss());
     step.report("loss/supervised", supervised.detach());
     step.report("loss/unsupervised", unsupervised.detach());
+    step.report_taps(pass);
     step.report("error/labelled", of_labelled.detach().argmax(1).ne(labelled.labels).to(torch::kFloat).mean());
   }
 
-  /// Mean features are compared at a tap; logits come with them.
-  torch::Tensor judged(const torch::Tensor& images, Pass& pass) {
-    pass.keep = {tap_};
-    return discriminator_->forward(images, pass);
-  }
-
   void generator_gradients(Step& step) {
-    const auto& matching = options_.feature_matching;
-    auto pass = step.pass({{Role::fake, options_.batch}});
-    const auto adversarial = semi_supervised_generator_loss(judged(generate(step), pass));
-    auto objective = adversarial * matching.adversarial;
-    if (matching.weight > 0) {
-      const auto distance = feature_matching(real_features(step), pass.features.at(tap_), matching.distance);
-      objective = matching.adversarial > 0 ? objective + distance * matching.weight : distance * matching.weight;
-      step.report("loss/feature_matching", distance.detach());
-    }
+    const auto& tap = options_.feature_matching.tap;
+    const Matched matched{tap.empty() ? options_.taps().back().name : tap, "matched", Role::unlabelled};
+    const auto objective = generator_objective(critic_, {generate(step), {}}, options_.feature_matching, matched, step,
+                                               semi_supervised_generator_loss)
+                               .objective;
     step.backward(objective);
     step.report("loss/generator", objective.detach());
   }
 
-  torch::Tensor real_features(Step& step) {
-    torch::NoGradGuard no_grad;
-    auto pass = step.pass({{Role::unlabelled, options_.batch}});
-    judged(step.next("matched").images, pass);
-    return pass.features.at(tap_);
-  }
-
   ImprovedOptions options_;
   DataInfo info_;
-  std::string tap_;
   std::shared_ptr<ImprovedGenerator> generator_;
   std::shared_ptr<ImprovedDiscriminator> discriminator_, average_;
+  Critic critic_;
 };
 
 }  // namespace
 
-std::unique_ptr<Family> ImprovedOptions::build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const {
-  Problems problems;
-  check(data, problems);
-  if (!problems.lines.empty()) fail("model", problems.lines.front());
-  return std::make_unique<Improved>(*this, data, numerics, seed);
+std::unique_ptr<Family> ImprovedOptions::make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const {
+  return std::make_unique<Improved>(*this, main_info(infos), numerics, seed);
 }
 
 }  // namespace fqgan

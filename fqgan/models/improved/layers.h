@@ -3,8 +3,8 @@
 
 #include "fqgan/models/improved/options.h"
 #include "fqgan/nn/batch_norm.h"
+#include "fqgan/nn/layers.h"
 #include "fqgan/nn/minibatch_discrimination.h"
-#include "fqgan/nn/weight_norm.h"
 
 namespace fqgan {
 
@@ -15,18 +15,26 @@ inline torch::Tensor as_rows(const torch::Tensor& h) { return h.flatten(1); }
 /// A generator's norm: without gain, as the release has it.
 BatchNorm generator_norm(int64_t channels, const ImprovedGeneratorOptions& options, Streams& random);
 
+/// Plain weights N(0, std^2).
+WeightOptions normal_weight(double std);
+/// Weight normalization as openai/improved-gan has it: weights N(0, std^2), biases of zero, scales of one, which the
+/// data sets and the optimizer does not.
+WeightOptions scaled_weight(double std);
+/// The same for a network's last layer: a trained scale.
+WeightOptions output_weight(double std);
+
 /// Dropout, then Gaussian noise.
 torch::Tensor disturbed(const torch::Tensor& h, double dropout, double noise, Pass& pass);
 
 /// N x F features -> N x K logits: minibatch discrimination where it is on, then a weight-normalised layer.
 struct ClassifierHeadImpl : torch::nn::Module {
   ClassifierHeadImpl(int64_t in, int64_t classes, const MinibatchDiscriminationOptions& minibatch,
-                     WeightNormOptions output, Streams& random);
+                     WeightOptions output, Streams& random);
   torch::Tensor forward(const torch::Tensor& features, Pass& pass);
 
  private:
   MinibatchDiscrimination minibatch_{nullptr};
-  WeightNormLinear output_{nullptr};
+  Linear output_{nullptr};
 };
 TORCH_MODULE(ClassifierHead);
 

@@ -7,9 +7,9 @@
 namespace fqgan {
 
 ImprovedGenerator::ImprovedGenerator(const ImprovedGeneratorOptions& o, Streams& random) {
-  if (o.norm == "virtual_batch")
-    reference = register_module(
-        "reference", ReferenceLatents(random.uniform({o.reference_batch, o.latent}, "reference"), torch::Tensor()));
+  if (const auto rows = o.reference_rows(); rows > 0)
+    reference =
+        register_module("reference", ReferenceLatents(random.uniform({rows, o.latent}, "reference"), torch::Tensor()));
 }
 
 torch::Tensor ImprovedGenerator::forward(const torch::Tensor& latents, Pass& pass) {
@@ -26,8 +26,13 @@ std::shared_ptr<ImprovedGenerator> make_generator(const ImprovedOptions& options
 
 std::shared_ptr<ImprovedDiscriminator> make_discriminator(const ImprovedOptions& options, const DataInfo& data,
                                                           Streams& random) {
-  if (options.dense()) return std::make_shared<DenseDiscriminator>(options, data, random);
-  return std::make_shared<ConvolutionalDiscriminator>(options, data, random);
+  std::shared_ptr<ImprovedDiscriminator> network;
+  if (options.dense())
+    network = std::make_shared<DenseDiscriminator>(options, data, random);
+  else
+    network = std::make_shared<ConvolutionalDiscriminator>(options, data, random);
+  attach_quantizers(*network->taps, options.quantizer, random);
+  return network;
 }
 
 }  // namespace fqgan

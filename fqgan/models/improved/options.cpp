@@ -10,12 +10,8 @@ void ImprovedGeneratorOptions::fields(FieldVisitor& visit) {
         about("units of the hidden layers, or channels of the maps before each doubling; empty: the release's")
             .at_least(1)
             .at_most(65536));
-  visit("norm", norm, about("normalization of the features").one_of(normalizations()));
-  visit("reference_batch", reference_batch,
-        about("images of virtual batch normalization's reference").at_least(2).at_most(65536));
   visit("steps", steps, about("optimizer steps for each of the discriminator").at_least(1).at_most(100));
-  visit("historical_averaging", historical_averaging, about("strength of historical averaging").at_least(0));
-  visit("adam", adam, about("the generator's optimizer"));
+  GeneratorPlayerOptions::fields(visit);
 }
 
 void ImprovedDiscriminatorOptions::fields(FieldVisitor& visit) {
@@ -34,12 +30,12 @@ void ImprovedDiscriminatorOptions::fields(FieldVisitor& visit) {
   visit("initialise_from", initialise_from,
         about("which these are; the release: 'unlabelled' (MNIST), 'labelled' (CIFAR-10, SVHN)")
             .one_of({"unlabelled", "labelled"}));
-  visit("historical_averaging", historical_averaging, about("strength of historical averaging").at_least(0));
-  visit("adam", adam, about("the discriminator's optimizer"));
+  PlayerOptions::fields(visit);
 }
 
 void ImprovedAverageOptions::fields(FieldVisitor& visit) {
-  visit("decay", decay, about("of the discriminator's average, which classifies").at_least(0).at_most(0.9999999));
+  visit("decay", decay,
+        about("decay of the discriminator's moving average, which classifies").at_least(0).at_most(0.9999999));
   visit("corrected", corrected,
         about("without the initial weights, as Adam corrects its bias; false: from the weights before the "
               "data-dependent initialisation (the release: from zero, uncorrected)"));
@@ -54,12 +50,15 @@ void ImprovedOptions::fields(FieldVisitor& visit) {
             .one_of({"dense", "convolutional"}));
   visit("batch", batch,
         about("images of each kind per step: labelled, unlabelled, generated").at_least(2).at_most(65536));
-  visit("unlabelled_weight", unlabelled_weight, about("of the game over unlabelled images").at_least(0));
+  visit("unlabelled_weight", unlabelled_weight,
+        about("weight of the loss over unlabelled and generated images").at_least(0));
   visit("generator", generator, about("the generator"));
   visit("discriminator", discriminator, about("the discriminator, which is the classifier"));
+  visit("quantizer", quantizer, about("feature quantization in the discriminator"));
   visit("feature_matching", feature_matching, about("the generator's objective"));
-  visit("minibatch_discrimination", minibatch_discrimination, about("D sees how close the images of a batch are"));
-  visit("label_smoothing", label_smoothing, about("D's targets in the game over unlabelled images"));
+  visit("minibatch_discrimination", minibatch_discrimination,
+        about("the discriminator sees how similar the images of a batch are"));
+  visit("label_smoothing", label_smoothing, about("the discriminator's targets in the game over unlabelled images"));
   visit("average", average, about("moving average of the discriminator"));
 }
 
@@ -73,11 +72,13 @@ std::vector<int64_t> ImprovedOptions::discriminator_hidden() const {
   return dense() ? std::vector<int64_t>{1000, 500, 250, 250, 250} : std::vector<int64_t>{96, 192, 192};
 }
 
-std::vector<std::string> ImprovedOptions::taps() const {
-  if (!dense()) return {"stage1", "stage2", "stage3", "pooled"};
-  std::vector<std::string> names;
-  for (size_t i = 1; i <= discriminator_hidden().size(); ++i) names.push_back("hidden" + std::to_string(i));
-  return names;
+std::vector<TapPoint> ImprovedOptions::taps() const {
+  const auto channels = discriminator_hidden();
+  std::vector<TapPoint> points;
+  for (size_t i = 0; i < channels.size(); ++i)
+    points.push_back({(dense() ? "hidden" : "stage") + std::to_string(i + 1), channels[i]});
+  if (!dense()) points.push_back({"pooled", channels.back()});
+  return points;
 }
 
 namespace {
@@ -99,22 +100,21 @@ void check_convolutional(const ImprovedOptions& o, const DataInfo& data, Problem
 
 }  // namespace
 
-void ImprovedOptions::check(const DataInfo& data, Problems& problems) const {
+void ImprovedOptions::check(const DataInfos& infos, Problems& problems) const {
+  const auto& data = main_info(infos);
   if (data.classes < 2)
     problems.add("data", "a classifier needs labels of at least two classes. Hint: a folder a class, or IDX files");
   else if (data.unlabelled == data.images)
     problems.add("data", "expected labels, all " + std::to_string(data.images) + " images are without one");
   if (!dense()) check_convolutional(*this, data, problems);
-  feature_matching.check(taps(), problems);
+  quantizer.check(taps(), problems);
+  feature_matching.check(names_of(taps()), problems);
   label_smoothing.check(problems);
   if (minibatch_discrimination.kernels > 0 && feature_matching.weight > 0)
     problems.add("model.minibatch_discrimination",
                  "semi-supervised learning works with feature matching or with minibatch discrimination, not with both "
                  "(\"Improved Techniques for Training GANs\", section 5). Hint: model.feature_matching = { weight = 0, "
                  "adversarial = 1 }");
-  if (batch > data.images)
-    problems.add("model.batch", "expected at most the number of images (" + std::to_string(data.images) + "), got " +
-                                    std::to_string(batch));
 }
 
 }  // namespace fqgan

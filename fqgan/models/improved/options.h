@@ -1,31 +1,31 @@
 // The released networks of "Improved Techniques for Training GANs" for semi-supervised learning, as a recipe's table.
 #pragma once
 
-#include "fqgan/models/adam_options.h"
 #include "fqgan/models/family.h"
-#include "fqgan/models/techniques.h"
+#include "fqgan/models/techniques/feature_matching.h"
+#include "fqgan/models/techniques/feature_quantization.h"
+#include "fqgan/models/techniques/label_smoothing.h"
+#include "fqgan/models/techniques/minibatch_discrimination.h"
+#include "fqgan/models/techniques/players.h"
+#include "fqgan/models/techniques/taps.h"
 
 namespace fqgan {
 
-struct ImprovedGeneratorOptions : Options {
+struct ImprovedGeneratorOptions : GeneratorPlayerOptions {
+  ImprovedGeneratorOptions() : GeneratorPlayerOptions(AdamOptions{3e-3, 0.5}, 100) {}
   int64_t latent = 100;         // Z, uniform in [0, 1)
   std::vector<int64_t> hidden;  // units, or channels; empty: the release's
-  std::string norm = "batch";
-  int64_t reference_batch = 100;    // images of virtual batch normalization's reference
-  int64_t steps = 1;                // optimizer steps for each of the discriminator
-  double historical_averaging = 0;  // strength
-  AdamOptions adam{3e-3, 0.5};
+  int64_t steps = 1;            // optimizer steps for each of the discriminator
   void fields(FieldVisitor& visit) override;
 };
 
-struct ImprovedDiscriminatorOptions : Options {
+struct ImprovedDiscriminatorOptions : PlayerOptions {
+  ImprovedDiscriminatorOptions() : PlayerOptions(AdamOptions{3e-3, 0.5}) {}
   std::vector<int64_t> hidden;            // units, or channels; empty: the release's
   double input_noise = 0.3, noise = 0.5;  // deviation of Gaussian noise: on images, after each hidden layer
   double input_dropout = 0, dropout = 0;  // probabilities, in the same places
   int64_t initialise_on = 500;            // images of the data-dependent initialisation
   std::string initialise_from = "unlabelled";
-  double historical_averaging = 0;  // strength
-  AdamOptions adam{3e-3, 0.5};
   void fields(FieldVisitor& visit) override;
 };
 
@@ -41,6 +41,7 @@ struct ImprovedOptions : FamilyOptions {
   double unlabelled_weight = 1;
   ImprovedGeneratorOptions generator;
   ImprovedDiscriminatorOptions discriminator;
+  QuantizationOptions quantizer;
   FeatureMatchingOptions feature_matching{1, 0};
   MinibatchDiscriminationOptions minibatch_discrimination;
   LabelSmoothingOptions label_smoothing;
@@ -51,12 +52,14 @@ struct ImprovedOptions : FamilyOptions {
   std::vector<int64_t> generator_hidden() const;
   std::vector<int64_t> discriminator_hidden() const;
   /// Of the discriminator, in order.
-  std::vector<std::string> taps() const;
+  std::vector<TapPoint> taps() const;
 
   void fields(FieldVisitor& visit) override;
-  std::vector<std::string> datasets() const override { return {"train", "labelled"}; }
-  void check(const DataInfo& data, Problems& problems) const override;
-  std::unique_ptr<Family> build(const DataInfo& data, const Numerics& numerics, uint64_t seed) const override;
+  std::vector<DatasetRequest> datasets() const override { return {{"train"}, labelled_images()}; }
+  void check(const DataInfos& infos, Problems& problems) const override;
+
+ protected:
+  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const override;
 };
 
 }  // namespace fqgan

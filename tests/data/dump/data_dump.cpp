@@ -1,5 +1,5 @@
-// fqgan_data_dump PATH OUT [key=value]...: opens a data set as a recipe's [data] would and writes its pixels (N x C x H
-// x W bytes) to OUT and what it is, as JSON, to standard output. For comparisons with other programs in tests/parity/.
+// fqgan_data_dump PATH OUT [key=value]...: opens a data set as a recipe's [data] would and writes its pixels (N x H x W
+// x C bytes) to OUT and what it is, as JSON, to standard output. For comparisons with other programs in tests/parity/.
 #include <cstdio>
 #include <fstream>
 #include <iostream>

@@ -1,5 +1,5 @@
 // libFuzzer target: image bytes to pixels (PNG, JPEG, WebP) and their headers.
-#include "fqgan/data/decode.h"
+#include "fqgan/data/images/decode.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

@@ -7,7 +7,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/dataset.h"
-#include "fqgan/data/dataset_json.h"
+#include "fqgan/data/sources/dataset_json.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "fqgan/checkpoint/checkpoint.h"
-#include "fqgan/data/loader.h"
+#include "fqgan/data/store/loader.h"
 #include "training/biggan_reference.h"
 
 using namespace fqgan;

@@ -1,0 +1,29 @@
+// Pieces of messages: lists of names, "did you mean", numbers with few digits.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace fqgan {
+
+/// "a, b, c"
+std::string join(const std::vector<std::string>& parts, const std::string& between = ", ");
+/// "'a', 'b', 'c'"
+std::string quoted_list(const std::vector<std::string>& names);
+
+/// The closest of `candidates` to `word` by edit distance, if it is close enough to be meant; else "".
+std::string closest(const std::string& word, const std::vector<std::string>& candidates);
+/// ". Did you mean 'x'?" where one of `candidates` is close to `word`; else `otherwise`.
+std::string suggestion(const std::string& word, const std::vector<std::string>& candidates,
+                       const std::string& otherwise = "");
+
+/// ASCII letters in lower case.
+std::string lower(std::string text);
+/// "1 image", "2 images", "3 classes"
+std::string plural(int64_t count, const std::string& one);
+/// `digits` significant digits, as printf's %g.
+std::string significant(double value, int digits);
+/// `decimals` digits behind the point, as printf's %f.
+std::string fixed(double value, int decimals);
+
+}  // namespace fqgan

@@ -1,0 +1,132 @@
+// Zip archives by libzip. What a hostile archive may hold is refused at the door: names that leave their folder, links,
+// double names; how large an entry may be is the reader's limit (tree_source.cpp).
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/data/archives/file_tree.h"
+
+#ifdef FQGAN_DECODERS
+#include <sys/stat.h>
+#include <zip.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "fqgan/data/images/decode.h"
+
+namespace fqgan {
+namespace {
+
+struct CloseZip {
+  void operator()(zip_t* archive) const { zip_discard(archive); }
+};
+using Archive = std::unique_ptr<zip_t, CloseZip>;
+
+Archive open_archive(const std::filesystem::path& path) {
+  int code = 0;
+  Archive archive(zip_open(path.c_str(), ZIP_RDONLY, &code));
+  if (archive) return archive;
+  zip_error_t error;
+  zip_error_init_with_code(&error, code);
+  const std::string reason = zip_error_strerror(&error);
+  zip_error_fini(&error);
+  fail("data", path.string() + ": not a readable zip archive (" + reason + ")");
+}
+
+bool leaves_its_folder(const std::string& name) {
+  if (name.starts_with('/') || name.find('\\') != std::string::npos || name.find(':') != std::string::npos) return true;
+  return ("/" + name + "/").find("/../") != std::string::npos;
+}
+
+bool is_link(zip_t* archive, zip_uint64_t index) {
+  zip_uint8_t system = 0;
+  zip_uint32_t attributes = 0;
+  if (zip_file_get_external_attributes(archive, index, 0, &system, &attributes) != 0) return false;
+  return system == ZIP_OPSYS_UNIX && S_ISLNK(attributes >> 16);
+}
+
+class ZipTree : public FileTree {
+ public:
+  explicit ZipTree(const std::filesystem::path& path) {
+    where = path;
+    log_detail("[data] reading " + path.string());
+    manifest.add("zip");
+    manifest.add_file(path);
+    Archive archive = open_archive(path);
+    const auto count = zip_get_num_entries(archive.get(), 0);
+    for (zip_int64_t i = 0; i < count; ++i) add(archive.get(), static_cast<zip_uint64_t>(i));
+    std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
+    for (size_t i = 1; i < files.size(); ++i) {
+      if (files[i].name == files[i - 1].name) refuse(files[i].name, "stands double");
+    }
+    idle_.push_back(std::move(archive));
+  }
+
+  std::string read(const File& file, int64_t bytes) const override {
+    const Lease lease(*this);
+    zip_file_t* entry = zip_fopen_index(lease.archive.get(), static_cast<zip_uint64_t>(file.id), 0);
+    if (!entry) throw DecodeError(zip_strerror(lease.archive.get()));
+    std::string result(static_cast<size_t>(std::min(file.size, bytes)), '\0');
+    size_t got = 0;
+    while (got < result.size()) {
+      const auto now = zip_fread(entry, result.data() + got, result.size() - got);
+      if (now <= 0) break;
+      got += static_cast<size_t>(now);
+    }
+    const std::string reason = zip_file_strerror(entry);
+    zip_fclose(entry);
+    if (got < result.size()) throw DecodeError("damaged zip entry (" + reason + ")");
+    return result;
+  }
+
+ private:
+  // A handle of libzip serves one thread at a time; opened as needed, kept for the next reader.
+  struct Lease {
+    explicit Lease(const ZipTree& tree) : tree(tree) {
+      const std::lock_guard lock(tree.mutex_);
+      if (!tree.idle_.empty()) {
+        archive = std::move(tree.idle_.back());
+        tree.idle_.pop_back();
+      } else {
+        archive = open_archive(tree.where);
+      }
+    }
+    ~Lease() {
+      const std::lock_guard lock(tree.mutex_);
+      tree.idle_.push_back(std::move(archive));
+    }
+    const ZipTree& tree;
+    Archive archive;
+  };
+
+  void add(zip_t* archive, zip_uint64_t index) {
+    zip_stat_t status;
+    if (zip_stat_index(archive, index, 0, &status) != 0) refuse("entry " + std::to_string(index), "cannot be read");
+    const std::string name = status.name;
+    if (leaves_its_folder(name)) refuse(name, "leaves its folder");
+    if (is_link(archive, index)) refuse(name, "is a link");
+    if (name.empty() || name.ends_with('/') || is_hidden(name)) return;
+    files.push_back({name, static_cast<int64_t>(status.size), static_cast<int64_t>(index)});
+  }
+
+  [[noreturn]] void refuse(const std::string& name, const std::string& why) const {
+    fail("data", where.string() + ": the entry '" + name + "' " + why + ": refused. Hint: pack the images again");
+  }
+
+  mutable std::mutex mutex_;
+  mutable std::vector<Archive> idle_;
+};
+
+}  // namespace
+
+std::unique_ptr<FileTree> open_zip_tree(const std::filesystem::path& file) { return std::make_unique<ZipTree>(file); }
+
+}  // namespace fqgan
+#else
+namespace fqgan {
+
+std::unique_ptr<FileTree> open_zip_tree(const std::filesystem::path& file) {
+  fail("data", file.string() + ": this build reads no zip archives. Hint: build with -DFQGAN_DECODERS=ON");
+}
+
+}  // namespace fqgan
+#endif

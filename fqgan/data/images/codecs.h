@@ -1,0 +1,23 @@
+// The decoders behind decode.h, one file each. `shape_only`: read the header, leave `bytes` empty.
+#pragma once
+
+#include <string_view>
+
+#include "fqgan/data/images/decode.h"
+
+namespace fqgan {
+
+struct DecodeTask {
+  std::string_view bytes;
+  int64_t max_pixels;
+  bool shape_only;
+};
+
+Raster decode_png(const DecodeTask& task);
+Raster decode_jpeg(const DecodeTask& task);
+Raster decode_webp(const DecodeTask& task);
+
+/// DecodeError unless 1 <= height * width <= max_pixels. Called before any pixel memory is taken.
+void check_pixels(int64_t height, int64_t width, int64_t max_pixels);
+
+}  // namespace fqgan

@@ -1,0 +1,29 @@
+// Image bytes to rasters. The format is recognised by content, never by the file's name.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "fqgan/data/images/raster.h"
+
+namespace fqgan {
+
+/// Why an image cannot be read; callers add the file's name.
+struct DecodeError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// More pixels than this is taken for a decompression bomb.
+inline constexpr int64_t default_max_pixels = 100'000'000;
+
+/// PNG (any depth, palette, transparency), JPEG (gray, colour, CMYK; turned upright by its EXIF orientation) or WebP to
+/// gray, RGB or RGBA of 8 bits; gray with alpha becomes RGBA. Errors: DecodeError.
+Raster decode_raster(std::string_view bytes, int64_t max_pixels = default_max_pixels);
+/// The shape that decode_raster would give, from the header alone. Errors: DecodeError.
+RasterShape probe_raster(std::string_view bytes, int64_t max_pixels = default_max_pixels);
+
+/// Whether decode_raster's build can read this kind of file: ".png", ".jpg", ".jpeg", ".jpe", ".webp", in any case.
+bool has_image_extension(std::string_view name);
+
+}  // namespace fqgan

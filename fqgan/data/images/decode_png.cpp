@@ -1,0 +1,88 @@
+// PNG by libpng, to 8 bits: palettes and small depths are expanded, 16 bits are scaled, gray + alpha becomes RGBA.
+#ifdef FQGAN_DECODERS
+#include <png.h>
+
+#include <csetjmp>
+#include <cstring>
+
+#include "fqgan/data/images/codecs.h"
+
+namespace fqgan {
+namespace {
+
+// All that lives across libpng's longjmp: members of an object of the caller's frame, so that they stay defined.
+struct Reading {
+  std::string_view bytes;
+  size_t at = 0;
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::string error;
+  Raster raster;
+  std::vector<png_bytep> rows;
+  ~Reading() { png_destroy_read_struct(&png, &info, nullptr); }
+};
+
+void take(png_structp png, png_bytep to, size_t count) {
+  auto& reading = *static_cast<Reading*>(png_get_io_ptr(png));
+  if (count > reading.bytes.size() - reading.at) png_error(png, "truncated");
+  std::memcpy(to, reading.bytes.data() + reading.at, count);
+  reading.at += count;
+}
+
+void on_error(png_structp png, png_const_charp message) {
+  static_cast<Reading*>(png_get_error_ptr(png))->error = message;
+  png_longjmp(png, 1);
+}
+
+void on_warning(png_structp, png_const_charp) {}
+
+void ask_for_8_bits(png_structp png, png_infop info) {
+  const int type = png_get_color_type(png, info);
+  png_set_expand(png);  // palette to RGB, 1, 2, 4 bits to 8, transparent colour to alpha
+  png_set_scale_16(png);
+  const bool transparent = png_get_valid(png, info, PNG_INFO_tRNS) != 0;
+  if (type == PNG_COLOR_TYPE_GRAY_ALPHA || (type == PNG_COLOR_TYPE_GRAY && transparent)) png_set_gray_to_rgb(png);
+  png_set_interlace_handling(png);
+  png_read_update_info(png, info);
+}
+
+void size_raster(Reading& reading, const DecodeTask& task) {
+  auto& shape = reading.raster.shape;
+  shape.channels = png_get_channels(reading.png, reading.info);
+  if (task.shape_only) return;
+  reading.raster = Raster(shape);
+  reading.rows.resize(static_cast<size_t>(shape.height));
+  for (int64_t y = 0; y < shape.height; ++y) {
+    reading.rows[static_cast<size_t>(y)] = reading.raster.bytes.data() + y * shape.width * shape.channels;
+  }
+}
+
+}  // namespace
+
+Raster decode_png(const DecodeTask& task) {
+  Reading reading;
+  reading.bytes = task.bytes;
+  reading.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reading, on_error, on_warning);
+  reading.info = reading.png ? png_create_info_struct(reading.png) : nullptr;
+  if (!reading.info) throw DecodeError("libpng: out of memory");
+  // Between the marks below nothing with a destructor is made: a longjmp would skip it.
+  if (setjmp(png_jmpbuf(reading.png))) throw DecodeError("damaged PNG (" + reading.error + ")");
+  png_set_read_fn(reading.png, &reading, take);
+  png_set_crc_action(reading.png, PNG_CRC_DEFAULT, PNG_CRC_QUIET_USE);
+  png_set_user_limits(reading.png, 0x7fffffff, 0x7fffffff);  // check_pixels limits the product
+  png_set_chunk_malloc_max(reading.png, 64 << 20);
+  png_read_info(reading.png, reading.info);
+  reading.raster.shape.height = png_get_image_height(reading.png, reading.info);
+  reading.raster.shape.width = png_get_image_width(reading.png, reading.info);
+  check_pixels(reading.raster.shape.height, reading.raster.shape.width, task.max_pixels);
+  ask_for_8_bits(reading.png, reading.info);
+  size_raster(reading, task);
+  if (!task.shape_only) {
+    png_read_image(reading.png, reading.rows.data());
+    png_read_end(reading.png, nullptr);
+  }
+  return std::move(reading.raster);
+}
+
+}  // namespace fqgan
+#endif

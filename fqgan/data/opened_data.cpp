@@ -1,0 +1,126 @@
+#include "fqgan/data/opened_data.h"
+
+#include <map>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/data/sources/source.h"
+#include "fqgan/data/store/stored_dataset.h"
+
+namespace fqgan {
+namespace {
+
+void check_options(const DataOptions& options) {
+  if (options.width && !options.resolution) fail("data", "width: expected data.resolution (the height) beside it");
+  if (options.crop_margin > 0 && !options.resolution)
+    fail("data", "crop_margin: expected data.resolution (the size of the pieces) beside it");
+  if (options.channels && *options.channels == 2) fail("data", "channels: expected 1, 3 or 4, got 2");
+  if (options.background.size() != 3) {
+    fail("data", "background: expected 3 values (red, green, blue), got " + std::to_string(options.background.size()));
+  }
+}
+
+// The images of one place: a split, a domain.
+struct Part {
+  std::unique_ptr<Source> source;
+  bool has_labels = false;
+  // By how many of the entries, and how many pixels they are enlarged by.
+  std::map<std::pair<int64_t, int64_t>, std::shared_ptr<const DecodedImages>> decoded;
+
+  std::shared_ptr<const DecodedImages> images(DataOptions options, int64_t margin = 0) {
+    const auto count = images_needed(*source, options);
+    auto& found = decoded[{count, margin}];
+    if (found) return found;
+    if (margin > 0) {
+      options.width = options.width.value_or(*options.resolution) + margin;
+      *options.resolution += margin;
+    }
+    return found = decode_images(*source, count, options);
+  }
+};
+
+}  // namespace
+
+struct OpenedData::Impl {
+  DataOptions options;
+  std::unique_ptr<OpenedPath> path;
+  std::map<std::string, Part> parts;  // by place
+
+  std::string place(const std::string& split, const std::optional<std::string>& domain) {
+    if (!path) path = open_path(options);
+    return path->place(split, domain);
+  }
+
+  Part& part(const std::string& place) {
+    const auto found = parts.find(place);
+    if (found != parts.end()) return found->second;
+    return parts.emplace(place, Part{path->open(place)}).first->second;
+  }
+
+  // The options of a view as if they stood in the recipe.
+  DataOptions of_view(const View& which) const {
+    auto result = options;
+    if (which.split) result.split = *which.split;
+    if (which.domain) result.domain = which.domain;
+    if (which.labels) result.labels = *which.labels;
+    if (which.whole) {
+      result.limit.reset();
+      result.labels_per_class.reset();
+      result.part = "all";
+      result.crop_margin = 0;
+    }
+    if (which.part) result.part = *which.part;
+    return result;
+  }
+};
+
+OpenedData::OpenedData(DataOptions options) : impl_(std::make_unique<Impl>()) {
+  check_options(options);
+  impl_->options = std::move(options);
+}
+OpenedData::~OpenedData() = default;
+OpenedData::OpenedData(OpenedData&&) noexcept = default;
+
+const DataOptions& OpenedData::options() const { return impl_->options; }
+
+std::shared_ptr<const Dataset> OpenedData::view(const View& which) {
+  auto options = impl_->of_view(which);
+  const auto place = impl_->place(options.split, options.domain);
+  const bool other_split = options.held_out && options.split != impl_->options.split;
+  if (other_split && place != impl_->place(impl_->options.split, options.domain)) options.held_out.reset();
+  auto& part = impl_->part(place);
+  if ((options.labels || (options.held_out && options.held_out_per_class)) && !part.has_labels) {
+    part.source->read_labels();
+    part.has_labels = true;
+  }
+  const auto selection = select(*part.source, options);
+  const auto images = part.images(options);
+  const auto enlarged = options.crop_margin > 0 ? part.images(options, options.crop_margin) : nullptr;
+  // With a limit a view of the whole may still come, and with a margin an enlarged one.
+  if (!impl_->options.limit && impl_->options.crop_margin == 0) part.source->forget_pixels();
+  return view_of(images, selection, enlarged);
+}
+
+std::shared_ptr<const Dataset> OpenedData::test(std::optional<bool> labels, std::optional<std::string> domain) {
+  if (!domain) domain = impl_->options.domain;
+  View all;
+  all.domain = domain;
+  all.whole = true;
+  all.labels = labels;
+  if (impl_->options.held_out) {
+    all.part = "held_out";
+    return view(all);
+  }
+  all.split = "test";
+  try {
+    const auto place = impl_->place("test", domain);
+    if (place == impl_->place("train", domain)) return nullptr;  // a source without splits
+    impl_->part(place);
+  } catch (const UserError& error) {
+    log_info("no test split: " + std::string(error.what()));
+    return nullptr;
+  }
+  return view(all);
+}
+
+}  // namespace fqgan

@@ -1,0 +1,42 @@
+#include "fqgan/data/sources/source.h"
+
+#include <algorithm>
+
+#include "fqgan/core/error.h"
+
+namespace fqgan {
+namespace {
+
+const SourceKind* const kinds[] = {&idx_source, &cifar_source, &zip_source, &folder_source};
+
+}  // namespace
+
+std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
+  if (!options.path || options.path->empty()) {
+    fail("data", "path: expected a file or folder of images, got nothing. Hint: --data PATH");
+  }
+  const std::filesystem::path path(*options.path);
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem)) fail("data", path.string() + ": no such file or folder");
+  std::string known;
+  for (const auto* kind : kinds) {
+    if (kind->recognises(path)) return kind->open(path, options);
+    known += std::string(known.empty() ? "" : "; ") + kind->description;
+  }
+  fail("data", path.string() + ": not a data set. Expected one of: " + known);
+}
+
+std::unique_ptr<Source> open_source(const DataOptions& options) {
+  const auto path = open_path(options);
+  auto source = path->open(path->place(options.split, options.domain));
+  if (options.labels) source->read_labels();
+  return source;
+}
+
+Raster ArraySource::decode(int64_t entry) const {
+  Raster image(each);
+  std::copy_n(pixels->begin() + entry * each.bytes(), each.bytes(), image.bytes.begin());
+  return image;
+}
+
+}  // namespace fqgan

@@ -1,0 +1,22 @@
+// Images in a folder or an archive, and what their arrangement says of labels:
+//   images alone                        no labels
+//   class folders                       sorted names are the classes; "unlabelled" is none
+//   dataset.json                        labels as StyleGAN2-ADA writes them: {"labels": [["name", 3], ...]}
+//   train/ test/, trainA/ trainB/ ...   one of these within, chosen by `split` and `domain`
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "fqgan/data/archives/file_tree.h"
+#include "fqgan/data/sources/source.h"
+
+namespace fqgan {
+
+/// `file_of`: the folder or archive of a split; `open`: opens it, once. Errors of what is returned: UserError (no
+/// images, images beside folders of images, a wrong dataset.json, a split or domain that is not there).
+std::unique_ptr<OpenedPath> open_tree_path(std::function<std::filesystem::path(const std::string& split)> file_of,
+                                           std::function<std::unique_ptr<FileTree>(const std::filesystem::path&)> open,
+                                           int64_t max_pixels);
+
+}  // namespace fqgan

@@ -1,0 +1,96 @@
+#include "fqgan/data/store/prepare.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/data/images/decode.h"
+#include "fqgan/data/parallel.h"
+
+namespace fqgan {
+namespace {
+
+const std::string& name_of(const Source& source, int64_t entry) {
+  return source.entries[static_cast<size_t>(entry)].name;
+}
+
+[[noreturn]] void fail_mixed(const Source& source, const std::vector<RasterShape>& shapes, int64_t first,
+                             int64_t other) {
+  const auto said = [&](int64_t i) {
+    return "'" + name_of(source, i) + "' is " + size_text(shapes[static_cast<size_t>(i)]);
+  };
+  fail("data", "expected images of one size, but " + said(first) + " and " + said(other) +
+                   ". Hint: data.resolution = 64 brings all to one size, by data.fit (pad, crop or stretch)");
+}
+
+}  // namespace
+
+std::vector<RasterShape> shapes_of(const Source& source, int64_t images, Unreadable& unreadable) {
+  std::vector<RasterShape> shapes(static_cast<size_t>(images));
+  std::mutex mutex;
+  parallel_chunks(static_cast<int64_t>(shapes.size()), 64, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      try {
+        shapes[static_cast<size_t>(i)] = source.shape(i);
+      } catch (const DecodeError& error) {
+        const std::lock_guard lock(mutex);
+        unreadable[i] = error.what();
+      }
+    }
+  });
+  return shapes;
+}
+
+RasterShape common_shape(const Source& source, int64_t images, const DataOptions& options, Unreadable& unreadable) {
+  const auto shapes = shapes_of(source, images, unreadable);
+  RasterShape result;
+  int64_t first = -1;
+  for (int64_t i = 0; i < static_cast<int64_t>(shapes.size()); ++i) {
+    if (unreadable.contains(i)) continue;
+    const auto& shape = shapes[static_cast<size_t>(i)];
+    if (first < 0) {
+      first = i;
+      result = {shape.height, shape.width, 1};
+    }
+    const bool same = shape.height == result.height && shape.width == result.width;
+    if (!same && !options.resolution) fail_mixed(source, shapes, first, i);
+    const int64_t channels = shape.channels == 4 && options.alpha == "composite" ? 3 : shape.channels;
+    result.channels = std::max(result.channels, channels);
+  }
+  if (options.channels) result.channels = *options.channels;
+  if (options.resolution) result.height = result.width = *options.resolution;
+  if (options.resolution && options.width) result.width = *options.width;
+  return result;
+}
+
+Raster prepared(const Source& source, int64_t entry, const RasterShape& shape, const DataOptions& options) {
+  Raster image = source.decode(entry);
+  if (options.alpha == "composite") image = composite(std::move(image), options.background);
+  image = with_channels(std::move(image), shape.channels);
+  const FitTarget fit{shape.height, shape.width, fit_named(options.fit), filter_named(options.filter),
+                      static_cast<uint8_t>(options.pad_value)};
+  return fitted(std::move(image), fit);
+}
+
+void report(const Unreadable& unreadable, const Source& source, int64_t images, const DataOptions& options) {
+  if (unreadable.empty()) return;
+  const auto said = [&](const auto& one) { return "'" + name_of(source, one.first) + "': " + one.second; };
+  const auto count = std::to_string(unreadable.size()) + " of " + std::to_string(images) + " images";
+  if (static_cast<int64_t>(unreadable.size()) == images) {
+    fail("data", *options.path + ": no image can be read; the first is " + said(*unreadable.begin()));
+  }
+  if (options.strict) {
+    fail("data", *options.path + ": " + count + " cannot be read; the first is " + said(*unreadable.begin()) +
+                     ". Hint: data.strict = false skips them");
+  }
+  log_warning("[data] " + count + " cannot be read and are skipped:");
+  size_t shown = 0;
+  for (const auto& one : unreadable) {
+    if (shown++ == 20) break;
+    log_warning("[data]   " + said(one));
+  }
+  if (unreadable.size() > 20) log_warning("[data]   ... and " + std::to_string(unreadable.size() - 20) + " more");
+}
+
+}  // namespace fqgan

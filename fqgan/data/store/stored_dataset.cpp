@@ -1,0 +1,146 @@
+#include "fqgan/data/store/stored_dataset.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/data/store/pixel_cache.h"
+
+namespace fqgan {
+namespace {
+
+// All that the decoded pixels depend on; a change of what decoding does must change the version.
+std::string key_of_pixels(const Source& source, int64_t images, const DataOptions& options) {
+  Manifest manifest = source.manifest;
+  manifest.add("pixels version 2");
+  for (const auto& number : {options.resolution, options.width, options.channels}) manifest.add(number.value_or(-1));
+  for (const auto* text : {&options.fit, &options.filter, &options.alpha}) manifest.add(*text);
+  for (const int64_t value : options.background) manifest.add(value);
+  manifest.add(options.pad_value);
+  manifest.add(options.max_pixels);
+  manifest.add(images);
+  return manifest.digest();
+}
+
+// The source's own memory, where nothing is to be done to the images.
+std::optional<PixelStore> as_they_are(const Source& source, int64_t images, const DataOptions& options) {
+  auto pixels = source.in_memory();
+  if (!pixels || options.cache == "on") return std::nullopt;
+  Unreadable none;
+  const auto shape = common_shape(source, images, options, none);
+  if (images == 0 || source.shape(0) != shape) return std::nullopt;
+  return PixelStore{shape, std::move(pixels), {}};
+}
+
+PixelStore decode(const std::string& key, const Source& source, int64_t images, const DataOptions& options) {
+  if (auto ready = as_they_are(source, images, options)) return std::move(*ready);
+  const bool may_cache = options.cache == "on" || (options.cache == "auto" && cache_folder());
+  if (may_cache) {
+    if (auto cached = find_cached(key, images)) return std::move(*cached);
+  }
+  Unreadable unreadable;
+  const auto shape = common_shape(source, images, options, unreadable);
+  if (static_cast<int64_t>(unreadable.size()) == images) return {shape, nullptr, unreadable};
+  const bool big = images * shape.bytes() > source.largest_in_memory;
+  if (!may_cache || (options.cache == "auto" && !big)) {
+    return decode_into_memory(source, images, options, shape, unreadable);
+  }
+  try {
+    return build_cached(key, source, images, options, shape, unreadable);
+  } catch (const UserError& error) {
+    if (options.cache == "on") throw;
+    log_warning(std::string(error.what()) + ": decoding into memory instead of the cache");
+    return decode_into_memory(source, images, options, shape, unreadable);
+  }
+}
+
+class StoredDataset : public Dataset {
+ public:
+  StoredDataset(std::shared_ptr<const DecodedImages> images, const Selection& selection,
+                std::shared_ptr<const DecodedImages> enlarged)
+      : images_(std::move(images)), enlarged_(std::move(enlarged)) {
+    const auto& store = images_->store;
+    Manifest manifest;
+    manifest.add(images_->key);
+    if (enlarged_) manifest.add(enlarged_->key);
+    for (size_t i = 0; i < selection.entries.size(); ++i) {
+      manifest.add(selection.entries[i]);
+      manifest.add(selection.labels[i]);
+      if (store.unreadable.contains(selection.entries[i])) continue;
+      slots_.push_back(selection.entries[i]);
+      labels_.push_back(selection.labels[i]);
+    }
+    if (slots_.empty()) fail("data", "no image of this part can be read");
+    for (const auto& name : selection.class_names) manifest.add(name);
+    key_ = manifest.digest();
+    info_ = {static_cast<int64_t>(slots_.size()),
+             store.shape.channels,
+             store.shape.height,
+             store.shape.width,
+             static_cast<int64_t>(selection.class_names.size()),
+             selection.class_names};
+    if (info_.classes > 0) info_.unlabelled = std::count(labels_.begin(), labels_.end(), -1);
+  }
+
+  const DataInfo& info() const override { return info_; }
+  int64_t read(int64_t index, uint8_t* pixels) const override {
+    copy(*images_, index, pixels);
+    return label(index);
+  }
+  int64_t crop_margin() const override {
+    return enlarged_ ? enlarged_->store.shape.height - images_->store.shape.height : 0;
+  }
+  void read_enlarged(int64_t index, uint8_t* pixels) const override { copy(*enlarged_, index, pixels); }
+  int64_t label(int64_t index) const override { return labels_[checked(index)]; }
+  std::string name(int64_t index) const override {
+    return images_->names.at(static_cast<size_t>(slots_[checked(index)]));
+  }
+  std::string key() const override { return key_; }
+  std::vector<Skipped> skipped() const override { return images_->skipped; }
+
+ private:
+  void copy(const DecodedImages& images, int64_t index, uint8_t* pixels) const {
+    const int64_t stride = images.store.shape.bytes();
+    std::memcpy(pixels, images.store.pixels.get() + slots_[checked(index)] * stride, static_cast<size_t>(stride));
+  }
+  size_t checked(int64_t index) const {
+    FQGAN_CHECK(index >= 0 && index < info_.images, "no image of this index");
+    return static_cast<size_t>(index);
+  }
+
+  std::shared_ptr<const DecodedImages> images_, enlarged_;
+  DataInfo info_;
+  std::string key_;
+  std::vector<int64_t> slots_, labels_;  // of the readable images
+};
+
+}  // namespace
+
+std::shared_ptr<const DecodedImages> decode_images(const Source& source, int64_t images, const DataOptions& options) {
+  auto result = std::make_shared<DecodedImages>();
+  result->key = key_of_pixels(source, images, options);
+  result->store = decode(result->key, source, images, options);
+  report(result->store.unreadable, source, images, options);
+  for (int64_t i = 0; i < images; ++i) result->names.push_back(source.entries[static_cast<size_t>(i)].name);
+  for (const auto& [entry, reason] : result->store.unreadable)
+    result->skipped.push_back({result->names[static_cast<size_t>(entry)], reason});
+  return result;
+}
+
+std::shared_ptr<const Dataset> view_of(std::shared_ptr<const DecodedImages> images, const Selection& selection,
+                                       std::shared_ptr<const DecodedImages> enlarged) {
+  return std::make_shared<StoredDataset>(std::move(images), selection, std::move(enlarged));
+}
+
+int64_t images_needed(const Source& source, const DataOptions& options) {
+  const auto all = static_cast<int64_t>(source.entries.size());
+  return options.held_out ? all : std::min(all, options.limit.value_or(all));  // held out: chosen among all images
+}
+
+std::shared_ptr<const Dataset> make_dataset(const Source& source, const DataOptions& options) {
+  const auto selection = select(source, options);
+  return view_of(decode_images(source, images_needed(source, options), options), selection);
+}
+
+}  // namespace fqgan

@@ -1,0 +1,99 @@
+#include "fqgan/experiment/assembly.h"
+
+#include <nlohmann/json.hpp>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/core/signals.h"
+#include "fqgan/core/text.h"
+#include "fqgan/experiment/observers.h"
+#include "fqgan/experiment/step_memory.h"
+#include "fqgan/inference/model.h"
+
+namespace fqgan {
+namespace {
+
+void describe(const Recipe& recipe, const DataInfo& data, const Family& family) {
+  log_info("data: " + plural(data.images, "image") + " of " + std::to_string(data.channels) + " x " +
+           std::to_string(data.height) + " x " + std::to_string(data.width) +
+           (data.classes ? ", " + plural(data.classes, "class") : ", no classes"));
+  for (const auto& [name, network] : family.networks) {
+    int64_t parameters = 0;
+    for (const auto& parameter : network->parameters()) parameters += parameter.numel();
+    log_info(name + ": " + plural(parameters, "parameter"));
+  }
+  log_info("computing on " + recipe.compute.device + " in " + recipe.compute.precision + " with " +
+           plural(at::get_num_threads(), "thread"));
+}
+
+/// The data as the networks see it: an unconditional model that does not classify knows no classes.
+DataInfos seen_data(const Assembly& parts) {
+  auto infos = parts.sets->infos();
+  if (parts.family->classifier) return infos;
+  for (auto& [name, info] : infos) info = drawn_data(*parts.family, info);
+  return infos;
+}
+
+}  // namespace
+
+void refuse_bad_text(const std::string& key, const std::vector<std::string>& texts) {
+  for (const auto& text : texts) try {
+      (void)nlohmann::json(text).dump();
+    } catch (const nlohmann::json::type_error&) {
+      fail(key, "expected names in UTF-8, got '" + text + "'. Hint: rename the file or folder");
+    }
+}
+
+Assembly assemble(std::unique_ptr<Recipe> recipe) {
+  const auto numerics = start_computing(recipe->compute);
+  recipe->compute.threads = at::get_num_threads();  // the bits depend on both: a resume elsewhere keeps them
+  recipe->compute.precision = precision_of(numerics);
+  auto sets = std::make_unique<TrainingSets>(*recipe);
+  const auto& info = sets->train().info();
+  refuse_bad_text("data.class_names", info.class_names);
+  const auto infos = sets->infos();
+  tell_memory(*recipe, infos, sets->by_name(), numerics);
+  auto family = recipe->model->build(infos, numerics, static_cast<uint64_t>(recipe->seed));
+  describe(*recipe, info, *family);
+  std::unique_ptr<TrainingEvaluator> evaluator;
+  if (recipe->evaluation.every > 0)
+    evaluator = std::make_unique<TrainingEvaluator>(*recipe, sets->opened(), info, sets->by_name(), *family);
+  return {std::move(recipe), std::move(sets), std::move(family), std::move(evaluator)};
+}
+
+LoopOptions loop_options(const Assembly& parts, const RunFolder& folder) {
+  const auto& recipe = *parts.recipe;
+  LoopOptions options;
+  options.training = recipe.training;
+  options.seed = static_cast<uint64_t>(recipe.seed);
+  options.flip = recipe.data.flip;
+  options.evaluate_every = recipe.evaluation.every;
+  options.metadata = model_metadata(recipe.family, *recipe.model, seen_data(parts), options.seed);
+  options.metadata["recipe"] = write_options(*parts.recipe);
+  options.metadata["data_key"] = parts.sets->train().key();
+  options.metadata["fqgan"] = FQGAN_VERSION;
+  options.checkpoint_path = [folder](int64_t step) { return folder.checkpoint(step).string(); };
+  options.interrupted = caught_signal;
+  return options;
+}
+
+int run_training(const Assembly& parts, const RunFolder& folder, Loop& loop) {
+  RunRecorder recorder(folder);
+  SampleGrids grids(folder, drawn_data(*parts.family, parts.sets->train().info()),
+                    parts.recipe->samples.sampling(static_cast<uint64_t>(parts.recipe->seed)), parts.sets->by_name(),
+                    recorder.events());
+  CheckpointKeeper keeper(folder, parts.recipe->training.keep_checkpoints);
+  EvaluationRecorder evaluations(folder, parts.evaluator.get(), recorder.events(),
+                                 [&loop] { return loop.checkpoint(); });
+  const auto bar = progress_bar();
+  catch_signals();
+  const int signal = loop.run({&recorder, &grids, &keeper, bar.get(), &evaluations});
+  const auto samples = folder.sample_grids();
+  log_info("run folder: " + folder.path().string());
+  if (!samples.empty()) log_info("samples: " + samples.back().string());
+  if (!signal) return 0;
+  log_info("saved and stopped. Go on with: fqgan train --resume " + folder.path().string());
+  return 128 + signal;
+}
+
+}  // namespace fqgan

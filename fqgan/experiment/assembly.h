@@ -1,0 +1,37 @@
+// What one training is made of, put together from its recipe: data sets, family, evaluation, and the loop's options and
+// observers.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fqgan/experiment/evaluation.h"
+#include "fqgan/experiment/recipe.h"
+#include "fqgan/experiment/training_sets.h"
+#include "fqgan/run/run_folder.h"
+#include "fqgan/training/loop.h"
+
+namespace fqgan {
+
+struct Assembly {
+  std::unique_ptr<Recipe> recipe;
+  std::unique_ptr<TrainingSets> sets;
+  std::unique_ptr<Family> family;
+  std::unique_ptr<TrainingEvaluator> evaluator;  // null: without evaluation
+};
+
+/// Starts computing (experiment/compute.h), opens the data, builds the networks and says what there is. Errors:
+/// UserError for whatever in the recipe does not fit.
+Assembly assemble(std::unique_ptr<Recipe> recipe);
+
+/// For a loop over `parts` that writes into `folder`.
+LoopOptions loop_options(const Assembly& parts, const RunFolder& folder);
+
+/// Trains to the end or until a signal, with all of the run folder's observers. Returns the program's exit code.
+int run_training(const Assembly& parts, const RunFolder& folder, Loop& loop);
+
+/// Recipes and checkpoints are UTF-8. Errors: UserError for other texts, which would be noticed at the first save only.
+void refuse_bad_text(const std::string& key, const std::vector<std::string>& texts);
+
+}  // namespace fqgan

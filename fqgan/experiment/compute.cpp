@@ -1,0 +1,81 @@
+#include "fqgan/experiment/compute.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include "fqgan/core/error.h"
+#include "fqgan/ops/kernels/kernels.h"
+
+namespace fqgan {
+
+const std::vector<std::string>& precisions() {
+  static const std::vector<std::string> names{"float32", "bfloat16", "float64", "auto"};
+  return names;
+}
+
+void ComputeOptions::fields(FieldVisitor& visit) {
+  visit("device", device, about("'cpu', 'cuda' or 'cuda:N'").on_resume());
+  visit("precision", precision,
+        about("type of the activations; parameters stay float32; auto: bfloat16 where the processor multiplies it")
+            .one_of(precisions()));
+  visit("threads", threads, about("CPU threads; unset: the physical cores").at_least(1).at_most(1024).on_resume());
+}
+
+int64_t physical_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+  std::set<std::string> cores;  // one entry a group of sibling threads
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings;
+    if (!(file >> siblings)) siblings = "cpu" + std::to_string(cpu);
+    cores.insert(siblings);
+  }
+  return std::max<int64_t>(1, static_cast<int64_t>(cores.size()));
+}
+
+namespace {
+
+torch::Device find_device(const std::string& name) {
+  const bool numbered = name.rfind("cuda:", 0) == 0 && name.size() > 5 && name.size() < 9 &&
+                        std::all_of(name.begin() + 5, name.end(), [](unsigned char c) { return std::isdigit(c); });
+  if (name == "cpu") return torch::kCPU;
+  if (name != "cuda" && !numbered) fail("device", "expected 'cpu', 'cuda' or 'cuda:N', got '" + name + "'");
+  const auto count = static_cast<int64_t>(torch::cuda::device_count());
+  const auto index = numbered ? std::stoll(name.substr(5)) : 0;
+  if (index >= count)
+    fail("device", "'" + name + "' is not there: this LibTorch finds " + std::to_string(count) +
+                       " CUDA devices. Hint: --device cpu, or a CUDA build of LibTorch and a driver");
+  return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+}  // namespace
+
+Numerics start_computing(const ComputeOptions& options) {
+  omp_set_dynamic(0);
+  // Dictionary entries that are never used decay towards zero; products of denormal numbers are fifty times slower. Set
+  // before the first parallel region: the pool's threads inherit it.
+  at::globalContext().setFlushDenormal(true);
+  at::globalContext().setDeterministicCuDNN(true);
+  at::set_num_threads(static_cast<int>(options.threads.value_or(physical_cores())));
+  Numerics numerics;
+  numerics.device = find_device(options.device);
+  const bool multiplied = numerics.device.is_cpu() && ops::kernels::active().screens_bfloat16;
+  const bool narrow = options.precision == "bfloat16" || (options.precision == "auto" && multiplied);
+  numerics.twin = options.precision == "float64";
+  numerics.compute = narrow ? torch::kBFloat16 : numerics.twin ? torch::kDouble : torch::kFloat;
+  return numerics;
+}
+
+std::string precision_of(const Numerics& numerics) {
+  return numerics.compute == torch::kBFloat16 ? "bfloat16" : numerics.twin ? "float64" : "float32";
+}
+
+}  // namespace fqgan

@@ -1,0 +1,147 @@
+#include "fqgan/experiment/evaluation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "fqgan/checkpoint/weights.h"
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
+#include "fqgan/data/images/image_file.h"
+#include "fqgan/plot/curve.h"
+#include "fqgan/run/log_reader.h"
+
+namespace fqgan {
+namespace {
+
+constexpr const char* figures_key = "figures.";  // as read_log joins it
+
+/// "kid[subset_size=500]/classifier-1a2b3c4d" -> "kid": the name of a picture.
+std::string picture_name(const std::string& figure) { return figure.substr(0, figure.find_first_of("[/")); }
+
+bool better(double value, double than, bool smaller_is_better) {
+  return std::isfinite(value) && (!std::isfinite(than) || (smaller_is_better ? value < than : value > than));
+}
+
+}  // namespace
+
+EvaluationRecorder::EvaluationRecorder(const RunFolder& folder, TrainingEvaluator* evaluator, EventFile& events,
+                                       std::function<Checkpoint()> checkpoint)
+    : folder_(folder), evaluator_(evaluator), events_(events), checkpoint_(std::move(checkpoint)) {
+  if (evaluator_ || std::filesystem::exists(folder.metrics())) lines_.emplace(folder.metrics());
+  for (const auto& record : read_log(folder.metrics())) {
+    Point point{static_cast<int64_t>(record.numbers.at("step")), {}};
+    for (const auto& [key, value] : record.numbers)
+      if (key.starts_with(figures_key)) point.figures[key.substr(std::string(figures_key).size())] = value;
+    points_.push_back(std::move(point));
+  }
+}
+
+void EvaluationRecorder::on_start(const Progress&) {
+  if (evaluator_ && !points_.empty()) draw_curves();  // without the points that a resume has cut off
+}
+
+void EvaluationRecorder::on_evaluation(const Progress& progress, Family& family) {
+  if (!evaluator_) return;
+  const auto evaluation = evaluator_->measure(family);
+  if (points_.empty())
+    for (const auto& warning : evaluation.warnings) log_info("evaluation: " + warning);
+  append(progress, evaluation);
+  draw_curves();
+  keep_if_best(progress.at.iteration);
+}
+
+void EvaluationRecorder::append(const Progress& progress, const Evaluation& evaluation) {
+  Point point{progress.at.iteration, {}};
+  nlohmann::ordered_json figures = nlohmann::ordered_json::object();
+  std::string text;
+  for (const auto& [name, value] : evaluation.figures) {
+    figures[name] = value;
+    point.figures[name] = value;
+    events_.scalar(name, value, progress.at.iteration);
+  }
+  for (const auto& metric : evaluator_->options().metrics) {
+    const auto name = evaluator_->figure(metric);
+    text += (text.empty() ? "" : ", ") + name + " " + significant(point.figures.at(name), 4);
+  }
+  const auto [generated, against] = evaluator_->counts();
+  lines_->append(nlohmann::ordered_json{
+      {"step", progress.at.iteration},
+      {"images", progress.at.images_seen},
+      {"seconds", progress.seconds},
+      {"counts", {{"generated", generated}, {"against", against}}},
+      {"figures",
+       figures}}.dump());
+  points_.push_back(std::move(point));
+  log_info("iteration " + std::to_string(progress.at.iteration) + ": " + text + " (" + evaluator_->scope() + ")");
+}
+
+/// One picture a metric's first figure; the deviation of a KID or inception score becomes a band.
+void EvaluationRecorder::draw_curves() const {
+  make_folder(folder_.path() / "curves");
+  for (const auto& metric : evaluator_->options().metrics) {
+    const auto name = evaluator_->figure(metric), stem = picture_name(name);
+    const auto spread = stem + "_deviation" + name.substr(stem.size());
+    Curve curve;
+    for (const auto& point : points_) {
+      const auto value = point.figures.find(name), deviation = point.figures.find(spread);
+      if (value == point.figures.end()) continue;
+      curve.x.push_back(static_cast<double>(point.step));
+      curve.y.push_back(value->second);
+      if (deviation != point.figures.end()) curve.deviation.push_back(deviation->second);
+    }
+    if (curve.deviation.size() != curve.y.size()) curve.deviation.clear();
+    PlotOptions options{name, "iteration", ""};
+    const auto [least, most] = std::minmax_element(curve.y.begin(), curve.y.end());
+    options.log_y = !curve.y.empty() && *least > 0 && *most > 10 * *least;
+    const auto picture = fqgan::draw_curves({curve}, options);
+    write_file_atomically(folder_.path() / "curves" / (stem + ".png"), encode_png(picture));
+  }
+}
+
+std::optional<EvaluationRecorder::Point> EvaluationRecorder::best() const {
+  const auto& name = evaluator_->options().keep_best;
+  if (!name) return std::nullopt;
+  const bool smaller = evaluator_->smaller_is_better(*name);
+  const auto figure = evaluator_->figure(*name);
+  std::optional<Point> found;
+  for (const auto& point : points_) {
+    const auto value = point.figures.find(figure);
+    if (value == point.figures.end()) continue;
+    if (!found || better(value->second, found->figures.at(figure), smaller)) found = point;
+  }
+  return found;
+}
+
+void EvaluationRecorder::keep_if_best(int64_t step) {
+  const auto found = best();
+  if (!found || found->step != step) return;
+  auto file = weights_only(checkpoint_());
+  const auto figure = evaluator_->figure(*evaluator_->options().keep_best);
+  file.metadata["best"] = figure + " = " + nlohmann::json(found->figures.at(figure)).dump();
+  save_checkpoint(folder_.path() / "checkpoints" / "best.safetensors", file);
+}
+
+void EvaluationRecorder::on_end(const Progress&) {
+  if (!evaluator_ || points_.empty()) return;
+  for (const auto& metric : evaluator_->options().metrics) {
+    const auto name = evaluator_->figure(metric);
+    const auto at = [&](const Point& point) {
+      const auto found = point.figures.find(name);
+      return (found == point.figures.end() ? std::string("?") : significant(found->second, 4)) + " at iteration " +
+             std::to_string(point.step);
+    };
+    const bool kept = evaluator_->options().keep_best == metric;
+    log_info(name + ": " + at(points_.front()) + ", " + at(points_.back()) +
+             (kept ? "; best " + at(*best()) + ", kept in checkpoints/best.safetensors" : ""));
+  }
+}
+
+/// After a sync, so that a checkpoint never knows of a line that a crash of the machine took away.
+void EvaluationRecorder::save(std::map<std::string, std::string>& metadata) {
+  if (lines_) metadata["log." + folder_.metrics().filename().string()] = std::to_string(lines_->flush());
+}
+
+}  // namespace fqgan

@@ -1,0 +1,145 @@
+#include "fqgan/experiment/evaluation_side.h"
+
+#include <filesystem>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/run/run_folder.h"
+
+namespace fqgan {
+namespace {
+
+std::unique_ptr<Recipe> recipe_in(const NamedCheckpoint& named) {
+  const auto found = named.checkpoint.metadata.find("recipe");
+  return found == named.checkpoint.metadata.end() ? nullptr
+                                                  : read_recipe(RecipeText::from_string(found->second, named.path));
+}
+
+ImageShape shape_of_data(const DataInfo& info) { return {info.channels, info.height, info.width}; }
+
+Side side_of_dataset(std::shared_ptr<const Dataset> dataset, std::shared_ptr<OpenedData> data,
+                     const std::string& name) {
+  Side side;
+  const auto& info = dataset->info();
+  side.facts = {name, false, info.images, info.class_names, shape_of_data(info)};
+  side.data = std::move(data);
+  side.images = [set = dataset.get()] { return in_order(*set); };
+  side.dataset = std::move(dataset);
+  return side;
+}
+
+/// The images that a translator starts from: those that are named, else the test split (or the whole) of the recipe's
+/// data, of the direction's source.
+std::shared_ptr<const Dataset> source_images(const Model& model, const Recipe* recipe, const Generated& generated) {
+  if (!model.family->translator) {
+    if (!generated.source.empty()) fail("--source", "this model draws from latents: it translates no images");
+    return nullptr;
+  }
+  DataOptions data;
+  if (recipe) {
+    data = recipe->data;
+    data.domain = domains_of(*model.family, *recipe->model, generated.options.direction).source;
+  }
+  if (!generated.source.empty()) data = fitting_of(data), data.path = generated.source;
+  if (data.path.value_or("").empty())
+    fail("--source", "this model translates images: expected --source IMAGES, and its recipe names none");
+  data.resolution = model.data.height;
+  data.width = model.data.width;
+  data.channels = model.data.channels;
+  return open_dataset(data);
+}
+
+Side side_of_model(NamedSide named, const Generated& generated, const Numerics& numerics) {
+  auto model = load_model(named.checkpoint->checkpoint, named.checkpoint->path, numerics);
+  Side side;
+  side.dataset = source_images(model, named.recipe.get(), generated);
+  auto sampling = generated.options.sampling(generated.seed);
+  sampling.source = side.dataset.get();
+  auto count = generated.count;
+  if (side.dataset) count = std::min(count, side.dataset->info().images);
+  side.facts = {named.path, false, count, model.data.class_names, shape_of_data(model.data)};
+  if (named.recipe) {
+    side.data = std::make_shared<OpenedData>(named.recipe->data);
+    side.target_domain = domains_of(*model.family, *named.recipe->model, generated.options.direction).target;
+  }
+  side.images = [family = model.family.get(), count, sampling] { return generated_images(*family, sampling, count); };
+  side.family = std::move(model.family);
+  return side;
+}
+
+}  // namespace
+
+NamedSide look_at_side(const std::string& path) {
+  NamedSide named{path};
+  if (RunFolder::is_run(path)) {
+    named.checkpoint = open_checkpoint(path);
+  } else if (path.ends_with(".safetensors")) {
+    const auto header = read_checkpoint_header(path);
+    const auto found = header.metadata.find("kind");
+    const std::string kind = found == header.metadata.end() ? "" : found->second;
+    if (kind == "statistics")
+      named.statistics = load_statistics(path);
+    else if (kind == "full" || kind == "weights")
+      named.checkpoint = open_checkpoint(path);
+    else
+      fail(path, "expected a checkpoint or saved statistics, found " +
+                     (kind.empty() ? "another safetensors file" : "a " + kind) +
+                     (kind == "classifier" ? ". Hint: --features takes it" : ". Hint: images go in a folder or zip"));
+  }
+  if (named.checkpoint) named.recipe = recipe_in(*named.checkpoint);
+  return named;
+}
+
+Measured Side::measure(FeatureExtractor& extractor, bool keep_features) const {
+  if (statistics) return *statistics;
+  MeasureOptions options{facts.name, facts.class_names, keep_features};
+  options.progress = [this](int64_t done) {
+    log_status(facts.name + ": " + std::to_string(done) + "/" + std::to_string(facts.images.value_or(0)) + " images");
+  };
+  auto measured = fqgan::measure(*images(), extractor, options);
+  log_status("");
+  return measured;
+}
+
+Side open_side(NamedSide named, DataOptions data, const Generated& generated, const Numerics& numerics) {
+  if (named.checkpoint) return side_of_model(std::move(named), generated, numerics);
+  if (named.statistics) {
+    Side side;
+    side.facts = {named.path, true, named.statistics->images, {}, {}};
+    side.statistics = std::move(named.statistics);
+    return side;
+  }
+  data.path = named.path;
+  const auto opened = std::make_shared<OpenedData>(data);
+  return side_of_dataset(opened->view(), opened, named.path);
+}
+
+Domains domains_of(const Family& family, const FamilyOptions& options, const std::string& direction) {
+  Domains domains;
+  if (!family.translator) return domains;
+  const auto& named = direction_named(*family.translator, direction);
+  for (const auto& request : options.datasets()) {
+    if (request.name == named.source) domains.source = request.view.domain;
+    if (request.name == named.target) domains.target = request.view.domain;
+  }
+  return domains;
+}
+
+Side side_of_training_data(std::shared_ptr<OpenedData> data, const std::optional<std::string>& domain) {
+  const auto& options = data->options();
+  const auto path = options.path.value_or("");
+  if (auto test = data->test({}, domain))
+    return side_of_dataset(std::move(test), data, path + (options.held_out ? " (held out)" : " (test)"));
+  View whole;
+  whole.whole = true;
+  whole.domain = domain;
+  return side_of_dataset(data->view(whole), data, path + " (" + options.split + ")");
+}
+
+DataOptions fitting_of(const DataOptions& data) {
+  DataOptions fitting;
+  static_cast<FitOptions&>(fitting) = data;
+  return fitting;
+}
+
+}  // namespace fqgan

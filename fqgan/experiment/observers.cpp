@@ -1,0 +1,83 @@
+#include "fqgan/experiment/observers.h"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "fqgan/checkpoint/metadata.h"
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/data/images/image_file.h"
+#include "fqgan/inference/chunks.h"
+#include "fqgan/models/family.h"
+#include "fqgan/plot/grid.h"
+
+namespace fqgan {
+namespace {
+
+constexpr const char* offset_prefix = "log.";
+constexpr int64_t grid_columns = 10, grid_classes = 20, grid_unconditional = 64;
+
+}  // namespace
+
+RunRecorder::RunRecorder(const RunFolder& folder)
+    : events_name_(folder.events().filename()), log_(folder.log()), events_(folder.path() / events_name_) {}
+
+void RunRecorder::on_report(const Report& report) {
+  const auto& progress = report.progress;
+  nlohmann::ordered_json line{{"step", progress.at.iteration},
+                              {"images", progress.at.images_seen},
+                              {"seconds", progress.seconds},
+                              {"images_per_second", progress.images_per_second}};
+  for (const auto& [name, value] : report.figures) {
+    line[name] = value;
+    events_.scalar(name, value, progress.at.iteration);
+  }
+  events_.scalar("images_per_second", progress.images_per_second, progress.at.iteration);
+  log_.append(line.dump());
+}
+
+void RunRecorder::save(std::map<std::string, std::string>& metadata) {
+  metadata[std::string(offset_prefix) + "log.jsonl"] = std::to_string(log_.flush());
+  metadata[std::string(offset_prefix) + events_name_.string()] = std::to_string(events_.flush());
+}
+
+LogOffsets RunRecorder::offsets(const std::map<std::string, std::string>& metadata) {
+  LogOffsets offsets;
+  for (const auto& [key, value] : metadata)
+    if (key.starts_with(offset_prefix))
+      offsets[key.substr(std::string(offset_prefix).size())] = number_of(metadata, key, "resume");
+  return offsets;
+}
+
+/// Pairs: a source image, then its translation. -> float32 2 count x C x H x W
+torch::Tensor SampleGrids::translated(Family& family, SampleOptions options, int64_t count) const {
+  options.source = sets_.at(direction_named(*family.translator, options.direction).source);
+  count = std::min(count, options.source->info().images);
+  const auto pixels = read_chunk(*options.source, {0, count, 0});
+  const auto before = pixels.images.to(torch::kFloat).div_(127.5).sub_(1);
+  return at::stack({before, open_sampler(family, options)->next(count).pixels}, 1).flatten(0, 1);
+}
+
+void SampleGrids::on_samples(const Progress& progress, Family& family) {
+  auto options = options_;
+  GridOptions grid;
+  auto count = grid_unconditional;
+  if (data_.classes > 0) {
+    const auto rows = std::min(data_.classes, grid_classes);
+    grid.columns = grid_columns;
+    count = rows * grid_columns;
+    for (int64_t k = 0; k < rows; ++k) {
+      options.labels.insert(options.labels.end(), grid_columns, k);
+      grid.row_labels.push_back(data_.class_names[k]);
+    }
+  }
+  if (!family.generator && !family.translator) return;
+  const auto images = family.generator ? open_sampler(family, options)->next(count).pixels
+                                       : translated(family, options, grid_unconditional / 2);
+  const auto picture = make_grid(to_pixels(images), grid);
+  const auto png = encode_png(picture);
+  write_file_atomically(folder_.samples(progress.at.iteration), png);
+  events_.image("samples", png, picture.size(1), picture.size(2), progress.at.iteration);
+}
+
+}  // namespace fqgan

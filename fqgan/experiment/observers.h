@@ -1,0 +1,65 @@
+// The observers of a training: what fqgan/run and fqgan/inference do with the loop's events.
+#pragma once
+
+#include <memory>
+
+#include "fqgan/data/dataset.h"
+#include "fqgan/experiment/training_sets.h"
+#include "fqgan/inference/sampler.h"
+#include "fqgan/run/event_file.h"
+#include "fqgan/run/json_lines.h"
+#include "fqgan/run/run_folder.h"
+#include "fqgan/training/observer.h"
+
+namespace fqgan {
+
+/// log.jsonl and TensorBoard scalars.
+class RunRecorder : public Observer {
+ public:
+  explicit RunRecorder(const RunFolder& folder);
+  void on_report(const Report& report) override;
+  void save(std::map<std::string, std::string>& metadata) override;
+  EventFile& events() { return events_; }
+
+  /// The offsets that save() left in a checkpoint.
+  static LogOffsets offsets(const std::map<std::string, std::string>& metadata);
+
+ private:
+  std::filesystem::path events_name_;
+  JsonLines log_;
+  EventFile events_;
+};
+
+/// samples/step-*.png: fixed latents, one row per class; of a translator, source images and what becomes of them.
+class SampleGrids : public Observer {
+ public:
+  /// data: what the generator draws (inference/model.h); sets: the training's, from which a translator takes images.
+  SampleGrids(const RunFolder& folder, DataInfo data, SampleOptions options, const DatasetsByName& sets,
+              EventFile& events)
+      : folder_(folder), data_(std::move(data)), options_(std::move(options)), sets_(sets), events_(events) {}
+  void on_samples(const Progress& progress, Family& family) override;
+
+ private:
+  const RunFolder& folder_;
+  torch::Tensor translated(Family& family, SampleOptions options, int64_t count) const;
+  DataInfo data_;
+  SampleOptions options_;
+  DatasetsByName sets_;
+  EventFile& events_;
+};
+
+/// Removes older checkpoints.
+class CheckpointKeeper : public Observer {
+ public:
+  CheckpointKeeper(const RunFolder& folder, int64_t keep) : folder_(folder), keep_(keep) {}
+  void on_checkpoint(const Progress&, const std::string&) override { folder_.keep_last(keep_); }
+
+ private:
+  const RunFolder& folder_;
+  int64_t keep_;
+};
+
+/// A bar on a terminal, plain lines elsewhere: iterations, images a second, time left, losses.
+std::unique_ptr<Observer> progress_bar();
+
+}  // namespace fqgan

@@ -1,0 +1,31 @@
+#include "fqgan/experiment/recipe.h"
+
+#include "fqgan/models/registry.h"
+
+namespace fqgan {
+
+void Recipe::fields(FieldVisitor& visit) {
+  visit("family", family, about("model family").one_of(family_names()));
+  visit("seed", seed, about("seed of all random streams").at_least(0));
+  compute.fields(visit);
+  visit("data", data, about("the images"));
+  visit("training", training, about("length of the training, and how often it reports"));
+  visit("evaluation", evaluation, about("metrics while training"));
+  visit("samples", samples, about("the sample grids"));
+  visit("model", *model, about("the family's own options"));
+}
+
+std::unique_ptr<Recipe> default_recipe(const std::string& family) {
+  auto recipe = std::make_unique<Recipe>();
+  recipe->model = family_options(family);
+  recipe->family = family;
+  return recipe;
+}
+
+std::unique_ptr<Recipe> read_recipe(const RecipeText& text) {
+  auto recipe = default_recipe(text.get("family", "biggan"));
+  read_options(text, *recipe);
+  return recipe;
+}
+
+}  // namespace fqgan

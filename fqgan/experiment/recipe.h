@@ -1,0 +1,33 @@
+// A recipe: everything that an experiment is. Read from TOML, written resolved into the run folder and every
+// checkpoint.
+#pragma once
+
+#include <memory>
+
+#include "fqgan/core/options.h"
+#include "fqgan/data/dataset.h"
+#include "fqgan/experiment/compute.h"
+#include "fqgan/experiment/evaluation_options.h"
+#include "fqgan/models/family.h"
+#include "fqgan/training/options.h"
+
+namespace fqgan {
+
+struct Recipe : Options {
+  std::string family = "biggan";
+  int64_t seed = 0;
+  ComputeOptions compute;  // its fields stand at the top of the recipe
+  DataOptions data;
+  TrainingOptions training;
+  EvaluationOptions evaluation;
+  GenerationOptions samples;             // of the sample grids
+  std::unique_ptr<FamilyOptions> model;  // the family's; made before the fields are read
+  void fields(FieldVisitor& visit) override;
+};
+
+/// Reads `text` over the defaults of the family that it names. Errors: UserError as read_options.
+std::unique_ptr<Recipe> read_recipe(const RecipeText& text);
+/// The defaults of a family.
+std::unique_ptr<Recipe> default_recipe(const std::string& family);
+
+}  // namespace fqgan

@@ -1,0 +1,140 @@
+// The evaluator of a training: what it measures with, and what against.
+#include <algorithm>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/experiment/evaluation.h"
+#include "fqgan/inference/classification.h"
+#include "fqgan/metrics/classifier_training.h"
+
+namespace fqgan {
+namespace {
+
+constexpr const char *where = "evaluation", *of_classifier = "error";
+
+Side side_against(const Recipe& recipe, std::shared_ptr<OpenedData> opened, const Family& family) {
+  const auto& options = recipe.evaluation;
+  if (!options.against) {
+    const auto domains = domains_of(family, *recipe.model, options.generation.direction);
+    return side_of_training_data(std::move(opened), domains.target);
+  }
+  auto named = look_at_side(*options.against);
+  if (named.checkpoint) fail("evaluation.against", "expected images or statistics, got a checkpoint: " + named.path);
+  return open_side(std::move(named), fitting_of(recipe.data), {}, {});
+}
+
+}  // namespace
+
+TrainingEvaluator::TrainingEvaluator(const Recipe& recipe, std::shared_ptr<OpenedData> opened, const DataInfo& data,
+                                     const DatasetsByName& sets, const Family& family)
+    : options_(recipe.evaluation), data_(std::move(opened)), device_(family.numerics.device) {
+  if (options_.metrics.empty()) fail("evaluation.metrics", "expected at least one metric, got none");
+  for (const auto& name : options_.metrics) {
+    if (name == of_classifier) continue;
+    metric_named(name, "evaluation.metrics");
+    of_images_.push_back(name);
+  }
+  if (const auto& best = options_.keep_best) {
+    if (best != of_classifier) metric_named(*best, "evaluation.keep_best");
+    if (std::find(options_.metrics.begin(), options_.metrics.end(), *best) == options_.metrics.end())
+      fail("evaluation.keep_best", "'" + *best + "' is not among evaluation.metrics");
+  }
+  if (of_images_.size() < options_.metrics.size()) {
+    if (!family.classifier)
+      fail("evaluation.metrics",
+           "'error' is that of a family's own classifier, and this family has none. Hint: "
+           "'accuracy' tells whether generated images show their class");
+    test_ = data_->test();
+    if (!test_) fail("evaluation.metrics", "'error' needs data with a test split; this has none");
+    if (test_->info().unlabelled == test_->info().images)
+      fail("evaluation.metrics", "'error' needs images with labels to test with; none of the " +
+                                     std::to_string(test_->info().images) +
+                                     " has one. Hint: data.held_out_per_class = true");
+  }
+  if (!of_images_.empty()) open_images(recipe, data, sets, family);
+}
+
+void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, const DatasetsByName& sets,
+                                    const Family& family) {
+  if (const auto& translator = family.translator) {
+    source_ = sets.at(direction_named(*translator, options_.generation.direction).source);
+    options_.count = std::min(options_.count, source_->info().images);
+  }
+  generated_ = {"generated images", false, options_.count, {}, ImageShape{data.channels, data.height, data.width}};
+  if (family.drawn_classes() > 0) generated_.class_names = data.class_names;
+  against_ = side_against(recipe, data_, family);
+  if (options_.features != "classifier") {
+    extractor_ = open_features(options_.features, device_);
+    check();
+  } else if (data.classes < 2 && data_->options().labels) {
+    fail("evaluation.features",
+         "a classifier needs data with labels of at least two classes. Hint: a TorchScript file; "
+         "--set evaluation.every=0 trains without measuring");
+  }
+}
+
+void TrainingEvaluator::check() try {
+  check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings);
+} catch (const UserError& error) {
+  throw UserError(std::string(error.what()) + "; --set evaluation.every=0 trains without measuring");
+}
+
+void TrainingEvaluator::prepare() {
+  if (test_)
+    log_info("evaluation: the error of the averaged classifier over " + std::to_string(test_->info().images) +
+             " images of the test split");
+  if (of_images_.empty()) return;
+  if (!extractor_) {
+    extractor_ = cached_classifier(*data_, device_);
+    check();
+  }
+  log_info("evaluation against " + against_.facts.name + " with " + extractor_->name() + ": " +
+           extractor_->description());
+  measured_ = against_.measure(*extractor_, need_images(of_images_));
+}
+
+Evaluation TrainingEvaluator::measure(Family& family) const {
+  auto evaluation = of_images_.empty() ? Evaluation{} : measure_images(family);
+  if (test_) {
+    const auto found = classify_all({&family}, *test_);
+    evaluation.figures.push_back(
+        {figure(of_classifier),
+         static_cast<double>(found.wrong()) / static_cast<double>(std::max<int64_t>(found.labelled(), 1))});
+  }
+  return evaluation;
+}
+
+Evaluation TrainingEvaluator::measure_images(Family& family) const {
+  auto sampling = options_.generation.sampling(static_cast<uint64_t>(options_.seed));
+  sampling.source = source_;
+  const auto images = generated_images(family, sampling, options_.count);
+  MeasureOptions measuring{generated_.name, generated_.class_names, need_images(of_images_)};
+  measuring.progress = [&](int64_t done) {
+    log_status("evaluation: " + std::to_string(done) + "/" + std::to_string(options_.count) + " images");
+  };
+  const auto generated = fqgan::measure(*images, *extractor_, measuring);
+  log_status("");
+  return evaluate(generated, measured_, of_images_, *extractor_, options_.settings);
+}
+
+std::string TrainingEvaluator::figure(const std::string& metric) const {
+  if (metric == of_classifier) return of_classifier + std::string("/test");
+  return figure_name(metric_named(metric, where), options_.settings, extractor_->name());
+}
+
+std::pair<int64_t, int64_t> TrainingEvaluator::counts() const {
+  if (of_images_.empty()) return {0, test_->info().images};
+  return {options_.count, against_.facts.images.value_or(0)};
+}
+
+std::string TrainingEvaluator::scope() const {
+  const auto [generated, against] = counts();
+  const auto of_test = std::to_string(against) + " images";
+  return of_images_.empty() ? of_test : std::to_string(generated) + " images against " + std::to_string(against);
+}
+
+bool TrainingEvaluator::smaller_is_better(const std::string& metric) const {
+  return metric == of_classifier || metric_named(metric, where).smaller_is_better;
+}
+
+}  // namespace fqgan

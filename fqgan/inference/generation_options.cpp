@@ -1,0 +1,28 @@
+#include "fqgan/inference/generation_options.h"
+
+namespace fqgan {
+
+void GenerationOptions::fields(FieldVisitor& visit) {
+  visit("weights", weights,
+        about("weights that make the images: the moving average, or the trained network itself ('raw')")
+            .one_of({"average", "raw"})
+            .on_resume());
+  visit("truncation", truncation,
+        about("truncation of the latents: a small value gives typical images, less varied; unset: none")
+            .at_least(0)
+            .at_most(10)
+            .on_resume());
+  visit("direction", direction,
+        about("direction of a model that translates images ('a2b'); empty: its first").on_resume());
+}
+
+SampleOptions GenerationOptions::sampling(uint64_t seed) const {
+  SampleOptions options;
+  options.weights = weights == "raw" ? Weights::raw : Weights::average;
+  options.truncation = truncation;
+  options.direction = direction;
+  options.seed = seed;
+  return options;
+}
+
+}  // namespace fqgan

@@ -1,0 +1,133 @@
+#include "fqgan/inference/latent_sampler.h"
+
+#include <cmath>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
+#include "fqgan/inference/truncation.h"
+
+namespace fqgan {
+namespace {
+
+void check_labels(const torch::Tensor& labels, int64_t rows, int64_t classes) {
+  if (!classes && labels.defined()) fail("labels", "this generator is unconditional: it has no classes");
+  if (!classes) return;
+  if (!labels.defined()) fail("labels", "expected a class for each row of z, got none");
+  if (labels.scalar_type() != torch::kLong) fail("labels", "expected int64 class indices");
+  check_shape(labels, {rows}, "labels");
+  if (rows && (labels.min().item<int64_t>() < 0 || labels.max().item<int64_t>() >= classes))
+    fail("labels", "expected classes from 0 to " + std::to_string(classes - 1));
+}
+
+/// Latents beyond the limit are drawn again (Brock et al. 2019, section 3.1): drawn from what remains of the normal
+/// distribution, by its inverse.
+torch::Tensor drawn_within(Streams random, int64_t width, double limit) {
+  const double root = std::sqrt(2.), inside = std::erf(limit / root);
+  const auto position = random.uniform({width}, "latents").to(torch::kDouble) * 2 - 1;
+  return (at::erfinv(position * inside) * root).clamp(-limit, limit).to(torch::kFloat);
+}
+
+torch::Tensor rows_of(const torch::Tensor& given, int64_t first, int64_t count) {
+  if (first + count > given.size(0))
+    fail("latents",
+         "expected at least " + std::to_string(first + count) + " rows, got " + std::to_string(given.size(0)));
+  return given.narrow(0, first, count);
+}
+
+}  // namespace
+
+void LatentSampler::check(const SampleOptions& options) const {
+  const auto& space = generator_.space;
+  for (const auto label : options.labels) {
+    if (!space.classes) fail("class", "this generator is unconditional: it has no classes");
+    if (label < 0 || label >= space.classes)
+      fail("class", "expected 0 to " + std::to_string(space.classes - 1) + ", got " + std::to_string(label));
+  }
+  if (options.truncation && !std::isfinite(*options.truncation))
+    fail("truncation", "expected a number in [0, 10], got one that is not finite");
+  if (!options.direction.empty())
+    fail("direction",
+         "this generator draws from latents: it translates in no direction, got '" + options.direction + "'");
+  if (options.truncation && space.truncation == Truncation::none)
+    fail("truncation", space.law == LatentLaw::uniform
+                           ? "this generator's latents are uniform: there is nothing to cut off"
+                           : "this generator has no truncation");
+  if (options.latents.defined()) check_shape(options.latents, {any, space.width}, "latents");
+  if (options.mapped.defined() && !space.mapped) fail("latents", "this generator has no mapping: expected z, got w");
+  if (options.mapped.defined() && options.mapped.size(-1) != space.mapped)
+    fail("latents",
+         "expected w of width " + std::to_string(space.mapped) + ", got " + shape_text(options.mapped.sizes()));
+  if (options.source) fail("source", "this generator draws from latents: it translates no images");
+}
+
+torch::Tensor LatentSampler::drawn(const SampleOptions& options, int64_t first, int64_t count) const {
+  const auto& space = generator_.space;
+  const bool resample = options.truncation && space.truncation == Truncation::resample;
+  if (options.latents.defined()) {
+    const auto given = rows_of(options.latents, first, count);
+    return resample ? truncated_normal(given, at::scalar_tensor(*options.truncation, at::kDouble)) : given;
+  }
+  std::vector<torch::Tensor> rows;
+  for (int64_t i = first; i < first + count; ++i) {
+    auto random = Streams::image(options.seed, i);
+    if (space.law == LatentLaw::uniform)
+      rows.push_back(random.uniform({space.width}, "latents"));
+    else
+      rows.push_back(resample ? drawn_within(random, space.width, *options.truncation)
+                              : random.normal({space.width}, "latents"));
+  }
+  return at::stack(rows);
+}
+
+torch::Tensor LatentSampler::labels(const SampleOptions& options, int64_t first, int64_t count) const {
+  const auto classes = generator_.space.classes;
+  if (!classes) return {};
+  std::vector<int64_t> labels;
+  for (int64_t i = first; i < first + count; ++i)
+    labels.push_back(options.labels.empty()
+                         ? Streams::image(options.seed, i).integers(classes, {1}, "labels").item<int64_t>()
+                         : options.labels[i % std::ssize(options.labels)]);
+  return torch::tensor(labels).to(numerics_.device);
+}
+
+Latents LatentSampler::latents(const SampleOptions& options, int64_t first, int64_t count) const {
+  const auto placed = [&](const torch::Tensor& x) { return x.to(numerics_.device, numerics_.parameters()); };
+  Latents latents;
+  if (options.mapped.defined())
+    latents.w = placed(rows_of(options.mapped, first, count));
+  else
+    latents.z = placed(drawn(options, first, count));
+  latents.labels = labels(options, first, count);
+  if (generator_.space.truncation == Truncation::towards_mean) latents.truncation = options.truncation;
+  latents.noise = options.noise;
+  if (generator_.space.noise)
+    for (int64_t i = first; i < first + count; ++i) latents.rows.push_back(Streams::image(options.seed, i));
+  return latents;
+}
+
+SampledImages LatentSampler::images(const SampleOptions& options, int64_t first, int64_t count) const {
+  torch::NoGradGuard no_grad;
+  const auto from = latents(options, first, count);
+  auto random = Streams::unused();
+  auto pass = numerics_.pass(random);
+  return {generator_.images(from, pass).to(torch::kCPU, torch::kFloat).contiguous(),
+          from.labels.defined() ? from.labels.cpu() : from.labels};
+}
+
+torch::Tensor LatentSampler::images(const torch::Tensor& z, const torch::Tensor& labels,
+                                    std::optional<double> truncation, NoiseMode noise) const {
+  check_shape(z, {any, space().width}, "latents");
+  check_labels(labels, z.size(0), space().classes);
+  SampleOptions options;
+  options.latents = z;
+  options.truncation = truncation;
+  options.noise = noise;
+  if (labels.defined()) {
+    const auto known = labels.contiguous().cpu();
+    options.labels.assign(known.const_data_ptr<int64_t>(), known.const_data_ptr<int64_t>() + known.numel());
+  }
+  check(options);
+  return images(options, 0, z.size(0)).pixels;
+}
+
+}  // namespace fqgan

@@ -1,0 +1,36 @@
+// What outputs with a PNG an image share: names and encoding. How a file is put down is theirs.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fqgan/inference/output.h"
+
+namespace fqgan {
+
+/// A folder name for each class: characters that some file system or archive refuses, and a '.' in front, become '_';
+/// a name that is taken gets a number ("a/b", "a_b" -> "a_b", "a_b_2").
+std::vector<std::string> class_folders(const std::vector<std::string>& class_names);
+
+/// SystemError with the reason that the system gives in `errno`.
+[[noreturn]] void fail_writing(const std::filesystem::path& path);
+
+class PngFiles : public ImageOutput {
+ public:
+  explicit PngFiles(const std::vector<std::string>& class_names) : folders_(class_folders(class_names)) {}
+  void add(const SampledImages& images) override;
+
+ protected:
+  /// `name`: "00017.png", "T-shirt_top/00017.png".
+  virtual void put(const std::string& name, std::string_view png) = 0;
+
+ private:
+  std::string folder_of(const at::Tensor& labels, int64_t row) const;
+
+  std::vector<std::string> folders_;
+  int64_t count_ = 0;
+};
+
+}  // namespace fqgan

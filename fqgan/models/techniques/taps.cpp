@@ -1,0 +1,21 @@
+#include "fqgan/models/techniques/taps.h"
+
+#include <algorithm>
+
+#include "fqgan/core/text.h"
+
+namespace fqgan {
+
+std::vector<std::string> names_of(const std::vector<TapPoint>& points) {
+  std::vector<std::string> names;
+  for (const auto& point : points) names.push_back(point.name);
+  return names;
+}
+
+void check_tap(const std::string& key, const std::string& name, const std::vector<std::string>& known,
+               Problems& problems) {
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  problems.add(key, "there is no tap '" + name + "'; this discriminator has " + quoted_list(known));
+}
+
+}  // namespace fqgan

@@ -1,0 +1,132 @@
+// A grid is laid out in whole pixels first, then images and labels are copied into one picture.
+#include "fqgan/plot/grid.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
+#include "fqgan/plot/font.h"
+
+namespace fqgan {
+namespace {
+
+constexpr int background = 32, ink = 224;           // gray levels
+constexpr int board_dark = 102, board_light = 153;  // of the checkerboard
+constexpr int64_t board_square = 8;                 // pixels
+constexpr int64_t label_margin = 4;                 // pixels before and behind a label
+constexpr size_t label_limit = 24;                  // characters
+
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Sizes in pixels.
+struct Layout {
+  int64_t rows = 0, columns = 0;
+  int64_t factor = 1;                       // of the enlargement
+  int64_t cell_height = 0, cell_width = 0;  // an enlarged image
+  int64_t row_height = 0;                   // more than a cell's where letters are higher
+  int64_t label_width = 0;                  // the column of labels; 0: none
+};
+
+int64_t columns_for(int64_t images, const GridOptions& options) {
+  const auto labels = std::ssize(options.row_labels);
+  if (options.columns > 0) return std::min(options.columns, images);
+  if (labels > 0) return divide_up(images, labels);
+  return static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(images))));
+}
+
+Layout layout_of(const at::Tensor& pixels, const GridOptions& options, const std::vector<std::string>& labels) {
+  const int64_t images = pixels.size(0), height = pixels.size(2), width = pixels.size(3);
+  Layout layout;
+  layout.columns = columns_for(images, options);
+  layout.rows = divide_up(images, layout.columns);
+  layout.factor = std::max<int64_t>(1, divide_up(options.minimum_cell, std::max(height, width)));
+  layout.cell_height = height * layout.factor;
+  layout.cell_width = width * layout.factor;
+  layout.row_height = layout.cell_height;
+  if (labels.empty()) return layout;
+  if (std::ssize(labels) != layout.rows) {
+    fail("grid", "expected " + std::to_string(layout.rows) + " row labels for " + std::to_string(images) +
+                     " images in " + std::to_string(layout.columns) + " columns, got " + std::to_string(labels.size()) +
+                     ". Hint: give one a row");
+  }
+  size_t longest = 0;
+  for (const auto& label : labels) longest = std::max(longest, label.size());
+  layout.label_width = static_cast<int64_t>(longest) * glyph_width + 2 * label_margin;
+  layout.row_height = std::max(layout.cell_height, glyph_height);
+  return layout;
+}
+
+// The labels as they are drawn: a byte a character, long ones cut.
+std::vector<std::string> drawn_labels(const std::vector<std::string>& labels) {
+  std::vector<std::string> drawn;
+  for (const auto& label : labels) {
+    std::string text = drawable(label);
+    if (text.size() > label_limit) text.replace(label_limit - 2, std::string::npos, "..");
+    drawn.push_back(std::move(text));
+  }
+  return drawn;
+}
+
+// Each pixel becomes factor x factor pixels: C x H x W -> C x H factor x W factor.
+at::Tensor enlarged(const at::Tensor& image, int64_t factor) {
+  const int64_t channels = image.size(0), height = image.size(1), width = image.size(2);
+  return image.view({channels, height, 1, width, 1})
+      .expand({channels, height, factor, width, factor})
+      .reshape({channels, height * factor, width * factor});
+}
+
+// RGBA over a checkerboard, the usual sign of transparency: 4 x H x W -> 3 x H x W.
+at::Tensor opaque(const at::Tensor& image) {
+  const auto squares = [](int64_t extent) { return at::arange(extent, at::kLong).floor_divide(board_square); };
+  const at::Tensor odd = (squares(image.size(1)).unsqueeze(1) + squares(image.size(2))).remainder(2);  // H x W
+  const at::Tensor board = odd * (board_light - board_dark) + board_dark;
+  const at::Tensor alpha = image[3].to(at::kLong);
+  const at::Tensor mixed = image.narrow(0, 0, 3).to(at::kLong) * alpha + board * (255 - alpha);
+  return (mixed + 127).floor_divide(255).to(at::kByte);
+}
+
+void draw_label(const at::Tensor& picture, const std::string& label, int64_t row_top, const Layout& layout) {
+  const int64_t x = layout.label_width - label_margin - std::ssize(label) * glyph_width;
+  draw_text(picture, x, row_top + (layout.row_height - glyph_height) / 2, label, ink);
+}
+
+}  // namespace
+
+at::Tensor to_pixels(const at::Tensor& images) {
+  check_shape(images, {any, any, any, any}, "to_pixels");
+  return ((images.to(at::kFloat) + 1) * 127.5).round().nan_to_num(0.).clamp(0, 255).to(at::kByte);
+}
+
+at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options) {
+  check_shape(pixels, {any, any, any, any}, "grid");
+  const int64_t images = pixels.size(0), channels = pixels.size(1);
+  if (pixels.numel() == 0) fail("grid", "expected at least one image, got shape " + shape_text(pixels.sizes()));
+  if (channels != 1 && channels != 3 && channels != 4) {
+    fail("grid", "expected images of 1, 3 or 4 channels, got " + std::to_string(channels));
+  }
+  FQGAN_CHECK(pixels.scalar_type() == at::kByte && options.columns >= 0 && options.gap >= 0, "make_grid's arguments");
+
+  const auto labels = drawn_labels(options.row_labels);
+  const Layout layout = layout_of(pixels, options, labels);
+  const int64_t height = layout.rows * (layout.row_height + options.gap) - options.gap;
+  const int64_t width = layout.label_width + layout.columns * (layout.cell_width + options.gap) - options.gap;
+  const at::Tensor picture = at::full({channels == 1 ? 1 : 3, height, width}, background, at::kByte);
+  const at::Tensor source = pixels.cpu().contiguous();
+  for (int64_t i = 0; i < images; ++i) {
+    const int64_t row_top = i / layout.columns * (layout.row_height + options.gap);
+    const int64_t y = row_top + (layout.row_height - layout.cell_height) / 2;
+    const int64_t x = layout.label_width + i % layout.columns * (layout.cell_width + options.gap);
+    const at::Tensor cell = enlarged(source[i], layout.factor);
+    picture.narrow(1, y, layout.cell_height).narrow(2, x, layout.cell_width).copy_(channels == 4 ? opaque(cell) : cell);
+  }
+  for (int64_t row = 0; row < std::ssize(labels); ++row) {
+    draw_label(picture, labels[row], row * (layout.row_height + options.gap), layout);
+  }
+  return picture;
+}
+
+}  // namespace fqgan

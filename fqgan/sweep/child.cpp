@@ -1,0 +1,55 @@
+#include "fqgan/sweep/child.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "fqgan/core/error.h"
+
+namespace fqgan {
+
+int run_child(const std::vector<std::string>& arguments, const std::function<bool()>& stop) {
+  const auto program = std::filesystem::read_symlink("/proc/self/exe").string();
+  std::vector<std::string> words{program};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  const pid_t parent = getpid(), child = fork();
+  if (child < 0) fail<SystemError>(program, std::string("cannot start a training: ") + strerror(errno));
+  if (child == 0) {  // only what is safe after a fork: when this program is killed, the training saves and ends
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() == parent) execv(program.c_str(), pointers.data());
+    _exit(127);
+  }
+  int status = 0;
+  for (bool asked = false; waitpid(child, &status, WNOHANG) == 0;) {
+    if (!asked && stop()) {
+      kill(child, SIGTERM);
+      asked = true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+std::string first_line_of(const std::string& command) {
+  auto* pipe = popen((command + " 2>/dev/null").c_str(), "r");
+  if (!pipe) return "";
+  char line[256] = "";
+  const bool read = fgets(line, sizeof line, pipe);
+  pclose(pipe);
+  std::string text = read ? line : "";
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+}  // namespace fqgan

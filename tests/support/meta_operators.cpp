@@ -1,0 +1,98 @@
+#include "support/meta_operators.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/library.h>
+#include <torch/torch.h>
+
+#include "fqgan/core/error.h"
+
+namespace fqgan::test {
+namespace {
+
+/// Every tensor of a value through `change`.
+c10::IValue changed(const c10::IValue& value, const std::function<at::Tensor(const at::Tensor&)>& change) {
+  if (value.isTensor()) return value.toTensor().defined() ? change(value.toTensor()) : value;
+  if (!value.isTensorList()) return value;
+  c10::List<at::Tensor> list;
+  for (const at::Tensor& tensor : value.toTensorVector()) list.push_back(change(tensor));
+  return list;
+}
+
+at::Tensor on_cpu(const at::Tensor& tensor) {
+  if (tensor.is_meta()) return at::zeros(tensor.sizes(), tensor.options().device(at::kCPU));
+  FQGAN_CHECK(tensor.dim() == 0, "a tensor on the CPU among those on the device");
+  return tensor;
+}
+
+/// Runs the operator on zeros of the same shapes, for the shapes of its results. One that writes into its arguments
+/// gives them back, as large as its results.
+void by_zeros(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const auto& schema = op.schema();
+  const auto count = schema.arguments().size(), returns = schema.returns().size(), first = stack->size() - count;
+  const std::vector<c10::IValue> arguments(stack->begin() + static_cast<int64_t>(first), stack->end());
+  const bool in_place = schema.is_mutable() && !schema.arguments().back().is_out();
+  if (in_place) {
+    torch::jit::drop(*stack, count);
+    if (returns > 0) stack->push_back(arguments.front());
+    return;
+  }
+  for (size_t i = first; i < stack->size(); ++i) (*stack)[i] = changed((*stack)[i], on_cpu);
+  at::AutoDispatchBelowADInplaceOrView below;
+  op.callBoxed(stack);
+  size_t out = 0;
+  for (size_t i = 0; i < count; ++i)
+    if (schema.arguments()[i].is_out()) {
+      auto& result = (*stack)[stack->size() - returns + out++];
+      arguments[i].toTensor().resize_(result.toTensor().sizes());
+      result = arguments[i];
+    }
+  for (size_t i = stack->size() - returns; i < stack->size(); ++i)
+    (*stack)[i] = changed((*stack)[i], [](const at::Tensor& x) { return x.to(at::kMeta); });
+}
+
+/// LibTorch has it for a CPU and has nothing for `meta`.
+bool is_missing(const c10::OperatorHandle& op) {
+  using Key = c10::DispatchKey;
+  if (op.operator_name().name.rfind("aten::", 0) != 0 || !op.hasSchema() || !op.hasKernelForDispatchKey(Key::CPU))
+    return false;
+  for (const auto key : {Key::Meta, Key::CompositeExplicitAutograd, Key::CompositeImplicitAutograd})
+    if (op.hasKernelForDispatchKey(key)) return false;
+  return true;
+}
+
+at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>&,
+                       at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed,
+                       at::IntArrayRef output_padding, int64_t groups) {
+  return at::convolution(on_cpu(x), on_cpu(weight), {}, stride, padding, dilation, transposed, output_padding, groups)
+      .to(at::kMeta);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(const at::Tensor& gradient, const at::Tensor& x,
+                                                                    const at::Tensor& weight, at::IntArrayRef,
+                                                                    at::IntArrayRef, at::IntArrayRef, bool transposed,
+                                                                    at::IntArrayRef, int64_t groups,
+                                                                    std::array<bool, 3> wanted) {
+  const auto outputs = transposed ? weight.size(1) * groups : weight.size(0);
+  return {wanted[0] ? at::empty_like(x) : at::Tensor(), wanted[1] ? at::empty_like(weight) : at::Tensor(),
+          wanted[2] ? gradient.new_empty({outputs}) : at::Tensor()};
+}
+
+}  // namespace
+
+void add_meta_operators() {
+  static const torch::Library library = [] {
+    torch::Library aten(torch::Library::IMPL, "aten", c10::DispatchKey::Meta, __FILE__, __LINE__);
+    auto& dispatcher = c10::Dispatcher::singleton();
+    for (const auto& name : dispatcher.getAllOpNames()) {
+      const auto op = dispatcher.findOp(name);
+      if (!op || !is_missing(*op)) continue;
+      const auto overload = name.overload_name.empty() ? name.name : name.name + "." + name.overload_name;
+      aten.impl(overload.c_str(), torch::CppFunction::makeFromBoxedFunction<by_zeros>());
+    }
+    aten.impl("convolution_overrideable", convolution);
+    aten.impl("convolution_backward_overrideable", convolution_backward);
+    return aten;
+  }();
+}
+
+}  // namespace fqgan::test
