@@ -4,6 +4,7 @@
 
 #include "fqgan/core/error.h"
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -55,7 +56,11 @@ void sha256_blocks_plain(uint32_t* state, const uint8_t* blocks, size_t count) {
 #if defined(__x86_64__)
 
 bool sha256_is_accelerated() {
-  static const bool supported = __builtin_cpu_supports("sha") && __builtin_cpu_supports("sse4.1");
+  // From the processor itself: clang's __builtin_cpu_supports does not know "sha".
+  static const bool supported = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1) != 0;
+  }();
   return supported;
 }
 
