@@ -21,7 +21,6 @@ namespace {
 struct EvaluateFlags {
   std::string path, against, metrics, features = "classifier", save_statistics;
   Generated generated{10'000};
-  std::optional<double> truncation;
   bool raw = false;
   std::vector<std::string> set;
   bool json = false;
@@ -71,7 +70,6 @@ Sides open_sides(const EvaluateFlags& flags, const Numerics& numerics) {
          "expected --against IMAGES, RUN or STATISTICS (only a run or checkpoint is measured against its own "
          "data without it)");
   auto generated = flags.generated;
-  generated.options.truncation = flags.truncation;
   if (flags.raw) generated.options.weights = "raw";
   Sides sides{open_side(std::move(a), options.data, generated, numerics), std::nullopt, options.settings};
   if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
@@ -196,7 +194,8 @@ void add_evaluate(CLI::App& program, Action& action) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   command->add_option("--seed", flags->generated.seed, "seed of these images")->capture_default_str();
-  command->add_option("--truncation", flags->truncation, "their latents' truncation, as in fqgan sample")
+  command
+      ->add_option("--truncation", flags->generated.options.truncation, "their latents' truncation, as in fqgan sample")
       ->check(CLI::Range(0., 10.));
   command->add_flag("--raw", flags->raw, "by the trained generator itself, not its average");
   command->add_option("--source", flags->generated.source, "images that a model which translates images starts from");

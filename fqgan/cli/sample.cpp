@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
@@ -108,8 +107,6 @@ int sample(const SampleFlags& flags) {
   options.source = source.get();
   if (!flags.latents.empty()) options.latents = read_latents(flags.latents, options);
 
-  if (flags.truncation && !std::isfinite(*flags.truncation))
-    fail("--truncation", "expected a number in [0, 10], got one that is not finite");
   if (!options.labels.empty() && !flags.classes.empty())
     fail("--class", "the latents' file has classes of its own ('y'). Hint: leave one of them out");
   std::vector<int64_t> classes;

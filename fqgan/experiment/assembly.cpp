@@ -27,10 +27,10 @@ void describe(const Recipe& recipe, const DataInfo& data, const Family& family) 
 }
 
 /// The data as the networks see it: an unconditional model that does not classify knows no classes.
-DataInfos seen_data(const Assembly& parts) {
-  auto infos = parts.sets->infos();
-  if (parts.family->classifier) return infos;
-  for (auto& [name, info] : infos) info = drawn_data(*parts.family, info);
+DataInfos seen_data(const TrainingSets& sets, const Family& family) {
+  auto infos = sets.infos();
+  if (family.classifier) return infos;
+  for (auto& [name, info] : infos) info = drawn_data(family, info);
   return infos;
 }
 
@@ -44,10 +44,15 @@ void refuse_bad_text(const std::string& key, const std::vector<std::string>& tex
     }
 }
 
+Numerics start_computing(Recipe& recipe) {
+  const auto numerics = start_computing(recipe.compute);
+  recipe.compute.threads = at::get_num_threads();
+  recipe.compute.precision = precision_of(numerics);
+  return numerics;
+}
+
 Assembly assemble(std::unique_ptr<Recipe> recipe) {
-  const auto numerics = start_computing(recipe->compute);
-  recipe->compute.threads = at::get_num_threads();  // the bits depend on both: a resume elsewhere keeps them
-  recipe->compute.precision = precision_of(numerics);
+  const auto numerics = start_computing(*recipe);
   auto sets = std::make_unique<TrainingSets>(*recipe);
   const auto& info = sets->train().info();
   refuse_bad_text("data.class_names", info.class_names);
@@ -61,17 +66,21 @@ Assembly assemble(std::unique_ptr<Recipe> recipe) {
   return {std::move(recipe), std::move(sets), std::move(family), std::move(evaluator)};
 }
 
-LoopOptions loop_options(const Assembly& parts, const RunFolder& folder) {
-  const auto& recipe = *parts.recipe;
+LoopOptions loop_options(Recipe& recipe, const TrainingSets& sets, const Family& family) {
   LoopOptions options;
   options.training = recipe.training;
   options.seed = static_cast<uint64_t>(recipe.seed);
   options.flip = recipe.data.flip;
-  options.evaluate_every = recipe.evaluation.every;
-  options.metadata = model_metadata(recipe.family, *recipe.model, seen_data(parts), options.seed);
-  options.metadata["recipe"] = write_options(*parts.recipe);
-  options.metadata["data_key"] = parts.sets->train().key();
+  options.metadata = model_metadata(recipe.family, *recipe.model, seen_data(sets, family), options.seed);
+  options.metadata["recipe"] = write_options(recipe);
+  options.metadata["data_key"] = sets.train().key();
   options.metadata["fqgan"] = FQGAN_VERSION;
+  return options;
+}
+
+LoopOptions loop_options(const Assembly& parts, const RunFolder& folder) {
+  auto options = loop_options(*parts.recipe, *parts.sets, *parts.family);
+  options.evaluate_every = parts.recipe->evaluation.every;
   options.checkpoint_path = [folder](int64_t step) { return folder.checkpoint(step).string(); };
   options.interrupted = caught_signal;
   return options;

@@ -25,6 +25,12 @@ struct Assembly {
 /// UserError for whatever in the recipe does not fit.
 Assembly assemble(std::unique_ptr<Recipe> recipe);
 
+/// Starts computing, and writes what "auto" and unset came to into the recipe: the bits depend on it, and a resume
+/// elsewhere keeps it.
+Numerics start_computing(Recipe& recipe);
+
+/// For a loop that trains this recipe, writing nothing: what a checkpoint must know stands in its metadata.
+LoopOptions loop_options(Recipe& recipe, const TrainingSets& sets, const Family& family);
 /// For a loop over `parts` that writes into `folder`.
 LoopOptions loop_options(const Assembly& parts, const RunFolder& folder);
 

@@ -4,6 +4,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/experiment/model_images.h"
 #include "fqgan/run/run_folder.h"
 
 namespace fqgan {
@@ -28,40 +29,51 @@ Side side_of_dataset(std::shared_ptr<const Dataset> dataset, std::shared_ptr<Ope
   return side;
 }
 
-/// The images that a translator starts from: those that are named, else the test split (or the whole) of the recipe's
-/// data, of the direction's source.
-std::shared_ptr<const Dataset> source_images(const Model& model, const Recipe* recipe, const Generated& generated) {
+/// What belongs to the training images to test with, else they themselves, whole.
+struct Tested {
+  std::shared_ptr<const Dataset> images;
+  bool whole;
+};
+Tested tested_images(OpenedData& data, const std::optional<std::string>& domain) {
+  if (auto test = data.test({}, domain)) return {std::move(test), false};
+  View whole;
+  whole.whole = true;
+  whole.domain = domain;
+  return {data.view(whole), true};
+}
+
+/// The images that a translator starts from: those that are named, else the test split (or the whole) of `own`, the
+/// data of its recipe, of the direction's source.
+std::shared_ptr<const Dataset> source_images(const NamedSide& named, const Model& model, OpenedData* own,
+                                             const Generated& generated) {
   if (!model.family->translator) {
     if (!generated.source.empty()) fail("--source", "this model draws from latents: it translates no images");
     return nullptr;
   }
-  DataOptions data;
-  if (recipe) {
-    data = recipe->data;
-    data.domain = domains_of(*model.family, *recipe->model, generated.options.direction).source;
+  if (!generated.source.empty()) {
+    auto data = data_of_model(named.checkpoint->checkpoint, named.path, model.data, {});
+    data.path = generated.source;
+    return open_dataset(data);
   }
-  if (!generated.source.empty()) data = fitting_of(data), data.path = generated.source;
-  if (data.path.value_or("").empty())
+  if (!own || own->options().path.value_or("").empty())
     fail("--source", "this model translates images: expected --source IMAGES, and its recipe names none");
-  data.resolution = model.data.height;
-  data.width = model.data.width;
-  data.channels = model.data.channels;
-  return open_dataset(data);
+  return tested_images(*own, domains_of(*model.family, *named.recipe->model, generated.options.direction).source)
+      .images;
 }
 
 Side side_of_model(NamedSide named, const Generated& generated, const Numerics& numerics) {
   auto model = load_model(named.checkpoint->checkpoint, named.checkpoint->path, numerics);
   Side side;
-  side.dataset = source_images(model, named.recipe.get(), generated);
+  if (named.recipe) {
+    side.data = std::make_shared<OpenedData>(named.recipe->data);
+    side.target_domain = domains_of(*model.family, *named.recipe->model, generated.options.direction).target;
+  }
+  side.dataset = source_images(named, model, side.data.get(), generated);
   auto sampling = generated.options.sampling(generated.seed);
   sampling.source = side.dataset.get();
   auto count = generated.count;
   if (side.dataset) count = std::min(count, side.dataset->info().images);
   side.facts = {named.path, false, count, model.data.class_names, shape_of_data(model.data)};
-  if (named.recipe) {
-    side.data = std::make_shared<OpenedData>(named.recipe->data);
-    side.target_domain = domains_of(*model.family, *named.recipe->model, generated.options.direction).target;
-  }
   side.images = [family = model.family.get(), count, sampling] { return generated_images(*family, sampling, count); };
   side.family = std::move(model.family);
   return side;
@@ -127,13 +139,9 @@ Domains domains_of(const Family& family, const FamilyOptions& options, const std
 
 Side side_of_training_data(std::shared_ptr<OpenedData> data, const std::optional<std::string>& domain) {
   const auto& options = data->options();
-  const auto path = options.path.value_or("");
-  if (auto test = data->test({}, domain))
-    return side_of_dataset(std::move(test), data, path + (options.held_out ? " (held out)" : " (test)"));
-  View whole;
-  whole.whole = true;
-  whole.domain = domain;
-  return side_of_dataset(data->view(whole), data, path + " (" + options.split + ")");
+  auto [images, whole] = tested_images(*data, domain);
+  const std::string which = whole ? options.split : options.held_out ? "held out" : "test";
+  return side_of_dataset(std::move(images), data, options.path.value_or("") + " (" + which + ")");
 }
 
 DataOptions fitting_of(const DataOptions& data) {

@@ -8,9 +8,7 @@
 #include <string>
 
 #include "fqgan/core/error.h"
-#include "fqgan/experiment/compute.h"
-#include "fqgan/experiment/recipe.h"
-#include "fqgan/experiment/training_sets.h"
+#include "fqgan/experiment/assembly.h"
 #include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/latent_sampler.h"
 #include "fqgan/inference/model.h"
@@ -92,17 +90,10 @@ struct Training {
     auto text = RecipeText::from_string(toml, "recipe");
     for (const auto& assignment : set) text.set(assignment);
     recipe = read_recipe(text);
-    const auto numerics = start_computing(recipe->compute);
+    const auto numerics = start_computing(*recipe);
     sets = std::make_unique<TrainingSets>(*recipe);
-    const auto seed = static_cast<uint64_t>(recipe->seed);
-    family = recipe->model->build(sets->infos(), numerics, seed);
-    LoopOptions options;
-    options.training = recipe->training;
-    options.seed = seed;
-    options.flip = recipe->data.flip;
-    options.metadata = model_metadata(recipe->family, *recipe->model, sets->infos(), seed);
-    options.metadata["recipe"] = write_options(*recipe);
-    loop = std::make_unique<Loop>(*family, sets->by_name(), std::move(options));
+    family = recipe->model->build(sets->infos(), numerics, static_cast<uint64_t>(recipe->seed));
+    loop = std::make_unique<Loop>(*family, sets->by_name(), loop_options(*recipe, *sets, *family));
   }
   int64_t run(int64_t iterations) {
     for (int64_t i = 0; i < iterations; ++i) loop->iterate();

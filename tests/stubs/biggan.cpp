@@ -26,7 +26,9 @@ class BigGanStub : public Stub {
     g.gradients = [this](Step& step) { generator_gradients(step); };
     phases = {d, g};
     critic_ = critic(discriminator);
-    generator = GeneratorAccess{space, [this](Weights weights) { return open(weights); }};
+    generator = GeneratorAccess{space, [this](Weights weights) {
+                                  return drawn_by(weights == Weights::average ? *average_ : *generator_, space);
+                                }};
     scorer = Scorer{[this](const Batch& batch, Pass& pass) { return critic_(batch, pass).squeeze(1); }};
     place();
   }
@@ -34,21 +36,8 @@ class BigGanStub : public Stub {
  private:
   static constexpr LatentSpace space{toy_latent, 0, LatentLaw::normal, Truncation::resample};
 
-  Generator open(Weights weights) const {
-    const auto network = copied(weights == Weights::average ? *average_ : *generator_);
-    Generator opened{space, network};
-    opened.images = [network](const Latents& latents, Pass& pass) { return network->forward(latents.z, pass); };
-    return opened;
-  }
-
-  Batch fakes(Step& step) {
-    const auto z = latents(step);
-    auto pass = step.pass({{Role::fake, z.size(0)}});
-    return {generator_->forward(z, pass), {}};
-  }
-
   void discriminator_gradients(Step& step) {
-    const auto fake = fakes(step).images.detach(), real = step.next("train").images;
+    const auto fake = fakes_of(*generator_, step).images.detach(), real = step.next("train").images;
     auto pass = step.pass({{Role::fake, fake.size(0)}, {Role::real, real.size(0)}});
     const auto logits = critic_({at::cat({fake, real}), {}}, pass);
     step.backward(hinge_.discriminator(pass.rows_of(logits, Role::real), pass.rows_of(logits, Role::fake)) +
@@ -57,7 +46,7 @@ class BigGanStub : public Stub {
   }
 
   void generator_gradients(Step& step) {
-    const auto fake = fakes(step);
+    const auto fake = fakes_of(*generator_, step);
     auto pass = step.pass({{Role::fake, fake.images.size(0)}});
     step.backward(hinge_.generator(critic_(fake, pass)) + pass.tap_loss());
   }

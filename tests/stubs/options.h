@@ -57,9 +57,21 @@ class Stub : public Family {
     auto unused = Streams::unused();
     auto copy = std::make_shared<T>(unused);
     convert(*copy, numerics.parameters());
-    copy->to(numerics.device);
+    move_to(*copy, numerics.device);
     copy_state(source, *copy);
     return copy;
+  }
+  /// A generator that is drawn from as it is.
+  Generator drawn_by(const ToyGenerator& source, const LatentSpace& space) const {
+    const auto network = copied(source);
+    Generator opened{space, network};
+    opened.images = [network](const Latents& latents, Pass& pass) { return network->forward(latents.z, pass); };
+    return opened;
+  }
+  Batch fakes_of(ToyGenerator& generator, Step& step) const {
+    const auto z = latents(step);
+    auto pass = step.pass({{Role::fake, z.size(0)}});
+    return {generator.forward(z, pass), {}};
   }
   Critic critic(const std::shared_ptr<ToyDiscriminator>& network, const std::string& name = "") const {
     return {[network](const Batch& batch, Pass& pass) { return network->forward(batch.images, pass); }, {}, name};

@@ -24,7 +24,7 @@ class SemiSupervisedStub : public Stub {
     g.gradients = [this](Step& step) { generator_gradients(step); };
     phases = {d, g};
     critic_ = {[this](const Batch& images, Pass& pass) { return classifier_->forward(images.images, pass); }};
-    generator = GeneratorAccess{{toy_latent}, [this](Weights) { return open(); }};
+    generator = GeneratorAccess{{toy_latent}, [this](Weights) { return drawn_by(*generator_, {toy_latent}); }};
     scorer = Scorer{[this](const Batch& images, Pass& pass) { return at::logsumexp(critic_(images, pass), 1); }};
     classifier = Scorer{[this](const Batch& images, Pass& pass) { return average_->forward(images.images, pass); },
                         data.classes};
@@ -34,22 +34,9 @@ class SemiSupervisedStub : public Stub {
   void prepare(Step& step) override { critic_.initialise(step.next("unlabelled_d"), Role::unlabelled, step); }
 
  private:
-  Generator open() const {
-    const auto network = copied(*generator_);
-    Generator opened{{toy_latent}, network};
-    opened.images = [network](const Latents& latents, Pass& pass) { return network->forward(latents.z, pass); };
-    return opened;
-  }
-
-  Batch fakes(Step& step) {
-    const auto z = latents(step);
-    auto pass = step.pass({{Role::fake, z.size(0)}});
-    return {generator_->forward(z, pass), {}};
-  }
-
   void classifier_gradients(Step& step) {
     const auto labelled = step.next("labelled"), unlabelled = step.next("unlabelled_d");
-    const auto fake = fakes(step).images.detach();
+    const auto fake = fakes_of(*generator_, step).images.detach();
     const auto rows = fake.size(0);
     auto pass = step.pass({{Role::labelled, rows}, {Role::unlabelled, rows}, {Role::fake, rows}});
     const auto logits = critic_({at::cat({labelled.images, unlabelled.images, fake}), {}}, pass);
@@ -60,7 +47,7 @@ class SemiSupervisedStub : public Stub {
   }
 
   void generator_gradients(Step& step) {  // feature matching: of means over the global batch
-    const auto real = step.next("unlabelled_g").images, fake = fakes(step).images;
+    const auto real = step.next("unlabelled_g").images, fake = fakes_of(*generator_, step).images;
     auto pass = step.pass({{Role::unlabelled, real.size(0)}, {Role::fake, fake.size(0)}});
     const auto features = critic_({at::cat({real, fake}), {}}, pass);
     step.backward((mean_over(pass.rows_of(features, Role::unlabelled).mean(0), step.ranks) -

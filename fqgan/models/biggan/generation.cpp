@@ -60,7 +60,7 @@ Generator open_biggan_generator(const BigGanOptions& options, const BigGanPlan& 
   auto unused = Streams::unused();
   BigGanGenerator generator(quick, plan, unused);
   convert(*generator, numerics.parameters());
-  generator->to(numerics.device);
+  move_to(*generator, numerics.device);
   copy_state(*source, *generator);
   if (options.average.standing_images > 0) collect_standing(generator, options.average.standing_images, numerics);
   if (generator->reference) collect_reference(generator, numerics);

@@ -13,7 +13,7 @@ Generator open_improved_generator(const ImprovedOptions& options, const DataInfo
   auto unused = Streams::unused();
   auto generator = make_generator(options, data, unused);
   convert(*generator, numerics.parameters());
-  generator->to(numerics.device);
+  move_to(*generator, numerics.device);
   copy_state(source, *generator);
   if (generator->reference) {
     torch::NoGradGuard no_grad;
