@@ -71,6 +71,7 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   side.dataset = source_images(named, model, side.data.get(), generated);
   auto sampling = generated.options.sampling(generated.seed);
   sampling.source = side.dataset.get();
+  check_sampling(*model.family, sampling);
   auto count = generated.count;
   if (side.dataset) count = std::min(count, side.dataset->info().images);
   side.facts = {named.path, false, count, model.data.class_names, shape_of_data(model.data)};

@@ -36,8 +36,7 @@ torch::Tensor rows_of(const torch::Tensor& given, int64_t first, int64_t count) 
 
 }  // namespace
 
-void LatentSampler::check(const SampleOptions& options) const {
-  const auto& space = generator_.space;
+void check_drawing(const LatentSpace& space, const SampleOptions& options) {
   for (const auto label : options.labels) {
     if (!space.classes) fail("class", "this generator is unconditional: it has no classes");
     if (label < 0 || label >= space.classes)
@@ -126,7 +125,7 @@ torch::Tensor LatentSampler::images(const torch::Tensor& z, const torch::Tensor&
     const auto known = labels.contiguous().cpu();
     options.labels.assign(known.const_data_ptr<int64_t>(), known.const_data_ptr<int64_t>() + known.numel());
   }
-  check(options);
+  check_drawing(space(), options);
   return images(options, 0, z.size(0)).pixels;
 }
 

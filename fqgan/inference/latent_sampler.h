@@ -6,14 +6,15 @@
 
 namespace fqgan {
 
+/// Errors: UserError for what a generator of this space cannot draw.
+void check_drawing(const LatentSpace& space, const SampleOptions& options);
+
 class LatentSampler {
  public:
   LatentSampler(Generator generator, const Numerics& numerics)
       : generator_(std::move(generator)), numerics_(numerics) {}
 
   const LatentSpace& space() const { return generator_.space; }
-  /// Errors: UserError for what this generator cannot draw.
-  void check(const SampleOptions& options) const;
   /// What images [first, first + count) are made from, on the device, in the parameters' type.
   Latents latents(const SampleOptions& options, int64_t first, int64_t count) const;
   /// Those images. Errors: UserError when there are fewer given latents.

@@ -11,9 +11,7 @@ namespace {
 class FromLatents : public Sampler {
  public:
   FromLatents(const Family& family, SampleOptions options)
-      : sampler_(family.generator->open(options.weights), family.numerics), options_(std::move(options)) {
-    sampler_.check(options_);
-  }
+      : sampler_(family.generator->open(options.weights), family.numerics), options_(std::move(options)) {}
   SampledImages next(int64_t count) override {
     auto images = sampler_.images(options_, drawn_, count);
     drawn_ += count;
@@ -64,14 +62,20 @@ const Direction& direction_named(const TranslatorAccess& translator, const std::
   fail("direction", "expected one of " + quoted_list(names) + ", got '" + name + "'" + suggestion(name, names));
 }
 
-std::unique_ptr<Sampler> open_sampler(const Family& family, const SampleOptions& options) {
-  if (family.generator) return std::make_unique<FromLatents>(family, options);
+void check_sampling(const Family& family, const SampleOptions& options) {
+  if (family.generator) return check_drawing(family.generator->space, options);
   if (!family.translator) fail("sample", "this family makes no images");
   if (!options.source) fail("source", "this model translates images: expected source images. Hint: --source IMAGES");
   if (!options.labels.empty()) fail("class", "this model translates images: it has no classes");
   if (options.truncation) fail("truncation", "this model translates images: it has no latents to cut off");
   if (options.latents.defined() || options.mapped.defined())
     fail("latents", "this model translates images: it takes no latents");
+  direction_named(*family.translator, options.direction);
+}
+
+std::unique_ptr<Sampler> open_sampler(const Family& family, const SampleOptions& options) {
+  check_sampling(family, options);
+  if (family.generator) return std::make_unique<FromLatents>(family, options);
   return std::make_unique<FromImages>(family, options);
 }
 

@@ -35,6 +35,9 @@ struct Sampler {
 /// The direction of this name; "": the first. Errors: UserError that lists them.
 const Direction& direction_named(const TranslatorAccess& translator, const std::string& name);
 
+/// What open_sampler refuses, without opening anything: for whoever has long work before it. Errors: as open_sampler.
+void check_sampling(const Family& family, const SampleOptions& options);
+
 /// Works on copies of the networks: the family is only read, and must outlive the sampler. Errors: UserError for a
 /// class out of range, latents of another width, a truncation that this generator has not, a family that makes no
 /// images, source images that a translator lacks or that a generator does not take, an unknown direction.
