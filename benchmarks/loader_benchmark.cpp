@@ -26,8 +26,8 @@ int benchmark(int argc, char** argv) {
   const double opened = now() - opening;
 
   fqgan::LoaderOptions order;
-  fqgan::Loader loader(*data, order), twin(*data, order);
-  if (!at::equal(loader.next().pixels, twin.next().pixels)) throw std::runtime_error("two loaders differ");
+  fqgan::Loader loader(*data, order), second(*data, order);
+  if (!at::equal(loader.next().pixels, second.next().pixels)) throw std::runtime_error("two loaders differ");
   int64_t images = 0;
   const double start = now();
   while (now() - start < seconds) images += loader.next().labels.size(0);

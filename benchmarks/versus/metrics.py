@@ -15,7 +15,7 @@ Results are checked before times are shown: traces and distances to 1e-6 relativ
 works with distances in float32; ours are exact). All take turns, round by round, each in a process of its own that
 reports the seconds of the metric alone. Shown: medians, and theirs over ours. Exit code 1 where a must is missed: the
 trace term 8 times as fast, the neighbours 5 times with a tenth of the memory. The musts are of 2,048 features, 10,000
-images and 2 threads; other sizes are not judged.
+images and 2 threads; other sizes are not scored.
 """
 
 import argparse
@@ -145,7 +145,7 @@ def compare(title, path, ours, other, arguments, figures, tolerance, absolute):
         mine, their = runs["ours"][0][figure], runs["theirs"][0][figure]
         if abs(mine - their) > tolerance * (1 if absolute else abs(their)):
             sys.exit(f"{title}: {figure} is {mine} for us and {their} for {other}")
-    row = {"case": title, "other": other, "figures": {figure: runs["ours"][0][figure] for figure in figures}}
+    row = {"case": title, "other": other, "metrics": {figure: runs["ours"][0][figure] for figure in figures}}
     for side, results in runs.items():
         row[side] = {"seconds": statistics.median(result["seconds"] for result in results)}
         if "peak_bytes" in runs["theirs"][0]:
@@ -203,7 +203,7 @@ def main():
         setting = {"threads": arguments.threads, "rounds": arguments.rounds}
         pathlib.Path(arguments.json).write_text(json.dumps({**setting, "rows": rows}, indent=1))
     if any(getattr(arguments, name) != value for name, value in JUDGED.items()):
-        print("not judged: the musts are of other sizes")
+        print("not scored: the musts are of other sizes")
     elif lines := list(missed(rows)):
         sys.exit("\n".join(lines))
 

@@ -8,7 +8,7 @@ CIFAR-10's recipe (4 D steps + 1 G step, four dictionaries of 1,024 codes). The 
 autocast, each also in channels_last, and compiled (torch.compile, which takes minutes to warm up). Without
 FQGAN_REFERENCE only ours run.
 
-1. Our losses of the first iteration are compared with those of the float64 twin (plain operators) before anything is
+1. Our losses of the first iteration are compared with those of the float64 reference operators before anything is
    timed, without learning (the first steps of Adam are signs of gradients, after which rounding is all that losses
    would show): 1e-4 for float32, 1e-2 for bfloat16.
 2. Every variant is a process of its own with the same threads and allocator; they take turns, round by round, after one
@@ -187,16 +187,16 @@ class OurVariant:
 
 
 def check_losses(arguments):
-    """Ours against the float64 twin; exits when they differ."""
+    """Ours against the float64 reference operators; exits when they differ."""
     still = [f"model.{network}.adam.learning_rate=1e-12" for network in ("generator", "discriminator")]
-    twin = profile("float64", arguments, 0, still)["losses"]
+    expected = profile("float64", arguments, 0, still)["losses"]
     for precision, tolerance in TOLERANCE.items():
         found = profile(precision, arguments, 0, still)["losses"]
-        errors = {name: abs(found[name] - value) / max(1, abs(value)) for name, value in twin.items()}
+        errors = {name: abs(found[name] - value) / max(1, abs(value)) for name, value in expected.items()}
         shown = ", ".join(f"{name} {error:.1e}" for name, error in errors.items())
-        print(f"{precision} against the float64 twin, relative: {shown} (allowed {tolerance:g})", flush=True)
+        print(f"{precision} against float64, relative: {shown} (allowed {tolerance:g})", flush=True)
         if not all(error <= tolerance for error in errors.values()):
-            sys.exit(f"{precision}: the losses are not those of the twin")
+            sys.exit(f"{precision}: the losses differ from the reference")
 
 
 def measure(variants, arguments):
@@ -252,7 +252,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--variants", help="names, separated by commas; default: all")
     parser.add_argument("--no-compile", action="store_true")
-    parser.add_argument("--no-check", action="store_true", help="do not compare with the float64 twin first")
+    parser.add_argument("--no-check", action="store_true", help="do not compare with float64 first")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

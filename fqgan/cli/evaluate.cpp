@@ -1,4 +1,4 @@
-// fqgan evaluate A --against B: figures of one set of images, held against another.
+// fqgan evaluate A --against B: metrics of one set of images, held against another.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
@@ -42,7 +42,7 @@ struct EvaluateOptions : Options {
 EvaluateOptions read_settings(const std::vector<std::string>& set, const Recipe* recipe) {
   EvaluateOptions options;
   if (recipe) options.data = fitting_of(recipe->data);
-  options.data.strict = true;  // an image that is left out changes a figure
+  options.data.strict = true;  // an image that is left out changes a metric
   options.against = options.data;
   RecipeText text;
   for (const auto& assignment : set)
@@ -119,23 +119,23 @@ std::vector<std::string> default_metrics(const Sides& sides, const FeatureExtrac
 }
 
 void print_json(const Measured& a, const Measured& b, const FeatureExtractor& extractor, const Evaluation& evaluation) {
-  nlohmann::ordered_json figures = nlohmann::ordered_json::object();
-  for (const auto& [name, value] : evaluation.figures) figures[name] = value;
+  nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : evaluation.values) metrics[name] = value;
   const nlohmann::ordered_json document = {
       {"generated", a.name},
       {"against", b.name},
       {"counts", {{"generated", a.images}, {"against", b.images}}},
       {"features",
        {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
-      {"figures", figures},
+      {"metrics", metrics},
       {"warnings", evaluation.warnings}};
   std::cout << document.dump(2) << "\n";
 }
 
 void print_lines(const Measured& a, const Measured& b, const Evaluation& evaluation) {
   size_t width = 0;
-  for (const auto& [name, value] : evaluation.figures) width = std::max(width, name.size());
-  for (const auto& [name, value] : evaluation.figures)
+  for (const auto& [name, value] : evaluation.values) width = std::max(width, name.size());
+  for (const auto& [name, value] : evaluation.values)
     std::cout << name << std::string(width + 2 - name.size(), ' ') << significant(value, 6) << "  (" << a.images
               << " images against " << b.images << ")\n";
 }
@@ -157,7 +157,7 @@ int evaluate_command(const EvaluateFlags& flags) {
     log_info("wrote the statistics of " + std::to_string(a.images) + " images to " + flags.save_statistics);
   }
   if (!sides.b) {
-    log_info("no figures: --save-statistics measures nothing without --against");
+    log_info("no metrics: --save-statistics measures nothing without --against");
     return 0;
   }
   const auto b = sides.b->measure(*extractor, keep);

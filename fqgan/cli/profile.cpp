@@ -73,8 +73,8 @@ ordered_json json_of(const StepProfile& p, const ProfileFlags& flags) {
                                   {"megabytes", l.bytes / 1e6},
                                   {"at_peak_seconds", l.at_peak},
                                   {"bound_seconds", l.bound},
-                                  {"peak_share", l.at_peak / seconds},
-                                  {"bound_share", l.bound / seconds}});
+                                  {"fraction_of_peak", l.at_peak / seconds},
+                                  {"fraction_of_bound", l.bound / seconds}});
   }
   for (const auto& o : p.operators)
     document["operators"].push_back({{"name", o.name},

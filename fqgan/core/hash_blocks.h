@@ -1,5 +1,6 @@
-// The compression function of SHA-256 over whole blocks: a plain twin, and one with the processor's own instructions,
-// several times as fast (a checkpoint of gigabytes is hashed on every save). The choice is made at run time.
+// The compression function of SHA-256 over whole blocks: a plain implementation, and one with the processor's own
+// instructions, several times as fast (a checkpoint of gigabytes is hashed on every save). The choice is made at run
+// time.
 #pragma once
 
 #include <cstddef>

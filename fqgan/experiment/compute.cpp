@@ -69,13 +69,13 @@ Numerics start_computing(const ComputeOptions& options) {
   numerics.device = find_device(options.device);
   const bool multiplied = numerics.device.is_cpu() && ops::kernels::active().screens_bfloat16;
   const bool narrow = options.precision == "bfloat16" || (options.precision == "auto" && multiplied);
-  numerics.twin = options.precision == "float64";
-  numerics.compute = narrow ? torch::kBFloat16 : numerics.twin ? torch::kDouble : torch::kFloat;
+  numerics.reference_operators = options.precision == "float64";
+  numerics.compute = narrow ? torch::kBFloat16 : numerics.reference_operators ? torch::kDouble : torch::kFloat;
   return numerics;
 }
 
 std::string precision_of(const Numerics& numerics) {
-  return numerics.compute == torch::kBFloat16 ? "bfloat16" : numerics.twin ? "float64" : "float32";
+  return numerics.compute == torch::kBFloat16 ? "bfloat16" : numerics.reference_operators ? "float64" : "float32";
 }
 
 }  // namespace fqgan

@@ -16,10 +16,10 @@
 namespace fqgan {
 namespace {
 
-constexpr const char* figures_key = "figures.";  // as read_log joins it
+constexpr const char* metrics_key = "metrics.";  // as read_log joins it
 
 /// "kid[subset_size=500]/classifier-1a2b3c4d" -> "kid": the name of a picture.
-std::string picture_name(const std::string& figure) { return figure.substr(0, figure.find_first_of("[/")); }
+std::string picture_name(const std::string& name) { return name.substr(0, name.find_first_of("[/")); }
 
 bool better(double value, double than, bool smaller_is_better) {
   return std::isfinite(value) && (!std::isfinite(than) || (smaller_is_better ? value < than : value > than));
@@ -34,7 +34,7 @@ EvaluationRecorder::EvaluationRecorder(const RunFolder& folder, TrainingEvaluato
   for (const auto& record : read_log(folder.metrics())) {
     Point point{static_cast<int64_t>(record.numbers.at("step")), {}};
     for (const auto& [key, value] : record.numbers)
-      if (key.starts_with(figures_key)) point.figures[key.substr(std::string(figures_key).size())] = value;
+      if (key.starts_with(metrics_key)) point.metrics[key.substr(std::string(metrics_key).size())] = value;
     points_.push_back(std::move(point));
   }
 }
@@ -55,16 +55,16 @@ void EvaluationRecorder::on_evaluation(const Progress& progress, Family& family)
 
 void EvaluationRecorder::append(const Progress& progress, const Evaluation& evaluation) {
   Point point{progress.at.iteration, {}};
-  nlohmann::ordered_json figures = nlohmann::ordered_json::object();
+  nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
   std::string text;
-  for (const auto& [name, value] : evaluation.figures) {
-    figures[name] = value;
-    point.figures[name] = value;
+  for (const auto& [name, value] : evaluation.values) {
+    metrics[name] = value;
+    point.metrics[name] = value;
     events_.scalar(name, value, progress.at.iteration);
   }
   for (const auto& metric : evaluator_->options().metrics) {
-    const auto name = evaluator_->figure(metric);
-    text += (text.empty() ? "" : ", ") + name + " " + significant(point.figures.at(name), 4);
+    const auto name = evaluator_->value_name(metric);
+    text += (text.empty() ? "" : ", ") + name + " " + significant(point.metrics.at(name), 4);
   }
   const auto [generated, against] = evaluator_->counts();
   lines_->append(nlohmann::ordered_json{
@@ -72,27 +72,27 @@ void EvaluationRecorder::append(const Progress& progress, const Evaluation& eval
       {"images", progress.at.images_seen},
       {"seconds", progress.seconds},
       {"counts", {{"generated", generated}, {"against", against}}},
-      {"figures",
-       figures}}.dump());
+      {"metrics",
+       metrics}}.dump());
   points_.push_back(std::move(point));
   log_info("iteration " + std::to_string(progress.at.iteration) + ": " + text + " (" + evaluator_->scope() + ")");
 }
 
-/// One picture a metric's first figure; the deviation of a KID or inception score becomes a band.
+/// One picture a metric's first value; the standard deviation of a KID or inception score becomes a band.
 void EvaluationRecorder::draw_curves() const {
   make_folder(folder_.path() / "curves");
   for (const auto& metric : evaluator_->options().metrics) {
-    const auto name = evaluator_->figure(metric), stem = picture_name(name);
-    const auto spread = stem + "_deviation" + name.substr(stem.size());
+    const auto name = evaluator_->value_name(metric), stem = picture_name(name);
+    const auto spread = stem + "_std" + name.substr(stem.size());
     Curve curve;
     for (const auto& point : points_) {
-      const auto value = point.figures.find(name), deviation = point.figures.find(spread);
-      if (value == point.figures.end()) continue;
+      const auto value = point.metrics.find(name), stddev = point.metrics.find(spread);
+      if (value == point.metrics.end()) continue;
       curve.x.push_back(static_cast<double>(point.step));
       curve.y.push_back(value->second);
-      if (deviation != point.figures.end()) curve.deviation.push_back(deviation->second);
+      if (stddev != point.metrics.end()) curve.stddev.push_back(stddev->second);
     }
-    if (curve.deviation.size() != curve.y.size()) curve.deviation.clear();
+    if (curve.stddev.size() != curve.y.size()) curve.stddev.clear();
     PlotOptions options{name, "iteration", ""};
     const auto [least, most] = std::minmax_element(curve.y.begin(), curve.y.end());
     options.log_y = !curve.y.empty() && *least > 0 && *most > 10 * *least;
@@ -105,12 +105,12 @@ std::optional<EvaluationRecorder::Point> EvaluationRecorder::best() const {
   const auto& name = evaluator_->options().keep_best;
   if (!name) return std::nullopt;
   const bool smaller = evaluator_->smaller_is_better(*name);
-  const auto figure = evaluator_->figure(*name);
+  const auto name_of_value = evaluator_->value_name(*name);
   std::optional<Point> found;
   for (const auto& point : points_) {
-    const auto value = point.figures.find(figure);
-    if (value == point.figures.end()) continue;
-    if (!found || better(value->second, found->figures.at(figure), smaller)) found = point;
+    const auto value = point.metrics.find(name_of_value);
+    if (value == point.metrics.end()) continue;
+    if (!found || better(value->second, found->metrics.at(name_of_value), smaller)) found = point;
   }
   return found;
 }
@@ -119,18 +119,18 @@ void EvaluationRecorder::keep_if_best(int64_t step) {
   const auto found = best();
   if (!found || found->step != step) return;
   auto file = weights_only(checkpoint_());
-  const auto figure = evaluator_->figure(*evaluator_->options().keep_best);
-  file.metadata["best"] = figure + " = " + nlohmann::json(found->figures.at(figure)).dump();
+  const auto name_of_value = evaluator_->value_name(*evaluator_->options().keep_best);
+  file.metadata["best"] = name_of_value + " = " + nlohmann::json(found->metrics.at(name_of_value)).dump();
   save_checkpoint(folder_.path() / "checkpoints" / "best.safetensors", file);
 }
 
 void EvaluationRecorder::on_end(const Progress&) {
   if (!evaluator_ || points_.empty()) return;
   for (const auto& metric : evaluator_->options().metrics) {
-    const auto name = evaluator_->figure(metric);
+    const auto name = evaluator_->value_name(metric);
     const auto at = [&](const Point& point) {
-      const auto found = point.figures.find(name);
-      return (found == point.figures.end() ? std::string("?") : significant(found->second, 4)) + " at iteration " +
+      const auto found = point.metrics.find(name);
+      return (found == point.metrics.end() ? std::string("?") : significant(found->second, 4)) + " at iteration " +
              std::to_string(point.step);
     };
     const bool kept = evaluator_->options().keep_best == metric;

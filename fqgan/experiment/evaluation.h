@@ -22,7 +22,7 @@ class TrainingEvaluator {
                     const DatasetsByName& sets, const Family& family);
   /// The slow part, once: trains the classifier if the cache has none, and reads the other side's images.
   void prepare();
-  /// The figures of the averages as they are. Needs prepare().
+  /// The metrics of the averages as they are. Needs prepare().
   Evaluation measure(Family& family) const;
 
   const EvaluationOptions& options() const { return options_; }
@@ -31,8 +31,8 @@ class TrainingEvaluator {
   /// Generated images, and what they are held against.
   std::pair<int64_t, int64_t> counts() const;
   bool smaller_is_better(const std::string& metric) const;
-  /// The first figure of `metric`, by its full name. Needs prepare().
-  std::string figure(const std::string& metric) const;
+  /// The first value of `metric`, by its full name. Needs prepare().
+  std::string value_name(const std::string& metric) const;
 
  private:
   void check();
@@ -51,7 +51,7 @@ class TrainingEvaluator {
   std::unique_ptr<FeatureExtractor> extractor_;
 };
 
-/// metrics.jsonl, TensorBoard scalars, curves/<figure>.png and checkpoints/best.safetensors.
+/// metrics.jsonl, TensorBoard scalars, curves/<metric>.png and checkpoints/best.safetensors.
 class EvaluationRecorder : public Observer {
  public:
   /// `evaluator`: prepared; null: no evaluations, but the lines that are there stay. `checkpoint` gives what a best
@@ -66,7 +66,7 @@ class EvaluationRecorder : public Observer {
  private:
   struct Point {
     int64_t step;
-    std::map<std::string, double> figures;
+    std::map<std::string, double> metrics;
   };
   void append(const Progress& progress, const Evaluation& evaluation);
   void draw_curves() const;

@@ -28,7 +28,7 @@ void RunRecorder::on_report(const Report& report) {
                               {"images", progress.at.images_seen},
                               {"seconds", progress.seconds},
                               {"images_per_second", progress.images_per_second}};
-  for (const auto& [name, value] : report.figures) {
+  for (const auto& [name, value] : report.entries) {
     line[name] = value;
     events_.scalar(name, value, progress.at.iteration);
   }

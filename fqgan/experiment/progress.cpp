@@ -40,7 +40,7 @@ class ProgressBar : public Observer {
   }
   void on_report(const Report& report) override {
     losses_.clear();
-    for (const auto& [name, value] : report.figures)
+    for (const auto& [name, value] : report.entries)
       if (name.starts_with("loss/")) losses_ += part(name.substr(5), value);
     const bool last = report.progress.at.iteration == report.progress.iterations;
     if (log_is_terminal() || (!last && now() - drawn_ < plain_line_seconds)) return;

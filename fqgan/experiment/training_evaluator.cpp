@@ -97,8 +97,8 @@ Evaluation TrainingEvaluator::measure(Family& family) const {
   auto evaluation = of_images_.empty() ? Evaluation{} : measure_images(family);
   if (test_) {
     const auto found = classify_all({&family}, *test_);
-    evaluation.figures.push_back(
-        {figure(of_classifier),
+    evaluation.values.push_back(
+        {value_name(of_classifier),
          static_cast<double>(found.wrong()) / static_cast<double>(std::max<int64_t>(found.labelled(), 1))});
   }
   return evaluation;
@@ -117,9 +117,9 @@ Evaluation TrainingEvaluator::measure_images(Family& family) const {
   return evaluate(generated, measured_, of_images_, *extractor_, options_.settings);
 }
 
-std::string TrainingEvaluator::figure(const std::string& metric) const {
+std::string TrainingEvaluator::value_name(const std::string& metric) const {
   if (metric == of_classifier) return of_classifier + std::string("/test");
-  return figure_name(metric_named(metric, where), options_.settings, extractor_->name());
+  return fqgan::value_name(metric_named(metric, where), options_.settings, extractor_->name());
 }
 
 std::pair<int64_t, int64_t> TrainingEvaluator::counts() const {

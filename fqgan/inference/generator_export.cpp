@@ -33,7 +33,7 @@ Tensors images_of(const Generator& generator, std::optional<double> fixed, const
   latents.noise = NoiseMode::none;
   auto unused = Streams::unused();
   Pass pass(unused);
-  pass.twin = true;
+  pass.reference_operators = true;
   return {generator.images(latents, pass).contiguous()};
 }
 

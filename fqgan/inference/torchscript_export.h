@@ -1,7 +1,7 @@
 // Any computation of networks as a TorchScript file. LibTorch's tracer records the operators that the computation runs
-// (it must use the plain reference operators: Pass::twin), what depends on weights alone is computed once (a weight
-// divided by its spectral norm becomes one tensor), and the tensors that remain become buffers of the module, so that
-// `.to(device)` moves all of it. python/fqgan/export.py converts such a file to ONNX.
+// (it must use the plain reference operators: Pass::reference_operators), what depends on weights alone is computed
+// once (a weight divided by its spectral norm becomes one tensor), and the tensors that remain become buffers of the
+// module, so that `.to(device)` moves all of it. python/fqgan/export.py converts such a file to ONNX.
 #pragma once
 
 #include <torch/csrc/jit/api/module.h>

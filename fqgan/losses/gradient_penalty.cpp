@@ -5,8 +5,8 @@
 
 namespace fqgan {
 
-at::Tensor between(const at::Tensor& real, const at::Tensor& fake, const at::Tensor& share) {
-  const auto s = share.to(real.options()).reshape({-1, 1, 1, 1});
+at::Tensor between(const at::Tensor& real, const at::Tensor& fake, const at::Tensor& fraction) {
+  const auto s = fraction.to(real.options()).reshape({-1, 1, 1, 1});
   return (real.detach() * s + fake.detach() * (1 - s)).requires_grad_(true);
 }
 

@@ -1,6 +1,6 @@
-// The classifier ruler: a small convolutional network that was trained on a data set's own labels, for figures where no
+// The classifier: a small convolutional network that was trained on a data set's own labels, for metrics where no
 // weights from outside are wanted. Its features are the 128 activations before the logits. Figures over it rank
-// generators of that data set; they are no Inception figures and are never shown as such.
+// generators of that data set; they are no Inception metrics and are never shown as such.
 #pragma once
 
 #include <torch/torch.h>
@@ -42,7 +42,7 @@ struct ClassifierFacts {
   std::vector<std::string> class_names;
   std::string data, data_key;  // name (for people) and key of the data set
   int64_t training_images = 0;
-  double accuracy = 0;  // share of the images below
+  double accuracy = 0;  // fraction of the images below
   int64_t tested_images = 0;
   std::string tested_on;  // "test split", "images held out"
 };
@@ -74,7 +74,7 @@ class Classifier : public FeatureExtractor {
 /// Errors: UserError for a file that is no classifier, or not whole.
 std::unique_ptr<Classifier> load_classifier(const std::string& path, torch::Device device);
 
-/// The share of the labelled images whose class gets the largest logit.
+/// The fraction of the labelled images whose class gets the largest logit.
 double class_accuracy(const at::Tensor& logits, const at::Tensor& labels);
 
 }  // namespace fqgan

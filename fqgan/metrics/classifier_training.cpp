@@ -15,8 +15,8 @@ namespace fqgan {
 namespace {
 
 constexpr uint64_t classifier_seed = 0;
-constexpr int64_t testing_batch = 250;  // images a forward
-constexpr int64_t held_out_share = 10;  // one in so many
+constexpr int64_t testing_batch = 250;   // images a forward
+constexpr int64_t held_out_one_in = 10;  // one in so many
 
 /// What a classifier is trained on and measured with.
 struct TrainingSplits {
@@ -28,7 +28,7 @@ struct TrainingSplits {
 
 TrainingSplits splits_of(const Dataset& train, const Dataset* test) {
   if (test) return {nullptr, nullptr, &train, test, "images of the test split"};
-  const auto images = train.info().images, held_out = std::max<int64_t>(1, images / held_out_share);
+  const auto images = train.info().images, held_out = std::max<int64_t>(1, images / held_out_one_in);
   const auto chosen = hold_out(std::vector<int64_t>(images, -1), {held_out, false, classifier_seed});
   TrainingSplits splits;
   splits.own_test = subset(train, chosen.held_out);

@@ -1,4 +1,4 @@
-// Trains the classifier ruler: Nesterov momentum under a one-cycle learning rate (Smith and Topin 2017), about a minute
+// Trains the classifier: Nesterov momentum under a one-cycle learning rate (Smith and Topin 2017), about a minute
 // on two cores for sets like Fashion-MNIST. The same data, threads and machine give the same bits: the order of the
 // images and the initial weights are functions of a fixed seed.
 #pragma once
@@ -12,7 +12,7 @@ struct ClassifierTraining {
   int64_t images = 140'000;  // in all
   int64_t epochs = 40;       // at most, so that small sets are done sooner
   int64_t batch = 128;
-  double rate = 0.1, warm_up = 0.2;  // the highest learning rate, reached after this share of the steps
+  double rate = 0.1, warm_up = 0.2;  // the highest learning rate, reached after this fraction of the steps
   double momentum = 0.9, weight_decay = 5e-4;
 };
 

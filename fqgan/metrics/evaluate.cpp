@@ -61,8 +61,8 @@ bool need_images(const std::vector<std::string>& names) {
                      [](const auto& name) { return metric_named(name, "metrics").needs_images; });
 }
 
-std::string figure_name(const Metric& metric, const MetricOptions& options, const std::string& extractor) {
-  return metric.figure + settings_of(metric, options) + "/" + extractor;
+std::string value_name(const Metric& metric, const MetricOptions& options, const std::string& extractor) {
+  return metric.value_name + settings_of(metric, options) + "/" + extractor;
 }
 
 void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
@@ -107,7 +107,7 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
   }
   if (const auto least = std::min(generated.images, against.images); least < few_images && !biased.empty())
     result.warnings.push_back("biased by few images (" + std::to_string(least) + "): " + join(biased) +
-                              "; compare only with figures over the same counts");
+                              "; compare only with values over the same counts");
   return result;
 }
 

@@ -1,6 +1,6 @@
-// From two measured sides to named figures: the table of metrics. A figure's name is the metric's, the settings that
+// From two measured sides to named values: the table of metrics. A value's name is the metric's, the settings that
 // differ from its convention, and the extractor's: "fid/classifier-1a2b3c4d", "kid[subset_size=500]/file-5e6f7a8b";
-// figures of one class end in its name.
+// values of one class end in its name.
 #pragma once
 
 #include "fqgan/metrics/inception_score.h"
@@ -9,27 +9,27 @@
 
 namespace fqgan {
 
-/// Settings of the estimators; what differs from the defaults stands in the figures' names.
+/// Settings of the estimators; what differs from the defaults stands in the names of the values.
 struct MetricOptions : Options {
   KernelDistanceOptions kid;
   InceptionScoreOptions inception_score;
   void fields(FieldVisitor& visit) override;
 };
 
-struct Figure {
+struct MetricValue {
   std::string name;
   double value = 0;
 };
 struct Evaluation {
-  std::vector<Figure> figures;
-  std::vector<std::string> warnings;  // where a figure is biased; a line each
+  std::vector<MetricValue> values;
+  std::vector<std::string> warnings;  // where a value is biased; a line each
 };
 
 /// What can be asked for: fid, kid, is, pr, prdc, accuracy, intra_fid.
 struct Metric {
-  std::string name;     // as in --metrics
-  std::string meaning;  // one line
-  std::string figure;   // its first figure: "class_accuracy"
+  std::string name;        // as in --metrics
+  std::string meaning;     // one line
+  std::string value_name;  // its first value: "class_accuracy"
   bool smaller_is_better = false;
   bool needs_images = true;  // false: statistics are enough
   bool needs_labels = false, needs_labels_against = false;
@@ -54,11 +54,11 @@ struct SideFacts {
 void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
                    const FeatureExtractor& extractor, const MetricOptions& options);
 
-/// The figures of `names`, in their order. Errors: UserError as check_metrics and the estimators.
+/// The values of `names`, in their order. Errors: UserError as check_metrics and the estimators.
 Evaluation evaluate(const Measured& generated, const Measured& against, const std::vector<std::string>& names,
                     const FeatureExtractor& extractor, const MetricOptions& options);
 
-/// "fid/classifier-1a2b3c4d": the first figure of a metric.
-std::string figure_name(const Metric& metric, const MetricOptions& options, const std::string& extractor);
+/// "fid/classifier-1a2b3c4d": the first value of a metric.
+std::string value_name(const Metric& metric, const MetricOptions& options, const std::string& extractor);
 
 }  // namespace fqgan

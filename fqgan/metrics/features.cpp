@@ -23,7 +23,7 @@ void FeatureExtractor::check(const ImageShape& shape, const std::string& where) 
 std::unique_ptr<FeatureExtractor> open_features(const std::string& path, c10::Device device) {
   if (!std::filesystem::is_regular_file(path))
     fail("features", "there is no file '" + path +
-                         "'. Hint: 'classifier', a saved classifier (rulers/*.safetensors) or a TorchScript file; "
+                         "'. Hint: 'classifier', a saved classifier (extractors/*.safetensors) or a TorchScript file; "
                          "relative paths start at the working folder");
   if (path.ends_with(".safetensors")) return load_classifier(path, device);
   return open_torchscript(path, device);

@@ -1,5 +1,5 @@
-// What turns images into features: the ruler of a figure. Two extractors are two rulers, so their name stands in the
-// name of every figure ("fid/classifier-1a2b3c4d"). An extractor takes uint8 images as they are stored; resizing and
+// Turns images into features. Values from two extractors cannot be compared, so every value carries the name of its
+// extractor ("fid/classifier-1a2b3c4d"). An extractor takes uint8 images as they are stored; resizing and
 // normalization belong to it.
 #pragma once
 

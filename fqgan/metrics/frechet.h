@@ -11,7 +11,7 @@
 
 namespace fqgan {
 
-/// With at most D images on a side its covariance is singular (allowed; the figure is then biased upwards, which the
+/// With at most D images on a side its covariance is singular (allowed; the value is then biased upwards, which the
 /// caller should say) and the rows, which Moments keeps then, take its place: exact and cheaper. On both sides the
 /// trace is the nuclear norm |A B^T|_* / sqrt((N_a - 1)(N_b - 1)) of the centred features, on one side the sum of the
 /// roots of the eigenvalues of A S2 A^T / (N_a - 1). Errors: UserError below 2 images on a side, or for D that differ.

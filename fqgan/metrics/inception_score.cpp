@@ -26,12 +26,12 @@ double score_of_split(const at::Tensor& logits) {
 }  // namespace
 
 void InceptionScoreOptions::fields(FieldVisitor& visit) {
-  visit("splits", splits, about("parts of the images that mean and deviation are over").at_least(1));
+  visit("splits", splits, about("parts of the images that whose mean and standard deviation are reported").at_least(1));
   visit("shuffle", shuffle, about("shuffle the images before splitting, as torch-fidelity does"));
   visit("seed", seed, about("seed of the shuffle").at_least(0).at_most(4294967295.));
 }
 
-MeanDeviation inception_score(const at::Tensor& logits, const InceptionScoreOptions& options) {
+MeanAndStd inception_score(const at::Tensor& logits, const InceptionScoreOptions& options) {
   check_features(logits, "inception_score", "logits");
   if (options.splits < 1)
     fail("inception_score", "expected inception_score.splits >= 1, got " + std::to_string(options.splits));
@@ -47,7 +47,7 @@ MeanDeviation inception_score(const at::Tensor& logits, const InceptionScoreOpti
     scores[split] =
         score_of_split(rows.slice(0, split * images / options.splits, (split + 1) * images / options.splits));
   });
-  return mean_deviation(scores);
+  return mean_and_std(scores);
 }
 
 }  // namespace fqgan

@@ -1,11 +1,11 @@
 // Inception score (Salimans et al. 2016): exp of the mean KL divergence of p(y|x) from p(y), over splits of the images.
-// Matches torch-fidelity: float64 softmax of the logits without bias, NumPy's shuffle, deviation with ddof 0.
+// Matches torch-fidelity: float64 softmax of the logits without bias, NumPy's shuffle, standard deviation with ddof 0.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include "fqgan/core/fields.h"
-#include "fqgan/metrics/mean_deviation.h"
+#include "fqgan/metrics/mean_and_std.h"
 
 namespace fqgan {
 
@@ -18,6 +18,6 @@ struct InceptionScoreOptions : Options {
 
 /// logits N x classes. Split i holds images i * N / splits to (i + 1) * N / splits. Biased by the images in a split.
 /// Errors: UserError for shapes, NaN or infinity, and for fewer images than `inception_score.splits`.
-MeanDeviation inception_score(const at::Tensor& logits, const InceptionScoreOptions& options);
+MeanAndStd inception_score(const at::Tensor& logits, const InceptionScoreOptions& options);
 
 }  // namespace fqgan

@@ -72,13 +72,14 @@ double tile_term(const Tile& tile, const at::Tensor& left, const at::Tensor& rig
 }  // namespace
 
 void KernelDistanceOptions::fields(FieldVisitor& visit) {
-  visit("subsets", subsets, about("how many subsets the mean and the deviation are over").at_least(1));
+  visit("subsets", subsets,
+        about("number of random subsets; mean and standard deviation over them are reported").at_least(1));
   visit("subset_size", subset_size, about("images of each side in a subset, without replacement").at_least(2));
   visit("draw", draw, about("who draws the subsets; numpy: as torch-fidelity does").one_of({"streams", "numpy"}));
   visit("seed", seed, about("seed of the subsets").at_least(0).at_most(4294967295.));
 }
 
-MeanDeviation kernel_distance(const at::Tensor& a, const at::Tensor& b, const KernelDistanceOptions& options) {
+MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const KernelDistanceOptions& options) {
   check_features(a, "kid", "features of the first side");
   check_features(b, "kid", "features of the second side");
   check_same_dimension(a.size(1), b.size(1), "kid");
@@ -103,7 +104,7 @@ MeanDeviation kernel_distance(const at::Tensor& a, const at::Tensor& b, const Ke
   });
   std::vector<double> distances(options.subsets, 0.);
   for (size_t t = 0; t < tiles.size(); ++t) distances[tiles[t].subset] += terms[t];
-  return mean_deviation(distances);
+  return mean_and_std(distances);
 }
 
 }  // namespace fqgan

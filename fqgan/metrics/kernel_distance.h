@@ -1,11 +1,12 @@
-// Kernel inception distance (Binkowski et al. 2018): unbiased MMD^2 with the kernel (x.y / D + 1)^3, mean and deviation
-// over random subsets. Matches torch-fidelity's KID; in float64, where torch-fidelity keeps the type of the features.
+// Kernel inception distance (Binkowski et al. 2018): unbiased MMD^2 with the kernel (x.y / D + 1)^3, mean and standard
+// deviation over random subsets. Matches torch-fidelity's KID; in float64, where torch-fidelity keeps the type of the
+// features.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include "fqgan/core/fields.h"
-#include "fqgan/metrics/mean_deviation.h"
+#include "fqgan/metrics/mean_and_std.h"
 
 namespace fqgan {
 
@@ -20,6 +21,6 @@ struct KernelDistanceOptions : Options {
 /// a N_a x D, b N_b x D, any floating type; needs one tile of memory besides. The same bits for any number of threads.
 /// Subsets are without replacement; the estimate is unbiased, so it may be below 0.
 /// Errors: UserError for shapes, NaN or infinity, and for fewer images than `kid.subset_size`.
-MeanDeviation kernel_distance(const at::Tensor& a, const at::Tensor& b, const KernelDistanceOptions& options);
+MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const KernelDistanceOptions& options);
 
 }  // namespace fqgan

@@ -37,10 +37,10 @@ void measure_fid(const MetricWork& work) {
 }
 
 void measure_kid(const MetricWork& work) {
-  const auto [mean, deviation] = kernel_distance(work.a.features, work.b.features, work.options.kid);
+  const auto [mean, stddev] = kernel_distance(work.a.features, work.b.features, work.options.kid);
   const auto with = settings(work.options.kid);
   work.add("kid" + with, mean);
-  work.add("kid_deviation" + with, deviation);
+  work.add("kid_std" + with, stddev);
 }
 
 void measure_inception_score(const MetricWork& work) {
@@ -49,10 +49,10 @@ void measure_inception_score(const MetricWork& work) {
                    " gives features only. Hint: a TorchScript file that returns (features, logits)");
   auto logits = work.a.logits.to(at::kDouble);
   if (const auto bias = work.extractor.logit_bias(); bias.defined()) logits = logits - bias;
-  const auto [mean, deviation] = inception_score(logits, work.options.inception_score);
+  const auto [mean, stddev] = inception_score(logits, work.options.inception_score);
   const auto with = settings(work.options.inception_score);
   work.add("inception_score" + with, mean);
-  work.add("inception_score_deviation" + with, deviation);
+  work.add("inception_score_std" + with, stddev);
 }
 
 void measure_precision_recall(const MetricWork& work) {
@@ -89,7 +89,7 @@ void measure_accuracy(const MetricWork& work) {
 
 void measure_intra_fid(const MetricWork& work) {
   const auto labels = matched_labels(work.a.labels, work.a.class_names, work.b.class_names, work.a.name);
-  std::vector<Figure> of_classes;
+  std::vector<MetricValue> of_classes;
   double sum = 0;
   int64_t least = std::min(work.a.images, work.b.images);
   for (size_t k = 0; k < work.b.class_names.size(); ++k) {
@@ -109,41 +109,41 @@ void measure_intra_fid(const MetricWork& work) {
   for (const auto& [name, distance] : of_classes) work.add("intra_fid", distance, name);
   if (least < few_images)
     work.warn("intra_fid is biased upwards: a class has only " + std::to_string(least) +
-              " images; compare it only with figures over the same counts");
+              " images; compare it only with values over the same counts");
 }
 
 const std::vector<MetricRow> table = {
     {{.name = "fid",
       .meaning = "Frechet distance of the features",
-      .figure = "fid",
+      .value_name = "fid",
       .smaller_is_better = true,
       .needs_images = false},
      true,
      measure_fid},
     {{.name = "kid",
-      .meaning = "kernel distance: mean and deviation over subsets",
-      .figure = "kid",
+      .meaning = "kernel distance: mean and standard deviation over subsets",
+      .value_name = "kid",
       .smaller_is_better = true},
      false,
      measure_kid},
     {{.name = "is",
-      .meaning = "inception score of the first side: mean and deviation over splits",
-      .figure = "inception_score"},
+      .meaning = "inception score of the first side: mean and standard deviation over splits",
+      .value_name = "inception_score"},
      true,
      measure_inception_score},
-    {{.name = "pr", .meaning = "precision and recall, 3 neighbours", .figure = "precision"},
+    {{.name = "pr", .meaning = "precision and recall, 3 neighbours", .value_name = "precision"},
      true,
      measure_precision_recall},
-    {{.name = "prdc", .meaning = "density and coverage, 5 neighbours", .figure = "density"}, true, measure_prdc},
+    {{.name = "prdc", .meaning = "density and coverage, 5 neighbours", .value_name = "density"}, true, measure_prdc},
     {{.name = "accuracy",
-      .meaning = "share of the first side's images whose class the classifier finds",
-      .figure = "class_accuracy",
+      .meaning = "fraction of the first side's images whose class the classifier finds",
+      .value_name = "class_accuracy",
       .needs_labels = true},
      false,
      measure_accuracy},
     {{.name = "intra_fid",
       .meaning = "mean over the classes of the Frechet distance within a class",
-      .figure = "intra_fid",
+      .value_name = "intra_fid",
       .smaller_is_better = true,
       .needs_labels = true,
       .needs_labels_against = true},

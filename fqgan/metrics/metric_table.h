@@ -8,7 +8,7 @@ namespace fqgan {
 /// Images below which the bias of FID and its kin is larger than most differences.
 inline constexpr int64_t few_images = 10'000;
 
-/// What a metric works on, and where its figures go.
+/// What a metric works on, and where its values go.
 struct MetricWork {
   const Measured& a;  // generated
   const Measured& b;  // against
@@ -17,7 +17,7 @@ struct MetricWork {
   Evaluation& result;
 
   void add(const std::string& metric, double value, const std::string& of_class = "") const {
-    result.figures.push_back({metric + "/" + extractor.name() + (of_class.empty() ? "" : "/" + of_class), value});
+    result.values.push_back({metric + "/" + extractor.name() + (of_class.empty() ? "" : "/" + of_class), value});
   }
   void warn(const std::string& line) const { result.warnings.push_back(line); }
 };

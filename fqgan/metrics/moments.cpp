@@ -76,9 +76,9 @@ Moments::Sums Moments::combined(Sums a, const Sums& b) {
   if (a.count == 0) return b;
   const auto count = a.count + b.count;
   const auto shift = (b.origin - a.origin) + b.mean - a.mean;
-  const double share = static_cast<double>(b.count) / static_cast<double>(count);
-  return {count, a.origin, a.mean + shift * share,
-          at::addr(a.scatter + b.scatter, shift, shift, 1, static_cast<double>(a.count) * share)};
+  const double fraction = static_cast<double>(b.count) / static_cast<double>(count);
+  return {count, a.origin, a.mean + shift * fraction,
+          at::addr(a.scatter + b.scatter, shift, shift, 1, static_cast<double>(a.count) * fraction)};
 }
 
 Moments::Sums Moments::total() const {
@@ -120,8 +120,10 @@ void Moments::add(const at::Tensor& features) {
   set_dimension(features.size(1));
   for (int64_t begin = 0; begin < features.size(0);) {
     const auto end = std::min(features.size(0), begin + block_rows - pending_);
-    const auto rows = features.detach().slice(0, begin, end).to(at::TensorOptions(at::kCPU).dtype(at::kDouble),
-                                                                /*non_blocking=*/false, /*copy=*/true);
+    const auto rows = features.detach()
+                          .slice(0, begin, end)
+                          .to(at::TensorOptions(at::kCPU).dtype(at::kDouble),
+                              /*non_blocking=*/false, /*copy=*/true);
     keep_few(rows);
     waiting_.push_back(rows);
     pending_ += end - begin;

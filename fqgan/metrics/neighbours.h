@@ -15,7 +15,7 @@ struct NeighbourConvention {
   bool strict;
 };
 inline constexpr NeighbourConvention precision_recall_convention{3, false};  // Kynkaanniemi et al.; torch-fidelity
-inline constexpr NeighbourConvention prdc_convention{5, true};               // Naeem et al., all four of their figures
+inline constexpr NeighbourConvention prdc_convention{5, true};               // Naeem et al., all four of their metrics
 
 struct NeighbourCounts {
   int64_t real = 0, fake = 0, neighbours = 0;

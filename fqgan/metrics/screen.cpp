@@ -160,14 +160,14 @@ Screen make_screen(const std::vector<at::Tensor>& sets, at::ScalarType type) {
     rounding = std::max(rounding, copies.back().rounding);
   }
   const double additions = std::ldexp(static_cast<double>(sets[0].size(1)), -23);
-  const double share = (2 * rounding + additions) * (1 + rounding) * (1 + rounding) + std::ldexp(1., -20);
+  const double fraction = (2 * rounding + additions) * (1 + rounding) * (1 + rounding) + std::ldexp(1., -20);
   const double slack = std::ldexp(frame.centre_length * frame.scale + 1, -50);
   for (size_t s = 0; s < sets.size(); ++s) {
     ScreenedPoints points{sets[s], copies[s].low, {}, {}};
     const auto* squares = copies[s].squares.const_data_ptr<double>();
     for (int64_t i = 0; i < points.count(); ++i) {
-      points.below.push_back(static_cast<float>((1 - share) * squares[i] - slack));
-      points.above.push_back(static_cast<float>((1 + share) * squares[i] + slack));
+      points.below.push_back(static_cast<float>((1 - fraction) * squares[i] - slack));
+      points.above.push_back(static_cast<float>((1 + fraction) * squares[i] + slack));
     }
     screen.sets.push_back(std::move(points));
   }

@@ -18,7 +18,7 @@ inline constexpr int64_t screen_chunk = 64;  // columns that are looked at toget
 struct ScreenedPoints {
   at::Tensor exact;                 // N x D float32 or float64, contiguous
   at::Tensor low;                   // N x D bfloat16 or float32
-  std::vector<float> below, above;  // N: the squared norm, made smaller and larger by its share of the bound
+  std::vector<float> below, above;  // N: the squared norm, made smaller and larger by its fraction of the bound
   int64_t count() const { return exact.size(0); }
 };
 

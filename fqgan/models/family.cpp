@@ -15,7 +15,7 @@ Batch Numerics::batch(const torch::Tensor& pixels, const torch::Tensor& labels) 
 Pass Numerics::pass(Streams& random) const {
   Pass pass(random);
   pass.compute = compute;
-  pass.twin = twin;
+  pass.reference_operators = reference_operators;
   return pass;
 }
 

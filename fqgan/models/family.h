@@ -112,7 +112,7 @@ struct StreamSpec {
 struct Numerics {
   torch::Device device = torch::kCPU;
   torch::ScalarType compute = torch::kFloat;  // of the activations: float32, bfloat16, float64
-  bool twin = false;                          // plain reference operators
+  bool reference_operators = false;           // plain reference operators
   torch::ScalarType parameters() const { return compute == torch::kDouble ? torch::kDouble : torch::kFloat; }
   /// pixels: uint8, N x C x H x W; labels: int64, N.
   Batch batch(const torch::Tensor& pixels, const torch::Tensor& labels) const;

@@ -72,7 +72,7 @@ torch::Tensor BatchNormImpl::forward(const torch::Tensor& x, const torch::Tensor
   if (reference > 0) return at::addcmul(by_channel(shift), normalized_by_reference(x, pass), by_channel(scale));
   const bool from_batch = pass.training || pass.standing > 0;
   if (from_batch) require_one_rank(pass.ranks, "batch_norm");
-  if (from_batch && !pass.twin) {
+  if (from_batch && !pass.reference_operators) {
     const auto [y, mean, var] = ops::batch_norm(x, scale, shift, epsilon);
     if (pass.standing > 0 || pass.update_state) store(mean, var, x.numel() / x.size(1), pass);
     return y;

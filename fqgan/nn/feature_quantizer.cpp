@@ -8,7 +8,7 @@
 #include "fqgan/nn/layer_scope.h"
 #include "fqgan/nn/quantizer_start.h"
 #include "fqgan/ops/quantize.h"
-#include "fqgan/ops/quantize_twin.h"
+#include "fqgan/ops/quantize_reference.h"
 
 namespace fqgan {
 namespace {
@@ -35,7 +35,7 @@ void FeatureQuantizerOptions::fields(FieldVisitor& visit) {
   visit("mode", mode,
         about("what flows on: the features, or their nearest entries").one_of({"loss_only", "straight_through"}));
   visit("warmup_images", warmup_images,
-        about("straight_through: real images over which the quantized share grows to 1").at_least(0));
+        about("straight_through: real images over which the quantized fraction grows to 1").at_least(0));
   visit("epsilon", epsilon, about("Laplace smoothing of the cluster sizes").more_than(0));
   visit("initialisation", initialisation,
         about("the first dictionary: N(0, 1) entries (FQ-BigGAN, FQ-U-GAT-IT), variance scaling, that is N(0, 1 / D) "
@@ -49,9 +49,9 @@ void FeatureQuantizerOptions::fields(FieldVisitor& visit) {
         about("real and generated rows of a batch update the dictionary together (FQ-BigGAN), or one after the other "
               "(FQ-StyleGAN, FQ-U-GAT-IT)")
             .one_of({"together", "real_then_fake"}));
-  visit("dead_code_threshold", dead_code_threshold,
-        about("a code with a smaller momentum count (rows per update) becomes a row of the batch; 0: never")
-            .at_least(0));
+  visit(
+      "dead_code_threshold", dead_code_threshold,
+      about("a code with a smaller momentum count (rows per update) becomes a row of the batch; 0: never").at_least(0));
 }
 
 FeatureQuantizer::FeatureQuantizer(int64_t channels, FeatureQuantizerOptions o, Streams& random)
@@ -75,10 +75,10 @@ torch::Tensor FeatureQuantizer::apply(const std::string& tap, const torch::Tenso
   for (const auto& rows : batches) lookups.push_back(look_up(tap, rows, pass));
   report_lookups(tap, batches, lookups, idle_updates, options.commitment, pass);
   if (options.mode == "loss_only") return h;
-  const double share = options.warmup_images ? std::min(1., pass.images_seen / options.warmup_images) : 1.;
+  const double fraction = options.warmup_images ? std::min(1., pass.images_seen / options.warmup_images) : 1.;
   std::vector<torch::Tensor> replaced;
   for (size_t i = 0; i < batches.size(); ++i)
-    replaced.push_back(ops::straight_through(batches[i].h, lookups[i].entries, lookups[i].codes, share));
+    replaced.push_back(ops::straight_through(batches[i].h, lookups[i].entries, lookups[i].codes, fraction));
   return in_batch_order(batches, replaced);
 }
 
@@ -92,8 +92,8 @@ void FeatureQuantizer::start(const std::string& tap, const torch::Tensor& featur
   const auto [centres, counts] = kmeans_entries(rows, options.codes, codebook.scalar_type(), pass);
   const auto size = counts.clamp_min(1);
   // Zero-debiased: as after a first update with these counts, so that they have their weight in what follows.
-  const double share = zero_debiased() ? 1 - options.decay : 1;
-  take({centres, centres * size.unsqueeze(1) * share, size * share});
+  const double fraction = zero_debiased() ? 1 - options.decay : 1;
+  take({centres, centres * size.unsqueeze(1) * fraction, size * fraction});
   if (zero_debiased()) updates.set_data(torch::ones_like(updates));
 }
 
@@ -103,8 +103,8 @@ Lookup FeatureQuantizer::look_up(const std::string& tap, const QuantizedRows& ro
   // An alias with its own identity: what the graph keeps stays as it is when the dictionary is replaced.
   found.entries = codebook.detach();
   found.codes = ops::nearest_code(found.features, found.entries);
-  found.loss = pass.twin ? ops::twin::commitment_loss(rows.h, found.entries, found.codes)
-                         : ops::commitment_loss(rows.h, found.entries, found.codes);
+  found.loss = pass.reference_operators ? ops::reference::commitment_loss(rows.h, found.entries, found.codes)
+                                        : ops::commitment_loss(rows.h, found.entries, found.codes);
   found.measure(rows.groups, pass);
   if (rows.h.is_cpu()) require_finite(std::isfinite(found.errors.sum().item<double>()), tap);
   if (pass.update_state) found.revived = update(rows, found, pass);
@@ -121,8 +121,8 @@ torch::Tensor FeatureQuantizer::update(const QuantizedRows& rows, const Lookup& 
   torch::NoGradGuard no_grad;
   const auto& counts = lookup.counts;
   const auto number = zero_debiased() ? std::optional(updates + 1) : std::nullopt;
-  auto [entries, sum, size] = ops::momentum_update(codebook_sum, cluster_size, counts, lookup.sums, options.decay,
-                                                   options.epsilon, number);
+  auto [entries, sum, size] =
+      ops::momentum_update(codebook_sum, cluster_size, counts, lookup.sums, options.decay, options.epsilon, number);
   auto idle = (idle_updates + 1) * (counts == 0).to(at::kLong);
   torch::Tensor revived;
   if (options.dead_code_threshold > 0 && !counts.is_meta()) {

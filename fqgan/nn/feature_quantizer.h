@@ -32,7 +32,7 @@ struct FeatureQuantizerOptions : Options {
 struct FeatureQuantizer : TapModule {
   FeatureQuantizer(int64_t channels, FeatureQuantizerOptions options, Streams& random);
 
-  /// h: N x D x H x W, contiguous or channels_last. Loss-only: returns h. Straight-through: h + share *
+  /// h: N x D x H x W, contiguous or channels_last. Loss-only: returns h. Straight-through: h + fraction *
   /// stop_gradient(e - h).
   /// Reports for real and for fake rows: loss [rows] (the commitment loss, mean over an image's elements times
   /// `commitment`), and when they are asked for the log entries of quantizer_lookup.h.

@@ -41,9 +41,9 @@ struct Conv2dOptions {
 /// N x Ci x H x W -> N x Co x H' x W', channels_last where x is.
 /// `residual`, if defined, is added: N x Co x H' x W', or half of that height and width, upsampled.
 /// A kernel of 1x1 or 3x3 with stride 1, zeros that keep the map and one group is one operator (ops/convolution.h),
-/// differentiable once; with `pass.twin` the plain sequence runs, differentiable to any order. Other forms are plain
-/// already, but for the gradient of a spectrally normalized weight. `weight` is Co x Ci / groups x kh x kw, or
-/// Ci x Co / groups x kh x kw where transposed.
+/// differentiable once; with `pass.reference_operators` the plain sequence runs, differentiable to any order. Other
+/// forms are plain already, but for the gradient of a spectrally normalized weight. `weight` is Co x Ci / groups x kh x
+/// kw, or Ci x Co / groups x kh x kw where transposed.
 /// Errors: InternalError for options that exclude each other; UserError for a map that is too small.
 struct Conv2dImpl : WeightedLayer {
   Conv2dImpl(Conv2dOptions options, WeightOptions weight, Streams& random);
@@ -57,7 +57,7 @@ struct Conv2dImpl : WeightedLayer {
 TORCH_MODULE(Conv2d);
 
 /// N x Ci -> N x Co, with a ReLU behind if asked for. Under weight normalization, with a bias, it is one operator
-/// (ops/weight_norm_linear.h), differentiable once; with `pass.twin` to any order.
+/// (ops/weight_norm_linear.h), differentiable once; with `pass.reference_operators` to any order.
 struct LinearImpl : WeightedLayer {
   LinearImpl(int64_t in, int64_t out, bool with_bias, WeightOptions weight, Streams& random);
   torch::Tensor forward(const torch::Tensor& x, Pass& pass, bool relu = false);

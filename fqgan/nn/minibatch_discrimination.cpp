@@ -34,13 +34,14 @@ torch::Tensor MinibatchDiscriminationImpl::forward(const torch::Tensor& features
   const auto projected = at::matmul(features, directions.flatten(1).to(features.scalar_type()))
                              .view({features.size(0), weight.size(1), weight.size(2)})
                              .to(weight.scalar_type());  // differences want the digits
-  const auto close = pass.initialise ? initialised(projected, pass) : closeness(projected, pass) + bias;
+  const auto close = pass.initialise ? initialised(projected, pass) : similarity(projected, pass) + bias;
   return at::cat({features, close.to(features.scalar_type())}, 1);
 }
 
-torch::Tensor MinibatchDiscriminationImpl::closeness(const torch::Tensor& projected, const Pass& pass) const {
+torch::Tensor MinibatchDiscriminationImpl::similarity(const torch::Tensor& projected, const Pass& pass) const {
   const auto of_kind = [&](const torch::Tensor& rows) {
-    return pass.twin ? ops::twin::minibatch_discrimination(rows) : ops::minibatch_discrimination(rows);
+    return pass.reference_operators ? ops::reference::minibatch_discrimination(rows)
+                                    : ops::minibatch_discrimination(rows);
   };
   if (pass.segments.empty()) return of_kind(projected);
   std::vector<torch::Tensor> parts;
@@ -57,7 +58,7 @@ torch::Tensor MinibatchDiscriminationImpl::initialised(torch::Tensor projected, 
   const auto unit = (0.5 * nearest_distances(projected).mean(0)).clamp_min(1e-8).unsqueeze(1);  // B x 1
   log_scale.sub_(unit.log());
   projected = projected / unit;
-  const auto close = closeness(projected, pass);
+  const auto close = similarity(projected, pass);
   bias.copy_(-close.mean(0));
   return close + bias;
 }

@@ -10,16 +10,16 @@ namespace fqgan {
 
 /// N x F -> N x (F + B). Rows meet those of their own segment of the pass (real and generated apart); without segments
 /// all meet all. A pass with `initialise` sets scales and biases so that, over its batch, half the mean distance of an
-/// example to its nearest neighbour is 1 and the closenesses have mean 0. Errors: UserError for another F.
+/// example to its nearest neighbour is 1 and the similarities have mean 0. Errors: UserError for another F.
 struct MinibatchDiscriminationImpl : torch::nn::Module {
-  /// in: F; kernels: B closenesses; dims: C, of each kernel's space.
+  /// in: F; kernels: B similarities; dims: C, of each kernel's space.
   MinibatchDiscriminationImpl(int64_t in, int64_t kernels, int64_t dims, Streams& random);
   torch::Tensor forward(const torch::Tensor& features, Pass& pass);
 
   torch::Tensor weight, log_scale, bias;  // F x B x C, columns of unit length times exp of B x C; B
 
  private:
-  torch::Tensor closeness(const torch::Tensor& projected, const Pass& pass) const;
+  torch::Tensor similarity(const torch::Tensor& projected, const Pass& pass) const;
   torch::Tensor initialised(torch::Tensor projected, Pass& pass);
 };
 TORCH_MODULE(MinibatchDiscrimination);

@@ -13,9 +13,9 @@ std::string of_rank(const char* name, const Pass& pass) {
 
 }  // namespace
 
-torch::Tensor gaussian_noise(const torch::Tensor& x, double deviation, Pass& pass) {
-  if (!pass.training || deviation == 0) return x;
-  return ops::add_gaussian_noise(x, pass.random.key(of_rank("gaussian noise", pass)), deviation);
+torch::Tensor gaussian_noise(const torch::Tensor& x, double stddev, Pass& pass) {
+  if (!pass.training || stddev == 0) return x;
+  return ops::add_gaussian_noise(x, pass.random.key(of_rank("gaussian noise", pass)), stddev);
 }
 
 torch::Tensor dropout(const torch::Tensor& x, double probability, Pass& pass) {

@@ -7,8 +7,8 @@
 
 namespace fqgan {
 
-/// x + N(0, deviation^2) in training; x itself otherwise.
-torch::Tensor gaussian_noise(const torch::Tensor& x, double deviation, Pass& pass);
+/// x + N(0, stddev^2) in training; x itself otherwise.
+torch::Tensor gaussian_noise(const torch::Tensor& x, double stddev, Pass& pass);
 
 /// In training zeroes each element with this probability and divides the others by what is left; else x itself.
 torch::Tensor dropout(const torch::Tensor& x, double probability, Pass& pass);

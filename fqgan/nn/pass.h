@@ -52,7 +52,7 @@ struct Pass {
   bool training = false;                // batch statistics, noise, dropout
   bool update_state = false;            // running statistics, spectral vectors, dictionaries may be replaced
   bool initialise = false;              // data-dependent initialisation (once, from Family::prepare)
-  bool twin = false;                    // plain reference operators; needed for double backward and float64
+  bool reference_operators = false;     // plain reference operators; needed for double backward and float64
   int64_t standing = 0;                 // k > 0: the k-th batch of a pass that averages batch statistics (BigGAN's
                                         // standing statistics): stored += (batch - stored) / k
   at::ScalarType compute = at::kFloat;  // type of the activations; parameters stay as they are

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kmeans_iterations = 10;
 /// Standard deviation of N(0, 1) cut off at -2 and 2.
-constexpr double cut_off_deviation = 0.87962566103423978;
+constexpr double cut_off_stddev = 0.87962566103423978;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ torch::Tensor variance_scaled_entries(int64_t codes, int64_t channels, Streams& 
   const double below = std::erfc(std::sqrt(2.)) / 2;  // P(x < -2)
   const auto p = below + (1 - 2 * below) * random.uniform({codes, channels}, "feature_quantizer").to(torch::kDouble);
   const auto cut_off = at::erfinv(2 * p - 1) * std::sqrt(2.);
-  return (cut_off / (cut_off_deviation * std::sqrt(static_cast<double>(channels)))).to(torch::kFloat);
+  return (cut_off / (cut_off_stddev * std::sqrt(static_cast<double>(channels)))).to(torch::kFloat);
 }
 
 torch::Tensor picked_rows(const QuantizedRows& rows, const torch::Tensor& indices, torch::ScalarType type,
@@ -27,13 +27,13 @@ torch::Tensor picked_rows(const QuantizedRows& rows, const torch::Tensor& indice
   auto local = torch::zeros_like(indices), mine = torch::zeros(indices.sizes(), torch::kBool);
   int64_t begin = 0, local_begin = 0;
   for (const auto images : rows.segments) {
-    const auto share = images * positions;
+    const auto per_rank = images * positions;
     const auto offset = indices - begin;
-    const auto here = (offset >= rank * share) & (offset < (rank + 1) * share);
-    local = at::where(here, offset - rank * share + local_begin, local);
+    const auto here = (offset >= rank * per_rank) & (offset < (rank + 1) * per_rank);
+    local = at::where(here, offset - rank * per_rank + local_begin, local);
     mine = mine | here;
-    begin += size * share;
-    local_begin += share;
+    begin += size * per_rank;
+    local_begin += per_rank;
   }
   const auto device = rows.h.device();
   const auto image = at::floor_divide(local, positions).to(device), place = at::remainder(local, positions).to(device);

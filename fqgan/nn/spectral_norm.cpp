@@ -17,7 +17,7 @@ struct DividedBySigma : torch::autograd::Function<DividedBySigma> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     if (at::GradMode::is_enabled())
-      fail("spectral_norm", "this form can be differentiated once only. Hint: the twin (Pass::twin)");
+      fail("spectral_norm", "this form can be differentiated once only. Hint: set Pass::reference_operators");
     const auto saved = context->get_saved_variables();
     const auto &weight = saved[0], &sigma = saved[3];
     const auto gradient = gradients[0].contiguous();
@@ -53,7 +53,7 @@ torch::Tensor spectrally_normalized(const torch::Tensor& weight, torch::Tensor& 
       v.set_data(right);
     }
   }
-  if (!pass.twin) return DividedBySigma::apply(weight, left, right, sigma);
+  if (!pass.reference_operators) return DividedBySigma::apply(weight, left, right, sigma);
   return weight / at::dot(left, at::mv(matrix, right));
 }
 

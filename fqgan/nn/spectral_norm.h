@@ -24,7 +24,7 @@ struct SpectralOptions {
 torch::Tensor right_singular_vector(const torch::Tensor& matrix, const torch::Tensor& u, double epsilon);
 
 /// weight: Co x ..., in its type; u: Co and v: the numbers of a row; both are replaced by what the iteration gives when
-/// the pass updates state. Differentiable; with pass.twin also twice.
+/// the pass updates state. Differentiable; with pass.reference_operators also twice.
 torch::Tensor spectrally_normalized(const torch::Tensor& weight, torch::Tensor& u, torch::Tensor& v,
                                     const SpectralOptions& options, const Pass& pass);
 

@@ -13,10 +13,10 @@ bool has_reference(const Pass& pass) { return !pass.segments.empty() && pass.seg
 
 /// What an example's own moments count beside the reference's; reference rows of the pass count nothing. N x 1, or one
 /// scalar for a pass without reference rows.
-torch::Tensor share_of_own(int64_t examples, int64_t rows, const torch::Tensor& like, const Pass& pass) {
-  const double share = 1. / static_cast<double>(rows + 1);
-  if (!has_reference(pass)) return at::scalar_tensor(share, like.options());
-  auto own = torch::full({examples, 1}, share, like.options());
+torch::Tensor fraction_of_own(int64_t examples, int64_t rows, const torch::Tensor& like, const Pass& pass) {
+  const double fraction = 1. / static_cast<double>(rows + 1);
+  if (!has_reference(pass)) return at::scalar_tensor(fraction, like.options());
+  auto own = torch::full({examples, 1}, fraction, like.options());
   own.narrow(0, 0, pass.segments.front().rows).zero_();
   return own;
 }
@@ -35,7 +35,7 @@ torch::Tensor virtual_batch_norm(const torch::Tensor& x, const ReferenceMoments&
   const auto values = x.to(wide(x));
   // Moments about the reference's mean: the small difference of large squares never arises.
   const auto centred = values - reference.mean.view({1, -1, 1, 1});
-  const auto own = share_of_own(x.size(0), rows, values, pass);
+  const auto own = fraction_of_own(x.size(0), rows, values, pass);
   const auto shift = centred.mean({2, 3}) * own;  // N x C
   const auto square = centred.square().mean({2, 3}) * own + reference.var * (1 - own);
   const auto scale = (square - shift.square() + epsilon).rsqrt();

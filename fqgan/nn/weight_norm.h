@@ -25,7 +25,7 @@ torch::Tensor weight_lengths(const torch::Tensor& weight, const WeightShape& sha
 /// scale v / |v|, in the shape of `weight`; scale: Co. Differentiable to any order.
 torch::Tensor weight_normalized(const torch::Tensor& weight, const torch::Tensor& scale, const WeightShape& shape);
 /// Sets scale and bias (Co) so that activations, N x Co (x H x W) made without bias, would have mean 0 and standard
-/// deviation `std`. An undefined bias is left out, and an output that does not vary keeps its scale.
+/// standard deviation `std`. An undefined bias is left out, and an output that does not vary keeps its scale.
 /// ranks: the processes that share the batch, whose activations together are meant.
 void initialise_by_data(const torch::Tensor& activations, torch::Tensor scale, torch::Tensor bias, double std,
                         const Ranks* ranks = nullptr);

@@ -28,9 +28,9 @@ enum class ScaleStart {
 /// How a layer's weight and bias are made, and how the weight is normalized.
 struct WeightOptions {
   WeightNormalization normalization = WeightNormalization::spectral;
-  double epsilon = 1e-8;                      // spectral: lower bound of the norms of the power iteration
-  std::string initialisation = "orthogonal";  // of the weight: a style of nn/initialise.h
-  std::string biases = "uniform";             // a style of nn/initialise.h
+  double epsilon = 1e-8;                             // spectral: lower bound of the norms of the power iteration
+  std::string initialisation = "orthogonal";         // of the weight: a style of nn/initialise.h
+  std::string biases = "uniform";                    // a style of nn/initialise.h
   std::optional<double> initial_std = std::nullopt;  // set: weights N(0, initial_std^2) instead of the style
   SpectralForm spectral_form = SpectralForm::biggan;
   int64_t iterations = 1;  // spectral: of the power iteration in a forward
@@ -43,7 +43,7 @@ struct WeightOptions {
 /// A module with a weight. Parameter `weight`; buffers `u` and `v` (spectral); parameter or buffer `scale` Co (weight).
 struct WeightedLayer : torch::nn::Module {
   WeightedLayer(WeightShape shape, WeightOptions options, Streams& random);
-  /// The effective weight in the parameter's type. Differentiable; with pass.twin also twice.
+  /// The effective weight in the parameter's type. Differentiable; with pass.reference_operators also twice.
   torch::Tensor effective_weight(Pass& pass);
   /// v anew from the weight and u, for a weight that comes from elsewhere without its v. Spectral only.
   void recompute_v();

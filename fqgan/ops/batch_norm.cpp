@@ -59,10 +59,11 @@ Three backward_kernel(const at::Tensor& gradient, const at::Tensor& x, const at:
   if (takes(x, gain))
     return cpu::batch_norm_backward(gradient.to(x.scalar_type()).contiguous(channels_last), x.contiguous(channels_last),
                                     gain.contiguous(), mean, variance, epsilon);
-  const auto g = gradient.to(gain.scalar_type()), deviation = spread(at::rsqrt(variance + epsilon));
-  const auto normalized = (x.to(gain.scalar_type()) - spread(mean)) * deviation, scaled = g * spread(gain);
+  const auto g = gradient.to(gain.scalar_type()), inverse_stddev = spread(at::rsqrt(variance + epsilon));
+  const auto normalized = (x.to(gain.scalar_type()) - spread(mean)) * inverse_stddev, scaled = g * spread(gain);
   const std::vector<int64_t> rows{0, 2, 3}, positions = gain.dim() == 1 ? rows : std::vector<int64_t>{2, 3};
-  const auto dx = deviation * (scaled - scaled.mean(rows, true) - normalized * (scaled * normalized).mean(rows, true));
+  const auto dx =
+      inverse_stddev * (scaled - scaled.mean(rows, true) - normalized * (scaled * normalized).mean(rows, true));
   return {dx.to(x.scalar_type()), (g * normalized).sum(positions), g.sum(positions)};
 }
 

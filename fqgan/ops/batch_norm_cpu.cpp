@@ -40,14 +40,14 @@ void combine(const std::vector<float>& moments, int64_t rows, int64_t channels, 
   });
 }
 
-std::vector<float> deviations_of(const float* variance, int64_t channels, double epsilon) {
+std::vector<float> inverse_stddevs_of(const float* variance, int64_t channels, double epsilon) {
   std::vector<float> result(channels);
   for (int64_t c = 0; c < channels; ++c)
     result[c] = static_cast<float>(1 / std::sqrt(static_cast<double>(variance[c]) + epsilon));
   return result;
 }
 
-/// Stretches of rows that share gain and bias: the images where these are N x C, else blocks of all rows.
+/// Stretches of rows that per_row gain and bias: the images where these are N x C, else blocks of all rows.
 struct Groups {
   Groups(const kernels::Map& map, const at::Tensor& gain)
       : all(map.rows()), rows(gain.dim() == 2 ? map.positions : block_rows), count((all + rows - 1) / rows) {}
@@ -70,14 +70,14 @@ std::vector<float> product(const float* a, const std::vector<float>& b) {
 
 /// Per group: the sums of gradient and of gradient times the normalized features, groups x C each.
 void group_sums(const kernels::Map& map, const Groups& groups, const void* gradient, const float* mean,
-                const std::vector<float>& deviation, double* sum, double* weighted) {
+                const std::vector<float>& inverse_stddev, double* sum, double* weighted) {
   const auto channels = map.channels;
   at::parallel_for(0, groups.count, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> part(2 * channels);
     for (auto g = begin; g < end; ++g)
       for (auto first = groups.first(g); first < groups.last(g); first += block_rows) {
         const auto last = std::min(first + block_rows, groups.last(g));
-        kernels::active().gradient_sums(map, gradient, first, last, mean, deviation.data(), part.data(),
+        kernels::active().gradient_sums(map, gradient, first, last, mean, inverse_stddev.data(), part.data(),
                                         part.data() + channels);
         for (int64_t c = 0; c < channels; ++c) {
           sum[g * channels + c] += part[c];
@@ -103,12 +103,13 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, c
   });
   combine(moments, rows, channels, mean.mutable_data_ptr<float>(), variance.mutable_data_ptr<float>());
   const auto* center = mean.const_data_ptr<float>();
-  const auto deviation = deviations_of(variance.const_data_ptr<float>(), channels, epsilon);
+  const auto inverse_stddev = inverse_stddevs_of(variance.const_data_ptr<float>(), channels, epsilon);
   const Groups groups(map, gain);
   at::parallel_for(0, groups.count, 1, [&](int64_t begin, int64_t end) {
     for (auto g = begin; g < end; ++g)
       kernels::active().normalise(map, groups.first(g), groups.last(g), center,
-                                  product(row_of(gain, g), deviation).data(), row_of(bias, g), y.mutable_data_ptr());
+                                  product(row_of(gain, g), inverse_stddev).data(), row_of(bias, g),
+                                  y.mutable_data_ptr());
   });
   return {y, mean, variance};
 }
@@ -120,12 +121,13 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Ten
   const Groups groups(map, gain);
   const auto channels = map.channels;
   const auto* center = mean.const_data_ptr<float>();
-  const auto deviation = deviations_of(variance.const_data_ptr<float>(), channels, epsilon);
+  const auto inverse_stddev = inverse_stddevs_of(variance.const_data_ptr<float>(), channels, epsilon);
   const auto wide = gain.options().dtype(at::kDouble);
   auto dbias = at::zeros({groups.count, channels}, wide), dgain = at::zeros_like(dbias);
-  group_sums(map, groups, gradient.const_data_ptr(), center, deviation, dbias.mutable_data_ptr<double>(),
+  group_sums(map, groups, gradient.const_data_ptr(), center, inverse_stddev, dbias.mutable_data_ptr<double>(),
              dgain.mutable_data_ptr<double>());
-  // dx = gain deviation (g - mean(gain g) / gain - normalized x mean(gain g normalized x) / gain), with means over rows
+  // dx = gain inverse_stddev (g - mean(gain g) / gain - normalized x mean(gain g normalized x) / gain), with means over
+  // rows
   const auto* sum = dbias.const_data_ptr<double>();
   const auto* weighted = dgain.const_data_ptr<double>();
   std::vector<double> total(channels, 0), total_weighted(channels, 0);
@@ -138,15 +140,15 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Ten
   }
   std::vector<float> slope(channels), offset(channels);
   for (int64_t c = 0; c < channels; ++c) {
-    const double share = deviation[c] / static_cast<double>(map.rows());
-    offset[c] = static_cast<float>(-total[c] * share);
-    slope[c] = static_cast<float>(-total_weighted[c] * share * deviation[c]);
+    const double per_row = inverse_stddev[c] / static_cast<double>(map.rows());
+    offset[c] = static_cast<float>(-total[c] * per_row);
+    slope[c] = static_cast<float>(-total_weighted[c] * per_row * inverse_stddev[c]);
   }
   auto dx = at::empty_like(x);
   at::parallel_for(0, groups.count, 1, [&](int64_t begin, int64_t end) {
     for (auto g = begin; g < end; ++g)
       kernels::active().normalise_back(map, gradient.const_data_ptr(), groups.first(g), groups.last(g), center,
-                                       product(row_of(gain, g), deviation).data(), slope.data(), offset.data(),
+                                       product(row_of(gain, g), inverse_stddev).data(), slope.data(), offset.data(),
                                        dx.mutable_data_ptr());
   });
   const auto reduced = [&](const at::Tensor& t) { return (gain.dim() == 1 ? t.sum(0) : t).to(at::kFloat); };

@@ -155,7 +155,7 @@ TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
 }
 
 at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
-  if (c.geometry) return twin::convolution(x, c);
+  if (c.geometry) return reference::convolution(x, c);
   static const auto op = dispatched<Forward>("fqgan::convolution");
   return op.call(x, c.weight, c.bias, c.residual, static_cast<int64_t>(c.resample), c.relu);
 }

@@ -20,11 +20,11 @@ const auto& the_operator() {
   return op;
 }
 
-at::Tensor add_kernel(const at::Tensor& x, int64_t key, double deviation) {
+at::Tensor add_kernel(const at::Tensor& x, int64_t key, double stddev) {
   const bool ours = x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
   if (!ours) {  // the same noise, made on the processor
     const auto zeros = at::zeros(x.sizes(), at::kFloat);
-    return x + add_kernel(zeros, key, deviation).to(x.options());
+    return x + add_kernel(zeros, key, stddev).to(x.options());
   }
   const auto from = x.contiguous();
   auto y = at::empty_like(from);
@@ -34,8 +34,7 @@ at::Tensor add_kernel(const at::Tensor& x, int64_t key, double deviation) {
   const auto blocks = (x.numel() + kernels::noise_block - 1) / kernels::noise_block;
   at::parallel_for(0, blocks, 64, [&](int64_t begin, int64_t end) {
     const auto first = begin * kernels::noise_block, last = std::min(end * kernels::noise_block, x.numel());
-    kernels::active().add_noise(data, narrow, first, last, static_cast<uint64_t>(key), static_cast<float>(deviation),
-                                to);
+    kernels::active().add_noise(data, narrow, first, last, static_cast<uint64_t>(key), static_cast<float>(stddev), to);
   });
   return y.contiguous(x.suggest_memory_format());  // elements are counted in their logical order, whatever the layout
 }
@@ -43,30 +42,28 @@ at::Tensor add_kernel(const at::Tensor& x, int64_t key, double deviation) {
 at::Tensor add_meta(const at::Tensor& x, int64_t, double) { return at::empty_like(x, x.suggest_memory_format()); }
 
 struct AddNoiseFunction : torch::autograd::Function<AddNoiseFunction> {
-  static at::Tensor forward(AutogradContext*, const at::Tensor& x, int64_t key, double deviation) {
+  static at::Tensor forward(AutogradContext*, const at::Tensor& x, int64_t key, double stddev) {
     at::AutoDispatchBelowADInplaceOrView below;
-    return the_operator().call(x, key, deviation);
+    return the_operator().call(x, key, stddev);
   }
   static variable_list backward(AutogradContext*, variable_list gradients) {
     return {gradients[0], at::Tensor(), at::Tensor()};
   }
 };
 
-at::Tensor add_autograd(const at::Tensor& x, int64_t key, double deviation) {
-  return AddNoiseFunction::apply(x, key, deviation);
+at::Tensor add_autograd(const at::Tensor& x, int64_t key, double stddev) {
+  return AddNoiseFunction::apply(x, key, stddev);
 }
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(fqgan, library) {
-  library.def("add_gaussian_noise(Tensor x, int key, float deviation) -> Tensor");
-}
+TORCH_LIBRARY_FRAGMENT(fqgan, library) { library.def("add_gaussian_noise(Tensor x, int key, float std) -> Tensor"); }
 TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) { library.impl("add_gaussian_noise", add_kernel); }
 TORCH_LIBRARY_IMPL(fqgan, Meta, library) { library.impl("add_gaussian_noise", add_meta); }
 TORCH_LIBRARY_IMPL(fqgan, Autograd, library) { library.impl("add_gaussian_noise", add_autograd); }
 
-at::Tensor add_gaussian_noise(const at::Tensor& x, uint64_t key, double deviation) {
-  return the_operator().call(x, static_cast<int64_t>(key), deviation);
+at::Tensor add_gaussian_noise(const at::Tensor& x, uint64_t key, double stddev) {
+  return the_operator().call(x, static_cast<int64_t>(key), stddev);
 }
 
 }  // namespace fqgan::ops

@@ -26,7 +26,7 @@ bool takes(const at::Tensor& m) {
 at::Tensor wide(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat); }
 
 /// exp(-|m_i - m_j|_1) of example i with all others, N x B, zero with itself.
-at::Tensor closeness_of(const at::Tensor& m, int64_t i) {
+at::Tensor similarity_of(const at::Tensor& m, int64_t i) {
   auto near = (m[i] - m).abs_().sum(2).neg_().exp_();
   near[i].zero_();
   return near;
@@ -37,7 +37,7 @@ at::Tensor forward_kernel(const at::Tensor& m) {
   if (takes(m)) return cpu::minibatch_discrimination(m.contiguous());
   const auto x = wide(m);
   auto o = at::empty({m.size(0), m.size(1)}, x.options());
-  for (int64_t i = 0; i < m.size(0); ++i) o[i].copy_(closeness_of(x, i).sum(0));
+  for (int64_t i = 0; i < m.size(0); ++i) o[i].copy_(similarity_of(x, i).sum(0));
   return o.to(m.scalar_type());
 }
 
@@ -46,7 +46,7 @@ at::Tensor backward_kernel(const at::Tensor& gradient, const at::Tensor& m) {
   const auto x = wide(m), g = wide(gradient);
   auto dm = at::empty_like(x, at::MemoryFormat::Contiguous);
   for (int64_t i = 0; i < m.size(0); ++i) {
-    const auto weight = (g + g[i]) * closeness_of(x, i);  // each pair stands in two sums
+    const auto weight = (g + g[i]) * similarity_of(x, i);  // each pair stands in two sums
     dm[i].copy_((at::sign(x[i] - x) * weight.unsqueeze(2)).sum(0).neg_());
   }
   return dm.to(m.scalar_type());
@@ -96,7 +96,7 @@ at::Tensor minibatch_discrimination(const at::Tensor& m) {
   return op.call(m);
 }
 
-at::Tensor twin::minibatch_discrimination(const at::Tensor& m) {
+at::Tensor reference::minibatch_discrimination(const at::Tensor& m) {
   check_shape(m, {any, any, any}, "minibatch_discrimination");
   const auto distance = (m.unsqueeze(0) - m.unsqueeze(1)).abs().sum(3);  // N x N x B
   const auto others = 1 - at::eye(m.size(0), m.options());

@@ -54,10 +54,10 @@ at::Tensor minibatch_discrimination(const at::Tensor& m) {
   auto o = at::empty({s.count, s.kernels}, m.options().dtype(at::kFloat));
   auto* to = o.mutable_data_ptr<float>();
   each_kernel(s, (s.dims + 1) * s.stride, [&](int64_t b, float* memory) {
-    auto* closeness = memory + s.dims * s.stride;
+    auto* similarity = memory + s.dims * s.stride;
     read_kernel(m, s, b, memory);
-    kernel.closeness(memory, s.count, s.stride, s.dims, closeness);
-    for (int64_t n = 0; n < s.count; ++n) to[n * s.kernels + b] = closeness[n];
+    kernel.similarity(memory, s.count, s.stride, s.dims, similarity);
+    for (int64_t n = 0; n < s.count; ++n) to[n * s.kernels + b] = similarity[n];
   });
   return o.to(m.scalar_type());
 }

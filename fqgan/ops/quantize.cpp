@@ -12,7 +12,7 @@
 #include "fqgan/ops/dispatched.h"
 #include "fqgan/ops/quantize_checks.h"
 #include "fqgan/ops/quantize_cpu.h"
-#include "fqgan/ops/quantize_twin.h"
+#include "fqgan/ops/quantize_reference.h"
 
 namespace fqgan::ops {
 namespace {
@@ -39,7 +39,7 @@ void check_all(const at::Tensor& features, const at::Tensor& codebook, const at:
 at::Tensor nearest_code_kernel(const at::Tensor& features, const at::Tensor& codebook) {
   check_features(features, "nearest_code");
   check_codebook(codebook, features, "nearest_code");
-  return cpu::takes(features) ? cpu::nearest_code(features, codebook) : twin::nearest_code(features, codebook);
+  return cpu::takes(features) ? cpu::nearest_code(features, codebook) : reference::nearest_code(features, codebook);
 }
 
 CodeSums code_statistics_kernel(const at::Tensor& features, const at::Tensor& codes, int64_t count) {
@@ -47,13 +47,13 @@ CodeSums code_statistics_kernel(const at::Tensor& features, const at::Tensor& co
   check_count(count);
   check_codes(codes, features, count, "code_statistics");
   return cpu::takes(features) ? cpu::code_statistics(features, codes, count)
-                              : twin::code_statistics(features, codes, count);
+                              : reference::code_statistics(features, codes, count);
 }
 
 at::Tensor commitment_loss_kernel(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes) {
   check_all(features, codebook, codes, "commitment_loss");
   return cpu::takes(features) ? cpu::commitment_loss(features, codebook, codes)
-                              : twin::commitment_loss(features, codebook, codes);
+                              : reference::commitment_loss(features, codebook, codes);
 }
 
 at::Tensor commitment_loss_backward_kernel(const at::Tensor& gradient, const at::Tensor& features,
@@ -61,15 +61,15 @@ at::Tensor commitment_loss_backward_kernel(const at::Tensor& gradient, const at:
   check_all(features, codebook, codes, "commitment_loss_backward");
   check_shape(gradient, {features.size(0)}, "commitment_loss_backward gradient");
   return cpu::takes(features) ? cpu::commitment_loss_backward(gradient, features, codebook, codes)
-                              : twin::commitment_loss_backward(gradient, features, codebook, codes);
+                              : reference::commitment_loss_backward(gradient, features, codebook, codes);
 }
 
 at::Tensor straight_through_kernel(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
-                                   double share) {
+                                   double fraction) {
   check_all(features, codebook, codes, "straight_through");
-  check_share(share);
-  return cpu::takes(features) ? cpu::straight_through(features, codebook, codes, share)
-                              : twin::straight_through(features, codebook, codes, share);
+  check_fraction(fraction);
+  return cpu::takes(features) ? cpu::straight_through(features, codebook, codes, fraction)
+                              : reference::straight_through(features, codebook, codes, fraction);
 }
 
 // ---- autograd ----
@@ -100,9 +100,9 @@ struct CommitmentLossFunction : torch::autograd::Function<CommitmentLossFunction
 
 struct StraightThroughFunction : torch::autograd::Function<StraightThroughFunction> {
   static at::Tensor forward(AutogradContext*, const at::Tensor& features, const at::Tensor& codebook,
-                            const at::Tensor& codes, double share) {
+                            const at::Tensor& codes, double fraction) {
     at::AutoDispatchBelowADInplaceOrView below;
-    return straight_through(features, codebook, codes, share);
+    return straight_through(features, codebook, codes, fraction);
   }
   static variable_list backward(AutogradContext*, variable_list gradients) {
     return {gradients[0], at::Tensor(), at::Tensor(), at::Tensor()};
@@ -113,8 +113,8 @@ at::Tensor commitment_loss_autograd(const at::Tensor& features, const at::Tensor
   return CommitmentLossFunction::apply(features, codebook, codes);
 }
 at::Tensor straight_through_autograd(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
-                                     double share) {
-  return StraightThroughFunction::apply(features, codebook, codes, share);
+                                     double fraction) {
+  return StraightThroughFunction::apply(features, codebook, codes, fraction);
 }
 
 }  // namespace
@@ -124,7 +124,7 @@ TORCH_LIBRARY(fqgan, library) {
   library.def("code_statistics(Tensor features, Tensor codes, int count) -> (Tensor, Tensor)");
   library.def("commitment_loss(Tensor features, Tensor codebook, Tensor codes) -> Tensor");
   library.def("commitment_loss_backward(Tensor gradient, Tensor features, Tensor codebook, Tensor codes) -> Tensor");
-  library.def("straight_through(Tensor features, Tensor codebook, Tensor codes, float share=1.) -> Tensor");
+  library.def("straight_through(Tensor features, Tensor codebook, Tensor codes, float fraction=1.) -> Tensor");
   library.def(
       "momentum_update(Tensor codebook_sum, Tensor cluster_size, Tensor counts, Tensor sums, float decay, "
       "float epsilon, Tensor? updates=None) -> (Tensor, Tensor, Tensor)",
@@ -165,9 +165,9 @@ at::Tensor commitment_loss(const at::Tensor& features, const at::Tensor& codeboo
 }
 
 at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
-                            double share) {
+                            double fraction) {
   static const auto op = dispatched<StraightThrough>("fqgan::straight_through");
-  return op.call(features, codebook, codes, share);
+  return op.call(features, codebook, codes, fraction);
 }
 
 }  // namespace fqgan::ops

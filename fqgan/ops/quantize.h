@@ -4,7 +4,7 @@
 // features: N x D x H x W, contiguous or channels_last, or M x D; float32, bfloat16 (computed in float32) or float64.
 // codebook: K x D, float64 if, and only if, the features are; its gradient is never taken. codes: int64, N x H x W or
 // M. An M x D matrix is M images of one position. On the processor float32 and bfloat16 run on kernels
-// (quantize_cpu.h), all else on plain operators, the reference twin (quantize_twin.h).
+// (quantize_cpu.h), all else on plain operators, the reference implementation (quantize_reference.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -31,10 +31,10 @@ std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& features, c
 /// and throws under create_graph.
 at::Tensor commitment_loss(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes);
 
-/// features + share * (e - features), share 0 to 1, e itself for 1; the gradient passes straight through to the
+/// features + fraction * (e - features), fraction 0 to 1, e itself for 1; the gradient passes straight through to the
 /// features, to any order.
 at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
-                            double share = 1);
+                            double fraction = 1);
 
 /// One momentum step of a dictionary (van den Oord et al. 2017, appendix A.1): cluster_size and codebook_sum move by
 /// 1 - decay (0 to 1) towards counts and sums, and codebook = codebook_sum / (cluster_size smoothed by epsilon,
@@ -42,9 +42,10 @@ at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebo
 /// updates (int64 scalar, this one counted): the averages are zero-debiased, that is the codebook is made from
 /// codebook_sum and cluster_size divided by momentum_weight(decay, updates), and both begin at zero (TensorFlow's
 /// assign_moving_average with zero_debias). Without it they are taken as they are.
-std::tuple<at::Tensor, at::Tensor, at::Tensor> momentum_update(
-    const at::Tensor& codebook_sum, const at::Tensor& cluster_size, const at::Tensor& counts, const at::Tensor& sums,
-    double decay, double epsilon, const std::optional<at::Tensor>& updates = std::nullopt);
+std::tuple<at::Tensor, at::Tensor, at::Tensor> momentum_update(const at::Tensor& codebook_sum,
+                                                               const at::Tensor& cluster_size, const at::Tensor& counts,
+                                                               const at::Tensor& sums, double decay, double epsilon,
+                                                               const std::optional<at::Tensor>& updates = std::nullopt);
 
 /// 1 - decay^updates (float64 scalar): the weights of all updates so far in a momentum average that began at zero. 1
 /// without `updates`.

@@ -90,9 +90,9 @@ void check_count(int64_t count) {
   if (count < 1) fail("code_statistics", "expected a count of at least 1 code, got " + std::to_string(count));
 }
 
-void check_share(double share) {
-  if (!(share >= 0 && share <= 1))  // NaN neither
-    fail("straight_through", "expected a share from 0 to 1, got " + number_text(share));
+void check_fraction(double fraction) {
+  if (!(fraction >= 0 && fraction <= 1))  // NaN neither
+    fail("straight_through", "expected a fraction from 0 to 1, got " + number_text(fraction));
 }
 
 void check_momentum(const at::Tensor& codebook_sum, const at::Tensor& cluster_size, const at::Tensor& counts,

@@ -26,7 +26,7 @@ void check_extents(const at::Tensor& x, const std::vector<c10::SymInt>& expected
 /// code_statistics: at least one code.
 void check_count(int64_t count);
 /// straight_through: 0 to 1.
-void check_share(double share);
+void check_fraction(double fraction);
 /// momentum_update's arguments. Shapes only.
 void check_momentum(const at::Tensor& codebook_sum, const at::Tensor& cluster_size, const at::Tensor& counts,
                     const at::Tensor& sums, double decay, double epsilon);

@@ -86,14 +86,14 @@ at::Tensor commitment_loss_backward(const at::Tensor& gradient, const at::Tensor
 }
 
 at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
-                            double share) {
+                            double fraction) {
   const auto map = map_of(features);
   const auto entries = float_codebook(codebook), codes_in_order = codes.contiguous();
   auto out = at::empty_like(features);
   at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
     auto scratch = scratch_for(map);
     kernels::active().blend(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(),
-                            static_cast<float>(share), begin, end, out.mutable_data_ptr(), scratch.data());
+                            static_cast<float>(fraction), begin, end, out.mutable_data_ptr(), scratch.data());
   });
   return out;
 }

@@ -8,7 +8,7 @@
 
 namespace fqgan::ops::cpu {
 
-bool takes(const at::Tensor& features);  // else the twin computes
+bool takes(const at::Tensor& features);  // else the reference implementation computes
 
 at::Tensor nearest_code(const at::Tensor& features, const at::Tensor& codebook);
 std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& features, const at::Tensor& codes, int64_t count);
@@ -16,6 +16,6 @@ at::Tensor commitment_loss(const at::Tensor& features, const at::Tensor& codeboo
 at::Tensor commitment_loss_backward(const at::Tensor& gradient, const at::Tensor& features, const at::Tensor& codebook,
                                     const at::Tensor& codes);
 at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
-                            double share);
+                            double fraction);
 
 }  // namespace fqgan::ops::cpu

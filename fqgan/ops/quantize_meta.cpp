@@ -49,9 +49,9 @@ at::Tensor commitment_loss_backward_meta(const at::Tensor& gradient, const at::T
 }
 
 at::Tensor straight_through_meta(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
-                                 double share) {
+                                 double fraction) {
   check_forms(features, codebook, codes, "straight_through");
-  check_share(share);
+  check_fraction(fraction);
   return at::empty_like(features);
 }
 

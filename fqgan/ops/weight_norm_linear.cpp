@@ -149,8 +149,8 @@ Tensor weight_norm_linear(const Tensor& x, const Tensor& weight, const Tensor& s
   return std::get<0>(op.call(x, weight, scale, bias, relu));
 }
 
-Tensor twin::weight_norm_linear(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias,
-                                bool relu) {
+Tensor reference::weight_norm_linear(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias,
+                                     bool relu) {
   const auto cast = [&](const Tensor& t) { return t.to(x.scalar_type()); };
   const auto factor = scale / at::linalg_vector_norm(weight, 2, at::IntArrayRef{1});
   const auto y = at::addcmul(cast(bias), at::linear(x, cast(weight)), cast(factor));

@@ -13,10 +13,10 @@ namespace fqgan::ops {
 at::Tensor weight_norm_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale,
                               const at::Tensor& bias, bool relu);
 
-namespace twin {
+namespace reference {
 /// The formula; differentiable to any order.
 at::Tensor weight_norm_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale,
                               const at::Tensor& bias, bool relu);
-}  // namespace twin
+}  // namespace reference
 
 }  // namespace fqgan::ops

@@ -19,7 +19,7 @@ struct Axis {
   double pixel(double v) const;
 };
 
-/// The range of all `values` (that the axis shows) and a little more, `room` being a share of it; around a single
+/// The range of all `values` (that the axis shows) and a little more, `room` being a fraction of it; around a single
 /// value, some range. Without ticks and pixels. No values: 0 to 1, or 0.1 to 1.
 Axis axis_over(const std::vector<double>& values, bool logarithmic, double room);
 

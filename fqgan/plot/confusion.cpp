@@ -14,10 +14,10 @@ constexpr int64_t most_classes = 100, most_name = 24, gap = 1, margin = 4;  // c
 
 int64_t width_of(const std::string& text) { return std::ssize(text) * glyph_width; }
 
-/// From white to blue, or to orange off the diagonal, by the share of the row.
-void shade(at::Tensor cell, double share, bool right) {
+/// From white to blue, or to orange off the diagonal, by the fraction of the row.
+void shade(at::Tensor cell, double fraction, bool right) {
   const double full[2][3] = {{213, 94, 0}, {0, 114, 178}};
-  const double strength = share > 0 ? 0.1 + 0.9 * share : 0;
+  const double strength = fraction > 0 ? 0.1 + 0.9 * fraction : 0;
   for (int64_t c = 0; c < 3; ++c) cell[c].fill_(255 + strength * (full[right][c] - 255));
 }
 
@@ -47,11 +47,11 @@ at::Tensor draw_confusion(const at::Tensor& counts, const std::vector<std::strin
     draw_text(picture, x + (side - width_of(number)) / 2, margin, number, 40);
     for (int64_t j = 0; j < classes; ++j) {
       const auto count = counts[k][j].item<int64_t>();
-      const double share = static_cast<double>(count) / sums[k].item<double>();
+      const double fraction = static_cast<double>(count) / sums[k].item<double>();
       const auto at = left + j * step;
-      shade(picture.narrow(1, y, side).narrow(2, at, side), share, k == j);
+      shade(picture.narrow(1, y, side).narrow(2, at, side), fraction, k == j);
       const auto text = std::to_string(count);
-      if (count) draw_text(picture, at + (side - width_of(text)) / 2, y + middle, text, share > 0.5 ? 255 : 40);
+      if (count) draw_text(picture, at + (side - width_of(text)) / 2, y + middle, text, fraction > 0.5 ? 255 : 40);
     }
   }
   return picture;

@@ -22,7 +22,7 @@ constexpr float grid_gray = 225, axis_gray = 110;
 // Okabe and Ito's plot_colours, which most colour-blind people can tell apart.
 constexpr Colour plot_colours[] = {{0, 114, 178},   {213, 94, 0},  {0, 158, 115},
                                    {204, 121, 167}, {230, 159, 0}, {86, 180, 233}};
-constexpr double line_width = 2, marker_radius = 3, band_opacity = 0.2;  // pixels; pixels; share
+constexpr double line_width = 2, marker_radius = 3, band_opacity = 0.2;  // pixels; pixels; 0 to 1
 constexpr size_t most_markers = 40;                                      // points of a curve that are marked as such
 constexpr int64_t tick_pixels = 4, plot_margin = 10;                     // pixels
 
@@ -48,8 +48,8 @@ void cover_line(at::Tensor coverage, double x0, double y0, double x1, double y1,
       const double px = static_cast<double>(x) - x0, py = static_cast<double>(y) - y0;
       const double along = length2 > 0 ? std::clamp((px * dx + py * dy) / length2, 0., 1.) : 0.;
       const double distance = std::hypot(px - along * dx, py - along * dy);
-      const auto share = static_cast<float>(std::clamp(width / 2 + 0.5 - distance, 0., 1.));
-      cells[y][x] = std::max(cells[y][x], share);
+      const auto fraction = static_cast<float>(std::clamp(width / 2 + 0.5 - distance, 0., 1.));
+      cells[y][x] = std::max(cells[y][x], fraction);
     }
 }
 
@@ -83,13 +83,14 @@ class Plot {
 
   void collect(const Curve& curve, std::vector<double>& xs, std::vector<double>& ys) const {
     FQGAN_CHECK(curve.x.size() == curve.y.size(), "a curve has as many x as y");
-    FQGAN_CHECK(curve.deviation.empty() || curve.deviation.size() == curve.y.size(), "a deviation a point, or none");
+    FQGAN_CHECK(curve.stddev.empty() || curve.stddev.size() == curve.y.size(),
+                "one standard deviation per point, or none");
     for (size_t i = 0; i < curve.x.size(); ++i) {
       if (!shown(curve, i)) continue;
       xs.push_back(curve.x[i]);
       ys.push_back(curve.y[i]);
-      if (curve.deviation.empty()) continue;
-      for (const double y : {curve.y[i] - curve.deviation[i], curve.y[i] + curve.deviation[i]})
+      if (curve.stddev.empty()) continue;
+      for (const double y : {curve.y[i] - curve.stddev[i], curve.y[i] + curve.stddev[i]})
         if (y_.shows(y)) ys.push_back(y);
     }
   }
@@ -135,18 +136,18 @@ class Plot {
       if (marked) cover_line(line, x, y, x, y, 2 * marker_radius);
       if (i == 0 || !shown(curve, i - 1)) continue;
       cover_line(line, x_.pixel(curve.x[i - 1]), y_.pixel(curve.y[i - 1]), x, y, line_width);
-      if (!curve.deviation.empty()) cover_band(band, curve, i);
+      if (!curve.stddev.empty()) cover_band(band, curve, i);
     }
     blend(picture_, band * band_opacity, colour);
     blend(picture_, line, colour);
   }
 
-  /// The columns between points i - 1 and i, from y - deviation to y + deviation.
+  /// The columns between points i - 1 and i, from y - stddev to y + stddev.
   void cover_band(at::Tensor band, const Curve& curve, size_t i) const {
     auto cells = band.accessor<float, 2>();
     const double x0 = x_.pixel(curve.x[i - 1]), x1 = x_.pixel(curve.x[i]);
     const auto edge = [&](size_t at, double sign) {
-      const double y = curve.y[at] + sign * curve.deviation[at];
+      const double y = curve.y[at] + sign * curve.stddev[at];
       return y_.shows(y) ? std::clamp(y_.pixel(y), 1. * y_.end, 1. * y_.begin) : 1. * y_.begin;
     };
     const double top0 = edge(i - 1, 1), top1 = edge(i, 1), bottom0 = edge(i - 1, -1), bottom1 = edge(i, -1);

@@ -1,4 +1,4 @@
-// Curves as pictures: named lines over numbered axes, with a band of one deviation around each.
+// Curves as pictures: named lines over numbered axes, with a band of one standard deviation around each.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,9 +9,9 @@
 namespace fqgan {
 
 struct Curve {
-  std::string name;               // in the legend; all names empty: no legend
-  std::vector<double> x, y;       // the points, joined in this order
-  std::vector<double> deviation;  // one a point, >= 0, drawn as a band; empty: none
+  std::string name;            // in the legend; all names empty: no legend
+  std::vector<double> x, y;    // the points, joined in this order
+  std::vector<double> stddev;  // one a point, >= 0, drawn as a band; empty: none
 };
 
 struct PlotOptions {

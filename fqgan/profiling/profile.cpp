@@ -20,7 +20,7 @@ struct Watch : Observer {
   }
   void on_report(const Report& report) override {
     if (report.progress.at.iteration == 1)
-      for (const auto& [name, value] : report.figures)
+      for (const auto& [name, value] : report.entries)
         if (name.starts_with("loss/")) profile.losses[name] = value;
     started = seconds_now();
   }

@@ -1,4 +1,4 @@
-// Where the time of a training step goes: by layer and by operator, with the share of what the machine can do.
+// Where the time of a training step goes: by layer and by operator, with the fraction of what the machine can do.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@
 
 namespace fqgan {
 
-/// All figures are per iteration.
+/// All values are per iteration.
 struct LayerProfile {
   std::string name;                  // "discriminator.block0.conv1"; "": outside of all layers
   double forward = 0, backward = 0;  // seconds

@@ -29,9 +29,9 @@ LedgerEntry entry_of(const ordered_json& line) {
   entry.iterations = line.value("iterations", int64_t{0});
   entry.seconds = line.value("seconds", 0.);
   entry.images_per_second = line.value("images_per_second", 0.);
-  if (line.contains("figures"))
-    for (const auto& [name, value] : line["figures"].items())
-      if (value.is_number()) entry.figures[name] = value.get<double>();
+  if (line.contains("metrics"))
+    for (const auto& [name, value] : line["metrics"].items())
+      if (value.is_number()) entry.metrics[name] = value.get<double>();
   entry.curve = line.value("curve", "");
   return entry;
 }
@@ -73,7 +73,7 @@ void append_to_ledger(const std::filesystem::path& path, const LedgerEntry& entr
                           {"iterations", entry.iterations},
                           {"seconds", entry.seconds},
                           {"images_per_second", entry.images_per_second},
-                          {"figures", entry.figures},
+                          {"metrics", entry.metrics},
                           {"curve", entry.curve}};
   if (path.has_parent_path()) make_folder(path.parent_path());
   JsonLines file(path);

@@ -21,7 +21,7 @@ struct LedgerEntry {
   int64_t iterations = 0;                 // reached
   double seconds = 0;                     // of training, all starts of the run together
   double images_per_second = 0;           // over the last report
-  std::map<std::string, double> figures;  // of the last evaluation, by full name
+  std::map<std::string, double> metrics;  // of the last evaluation, by full name
   std::string curve;                      // file: the run's metrics.jsonl
 };
 

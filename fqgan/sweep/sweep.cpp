@@ -148,19 +148,19 @@ class Sweep {
       entry.iterations = static_cast<int64_t>(line.numbers.at("step"));
       entry.images_per_second = line.numbers.at("images_per_second");
       for (const auto& [name, value] : line.numbers)
-        if (name.ends_with("/perplexity")) entry.figures[name] = value;
+        if (name.ends_with("/perplexity")) entry.metrics[name] = value;
       const auto seconds = line.numbers.at("seconds");  // since this process began: it falls at each resume
       entry.seconds += seconds >= before ? seconds - before : seconds;
       before = seconds;
     }
     const auto evaluations = read_log(run.metrics());
-    const std::string prefix = "figures.";
+    const std::string prefix = "metrics.";
     if (evaluations.empty()) {
-      log_warning(task.name() + " has no figures. Hint: set evaluation.every in its recipe");
+      log_warning(task.name() + " has no metrics. Hint: set evaluation.every in its recipe");
       return;
     }
     for (const auto& [key, value] : evaluations.back().numbers)
-      if (key.starts_with(prefix)) entry.figures[key.substr(prefix.size())] = value;
+      if (key.starts_with(prefix)) entry.metrics[key.substr(prefix.size())] = value;
     entry.curve = (fs::path(options_.ledger).parent_path() / "curves" / (task.name() + ".jsonl")).string();
     make_folder(fs::path(entry.curve).parent_path());
     write_file_atomically(entry.curve, read_file(run.metrics()));

@@ -3,7 +3,7 @@
 //   seeds = [1, 2, 3]
 //   data = "/path"                     # optional, for all experiments, as --data
 //   set = ["training.iterations=500"]  # optional, for all experiments
-//   metric = "fid"                     # optional: which figure leads the table and is drawn; the first otherwise
+//   metric = "fid"                     # optional: which metric leads the table and is drawn; the first otherwise
 //   [[experiment]]
 //   name = "fq"
 //   recipe = "../quickstart.toml"      # relative to this file

@@ -15,14 +15,14 @@ namespace {
 
 struct Spread {
   int64_t count = 0;
-  double mean = 0, deviation = 0;  // sample deviation; 0 for one value
+  double mean = 0, stddev = 0;  // sample standard deviation; 0 for one value
 };
 
 Spread spread_of(const std::vector<double>& values) {
   Spread spread{static_cast<int64_t>(values.size())};
   for (const auto value : values) spread.mean += value / static_cast<double>(values.size());
-  for (const auto value : values) spread.deviation += (value - spread.mean) * (value - spread.mean);
-  if (values.size() > 1) spread.deviation = std::sqrt(spread.deviation / static_cast<double>(values.size() - 1));
+  for (const auto value : values) spread.stddev += (value - spread.mean) * (value - spread.mean);
+  if (values.size() > 1) spread.stddev = std::sqrt(spread.stddev / static_cast<double>(values.size() - 1));
   return spread;
 }
 
@@ -33,26 +33,26 @@ std::string number(double x) {
 std::string cell(const std::vector<double>& values) {
   if (values.empty()) return "";
   const auto spread = spread_of(values);
-  return number(spread.mean) + (spread.count > 1 ? " ± " + number(spread.deviation) : "");
+  return number(spread.mean) + (spread.count > 1 ? " ± " + number(spread.stddev) : "");
 }
 
-/// Every figure that a run has; the one that starts with `metric` first.
-std::vector<std::string> figure_names(const std::vector<Finding>& findings, const std::string& metric) {
+/// Every metric that a run has; the one that starts with `metric` first.
+std::vector<std::string> value_names(const std::vector<Finding>& findings, const std::string& metric) {
   std::set<std::string> names;
   for (const auto& finding : findings)
     for (const auto& run : finding.runs)
-      for (const auto& [name, value] : run.figures) names.insert(name);
+      for (const auto& [name, value] : run.metrics) names.insert(name);
   std::vector<std::string> order(names.begin(), names.end());
   std::stable_partition(order.begin(), order.end(), [&](const auto& name) { return name.starts_with(metric); });
   return order;
 }
 
 /// The mean over runs at each step that all of them have.
-Curve curve_of(const Finding& finding, const std::string& figure) {
+Curve curve_of(const Finding& finding, const std::string& name) {
   std::map<double, std::vector<double>> at_step;
   for (const auto& run : finding.runs)
     for (const auto& line : read_log(run.curve)) {
-      const auto step = line.numbers.find("step"), value = line.numbers.find("figures." + figure);
+      const auto step = line.numbers.find("step"), value = line.numbers.find("metrics." + name);
       if (step != line.numbers.end() && value != line.numbers.end()) at_step[step->second].push_back(value->second);
     }
   Curve curve;
@@ -62,7 +62,7 @@ Curve curve_of(const Finding& finding, const std::string& figure) {
     const auto spread = spread_of(values);
     curve.x.push_back(step);
     curve.y.push_back(spread.mean);
-    curve.deviation.push_back(spread.deviation);
+    curve.stddev.push_back(spread.stddev);
   }
   return curve;
 }
@@ -70,11 +70,11 @@ Curve curve_of(const Finding& finding, const std::string& figure) {
 }  // namespace
 
 std::string sweep_table(const std::vector<Finding>& findings, const std::string& metric) {
-  const auto figures = figure_names(findings, metric);
+  const auto metrics = value_names(findings, metric);
   std::string text = "| experiment | seeds |";
-  for (const auto& figure : figures) text += " " + figure + " |";
+  for (const auto& name : metrics) text += " " + name + " |";
   text += " iterations | images/s | minutes |\n| --- | --- |";
-  for (size_t i = 0; i < figures.size(); ++i) text += " --- |";
+  for (size_t i = 0; i < metrics.size(); ++i) text += " --- |";
   text += " --- | --- | --- |\n";
   for (const auto& finding : findings) {
     const auto values = [&](auto of) {
@@ -86,10 +86,10 @@ std::string sweep_table(const std::vector<Finding>& findings, const std::string&
                                         [](const auto& run) { return run.outcome == "diverged"; });
     text += "| " + finding.experiment + " | " + std::to_string(finding.runs.size()) + " of " +
             std::to_string(finding.seeds) + (diverged ? ", " + std::to_string(diverged) + " diverged" : "") + " |";
-    for (const auto& figure : figures)
+    for (const auto& name : metrics)
       text += " " + values([&](const auto& run, auto& list) {
-                const auto found = run.figures.find(figure);
-                if (found != run.figures.end()) list.push_back(found->second);
+                const auto found = run.metrics.find(name);
+                if (found != run.metrics.end()) list.push_back(found->second);
               }) +
               " |";
     text += " " + values([](const auto& run, auto& list) { list.push_back(static_cast<double>(run.iterations)); }) +
@@ -100,18 +100,18 @@ std::string sweep_table(const std::vector<Finding>& findings, const std::string&
 }
 
 std::string sweep_curves(const std::vector<Finding>& findings, const std::string& metric) {
-  const auto figures = figure_names(findings, metric);
-  if (figures.empty()) return "";
+  const auto metrics = value_names(findings, metric);
+  if (metrics.empty()) return "";
   std::vector<Curve> curves;
   bool any_point = false;
   for (const auto& finding : findings) {
-    curves.push_back(curve_of(finding, figures[0]));
+    curves.push_back(curve_of(finding, metrics[0]));
     any_point |= !curves.back().x.empty();
   }
   if (!any_point) return "";
   PlotOptions options;
   options.x_label = "iteration";
-  options.y_label = figures[0];
+  options.y_label = metrics[0];
   return encode_png(draw_curves(curves, options));
 }
 

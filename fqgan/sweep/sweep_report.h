@@ -1,4 +1,4 @@
-// What a sweep found: a table in Markdown and a picture of curves, mean and deviation over seeds.
+// What a sweep found: a table in Markdown and a picture of curves, mean and standard deviation over seeds.
 #pragma once
 
 #include <filesystem>
@@ -15,11 +15,11 @@ struct Finding {
   int64_t seeds = 0;              // that were asked for
 };
 
-/// The table: a row an experiment; mean +- sample deviation over its seeds of every figure, the one that starts with
-/// `metric` first.
+/// The table: a row an experiment; mean +- sample standard deviation over its seeds of every metric, the one that
+/// starts with `metric` first.
 std::string sweep_table(const std::vector<Finding>& findings, const std::string& metric);
 
-/// PNG of that figure over the iterations, from the runs' curve files; "" when no run has it.
+/// PNG of that metric over the iterations, from the runs' curve files; "" when no run has it.
 std::string sweep_curves(const std::vector<Finding>& findings, const std::string& metric);
 
 }  // namespace fqgan

@@ -9,7 +9,7 @@
 #include "fqgan/models/weights.h"
 #include "fqgan/nn/copy.h"
 #include "fqgan/training/average.h"
-#include "fqgan/training/figures.h"
+#include "fqgan/training/log_entries.h"
 #include "fqgan/training/machine.h"
 #include "fqgan/training/ranks.h"
 #include "fqgan/training/step.h"
@@ -17,7 +17,7 @@
 namespace fqgan {
 namespace {
 
-constexpr const char* figures_prefix = "state.loop.figures.";
+constexpr const char* entries_prefix = "state.loop.entries.";
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -34,7 +34,7 @@ struct Loop::Impl {
   LoopOptions options;
   std::vector<Observer*> observers;
   ImageStreams images;
-  Figures figures;
+  LogEntries entries;
   HandedOn handed_on;
   std::map<std::string, Adam> optimizers;
   std::map<std::string, std::vector<torch::Tensor>> parameters;  // by network
@@ -68,7 +68,7 @@ struct Loop::Impl {
   LoopStep step(int64_t phase, int64_t accumulate) {
     at.phase = phase;
     at.images_seen = images.images_taken();
-    return LoopStep(Streams(options.seed, at), images, figures, handed_on, family.numerics, accumulate, options.ranks,
+    return LoopStep(Streams(options.seed, at), images, entries, handed_on, family.numerics, accumulate, options.ranks,
                     broken_loss);
   }
 
@@ -135,7 +135,7 @@ struct Loop::Impl {
   }
 
   void report() {
-    const Report due{progress(), figures.take(options.ranks)};
+    const Report due{progress(), entries.take(options.ranks)};
     for (auto* observer : observers) observer->on_report(due);
     reported = now();
     images_reported = at.images_seen;
@@ -163,7 +163,7 @@ struct Loop::Impl {
 
   Checkpoint checkpoint() const {
     Checkpoint saved{tensors(), options.metadata};
-    for (const auto& [name, pair] : figures.state(options.ranks)) saved.tensors.emplace(figures_prefix + name, pair);
+    for (const auto& [name, pair] : entries.state(options.ranks)) saved.tensors.emplace(entries_prefix + name, pair);
     auto& metadata = saved.metadata;
     metadata["kind"] = "full";
     metadata["iteration"] = std::to_string(at.iteration);
@@ -197,8 +197,8 @@ struct Loop::Impl {
       images.seek(stream, number_of(checkpoint.metadata, "cursor." + stream, "resume"));
     std::map<std::string, torch::Tensor> pending;
     for (const auto& [name, tensor] : checkpoint.tensors)
-      if (name.rfind(figures_prefix, 0) == 0) pending.emplace(name.substr(std::string(figures_prefix).size()), tensor);
-    figures.restore(pending);
+      if (name.rfind(entries_prefix, 0) == 0) pending.emplace(name.substr(std::string(entries_prefix).size()), tensor);
+    entries.restore(pending);
     prepared = true;
     checkpointed = sampled = evaluated = at.iteration;
     at.images_seen = images_reported = images.images_taken();

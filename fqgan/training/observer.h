@@ -19,7 +19,7 @@ struct Progress {
 
 struct Report {
   Progress progress;
-  std::map<std::string, double> figures;  // means since the last report, by name ("loss/generator")
+  std::map<std::string, double> entries;  // means since the last report, by name ("loss/generator")
 };
 
 struct Observer {

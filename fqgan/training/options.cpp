@@ -5,8 +5,8 @@ namespace fqgan {
 void TrainingOptions::fields(FieldVisitor& visit) {
   visit("iterations", iterations, about("length of the training, in rounds over all phases").at_least(1).on_resume());
   visit("decay_from", decay_from,
-        about("share of the length after which the learning rates fall linearly").at_least(0).at_most(1));
-  visit("decay_to", decay_to, about("share of the learning rates left at the end").at_least(0).at_most(1));
+        about("fraction of the length after which the learning rates fall linearly").at_least(0).at_most(1));
+  visit("decay_to", decay_to, about("fraction of the learning rates left at the end").at_least(0).at_most(1));
   visit("log_every", log_every, about("iterations between lines of the log").at_least(1).on_resume());
   visit("sample_every", sample_every, about("iterations between sample grids; 0: none").at_least(0).on_resume());
   visit("checkpoint_every", checkpoint_every,

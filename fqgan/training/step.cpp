@@ -53,11 +53,11 @@ std::map<std::string, int64_t> ImageStreams::cursors() const {
 
 void ImageStreams::seek(const std::string& stream, int64_t cursor) { loader(stream).seek(cursor); }
 
-LoopStep::LoopStep(Streams streams, ImageStreams& images, Figures& figures, HandedOn& handed_on,
+LoopStep::LoopStep(Streams streams, ImageStreams& images, LogEntries& entries, HandedOn& handed_on,
                    const Numerics& numerics, int64_t accumulate, const Ranks* ranks, bool& broken_loss)
     : Step(std::move(streams), ranks),
       images_(images),
-      figures_(figures),
+      entries_(entries),
       handed_on_(handed_on),
       numerics_(numerics),
       accumulate_(accumulate),
@@ -77,7 +77,7 @@ Pass LoopStep::pass(std::vector<Segment> segments) {
 }
 
 void LoopStep::backward(const torch::Tensor& loss) {
-  // A device would be waited for here; there the figures are checked when a report is due. A rank that threw alone
+  // A device would be waited for here; there the entries are checked when a report is due. A rank that threw alone
   // would leave the others waiting: with several ranks the loop throws on all, when it averages the gradients.
   if (loss.is_cpu() && !at::isfinite(loss.detach()).item<bool>()) {
     if (!ranks) throw_broken_loss();
@@ -86,7 +86,7 @@ void LoopStep::backward(const torch::Tensor& loss) {
   (accumulate_ == 1 ? loss : loss / static_cast<double>(accumulate_)).backward();
 }
 
-void LoopStep::report(const std::string& name, const torch::Tensor& value) { figures_.add(name, value); }
+void LoopStep::report(const std::string& name, const torch::Tensor& value) { entries_.add(name, value); }
 
 void LoopStep::hand_on(const std::string& name, std::vector<torch::Tensor> tensors) {
   const bool added = handed_on_.emplace(std::pair(name, at().micro_batch), std::move(tensors)).second;

@@ -1,4 +1,4 @@
-// The loop's side of a micro-batch: image streams, passes, gradients, figures.
+// The loop's side of a micro-batch: image streams, passes, gradients, entries.
 #pragma once
 
 #include <map>
@@ -8,7 +8,7 @@
 
 #include "fqgan/data/store/loader.h"
 #include "fqgan/models/family.h"
-#include "fqgan/training/figures.h"
+#include "fqgan/training/log_entries.h"
 
 namespace fqgan {
 
@@ -37,7 +37,7 @@ using HandedOn = std::map<std::pair<std::string, int64_t>, std::vector<torch::Te
 
 class LoopStep : public Step {
  public:
-  LoopStep(Streams streams, ImageStreams& images, Figures& figures, HandedOn& handed_on, const Numerics& numerics,
+  LoopStep(Streams streams, ImageStreams& images, LogEntries& entries, HandedOn& handed_on, const Numerics& numerics,
            int64_t accumulate, const Ranks* ranks, bool& broken_loss);
   Batch next(const std::string& stream) override;
   Batch shared(const std::string& stream) override;
@@ -49,7 +49,7 @@ class LoopStep : public Step {
 
  private:
   ImageStreams& images_;
-  Figures& figures_;
+  LogEntries& entries_;
   HandedOn& handed_on_;
   const Numerics& numerics_;
   int64_t accumulate_;

@@ -22,7 +22,7 @@ namespace fqgan {
 namespace {
 
 using Released = py::call_guard<py::gil_scoped_release>;
-using Figures = std::map<std::string, double>;
+using MetricValues = std::map<std::string, double>;
 
 ComputeOptions compute_options(const std::string& precision, std::optional<int64_t> threads) {
   ComputeOptions options;
@@ -71,17 +71,17 @@ Measured side(const std::string& name, const torch::Tensor& features, const std:
   return measured;
 }
 
-Figures evaluate_features(const torch::Tensor& generated, const torch::Tensor& against,
-                          const std::vector<std::string>& names, const std::string& extractor,
-                          const std::optional<torch::Tensor>& logits, const std::string& options) {
+MetricValues evaluate_features(const torch::Tensor& generated, const torch::Tensor& against,
+                               const std::vector<std::string>& names, const std::string& extractor,
+                               const std::optional<torch::Tensor>& logits, const std::string& options) {
   MetricOptions settings;
   read_options(RecipeText::from_string(options, "options"), settings);
   for (const auto& name : names) metric_named(name, "metrics");
   const NamedFeatures features(extractor);
-  Figures figures;
+  MetricValues values;
   const auto a = side("generated", generated, logits, features), b = side("against", against, {}, features);
-  for (const auto& figure : evaluate(a, b, names, features, settings).figures) figures[figure.name] = figure.value;
-  return figures;
+  for (const auto& value : evaluate(a, b, names, features, settings).values) values[value.name] = value.value;
+  return values;
 }
 
 /// A training of a recipe in this process: no run folder, no evaluation.

@@ -1,4 +1,4 @@
-"""What the layers share: statistics over all processes, rows of a batch, k-means and the figures.
+"""What the layers share: statistics over all processes, rows of a batch, k-means and the log entries.
 
 `features` are N x D x H x W, contiguous or channels_last, or M x D; K codes of D elements are a codebook K x D. With
 torch.distributed the rows of all processes are one batch, in the order of their ranks.
@@ -45,8 +45,8 @@ def require_no_replica(module):
 
 def perplexity(counts):
     """exp of the entropy of the code usage: 1 when one code takes all rows, K when all take as many."""
-    share = counts / counts.sum()
-    return torch.exp(-(share * torch.log(share + 1e-10)).sum())
+    fractions = counts / counts.sum()
+    return torch.exp(-(fractions * torch.log(fractions + 1e-10)).sum())
 
 
 def rows_at(features, indices):

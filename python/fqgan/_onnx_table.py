@@ -170,7 +170,7 @@ def erfc(graph, result, self):
 
 
 def quantile(graph, result, self):
-    """The normal distribution's inverse for shares p <= 1/2, which ONNX has not: -s u Q(u), s = sqrt(-log 2p),
+    """The normal distribution's inverse for probabilities p <= 1/2, which ONNX has not: -s u Q(u), s = sqrt(-log 2p),
     u = s / (1 + s): it goes with s^2 at 0, with s far out. Relative error below 3e-7."""
     low, high = 1e-4, 0.9
 

@@ -26,8 +26,8 @@ class FeatureQuantizer(torch.nn.Module):
     decay: momentum of the dictionary. epsilon: Laplace smoothing of the cluster sizes.
     commitment: factor of the loss.
     mode: "loss_only" returns the features as they are; "straight_through" returns their entries, and gradients pass
-        straight through. With warmup_images the entries' share grows from 0 to 1 over that many images (all that the
-        layer sees in training, real and generated).
+        straight through. With warmup_images the fraction of the entries grows from 0 to 1 over that many images (all
+        that the layer sees in training, real and generated).
     initialisation: "normal", N(0, 1) entries; or "kmeans", centres of the first batch in training.
     dead_code_threshold: a code whose momentum count of rows falls below it becomes a random row of the batch; 0: never.
     sync: with torch.distributed, one dictionary for all processes: counts and sums are added up. Processes of N/R
@@ -128,11 +128,11 @@ class FeatureQuantizer(torch.nn.Module):
         entries = torch.ops.fqgan.straight_through(features, codebook, codes)
         if not self.warmup_images:
             return entries
-        share = (self.images_seen / self.warmup_images).clamp(max=1).to(features.dtype)
+        fraction = (self.images_seen / self.warmup_images).clamp(max=1).to(features.dtype)
         if self.training:
             images = torch.full_like(self.images_seen, features.shape[0])
             self.images_seen = self.images_seen + _dictionary.summed([images], self.sync)[0]
-        return torch.lerp(features, entries, share)
+        return torch.lerp(features, entries, fraction)
 
     def _apply(self, fn, recurse=True):
         before = {name: getattr(self, name) for name in STATE}

@@ -1,8 +1,8 @@
 """MinibatchDiscrimination, the layer of "Improved Techniques for Training GANs" (section 3.2), on the operator
 torch.ops.fqgan.minibatch_discrimination, whose memory is O(N B C).
 
-Matches openai/improved-gan's nn.py, MinibatchLayer: an example's closeness to itself is left out, columns of the tensor
-have unit length times a learnt scale.
+Matches openai/improved-gan's nn.py, MinibatchLayer: an example's similarity to itself is left out, columns of the
+tensor have unit length times a learnt scale.
 """
 
 import torch
@@ -11,7 +11,7 @@ import torch
 class MinibatchDiscrimination(torch.nn.Module):
     """Appends to each example how close it is to the others of its batch.
 
-    features: width F of the examples. kernels: B, closenesses that are appended. dims: C, of each kernel's space.
+    features: width F of the examples. kernels: B, similarities that are appended. dims: C, of each kernel's space.
 
     forward(x, groups=None): x N x F (or N x ..., flattened to that) -> N x (F + B). groups: sizes that add up to N, as
     [real, fake]; examples meet only those of their own group, as the paper asks for. None: all meet all.
@@ -38,8 +38,8 @@ class MinibatchDiscrimination(torch.nn.Module):
         weight = self.weight * (self.log_scale.exp() / self.weight.square().sum(0).sqrt())
         projected = (x @ weight.flatten(1).to(x.dtype)).view(-1, kernels, dims)
         parts = projected.split(list(groups)) if groups is not None else [projected]
-        closeness = torch.cat([torch.ops.fqgan.minibatch_discrimination(part) for part in parts])
-        return torch.cat([x, closeness + self.bias.to(x.dtype)], 1)
+        similarity = torch.cat([torch.ops.fqgan.minibatch_discrimination(part) for part in parts])
+        return torch.cat([x, similarity + self.bias.to(x.dtype)], 1)
 
     def extra_repr(self):
         features, kernels, dims = self.weight.shape

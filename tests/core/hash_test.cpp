@@ -1,4 +1,5 @@
-// SHA-256 against the vectors of FIPS 180-4 and its supplement, and the accelerated blocks against the plain twin.
+// SHA-256 against the vectors of FIPS 180-4 and its supplement, and the accelerated blocks against the plain
+// implementation.
 #include "fqgan/core/hash.h"
 
 #include <array>

@@ -51,8 +51,8 @@ def trained(tmp_path_factory):
 def test_training_tells_the_error_of_the_test_split(trained):
     lines = [json.loads(line) for line in (trained / "run3/metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [0, 30, 60]
-    assert all(0 <= line["figures"]["error/test"] <= 1 for line in lines)
-    assert lines[-1]["figures"]["error/test"] < 0.2  # 15 labels of three bright-to-dark classes
+    assert all(0 <= line["metrics"]["error/test"] <= 1 for line in lines)
+    assert lines[-1]["metrics"]["error/test"] < 0.2  # 15 labels of three bright-to-dark classes
     assert (trained / "run3/curves/error.png").exists() and (trained / "run3/samples/step-00000060.png").exists()
     assert (trained / "run3/checkpoints/best.safetensors").exists()
 
@@ -62,7 +62,7 @@ def test_classify_agrees_with_the_training(trained):
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     last = json.loads((trained / "run3/metrics.jsonl").read_text().splitlines()[-1])
-    assert found["error"] == pytest.approx(last["figures"]["error/test"]) and found["images"] == 90
+    assert found["error"] == pytest.approx(last["metrics"]["error/test"]) and found["images"] == 90
     assert sum(map(sum, found["confusion"])) == 90
     assert found["wrong"] == 90 - sum(found["confusion"][k][k] for k in range(3))
     some = run("classify", trained / "run3", trained / "data", "--json", "--set", "data.limit=7")
@@ -96,7 +96,7 @@ def test_resumes_to_the_bit(trained, tmp_path):
         json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
         for folder in (trained / "run3", tmp_path / "cut")
     )
-    assert whole["figures"] == cut["figures"]
+    assert whole["metrics"] == cut["metrics"]
     assert (trained / "run3" / names[1]).read_bytes() == (tmp_path / "cut" / names[1]).read_bytes()
 
 
@@ -129,7 +129,7 @@ def test_minibatch_discrimination_classifies_whole_batches(trained, tmp_path):
     assert process.returncode == 0, process.stderr
     last = json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])
     found = run("classify", tmp_path / "run", trained / "data", "--json")  # 90 images, batches of 20
-    assert json.loads(found.stdout)["error"] == pytest.approx(last["figures"]["error/test"])
+    assert json.loads(found.stdout)["error"] == pytest.approx(last["metrics"]["error/test"])
     few = write_idx(tmp_path / "few", images=9)
     process = run("classify", tmp_path / "run", few, "--split", "train")
     assert process.returncode == 0 and "batches of 20 and sees 9" in process.stderr

@@ -1,4 +1,4 @@
-"""fqgan evaluate, and evaluation while training: figures, files, errors, and that a training does not notice it."""
+"""fqgan evaluate, and evaluation while training: metrics, files, errors, and that a training does not notice it."""
 
 import json
 import math
@@ -56,7 +56,7 @@ def evaluated(tmp_path_factory, recipe):
 
 
 @pytest.fixture(scope="module")
-def ruler(cache, data):
+def extractor(cache, data):
     """The classifier of `data`, as a file."""
     evaluate(data, "--against", data, "--metrics", "fid")
     return next((cache / "classifiers").glob("*.safetensors"))
@@ -69,8 +69,8 @@ def evaluate(*arguments):
 
 
 def value(document, metric):
-    """The first figure of that name, whatever its ruler."""
-    return next(v for k, v in document["figures"].items() if re.split(r"[\[/]", k)[0] == metric)
+    """The first figure of that name, whatever its extractor."""
+    return next(v for k, v in document["metrics"].items() if re.split(r"[\[/]", k)[0] == metric)
 
 
 def lines(folder):
@@ -92,19 +92,19 @@ def test_identical_sets(data):
     assert value(document, "precision") == value(document, "recall") == value(document, "coverage") == 1
     assert value(document, "inception_score") > 1
     assert document["counts"] == {"generated": 60, "against": 60}
-    ruler = document["features"]["name"]
-    assert re.fullmatch("classifier-[0-9a-f]{8}", ruler)
+    extractor = document["features"]["name"]
+    assert re.fullmatch("classifier-[0-9a-f]{8}", extractor)
     assert document["features"]["dimension"] == 128
     assert "%" in document["features"]["description"]
-    assert f"fid/{ruler}" in document["figures"]
-    assert f"kid[subset_size=20]/{ruler}" in document["figures"]
-    classes = [document["figures"][f"class_accuracy/{ruler}/{name}"] for name in "012"]
+    assert f"fid/{extractor}" in document["metrics"]
+    assert f"kid[subset_size=20]/{extractor}" in document["metrics"]
+    classes = [document["metrics"][f"class_accuracy/{extractor}/{name}"] for name in "012"]
     assert value(document, "class_accuracy") == pytest.approx(sum(classes) / 3)
     assert any("60 images for 128 features" in line for line in document["warnings"])
     assert any("biased" in line and "fid" in line for line in document["warnings"])
 
 
-def test_figures_for_people(data):
+def test_metrics_for_people(data):
     process = run("evaluate", data, "--against", data, "--metrics", "fid,accuracy")
     assert process.returncode == 0, process.stderr
     assert re.search(r"^fid/classifier-[0-9a-f]{8} +\S+  \(60 images against 60\)$", process.stdout, re.MULTILINE)
@@ -114,44 +114,44 @@ def test_figures_for_people(data):
 
 def test_default_metrics(data):
     document = evaluate(data, "--against", data)
-    assert {re.split(r"[\[/]", name)[0] for name in document["figures"]} == {"fid", "class_accuracy"}
-    names = {re.split(r"[\[/]", name)[0] for name in evaluate(data, "--against", data, *FEW)["figures"]}
-    assert names == {"fid", "kid", "kid_deviation", "class_accuracy"}
+    assert {re.split(r"[\[/]", name)[0] for name in document["metrics"]} == {"fid", "class_accuracy"}
+    names = {re.split(r"[\[/]", name)[0] for name in evaluate(data, "--against", data, *FEW)["metrics"]}
+    assert names == {"fid", "kid", "kid_std", "class_accuracy"}
 
 
-def test_saved_statistics_stand_for_images(data, ruler, tmp_path):
+def test_saved_statistics_stand_for_images(data, extractor, tmp_path):
     other = write_idx(tmp_path / "other", images=90)
-    ruler = ["--features", ruler]
+    extractor = ["--features", extractor]
     saved = tmp_path / "statistics.safetensors"
-    process = run("evaluate", other, "--save-statistics", saved, *ruler)
+    process = run("evaluate", other, "--save-statistics", saved, *extractor)
     assert process.returncode == 0 and process.stdout == "", process.stderr
-    from_images = evaluate(data, "--against", other, "--metrics", "fid", *ruler)
+    from_images = evaluate(data, "--against", other, "--metrics", "fid", *extractor)
     for pair in ((data, saved), (saved, data)):
-        document = evaluate(pair[0], "--against", pair[1], *ruler)
+        document = evaluate(pair[0], "--against", pair[1], *extractor)
         assert value(document, "fid") == pytest.approx(value(from_images, "fid"), rel=1e-9)
         assert sorted(document["counts"].values()) == [60, 90]
-    one_line_error(run("evaluate", data, "--against", saved, "--metrics", "pr", *ruler), "statistics", "fid")
+    one_line_error(run("evaluate", data, "--against", saved, "--metrics", "pr", *extractor), "statistics", "fid")
     net = scripted(tmp_path, "return x.float().flatten(1)")
     one_line_error(run("evaluate", data, "--against", saved, "--features", net), "classifier-", "file-")
 
 
-def test_a_run_its_checkpoint_and_its_images_have_the_same_figures(evaluated, data, tmp_path):
+def test_a_run_its_checkpoint_and_its_images_have_the_same_metrics(evaluated, data, tmp_path):
     folder, _ = evaluated
     settings = ["--metrics", "fid,accuracy", "--count", 30]
     of_run = evaluate(folder, *settings)  # against its own data
     assert of_run["counts"] == {"generated": 30, "against": 60}
-    last = lines(folder)[-1]["figures"]
-    for name, figure in of_run["figures"].items():
+    last = lines(folder)[-1]["metrics"]
+    for name, figure in of_run["metrics"].items():
         assert figure == last[name], name
     checkpoint = folder / "checkpoints" / "step-00000012.safetensors"
-    assert evaluate(checkpoint, "--against", data, *settings)["figures"] == of_run["figures"]
+    assert evaluate(checkpoint, "--against", data, *settings)["metrics"] == of_run["metrics"]
     turns = [word for name in ("zero", "one", "two") for word in ("--class", name)]
     images = tmp_path / "images.zip"  # its folders are in another order than the classes
     assert run("sample", folder, "--out", images, "--count", 30, *turns).returncode == 0
     names = ["--set", 'against.class_names=["zero","one","two"]']
-    of_images = evaluate(images, "--against", data, *settings, *names)["figures"]
-    assert value({"figures": of_images}, "fid") == pytest.approx(value(of_run, "fid"), rel=1e-4)
-    assert value({"figures": of_images}, "class_accuracy") == value(of_run, "class_accuracy")
+    of_images = evaluate(images, "--against", data, *settings, *names)["metrics"]
+    assert value({"metrics": of_images}, "fid") == pytest.approx(value(of_run, "fid"), rel=1e-4)
+    assert value({"metrics": of_images}, "class_accuracy") == value(of_run, "class_accuracy")
 
 
 def test_a_run_or_a_checkpoint_to_be_held_against(evaluated, data):
@@ -165,20 +165,20 @@ def test_a_run_or_a_checkpoint_to_be_held_against(evaluated, data):
     assert apart["against"] == str(early) and value(apart, "fid") > 1e-3
     turned = evaluate(data, "--against", folder, *settings)
     assert turned["counts"] == {"generated": 60, "against": 30}
-    assert value(turned, "fid") == pytest.approx(lines(folder)[-1]["figures"][next(iter(turned["figures"]))], rel=1e-9)
+    assert value(turned, "fid") == pytest.approx(lines(folder)[-1]["metrics"][next(iter(turned["metrics"]))], rel=1e-9)
 
 
-def test_statistics_are_written_or_refused_before_anything_is_measured(evaluated, data, ruler, tmp_path):
-    arguments = ["evaluate", data, "--against", data, "--features", ruler, "--save-statistics"]
+def test_statistics_are_written_or_refused_before_anything_is_measured(evaluated, data, extractor, tmp_path):
+    arguments = ["evaluate", data, "--against", data, "--features", extractor, "--save-statistics"]
     (tmp_path / "in_the_way").write_text("")
     for path in (tmp_path / "in_the_way" / "x.safetensors", tmp_path):
         process = run(*arguments, path)
         one_line_error(process, path, "--save-statistics", "Hint")
         assert "features:" not in process.stderr
     saved = tmp_path / "run.safetensors"
-    process = run("evaluate", evaluated[0], "--count", 30, "--features", ruler, "--save-statistics", saved)
-    assert process.returncode == 0 and process.stdout == "" and "no figures: " in process.stderr, process.stderr
-    assert evaluate(saved, "--against", data, "--features", ruler)["counts"] == {"generated": 30, "against": 60}
+    process = run("evaluate", evaluated[0], "--count", 30, "--features", extractor, "--save-statistics", saved)
+    assert process.returncode == 0 and process.stdout == "" and "no metrics: " in process.stderr, process.stderr
+    assert evaluate(saved, "--against", data, "--features", extractor)["counts"] == {"generated": 30, "against": 60}
 
 
 def test_folders_and_other_features(tmp_path):
@@ -225,15 +225,15 @@ def test_torchscript_files_that_return_something_else(data, tmp_path, body, part
 
 
 @pytest.mark.skipif(not FASHION.exists(), reason="needs Debian's dataset-fashion-mnist")
-def test_the_committed_ruler_is_as_good_as_it_says():
-    sides = [FASHION, "--against", FASHION, "--features", ROOT / "rulers" / "fashion-mnist.safetensors"]
+def test_the_committed_extractor_is_as_good_as_it_says():
+    sides = [FASHION, "--against", FASHION, "--features", ROOT / "feature extractors" / "fashion-mnist.safetensors"]
     settings = ["--set", "data.split=test", "--set", "data.resolution=32", "--set", "data.limit=2000"]
     document = evaluate(*sides, *settings, "--metrics", "fid,accuracy")
     assert abs(value(document, "fid")) < 1e-6
     assert value(document, "class_accuracy") > 0.91
 
 
-def test_wrong_input(data, ruler, evaluated, tmp_path):
+def test_wrong_input(data, extractor, evaluated, tmp_path):
     folder, _ = evaluated
     both = ["evaluate", data, "--against", data]
     one_line_error(run("evaluate", data), "--against")
@@ -246,12 +246,12 @@ def test_wrong_input(data, ruler, evaluated, tmp_path):
     one_line_error(run(*both, "--features", folder / "checkpoints" / "step-00000012.safetensors"), "classifier", "full")
     (tmp_path / "text.pt").write_text("no archive")
     one_line_error(run(*both, "--features", tmp_path / "text.pt"), "text.pt", "TorchScript")
-    one_line_error(run("evaluate", ruler, "--against", data), "--features")
+    one_line_error(run("evaluate", extractor, "--against", data), "--features")
     larger = write_idx(tmp_path / "larger", size=12)
-    one_line_error(run("evaluate", larger, "--against", data, "--features", ruler), "12 x 12", "data.resolution=8")
+    one_line_error(run("evaluate", larger, "--against", data, "--features", extractor), "12 x 12", "data.resolution=8")
     more = write_idx(tmp_path / "more", classes=5)
     one_line_error(
-        run("evaluate", more, "--against", data, "--features", ruler, "--metrics", "accuracy"), "5 (0, 1, 2, ...)"
+        run("evaluate", more, "--against", data, "--features", extractor, "--metrics", "accuracy"), "5 (0, 1, 2, ...)"
     )
     one_line_error(run("evaluate", data, "--against", data, "--count", 0), "--count")
 
@@ -262,25 +262,26 @@ def test_a_training_measures_itself(evaluated):
     assert [line["step"] for line in recorded] == [0, 4, 8, 12]
     assert recorded[2]["counts"] == {"generated": 30, "against": 60}
     assert recorded[1]["images"] == 4 * 2 * 8 + 8  # two steps of D with 8 images an iteration, and the first batch
-    ruler = next(iter(recorded[0]["figures"])).split("/")[1]
-    assert re.fullmatch("classifier-[0-9a-f]{8}", ruler)
-    names = {f"fid/{ruler}", f"kid[subset_size=20]/{ruler}", f"class_accuracy/{ruler}", f"class_accuracy/{ruler}/two"}
+    extractor = next(iter(recorded[0]["metrics"])).split("/")[1]
+    assert re.fullmatch("classifier-[0-9a-f]{8}", extractor)
+    names = {f"{name}/{extractor}" for name in ("fid", "kid[subset_size=20]", "class_accuracy")}
+    names.add(f"class_accuracy/{extractor}/two")
     for line in recorded:
-        assert names <= line["figures"].keys()
-        assert all(math.isfinite(figure) for figure in line["figures"].values())
+        assert names <= line["metrics"].keys()
+        assert all(math.isfinite(figure) for figure in line["metrics"].values())
     assert sorted(path.name for path in (folder / "curves").iterdir()) == ["class_accuracy.png", "fid.png", "kid.png"]
     assert Image.open(folder / "curves" / "fid.png").size == (800, 500)
     events = next(folder.glob("events.*")).read_bytes()
-    assert events.count(f"fid/{ruler}".encode()) == 4
+    assert events.count(f"fid/{extractor}".encode()) == 4
 
-    distances = {line["step"]: line["figures"][f"fid/{ruler}"] for line in recorded}
+    distances = {line["step"]: line["metrics"][f"fid/{extractor}"] for line in recorded}
     best = min(distances, key=distances.get)
     _, metadata = tensors(folder / "checkpoints" / "best.safetensors")
     assert metadata["iteration"] == str(best) and metadata["kind"] == "weights"
-    assert metadata["best"] == f"fid/{ruler} = {json.dumps(distances[best])}"
+    assert metadata["best"] == f"fid/{extractor} = {json.dumps(distances[best])}"
     document = evaluate(folder / "checkpoints" / "best.safetensors", "--count", 30, "--metrics", "fid")
     assert value(document, "fid") == pytest.approx(distances[best], rel=1e-6)
-    summary = [line for line in log.splitlines() if line.startswith(f"fid/{ruler}: ")]
+    summary = [line for line in log.splitlines() if line.startswith(f"fid/{extractor}: ")]
     assert len(summary) == 1 and "at iteration 0" in summary[0] and "at iteration 12" in summary[0]
     assert f"best {distances[best]:.4g} at iteration {best}" in summary[0]
 
@@ -328,7 +329,7 @@ def test_switched_off_on_resume_the_lines_stay(evaluated, tmp_path):
         ("evaluation.metrics=[]", ["evaluation.metrics", "at least one"]),
         ('evaluation.metrics=["fdi"]', ["fdi", "Did you mean 'fid'"]),
         ("evaluation.keep_best=pr", ["evaluation.keep_best", "'pr' is not among"]),
-        ("evaluation.features=/nowhere/ruler.safetensors", ["/nowhere/ruler.safetensors"]),
+        ("evaluation.features=/nowhere/extractor.safetensors", ["/nowhere/extractor.safetensors"]),
         ("evaluation.against=/nowhere/images", ["/nowhere/images"]),
         ("data.labels=false", ["accuracy", "classes"]),
     ],

@@ -41,7 +41,7 @@ def error(data, out, iterations, *settings):
     fixed += ["training.sample_every=0", "training.checkpoint_every=0", *CALM, *settings]
     process = run("train", RECIPE, "--data", data, "--out", out, *(word for s in fixed for word in ("--set", s)))
     assert process.returncode == 0, process.stderr
-    return json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["figures"]["error/test"]
+    return json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["metrics"]["error/test"]
 
 
 def test_digits_with_thirty_labels(tmp_path):

@@ -29,7 +29,7 @@ def test_layers_by_name_and_time(tmp_path):
     for layer in profile["layers"]:
         seconds = layer["forward_seconds"] + layer["backward_seconds"]
         assert 0 <= layer["at_peak_seconds"] and 0 <= layer["bound_seconds"] <= 1.001 * seconds
-        assert abs(layer["bound_share"] * seconds - layer["bound_seconds"]) < 1e-9
+        assert abs(layer["fraction_of_bound"] * seconds - layer["bound_seconds"]) < 1e-9
     # Arguments and results of the operator, not what it allocates: D's images and G's, of 8 pixels, at least once each.
     convolutions = [o for o in profile["operators"] if o["name"] == "fqgan::convolution"]
     conv1 = next(o for o in convolutions if o["shapes"].startswith("16x1x8x8, 8x1x3x3"))
@@ -56,7 +56,7 @@ def test_table_and_steps_only(tmp_path):
     assert len(json.loads(steps.stdout)["seconds"]) == 3
 
 
-def test_losses_are_those_of_the_twin(tmp_path):
+def test_losses_are_those_of_the_reference(tmp_path):
     recipe = write_recipe(tmp_path, write_idx(tmp_path / "data"))
     found, exact = (
         json.loads(run("profile", recipe, "--steps-only", "--json", "--set", f"precision={precision}").stdout)["losses"]

@@ -249,7 +249,7 @@ def test_help_names_the_commands():
         assert command in text
 
 
-def test_score_refuses_a_file_that_it_cannot_write_before_it_judges(trained, tmp_path):
+def test_score_refuses_a_file_that_it_cannot_write_before_it_scores(trained, tmp_path):
     images = write_classes(tmp_path / "images", ["zero", "two"])
     for out, words in ((tmp_path / "x.csv", "ends in .safetensors"), (images, "ends in .safetensors")):
         one_line_error(run("score", trained, images, "--out", out), "--out", words)

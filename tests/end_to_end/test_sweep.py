@@ -57,13 +57,13 @@ def test_trains_what_the_ledger_lacks_and_nothing_twice(tmp_path):
     assert [(line["experiment"], line["seed"]) for line in lines] == [("plain", 1), ("plain", 2), ("fq", 1)]
     assert all(line["iterations"] == 8 and line["outcome"] == "done" and line["seconds"] > 0 for line in lines)
     assert len({line["key"] for line in lines}) == 2
-    figure = next(name for name in lines[0]["figures"] if name.startswith("fid/"))
-    assert figure in first.stdout and "| plain | 2 of 2 |" in first.stdout and " ± " in first.stdout
+    name = next(name for name in lines[0]["metrics"] if name.startswith("fid/"))
+    assert name in first.stdout and "| plain | 2 of 2 |" in first.stdout and " ± " in first.stdout
     assert (tmp_path / "results" / "sweep.md").read_text() == first.stdout
     assert (tmp_path / "results" / "sweep.png").read_bytes().startswith(b"\x89PNG")
     for line in lines:
         curve = [json.loads(row) for row in (tmp_path / line["curve"]).read_text().splitlines()]
-        assert curve[-1]["step"] == 8 and curve[-1]["figures"][figure] == line["figures"][figure]
+        assert curve[-1]["step"] == 8 and curve[-1]["metrics"][name] == line["metrics"][name]
 
     again = sweep(tmp_path)
     assert again.returncode == 0 and "training" not in again.stderr

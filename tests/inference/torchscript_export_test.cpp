@@ -37,7 +37,7 @@ TraceRequest request_for(const std::shared_ptr<Toy>& toy) {
   request.compute = [toy](const Tensors& inputs) {
     Streams unused(0, {});
     Pass pass(unused);
-    pass.twin = true;
+    pass.reference_operators = true;
     const auto h = toy->linear->forward(inputs[0], pass);
     return Tensors{h * toy->scale + inputs[1], h.reshape({-1, 2, 2}).sum(2)};
   };

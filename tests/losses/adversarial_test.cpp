@@ -56,8 +56,8 @@ TEST(GradientPenalty, OfALinearCriticIsItsLength) {
 
 TEST(GradientPenalty, HasGradientsForTheCritic) {
   const auto real = leaf({2, 1, 2, 2}, 1).detach(), fake = leaf({2, 1, 2, 2}, 2).detach();
-  const auto share = torch::tensor({0.25, 0.75}, torch::kDouble);
-  const auto x = between(real, fake, share);
+  const auto fraction = torch::tensor({0.25, 0.75}, torch::kDouble);
+  const auto x = between(real, fake, fraction);
   EXPECT_LT((x[0] - (0.25 * real[0] + 0.75 * fake[0])).abs().max().item<double>(), 1e-12);
   expect_gradients(
       [&](const auto& in) {

@@ -1,4 +1,4 @@
-// The classifier ruler: learns, to the same bits every time, is saved and cached.
+// The classifier: learns, to the same bits every time, is saved and cached.
 #include "fqgan/metrics/classifier.h"
 
 #include <cstdlib>
@@ -136,25 +136,25 @@ TEST(Classifier, NeedsLabelsAndSplitsThatFit) {
   EXPECT_CONTAINS(refused(train, &other_classes), "different classes");
 }
 
-TEST(Classifier, TheCommittedRulersAreThoseThatTheDocumentsName) {
-  const auto fashion = load_classifier("rulers/fashion-mnist.safetensors", torch::kCPU);
+TEST(Classifier, TheCommittedExtractorsAreThoseThatTheDocumentsName) {
+  const auto fashion = load_classifier("extractors/fashion-mnist.safetensors", torch::kCPU);
   EXPECT_EQ(fashion->name(), "classifier-0465c3f6");
   EXPECT_GT(fashion->facts().accuracy, 0.91);
   EXPECT_EQ(fashion->class_names().at(9), "boot");
-  const auto digits = load_classifier("rulers/mnist.safetensors", torch::kCPU);
+  const auto digits = load_classifier("extractors/mnist.safetensors", torch::kCPU);
   EXPECT_EQ(digits->name(), "classifier-e8889d34");
   EXPECT_GT(digits->facts().accuracy, 0.97);
 }
 
 /// On the 10,000 test images, not from the file's metadata. A few images may fall otherwise on another machine.
-void expect_accuracy(const std::string& ruler, const std::filesystem::path& data, double least) {
+void expect_accuracy(const std::string& extractor, const std::filesystem::path& data, double least) {
   if (!std::filesystem::exists(data)) GTEST_SKIP() << data << " is not there";
   DataOptions options;
   options.path = data.string();
   options.split = "test";
   options.resolution = 32;
   const auto images = open_dataset(options);
-  const auto classifier = load_classifier(ruler, torch::kCPU);
+  const auto classifier = load_classifier(extractor, torch::kCPU);
   const auto side = measure(*in_order(*images), *classifier, {"test", images->info().class_names});
   ASSERT_EQ(side.images, 10'000);
   const auto labels = matched_labels(side.labels, side.class_names, classifier->class_names(), "test");
@@ -163,12 +163,12 @@ void expect_accuracy(const std::string& ruler, const std::filesystem::path& data
   EXPECT_NEAR(accuracy, classifier->facts().accuracy, 1e-3);
 }
 
-TEST(Classifier, TheRulerOfMnistIsAsGoodAsItSays) {
-  expect_accuracy("rulers/mnist.safetensors", "../shared/data/mnist", 0.97);
+TEST(Classifier, TheExtractorOfMnistIsAsGoodAsItSays) {
+  expect_accuracy("extractors/mnist.safetensors", "../shared/data/mnist", 0.97);
 }
 
-TEST(Classifier, TheRulerOfFashionMnistIsAsGoodAsItSays) {
-  expect_accuracy("rulers/fashion-mnist.safetensors", "/usr/share/datasets/fashion-mnist", 0.91);
+TEST(Classifier, TheExtractorOfFashionMnistIsAsGoodAsItSays) {
+  expect_accuracy("extractors/fashion-mnist.safetensors", "/usr/share/datasets/fashion-mnist", 0.91);
 }
 
 /// Class folders of PNG files, and a cache folder of the test's own.

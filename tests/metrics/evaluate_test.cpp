@@ -1,4 +1,4 @@
-// From image streams to named figures.
+// From image streams to named metrics.
 #include "fqgan/metrics/evaluate.h"
 
 #include <torch/torch.h>
@@ -41,13 +41,13 @@ Measured measured(const Dataset& data, FeatureExtractor& extractor, bool keep = 
   return measure(*in_order(data), extractor, options);
 }
 
-std::map<std::string, double> figures_of(const Evaluation& evaluation) {
-  std::map<std::string, double> figures;
-  for (const auto& [name, value] : evaluation.figures) figures[name] = value;
-  return figures;
+std::map<std::string, double> values_of(const Evaluation& evaluation) {
+  std::map<std::string, double> metrics;
+  for (const auto& [name, value] : evaluation.values) metrics[name] = value;
+  return metrics;
 }
 
-TEST(Evaluate, NamesEveryFigure) {
+TEST(Evaluate, NamesEveryValue) {
   ColumnMeans extractor(1, stripes);
   const auto a = measured(StripedData(60, 3), extractor), b = measured(StripedData(90, 3), extractor);
   MetricOptions options;
@@ -55,49 +55,48 @@ TEST(Evaluate, NamesEveryFigure) {
   const auto evaluation =
       evaluate(a, b, {"fid", "kid", "is", "pr", "prdc", "accuracy", "intra_fid"}, extractor, options);
   std::vector<std::string> names;
-  for (const auto& figure : evaluation.figures) {
-    names.push_back(figure.name);
-    EXPECT_TRUE(std::isfinite(figure.value)) << figure.name;
+  for (const auto& value : evaluation.values) {
+    names.push_back(value.name);
+    EXPECT_TRUE(std::isfinite(value.value)) << value.name;
   }
   EXPECT_EQ(names, (std::vector<std::string>{
-                       "fid/columns", "kid[subset_size=50]/columns", "kid_deviation[subset_size=50]/columns",
-                       "inception_score/columns", "inception_score_deviation/columns", "precision/columns",
-                       "recall/columns", "density/columns", "coverage/columns", "prdc_precision/columns",
-                       "prdc_recall/columns", "class_accuracy/columns", "class_accuracy/columns/stripe 0",
-                       "class_accuracy/columns/stripe 1", "class_accuracy/columns/stripe 2", "intra_fid/columns",
-                       "intra_fid/columns/stripe 0", "intra_fid/columns/stripe 1", "intra_fid/columns/stripe 2"}));
-  for (const auto& metric : metrics())
-    EXPECT_TRUE(figures_of(evaluation).count(figure_name(metric, options, "columns")));
+                       "fid/columns", "kid[subset_size=50]/columns", "kid_std[subset_size=50]/columns",
+                       "inception_score/columns", "inception_score_std/columns", "precision/columns", "recall/columns",
+                       "density/columns", "coverage/columns", "prdc_precision/columns", "prdc_recall/columns",
+                       "class_accuracy/columns", "class_accuracy/columns/stripe 0", "class_accuracy/columns/stripe 1",
+                       "class_accuracy/columns/stripe 2", "intra_fid/columns", "intra_fid/columns/stripe 0",
+                       "intra_fid/columns/stripe 1", "intra_fid/columns/stripe 2"}));
+  for (const auto& metric : metrics()) EXPECT_TRUE(values_of(evaluation).count(value_name(metric, options, "columns")));
 }
 
 TEST(Evaluate, IdenticalSides) {
   ColumnMeans extractor(1, stripes);
   const auto a = measured(StripedData(60, 3), extractor);
-  const auto figures = figures_of(evaluate(a, a, {"fid", "pr", "prdc", "accuracy", "intra_fid"}, extractor, {}));
-  EXPECT_NEAR(figures.at("fid/columns"), 0, 1e-6);
-  EXPECT_NEAR(figures.at("intra_fid/columns"), 0, 1e-6);
-  EXPECT_EQ(figures.at("precision/columns"), 1);
-  EXPECT_EQ(figures.at("coverage/columns"), 1);
-  EXPECT_EQ(figures.at("class_accuracy/columns"), 1);
+  const auto metrics = values_of(evaluate(a, a, {"fid", "pr", "prdc", "accuracy", "intra_fid"}, extractor, {}));
+  EXPECT_NEAR(metrics.at("fid/columns"), 0, 1e-6);
+  EXPECT_NEAR(metrics.at("intra_fid/columns"), 0, 1e-6);
+  EXPECT_EQ(metrics.at("precision/columns"), 1);
+  EXPECT_EQ(metrics.at("coverage/columns"), 1);
+  EXPECT_EQ(metrics.at("class_accuracy/columns"), 1);
 }
 
 TEST(Evaluate, LabelsAreMatchedByName) {
   ColumnMeans extractor(1, {"Stripe 2", "stripe_1", "stripe 0"});  // another order and spelling than the data's
   const auto a = measured(StripedData(60, 3), extractor);
-  const auto figures = figures_of(evaluate(a, a, {"accuracy"}, extractor, {}));
+  const auto metrics = values_of(evaluate(a, a, {"accuracy"}, extractor, {}));
   // Its logits still mean columns 0, 2, 4: classes 0 and 2 have changed their names.
-  EXPECT_NEAR(figures.at("class_accuracy/columns"), 1. / 3, 1e-12);
-  EXPECT_EQ(figures.at("class_accuracy/columns/stripe_1"), 1);
-  EXPECT_EQ(figures.at("class_accuracy/columns/Stripe 2"), 0);
+  EXPECT_NEAR(metrics.at("class_accuracy/columns"), 1. / 3, 1e-12);
+  EXPECT_EQ(metrics.at("class_accuracy/columns/stripe_1"), 1);
+  EXPECT_EQ(metrics.at("class_accuracy/columns/Stripe 2"), 0);
 }
 
 TEST(Evaluate, IntraFidIsTheMeanOverClasses) {
   ColumnMeans extractor(1, stripes);
   const auto a = measured(StripedData(60, 3), extractor), b = measured(StripedData(90, 3), extractor);
-  const auto figures = figures_of(evaluate(a, b, {"intra_fid"}, extractor, {}));
+  const auto metrics = values_of(evaluate(a, b, {"intra_fid"}, extractor, {}));
   double sum = 0;
-  for (const auto& name : stripes) sum += figures.at("intra_fid/columns/" + name);
-  EXPECT_NEAR(figures.at("intra_fid/columns"), sum / 3, 1e-12);
+  for (const auto& name : stripes) sum += metrics.at("intra_fid/columns/" + name);
+  EXPECT_NEAR(metrics.at("intra_fid/columns"), sum / 3, 1e-12);
 }
 
 /// All pixels, 32 times: 2,048 features whose FID is 32 times that of the pixels.
@@ -118,10 +117,10 @@ TEST(Evaluate, FewImagesWithManyFeaturesAreFast) {
     save_statistics(path, measured(data, once, false));
     return load_statistics(path);
   };
-  const double expected = 32 * evaluate(statistics(a), statistics(b), {"fid"}, once, {}).figures[0].value;
+  const double expected = 32 * evaluate(statistics(a), statistics(b), {"fid"}, once, {}).values[0].value;
   const auto start = std::clock();
   const auto found = evaluate(measured(a, often, false), measured(b, often, false), {"fid"}, often, {});
-  EXPECT_NEAR(found.figures[0].value / expected, 1, 1e-8);
+  EXPECT_NEAR(found.values[0].value / expected, 1, 1e-8);
   EXPECT_LT(std::clock() - start, CLOCKS_PER_SEC);  // of the processor; eigenvalues of 2,048 x 2,048 take many
 }
 
@@ -142,13 +141,13 @@ TEST(Evaluate, TheInceptionScoreLeavesTheBiasOut) {
   silent.tell = false;
   const auto score = [&](Biased& extractor) {
     const auto a = measured(StripedData(60, 3), extractor);
-    return evaluate(a, a, {"is"}, extractor, {}).figures[0].value;
+    return evaluate(a, a, {"is"}, extractor, {}).values[0].value;
   };
   EXPECT_NEAR(score(biased) / score(plain), 1, 1e-6);
   EXPECT_GT(std::abs(score(silent) / score(plain) - 1), 1e-2);
 }
 
-TEST(Evaluate, WarnsWhereAFigureIsBiased) {
+TEST(Evaluate, WarnsWhereAValueIsBiased) {
   ColumnMeans extractor(1, stripes);
   const auto few = measured(StripedData(6, 3), extractor), more = measured(StripedData(90, 3), extractor);
   const auto warned = evaluate(few, more, {"fid"}, extractor, {}).warnings;
@@ -201,8 +200,8 @@ TEST(Measure, StatisticsComeBackToTheBit) {
   const auto loaded = load_statistics(path);
   EXPECT_EQ(loaded.images, 90);
   EXPECT_EQ(loaded.extractor, "columns");
-  EXPECT_EQ(evaluate(a, loaded, {"fid"}, extractor, {}).figures[0].value,
-            evaluate(a, b, {"fid"}, extractor, {}).figures[0].value);
+  EXPECT_EQ(evaluate(a, loaded, {"fid"}, extractor, {}).values[0].value,
+            evaluate(a, b, {"fid"}, extractor, {}).values[0].value);
 }
 
 TEST(Measure, GrayImagesAreRepeatedAndOthersRefused) {

@@ -42,7 +42,7 @@ TEST(Frechet, ClosedFormOfDiagonalCovariances) {
 
 TEST(Frechet, OneDimensionIsTheDistanceOfMeanAndDeviation) {
   const auto a = at::tensor({1., 3.}).view({2, 1}), b = at::tensor({5., 5.}).view({2, 1});
-  EXPECT_NEAR(of_moments(a, b), 9 + 2, 1e-14);  // means 2 and 5, deviations sqrt 2 and 0
+  EXPECT_NEAR(of_moments(a, b), 9 + 2, 1e-14);  // means 2 and 5, standard deviations sqrt 2 and 0
   EXPECT_NEAR(frechet_distance_of_features(a, b), 11, 1e-14);
 }
 

@@ -34,7 +34,7 @@ TEST(KernelDistance, HandComputed) {
   const auto a = at::tensor({1., 2.}).view({2, 1}), b = at::tensor({0., 3.}).view({2, 1});
   const auto found = kernel_distance(a, b, kid_options(3, 2));
   EXPECT_NEAR(found.mean, 27 + 1 - 2 * (1 + 64 + 1 + 343) / 4., 1e-12);
-  EXPECT_NEAR(found.deviation, 0, 1e-12);
+  EXPECT_NEAR(found.stddev, 0, 1e-12);
 }
 
 TEST(KernelDistance, ConstantImages) {
@@ -45,8 +45,8 @@ TEST(KernelDistance, ConstantImages) {
 
 TEST(KernelDistance, IsUnbiased) {
   const auto found = kernel_distance(score_rows(2000, 8, "a"), score_rows(2000, 8, "b"), kid_options(100, 200));
-  EXPECT_LT(std::abs(found.mean), 3 * found.deviation / std::sqrt(10.));  // 100 subsets of 2,000 images overlap
-  EXPECT_GT(found.deviation, 0);
+  EXPECT_LT(std::abs(found.mean), 3 * found.stddev / std::sqrt(10.));  // 100 subsets of 2,000 images overlap
+  EXPECT_GT(found.stddev, 0);
 }
 
 TEST(KernelDistance, TheSameBitsForAnyThreadsAndAnotherDrawForAnotherSeed) {
@@ -83,7 +83,7 @@ TEST(InceptionScore, SureAndEvenClassesGiveTheirNumber) {
   options.shuffle = false;
   const auto sure = at::eye(4, at::kDouble).repeat({6, 1}) * 2000;  // 24 images; p of the others underflows to 0
   EXPECT_NEAR(inception_score(sure, options).mean, 4, 1e-12);
-  EXPECT_NEAR(inception_score(sure, options).deviation, 0, 1e-12);
+  EXPECT_NEAR(inception_score(sure, options).stddev, 0, 1e-12);
   EXPECT_NEAR(inception_score(at::zeros({24, 4}), options).mean, 1, 1e-12);
   EXPECT_NEAR(inception_score(at::full({24, 4}, 7.), options).mean, 1, 1e-12);
   // sorted by class: each half has two classes, until they are shuffled

@@ -39,7 +39,7 @@ BigGanOptions tiny() {  // 8 x 8 images: two up blocks, two down blocks
   return options;
 }
 
-TEST(BigGan, MakesAndJudgesImagesOfEverySize) {
+TEST(BigGan, MakesAndScoresImagesOfEverySize) {
   struct Size {
     int64_t height, width, bottom_height, bottom_width;
     std::vector<int64_t> attention;
@@ -109,7 +109,7 @@ struct Nets {
 TEST(BigGan, FoldedNetworksEqualThePlainOnes) {
   Nets nets(tiny());
   TestPass folded, plain;
-  plain.pass.twin = true;
+  plain.pass.reference_operators = true;
   const auto z = leaf({2, 5}).detach();
   const auto a = nets.generator->forward(z, nets.labels, folded.pass),
              b = nets.generator->forward(z, nets.labels, plain.pass);
@@ -122,7 +122,7 @@ TEST(BigGan, FoldedNetworksEqualThePlainOnes) {
 TEST(BigGan, SecondGradientsThroughTheWholeDiscriminator) {
   Nets nets(tiny());
   TestPass t;
-  t.pass.twin = true;
+  t.pass.reference_operators = true;
   auto inputs = std::vector<torch::Tensor>{leaf({1, 3, 8, 8})};
   for (auto& [name, parameter] : nets.discriminator->named_parameters().pairs())
     if (name == "block0.conv1.bias" || name == "attention0.query.weight" || name == "linear.weight" ||
@@ -186,14 +186,14 @@ TEST(BigGan, MinibatchDiscriminationComparesImagesOfOneKind) {
   const auto images = random.normal({6, 3, 8, 8}, "x");
   const auto labels = torch::tensor({0, 1, 2, 3, 0, 1});
   torch::NoGradGuard no_grad;
-  const auto judge = [&](int64_t first, int64_t rows, std::vector<Segment> segments) {
+  const auto score = [&](int64_t first, int64_t rows, std::vector<Segment> segments) {
     Pass pass(random);
     pass.segments = std::move(segments);
     return discriminator->forward(images.narrow(0, first, rows), labels.narrow(0, first, rows), pass);
   };
-  const auto together = judge(0, 6, {{Role::fake, 4}, {Role::real, 2}});
-  EXPECT_TRUE(at::allclose(together, at::cat({judge(0, 4, {}), judge(4, 2, {})}), 1e-4, 1e-5));
-  EXPECT_FALSE(at::allclose(together, judge(0, 6, {}), 1e-4, 1e-5));
+  const auto together = score(0, 6, {{Role::fake, 4}, {Role::real, 2}});
+  EXPECT_TRUE(at::allclose(together, at::cat({score(0, 4, {}), score(4, 2, {})}), 1e-4, 1e-5));
+  EXPECT_FALSE(at::allclose(together, score(0, 6, {}), 1e-4, 1e-5));
 }
 
 TEST(BigGan, SamplingIsAPureReader) {
@@ -258,7 +258,7 @@ TEST(BigGan, TruncationChangesTheSamplesAndNoneDoesNot) {
     return open_sampler(*family, request)->next(64).pixels.std(0).mean().item<double>();
   };
   EXPECT_LT(spread(0.1), 0.3 * spread({})) << "typical images vary little";
-  EXPECT_NEAR(spread(50), spread({}), 0.2 * spread({})) << "nothing lies beyond 50 deviations";
+  EXPECT_NEAR(spread(50), spread({}), 0.2 * spread({})) << "nothing lies beyond 50 standard deviations";
 }
 
 // Hierarchical latents and the shared embedding: each part of the latent reaches its own block only.

@@ -32,13 +32,12 @@ void expect_all_gradients(const Conv2d& convolution, std::vector<torch::Tensor> 
   const auto residual = inputs.size() > 1 ? std::optional(1) : std::nullopt;
   for (const auto& parameter : convolution->parameters()) inputs.push_back(parameter);
   TestPass fast, plain_pass;
-  plain_pass.pass.twin = true;
+  plain_pass.pass.reference_operators = true;
   const auto forward = [&](const auto& in, Pass& pass) {
     return Conv2d(convolution)->forward(in[0], pass, residual ? in[1] : torch::Tensor());
   };
   EXPECT_LT((forward(inputs, fast.pass) - forward(inputs, plain_pass.pass)).abs().max().template item<double>(), 1e-12);
-  for (auto* t : {&fast, &plain_pass})
-    expect_gradients([&](const auto& in) { return forward(in, t->pass); }, inputs);
+  for (auto* t : {&fast, &plain_pass}) expect_gradients([&](const auto& in) { return forward(in, t->pass); }, inputs);
   expect_second_gradients([&](const auto& in) { return forward(in, plain_pass.pass).pow(2); }, inputs);
 }
 
@@ -110,8 +109,8 @@ TEST(Conv2dGrid, TransposedHasRightGradients) {
 
 TEST(Conv2dKernels, FromOneToSevenPixelsHaveRightGradients) {
   int64_t number = 0;
-  for (const KernelSize kernel : {KernelSize(1), KernelSize(1, 7), KernelSize(5, 1), KernelSize(4), KernelSize(6, 2),
-                                  KernelSize(7)})
+  for (const KernelSize kernel :
+       {KernelSize(1), KernelSize(1, 7), KernelSize(5, 1), KernelSize(4), KernelSize(6, 2), KernelSize(7)})
     for (const auto border : {Border::zeros, Border::reflect})
       expect_form({.in = 1, .out = 2, .kernel = kernel, .border = border}, number++);
 }
@@ -192,7 +191,9 @@ TEST(Conv2d, RefusesMapsThatDoNotFit) {
   expect_refused({.in = 2, .out = 2, .stride = 2}, {1, 3, 4, 4}, "[any, 2, any, any]");
   auto layer = layer_of({.in = 2, .out = 2, .stride = 2});
   TestPass t;
-  EXPECT_CONTAINS(message_of<UserError>([&] { layer->forward(leaf({1, 2, 4, 4}), t.pass, leaf({1, 2, 4, 4})); }),
+  EXPECT_CONTAINS(message_of<UserError>([&] {
+                    layer->forward(leaf({1, 2, 4, 4}), t.pass, leaf({1, 2, 4, 4}));
+                  }),
                   "convolution residual");
 }
 

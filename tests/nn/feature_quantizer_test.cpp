@@ -53,10 +53,10 @@ TEST(FeatureQuantizer, TenUpdatesFollowTheReleasedLayer) {
 
 TEST(FeatureQuantizer, CommitmentGradientIsRightInBothForms) {
   auto layer = quantizer();
-  for (const bool twin : {false, true}) {
+  for (const bool reference : {false, true}) {
     const Function loss = [&](const auto& in) {
       TestPass t;
-      t.pass.twin = twin;
+      t.pass.reference_operators = reference;
       layer->apply("tap", in[0], t.pass);
       return t.pass.reports.at(0).loss;
     };
@@ -210,12 +210,12 @@ TEST(FeatureQuantizer, ReportsTheErrorOverTheVarianceOfTheBatch) {
   TestPass t;
   const auto h = 3 + leaf({4, D, 3, 3}).detach();
   layer->apply("tap", h, t.pass);
-  const auto figures = t.pass.reports.at(0).log_entries();
+  const auto values = t.pass.reports.at(0).log_entries();
   const auto rows = rows_of(h);
   const auto entries = layer->codebook.index_select(0, brute_force_codes(rows, layer->codebook));
   const auto error = (rows - entries).pow(2).mean().item<double>();
-  EXPECT_NEAR(figures.at("quantization_error").item<double>(), error, 1e-12);
-  EXPECT_NEAR(figures.at("relative_error").item<double>(), error / rows.var(0, false).mean().item<double>(), 1e-9);
+  EXPECT_NEAR(values.at("quantization_error").item<double>(), error, 1e-12);
+  EXPECT_NEAR(values.at("relative_error").item<double>(), error / rows.var(0, false).mean().item<double>(), 1e-9);
 }
 
 TEST(FeatureQuantizer, TheSameBitsForOneAndTwoThreads) {

@@ -46,7 +46,7 @@ TEST_P(Conv2dForms, FoldedEqualsPlainAndGradientsAreRight) {
   if (layer->scale.defined()) parameters.push_back(layer->scale);
   auto x = leaf({2, 2, 4, 6});
   TestPass folded, plain;
-  plain.pass.twin = true;
+  plain.pass.reference_operators = true;
   const auto y = layer->forward(x, folded.pass);
   EXPECT_LT((y - layer->forward(x, plain.pass)).abs().max().item<double>(), 1e-12);
   const int64_t height = resample == Resample::up ? 8 : resample == Resample::down ? 2 : 4;
@@ -99,7 +99,7 @@ TEST(Linear, GradientsAreRight) {
     convert(*layer, torch::kDouble);
     if (weight.normalization == WeightNormalization::spectral) settle(*layer);
     TestPass fast, t;
-    t.pass.twin = true;
+    t.pass.reference_operators = true;
     for (auto* pass : {&fast.pass, &t.pass})
       expect_gradients([&](const auto& in) { return layer->forward(in[0], *pass); },
                        {leaf({5, 3}), layer->weight, layer->bias});
@@ -133,9 +133,9 @@ TEST(WeightNormalization, ItsFirstBatchMakesOutputsOfMeanZeroAndDeviationOne) {
     EXPECT_LT(y.mean(rest).abs().max().item<double>(), 1e-12);
     EXPECT_LT((y.square().mean(rest) - 1).abs().max().item<double>(), 1e-10);
   };
-  for (const bool twin : {false, true}) {
+  for (const bool reference : {false, true}) {
     TestPass t;
-    t.pass.twin = twin;
+    t.pass.reference_operators = reference;
     auto layer = conv(3, Resample::down, scaled_weight);
     const auto x = leaf({4, 2, 6, 6}).detach() * 3 + 1, residual = leaf({4, 3, 3, 3}, 9).detach();
     t.pass.initialise = true;

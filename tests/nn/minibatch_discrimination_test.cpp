@@ -52,11 +52,11 @@ TEST(MinibatchDiscriminationLayer, RowsMeetTheirOwnKindOnly) {
 
 TEST(MinibatchDiscriminationLayer, HasRightGradients) {
   auto layer = minibatch_layer();
-  for (const bool twin : {false, true})
+  for (const bool reference : {false, true})
     expect_gradients(
         [&](const auto& x) {
           TestPass t;
-          t.pass.twin = twin;
+          t.pass.reference_operators = reference;
           t.pass.segments = {{Role::fake, 3}, {Role::real, 2}};
           return layer->forward(x[0], t.pass);
         },
@@ -88,9 +88,11 @@ TEST(MinibatchDiscriminationLayer, TellsACollapsedBatchFromAVariedOne) {
   t.pass.initialise = false;
   const auto varied = leaf({64, features}, 2).detach();
   const auto collapsed = varied.narrow(0, 0, 1) + 0.01 * leaf({64, features}, 3).detach();
-  const auto closeness = [&](const torch::Tensor& x) { return layer->forward(x, t.pass).narrow(1, features, kernels); };
-  // No single collapsed example looks unlike the varied ones, but every closeness of theirs is above all of those.
-  EXPECT_GT(closeness(collapsed).min().item<double>(), closeness(varied).max().item<double>());
+  const auto similarity = [&](const torch::Tensor& x) {
+    return layer->forward(x, t.pass).narrow(1, features, kernels);
+  };
+  // No single collapsed example looks unlike the varied ones, but every similarity of theirs is above all of those.
+  EXPECT_GT(similarity(collapsed).min().item<double>(), similarity(varied).max().item<double>());
 }
 
 TEST(MinibatchDiscriminationLayer, RefusesOtherWidths) {

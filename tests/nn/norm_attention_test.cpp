@@ -84,7 +84,7 @@ TEST(SelfAttention, GradientsAreRight) {
   TestPass t;
   const Function f = [&](const auto& in) { return layer->forward(in[0], t.pass); };
   expect_gradients(f, {leaf({1, 8, 2, 4}), layer->gain, layer->query->weight, layer->output->weight});
-  t.pass.twin = true;
+  t.pass.reference_operators = true;
   expect_second_gradients(f, {leaf({1, 8, 2, 2}), layer->gain, layer->key->weight, layer->value->weight});
 }
 

@@ -1,6 +1,6 @@
 // Spectral normalization in both forms: the largest singular value, what moves u and v, gradients.
-#include "fqgan/nn/layers.h"
 #include "fqgan/nn/copy.h"
+#include "fqgan/nn/layers.h"
 #include "support/gradients.h"
 #include "support/support.h"
 
@@ -50,7 +50,7 @@ TEST_P(SpectralForms, HaveRightGradients) {
   auto layer = spectral_conv(form, transposed);
   settle_vectors(layer);  // where sigma's gradient is exact although u and v are held fixed
   TestPass closed, plain;
-  plain.pass.twin = true;
+  plain.pass.reference_operators = true;
   for (auto* t : {&closed, &plain})
     expect_gradients([&](const auto& in) { return layer->forward(in[0], t->pass); },
                      {leaf({1, 2, 4, 4}), layer->weight, layer->bias});

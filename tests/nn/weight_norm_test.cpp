@@ -46,14 +46,14 @@ TEST(WeightNorm, HasRightGradients) {
   auto layer = make(scaled(true));
   Streams random(5, {});
   for (const bool relu : {false, true})
-    for (const bool twin : {false, true}) {
+    for (const bool reference : {false, true}) {
       const Function f = [&](const auto& x) {
         Pass pass(random);
-        pass.twin = twin;
+        pass.reference_operators = reference;
         return layer->forward(x[0], pass, relu).square().sum();
       };
       expect_gradients(f, {leaf({3, 6}), layer->weight, layer->scale, layer->bias});
-      if (twin) expect_second_gradients(f, {leaf({2, 6}), layer->weight, layer->scale, layer->bias});
+      if (reference) expect_second_gradients(f, {leaf({2, 6}), layer->weight, layer->scale, layer->bias});
     }
 }
 

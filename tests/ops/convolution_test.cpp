@@ -1,5 +1,5 @@
-// The convolution operator against its twin in float64, on every path: Winograd kernels of every instruction set that
-// this processor has, LibTorch's convolutions; sums that do not depend on the threads; bad input.
+// The convolution operator against its reference implementation in float64, on every path: Winograd kernels of every
+// instruction set that this processor has, LibTorch's convolutions; sums that do not depend on the threads; bad input.
 #include "fqgan/ops/convolution.h"
 
 #include <torch/torch.h>
@@ -35,11 +35,11 @@ Inputs inputs_for(const Case& c, int64_t kernel, Resample form, const std::strin
     return random.normal(shape, name).to(type).contiguous(at::MemoryFormat::ChannelsLast);
   };
   const auto size = [&](int64_t n) { return form == Resample::up ? 2 * n : form == Resample::down ? n / 2 : n; };
-  const int64_t h = size(c.height), w = size(c.width), share = residual == "half" ? 2 : 1;
+  const int64_t h = size(c.height), w = size(c.width), ratio = residual == "half" ? 2 : 1;
   Inputs inputs{{map({c.images, c.in, c.height, c.width}, "x"),
                  random.normal({c.out, c.in, kernel, kernel}, "weight") * 0.1, random.normal({c.out}, "bias")},
                 map({c.images, c.out, h, w}, "gradient")};
-  if (!residual.empty()) inputs.leaves.push_back(map({c.images, c.out, h / share, w / share}, "residual"));
+  if (!residual.empty()) inputs.leaves.push_back(map({c.images, c.out, h / ratio, w / ratio}, "residual"));
   return inputs;
 }
 
@@ -63,13 +63,14 @@ double relative_error(const at::Tensor& found, const at::Tensor& expected) {
   return ((wide - expected).norm() / expected.norm().clamp_min(1e-12)).item<double>();
 }
 
-void expect_equal_to_the_twin(const Case& c, int64_t kernel, Resample form, at::ScalarType type, double tolerance) {
+void expect_equal_to_the_reference(const Case& c, int64_t kernel, Resample form, at::ScalarType type,
+                                   double tolerance) {
   for (const bool relu : {false, true})
     for (const std::string residual : {"", "full", "half"}) {
       const auto inputs = inputs_for(c, kernel, form, residual, type);
       if (residual == "half" && (inputs.gradient.size(2) % 2 || inputs.gradient.size(3) % 2)) continue;
       const auto found = results_of(ops::convolution, inputs, type, form, relu);
-      const auto expected = results_of(ops::twin::convolution, inputs, at::kDouble, form, relu);
+      const auto expected = results_of(ops::reference::convolution, inputs, at::kDouble, form, relu);
       for (size_t i = 0; i < found.size(); ++i)
         EXPECT_LT(relative_error(found[i], expected[i]), tolerance)
             << "result " << i << " of " << c.images << " images, " << c.in << " -> " << c.out << " channels, kernel "
@@ -77,12 +78,12 @@ void expect_equal_to_the_twin(const Case& c, int64_t kernel, Resample form, at::
     }
 }
 
-TEST(Convolution, EqualsItsTwinOnEveryPath) {
+TEST(Convolution, EqualsItsReferenceOnEveryPath) {
   on_every_instruction_set([] {
     for (const auto& c : cases)
       for (const auto form : {Resample::none, Resample::up, Resample::down}) {
-        for (const int64_t kernel : {1, 3}) expect_equal_to_the_twin(c, kernel, form, at::kFloat, 2e-6);
-        expect_equal_to_the_twin(c, 3, form, at::kBFloat16, 8e-3);
+        for (const int64_t kernel : {1, 3}) expect_equal_to_the_reference(c, kernel, form, at::kFloat, 2e-6);
+        expect_equal_to_the_reference(c, 3, form, at::kBFloat16, 8e-3);
       }
   });
 }

@@ -18,14 +18,14 @@ at::Tensor noise(uint64_t key, int64_t count = many) {
 
 TEST(GaussianNoise, HasTheMomentsAndTailsOfANormalDistribution) {
   const auto n = noise(17);
-  const double deviation = 1 / std::sqrt(static_cast<double>(many));  // of a mean
-  EXPECT_NEAR(n.mean().item<double>(), 0, 4 * deviation);
-  EXPECT_NEAR(n.square().mean().item<double>(), 1, 4 * std::sqrt(2.) * deviation);
-  EXPECT_NEAR(n.pow(3).mean().item<double>(), 0, 4 * std::sqrt(15.) * deviation);
-  EXPECT_NEAR(n.pow(4).mean().item<double>(), 3, 4 * std::sqrt(96.) * deviation);
+  const double stddev = 1 / std::sqrt(static_cast<double>(many));  // of a mean
+  EXPECT_NEAR(n.mean().item<double>(), 0, 4 * stddev);
+  EXPECT_NEAR(n.square().mean().item<double>(), 1, 4 * std::sqrt(2.) * stddev);
+  EXPECT_NEAR(n.pow(3).mean().item<double>(), 0, 4 * std::sqrt(15.) * stddev);
+  EXPECT_NEAR(n.pow(4).mean().item<double>(), 3, 4 * std::sqrt(96.) * stddev);
   for (const double x : {-3.5, -2., -0.5, 0.1, 1., 2.5, 4.}) {
     const double below = 0.5 * std::erfc(-x / std::sqrt(2.));
-    EXPECT_NEAR(n.lt(x).to(at::kDouble).mean().item<double>(), below, 4.5 * std::sqrt(below * (1 - below)) * deviation)
+    EXPECT_NEAR(n.lt(x).to(at::kDouble).mean().item<double>(), below, 4.5 * std::sqrt(below * (1 - below)) * stddev)
         << x;
   }
 }

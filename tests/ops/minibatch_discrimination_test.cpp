@@ -33,7 +33,7 @@ TEST(MinibatchDiscrimination, EqualsItsFormulaOnEveryInstructionSet) {
         const auto m = (random.normal(shape, "m") * 0.6).to(type);
         const auto gradient = random.normal({shape[0], shape[1]}, "gradient").to(type);
         const auto found = results_of(ops::minibatch_discrimination, m, gradient);
-        const auto expected = results_of(ops::twin::minibatch_discrimination, m.to(at::kDouble), gradient);
+        const auto expected = results_of(ops::reference::minibatch_discrimination, m.to(at::kDouble), gradient);
         const double tolerance = type == at::kDouble ? 1e-12 : type == at::kFloat ? 2e-6 : 6e-3;
         for (size_t i = 0; i < found.size(); ++i)
           EXPECT_LT(error(found[i], expected[i]), tolerance) << i << " of " << at::IntArrayRef(shape) << " " << type;
@@ -45,7 +45,7 @@ TEST(MinibatchDiscrimination, TakesEmptyTensors) {
   for (const auto& shape : std::vector<std::vector<int64_t>>{{0, 2, 3}, {3, 0, 2}, {3, 2, 0}}) {
     const auto m = at::zeros(shape), gradient = at::ones({shape[0], shape[1]});
     const auto found = results_of(ops::minibatch_discrimination, m, gradient);
-    const auto expected = results_of(ops::twin::minibatch_discrimination, m, gradient);
+    const auto expected = results_of(ops::reference::minibatch_discrimination, m, gradient);
     for (size_t i = 0; i < found.size(); ++i) EXPECT_TRUE(at::equal(found[i], expected[i])) << at::IntArrayRef(shape);
   }
 }

@@ -63,9 +63,9 @@ TEST(Operators, RefuseNumbersOutOfRange) {
   for (const int64_t count : {0, -1})
     expect_error([&] { ops::code_statistics(rows, codes, count); },
                  "[code_statistics] expected a count of at least 1 code, got " + std::to_string(count));
-  for (const double share : {-0.5, 1.5, std::nan("")})
-    expect_error([&] { ops::straight_through(rows, codebook, codes, share); },
-                 "[straight_through] expected a share from 0 to 1, got");
+  for (const double fraction : {-0.5, 1.5, std::nan("")})
+    expect_error([&] { ops::straight_through(rows, codebook, codes, fraction); },
+                 "[straight_through] expected a fraction from 0 to 1, got");
   for (const int64_t iterations : {0, -3})
     expect_error([&] { ops::kmeans(rows, codebook, iterations); },
                  "[kmeans] expected at least 1 iteration, got " + std::to_string(iterations));
@@ -83,8 +83,11 @@ TEST(MomentumUpdate, RefusesWhatDoesNotFit) {
   expect_error(update(size, sum, 0.8, -1), "[momentum_update] expected an epsilon of 0 or more, got -1");
   expect_error(update(at::ones({1}), sum, 0.8, 1e-5), "[momentum_update counts] expected shape [5], got [1]");
   expect_error(update(size, at::ones({5, 4}), 0.8, 1e-5), "[momentum_update sums] expected shape [5, 3], got [5, 4]");
-  expect_error([&] { ops::momentum_update(at::ones({4, 3}), size, size, sum, 0.8, 1e-5); },
-               "[momentum_update cluster_size] expected shape [4], got [5]");
+  expect_error(
+      [&] {
+        ops::momentum_update(at::ones({4, 3}), size, size, sum, 0.8, 1e-5);
+      },
+      "[momentum_update cluster_size] expected shape [4], got [5]");
   expect_error([&] { ops::momentum_update(size, size, size, sum, 0.8, 1e-5); },
                "[momentum_update] expected a codebook_sum K x D with at least one code, got shape [5]");
 }
@@ -99,7 +102,7 @@ TEST(Operators, RefuseTheSameWithoutData) {
   expect_error([&] { ops::commitment_loss(map, wide, codes); }, "[commitment_loss] expected features with D = 7");
   expect_error([&] { ops::straight_through(map, codebook, few); },
                "[straight_through codes] expected shape [2, 4, 5], got [2, 4]");
-  expect_error([&] { ops::straight_through(map, codebook, codes, 2); }, "expected a share from 0 to 1, got 2");
+  expect_error([&] { ops::straight_through(map, codebook, codes, 2); }, "expected a fraction from 0 to 1, got 2");
   expect_error([&] { ops::code_statistics(map, few, 6); }, "[code_statistics codes] expected shape [2, 4, 5]");
   expect_error([&] { ops::code_statistics(map, codes, 0); }, "expected a count of at least 1 code, got 0");
 }

@@ -7,7 +7,7 @@
 
 #include "fqgan/core/streams.h"
 #include "fqgan/ops/kernels/kernels.h"
-#include "fqgan/ops/quantize_twin.h"
+#include "fqgan/ops/quantize_reference.h"
 #include "ops/emulated_tiles.h"
 #include "ops/kernel_sets.h"
 #include "support/support.h"
@@ -38,7 +38,7 @@ void on_all_kernels(Body body) {
 struct BruteForce {
   at::Tensor codes, distances, scale, gap;
   BruteForce(const at::Tensor& features, const at::Tensor& codebook) {
-    const auto rows = ops::twin::rows_of(features).to(at::kDouble), entries = codebook.to(at::kDouble);
+    const auto rows = ops::reference::rows_of(features).to(at::kDouble), entries = codebook.to(at::kDouble);
     distances = rows.pow(2).sum(1, true) - 2 * rows.mm(entries.t()) + entries.pow(2).sum(1);
     const auto [lowest, index] = distances.topk(std::min<int64_t>(2, entries.size(0)), 1, /*largest=*/false);
     codes = index.select(1, 0);
@@ -181,17 +181,17 @@ TEST(Operators, AgreeWithTheTwinInFloat64) {
     const auto [counts, sums] = ops::code_statistics(map, codes, 50);
     const auto one_hot = at::one_hot(codes.flatten(), 50).to(at::kDouble);
     EXPECT_TRUE(at::equal(counts.to(at::kDouble), one_hot.sum(0)));
-    EXPECT_LT((sums - one_hot.t().mm(ops::twin::rows_of(wide))).abs().max().item<double>(), 1e-5);
+    EXPECT_LT((sums - one_hot.t().mm(ops::reference::rows_of(wide))).abs().max().item<double>(), 1e-5);
     auto leaf = map.detach().requires_grad_(true), wide_leaf = wide.detach().requires_grad_(true);
     const auto loss = ops::commitment_loss(leaf, codebook, codes);
-    const auto expected = ops::twin::commitment_loss(wide_leaf, entries, codes);
+    const auto expected = ops::reference::commitment_loss(wide_leaf, entries, codes);
     EXPECT_LT((loss - expected).abs().max().item<double>(), 1e-6);
     const auto gradient = torch::autograd::grad({(loss * scale).sum()}, {leaf})[0];
     const auto expected_gradient = torch::autograd::grad({(expected * scale.to(at::kDouble)).sum()}, {wide_leaf})[0];
     EXPECT_LT((gradient - expected_gradient).abs().max().item<double>(), 1e-8);
-    for (const double share : {1., .25})
-      EXPECT_LT((ops::straight_through(map, codebook, codes, share) -
-                 ops::twin::straight_through(wide, entries, codes, share))
+    for (const double fraction : {1., .25})
+      EXPECT_LT((ops::straight_through(map, codebook, codes, fraction) -
+                 ops::reference::straight_through(wide, entries, codes, fraction))
                     .abs()
                     .max()
                     .item<double>(),
@@ -214,7 +214,7 @@ TEST(CommitmentLoss, DoubleBackwardIsAnErrorNotAConstant) {
   const auto gradient = torch::autograd::grad({ops::commitment_loss(h, codebook, codes).sum()}, {h}, {}, true, true)[0];
   EXPECT_ANY_THROW(gradient.pow(2).sum().backward());
   const auto open =
-      torch::autograd::grad({ops::twin::commitment_loss(h, codebook, codes).sum()}, {h}, {}, true, true)[0];
+      torch::autograd::grad({ops::reference::commitment_loss(h, codebook, codes).sum()}, {h}, {}, true, true)[0];
   EXPECT_NO_THROW(open.pow(2).sum().backward());
 }
 

@@ -1,4 +1,5 @@
-// The weight-normalized linear layer against its twin in float64, on every path; and the optimizer step beside it.
+// The weight-normalized linear layer against its reference implementation in float64, on every path; and the optimizer
+// step beside it.
 #include "fqgan/ops/weight_norm_linear.h"
 
 #include <torch/torch.h>
@@ -40,7 +41,7 @@ std::vector<at::Tensor> results_of(const Inputs& inputs, bool relu, bool in_doub
 
 void expect_close(const Inputs& inputs, bool relu, double tolerance) {
   const auto found = results_of(inputs, relu, false, ops::weight_norm_linear);
-  const auto expected = results_of(inputs, relu, true, ops::twin::weight_norm_linear);
+  const auto expected = results_of(inputs, relu, true, ops::reference::weight_norm_linear);
   for (size_t i = 0; i < found.size(); ++i) {
     EXPECT_EQ(found[i].scalar_type(), i < 2 ? inputs.leaves[0].scalar_type() : inputs.leaves[1].scalar_type());
     EXPECT_LT(((found[i].to(at::kDouble) - expected[i]).norm() / expected[i].norm()).item<double>(), tolerance)
@@ -48,7 +49,7 @@ void expect_close(const Inputs& inputs, bool relu, double tolerance) {
   }
 }
 
-TEST(WeightNormLinear, EqualsItsTwinOnEveryPath) {
+TEST(WeightNormLinear, EqualsItsReferenceOnEveryPath) {
   on_every_instruction_set([] {
     for (const auto& [rows, in, out] : {std::tuple{300, 784, 250}, {7, 13, 5}, {5, 2, 3}, {64, 33, 1000}})
       for (const bool relu : {false, true}) {
@@ -63,8 +64,8 @@ TEST(WeightNormLinear, HasRightGradients) {
   const auto inputs = inputs_for(3, 5, 4, at::kDouble);
   std::vector<at::Tensor> leaves;
   for (const auto& leaf : inputs.leaves) leaves.push_back(leaf.clone().requires_grad_());
-  expect_gradients(
-      [](const auto& x) { return ops::weight_norm_linear(x[0], x[1], x[2], x[3], true).square().sum(); }, leaves);
+  expect_gradients([](const auto& x) { return ops::weight_norm_linear(x[0], x[1], x[2], x[3], true).square().sum(); },
+                   leaves);
 }
 
 TEST(WeightNormLinear, HasTheSameBitsForEveryInstructionSetAroundItsProducts) {
@@ -96,8 +97,9 @@ TEST(WeightNormLinear, RefusesASecondDerivativeAndWhatDoesNotFit) {
   const auto y = ops::weight_norm_linear(x, inputs.leaves[1], inputs.leaves[2], inputs.leaves[3], false);
   const auto first = torch::autograd::grad({y.square().sum()}, {x}, {}, true, true)[0];
   EXPECT_THROW(torch::autograd::grad({first.sum()}, {x}), c10::Error);
-  const auto message = message_of<UserError>(
-      [&] { ops::weight_norm_linear(x, torch::ones({4, 6}), inputs.leaves[2], inputs.leaves[3], false); });
+  const auto message = message_of<UserError>([&] {
+    ops::weight_norm_linear(x, torch::ones({4, 6}), inputs.leaves[2], inputs.leaves[3], false);
+  });
   EXPECT_CONTAINS(message, "expected shape [any, 6], got [6, 5]");
 }
 
@@ -113,8 +115,8 @@ TEST(AdamEpsilonInRoot, IsTheFormulaOnEveryPath) {
         ops::adam_epsilon_in_root_(p, g, m, v, {3e-3, 0.5, 0.999, 1e-8, static_cast<double>(t)});
         expected_m = expected_m * 0.5 + wide * 0.5;
         expected_v = expected_v * 0.999 + wide * wide * 0.001;
-        expected = expected - 3e-3 * (expected_m / (1 - std::pow(0.5, t))) /
-                                  (expected_v / (1 - std::pow(0.999, t)) + 1e-8).sqrt();
+        expected = expected -
+                   3e-3 * (expected_m / (1 - std::pow(0.5, t))) / (expected_v / (1 - std::pow(0.999, t)) + 1e-8).sqrt();
       }
       EXPECT_LT((p.to(at::kDouble) - expected).abs().max().item<double>(), type == at::kFloat ? 1e-6 : 1e-14);
     }

@@ -83,7 +83,7 @@ def test_training_is_that_of_the_program(recipe, checkpoint, tmp_path):
     program("train", tmp_path / "recipe.toml", "--out", tmp_path / "run")
     theirs = tensors_of(tmp_path / "run" / "checkpoints" / "step-00000003.safetensors")
     ours = tensors_of(checkpoint)
-    pending = {name for name in ours if name.startswith("state.loop.figures.")}  # the program has reported them
+    pending = {name for name in ours if name.startswith("state.loop.entries.")}  # the program has reported them
     assert ours.keys() - pending == theirs.keys() and any(name.startswith("optimizer.") for name in ours)
     for name, tensor in theirs.items():
         assert torch.equal(ours[name], tensor), name
@@ -117,15 +117,15 @@ def test_images_are_those_of_the_program(core, checkpoint, tmp_path, flags):
 
 def test_metrics_by_their_full_names(core):
     a, b = torch.randn(40, 3), torch.randn(50, 3) * 1.5 + 0.3
-    figures = core.evaluate(a, b, ["fid", "kid", "pr"], extractor="mine", options="kid.subset_size = 20")
-    assert set(figures) == {"fid/mine", "kid[subset_size=20]/mine", "kid_deviation[subset_size=20]/mine"} | {
+    values = core.evaluate(a, b, ["fid", "kid", "pr"], extractor="mine", options="kid.subset_size = 20")
+    assert set(values) == {"fid/mine", "kid[subset_size=20]/mine", "kid_std[subset_size=20]/mine"} | {
         f"{name}/mine" for name in ("precision", "recall")
     }
     x, y = a.double().numpy(), b.double().numpy()
     s, t = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
     root = np.sqrt(np.linalg.eigvals(s @ t).real).sum()
     expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(s) + np.trace(t) - 2 * root
-    assert abs(figures["fid/mine"] - expected) < 1e-9
+    assert abs(values["fid/mine"] - expected) < 1e-9
     moments = [core.Moments(), core.Moments()]
     for one, rows in zip(moments, (a, b)):
         for part in rows.split(15):
@@ -139,10 +139,10 @@ def test_metrics_by_their_full_names(core):
 def test_inception_score_of_logits(core):
     logits = torch.randn(60, 4)
     options = "inception_score.splits = 1"
-    figures = core.evaluate(torch.randn(60, 2), torch.randn(60, 2), ["is"], logits=logits, options=options)
+    values = core.evaluate(torch.randn(60, 2), torch.randn(60, 2), ["is"], logits=logits, options=options)
     p = logits.double().softmax(1)
     expected = (p * (p.log() - p.mean(0).log())).sum(1).mean().exp().item()
-    assert abs(figures["inception_score[splits=1]/features"] - expected) < 1e-9
+    assert abs(values["inception_score[splits=1]/features"] - expected) < 1e-9
 
 
 def test_errors_are_one_line(core, checkpoint, recipe, tmp_path):

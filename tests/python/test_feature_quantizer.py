@@ -67,17 +67,17 @@ def test_start():
 
 def test_two_forwards_before_one_backward():
     layer = fqgan.FeatureQuantizer(5, 9, mode="straight_through")
-    twin = copy.deepcopy(layer)
+    second = copy.deepcopy(layer)
     x = [torch.randn(4, 5, 3, 3, requires_grad=True) for _ in range(2)]
     y = [a.detach().clone().requires_grad_() for a in x]
     weight = torch.randn(4, 5, 3, 3)
     results = [layer(a) for a in x]
     sum((output * weight).sum() + loss.sum() for output, loss, _ in results).backward()
     for b in y:
-        output, loss, _ = twin(b)
+        output, loss, _ = second(b)
         ((output * weight).sum() + loss.sum()).backward()
     assert all(torch.equal(a.grad, b.grad) for a, b in zip(x, y))
-    assert_same_state(layer, twin.state_dict())
+    assert_same_state(layer, second.state_dict())
 
 
 def test_eval_mode_changes_nothing():

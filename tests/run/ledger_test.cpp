@@ -20,7 +20,7 @@ TEST(Ledger, EntriesComeBackAsTheyWereAppended) {
   entry.seed = 3;
   entry.iterations = 200;
   entry.seconds = 12.5;
-  entry.figures = {{"fid/classifier-1", 20.25}};
+  entry.metrics = {{"fid/classifier-1", 20.25}};
   append_to_ledger(path, entry);
   entry.seed = 4;
   entry.outcome = "diverged";
@@ -31,7 +31,7 @@ TEST(Ledger, EntriesComeBackAsTheyWereAppended) {
   EXPECT_EQ(found[0].data, "photos");
   EXPECT_EQ(found[0].seed, 3);
   EXPECT_EQ(found[0].outcome, "done");
-  EXPECT_EQ(found[0].figures, entry.figures);
+  EXPECT_EQ(found[0].metrics, entry.metrics);
   EXPECT_EQ(found[0].seconds, 12.5);
   EXPECT_EQ(found[1].outcome, "diverged");
 }
@@ -39,7 +39,7 @@ TEST(Ledger, EntriesComeBackAsTheyWereAppended) {
 TEST(Ledger, LinesByHandArePassedOverAndBrokenOnesNamed) {
   const TemporaryFolder folder;
   const auto path = folder / "ledger.jsonl";
-  write_file_atomically(path, "{\"recipe\": \"by hand\", \"figures\": {\"x\": [1, 2]}}\n");
+  write_file_atomically(path, "{\"recipe\": \"by hand\", \"metrics\": {\"x\": [1, 2]}}\n");
   EXPECT_TRUE(read_ledger(path).empty());
   write_file_atomically(path, "{}\nnonsense\n");
   EXPECT_CONTAINS(message_of<UserError>([&] { read_ledger(path); }), "line 2");

@@ -108,7 +108,7 @@ class StyleGan2Stub : public Stub {
 
   Pass penalty_pass(Step& step, int64_t rows) const {
     auto pass = step.pass({{Role::real, rows}});
-    pass.twin = true;
+    pass.reference_operators = true;
     pass.update_state = false;
     pass.compute = numerics.parameters();
     return pass;

@@ -56,7 +56,7 @@ inline void expect_resume_to_the_bit(const Make& make, int64_t size = 8) {
   second.loop->iterate();
   auto resumed = second.loop->checkpoint();
   auto expected = whole.loop->checkpoint();
-  // The run() above took its figures at each report; iterate() keeps them.
+  // The run() above took its entries at each report; iterate() keeps them.
   for (auto* checkpoint : {&resumed, &expected})
     std::erase_if(checkpoint->tensors, [](const auto& entry) { return entry.first.starts_with("state.loop."); });
   expect_same(resumed, expected);

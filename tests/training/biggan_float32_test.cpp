@@ -29,7 +29,7 @@ void add_first_forward(Values& values, const NoiseImages& images, const Numerics
   const auto family = full_width().build({{"train", images.info()}}, numerics, seed);
   TestPass t;
   t.pass.training = t.pass.update_state = true;
-  t.pass.twin = numerics.twin;
+  t.pass.reference_operators = numerics.reference_operators;
   t.pass.compute = numerics.compute;
   torch::NoGradGuard no_grad;
   const auto latents = Streams(seed, {}).normal({4, 128}, "z").to(numerics.parameters());
@@ -48,9 +48,9 @@ void add_first_forward(Values& values, const NoiseImages& images, const Numerics
 }
 
 /// The first gradient of D and G's of one iteration, each as one vector, and what add_first_forward adds.
-Values full_width_iteration(torch::ScalarType type, bool twin) {
+Values full_width_iteration(torch::ScalarType type, bool reference_operators) {
   const NoiseImages images(32);
-  const Numerics numerics{torch::kCPU, type, twin};
+  const Numerics numerics{torch::kCPU, type, reference_operators};
   Values values;
   for (uint64_t seed = 1; seed <= 5; ++seed) add_first_forward(values, images, numerics, seed);
   const auto family = full_width().build({{"train", images.info()}}, numerics, 1);

@@ -16,7 +16,7 @@ struct FigureCollector : Observer {
 
 struct Trained {
   torch::Tensor generator, discriminator;  // all parameters
-  std::map<std::string, double> figures;
+  std::map<std::string, double> entries;
   int64_t images;
 };
 
@@ -35,7 +35,7 @@ Trained train_biggan(const BigGanOptions& options) {
     for (const auto& parameter : family->networks.at(name)->parameters()) all.push_back(parameter.detach().flatten());
     return torch::cat(all);
   };
-  return {weights("generator"), weights("discriminator"), collector.reports.at(0).figures, loop.at().images_seen};
+  return {weights("generator"), weights("discriminator"), collector.reports.at(0).entries, loop.at().images_seen};
 }
 
 BigGanOptions everything(const std::string& loss) {
@@ -57,10 +57,10 @@ TEST(BigGanObjectives, TrainWithEveryOption) {
     EXPECT_TRUE(torch::isfinite(trained.discriminator).all().item<bool>()) << loss;
     EXPECT_EQ(trained.images, 2 * 2 * 2 * 4) << "iterations, steps, micro-batches, images";
     for (const auto* figure : {"loss/discriminator", "loss/generator", "loss/gradient_penalty"}) {
-      ASSERT_TRUE(trained.figures.count(figure)) << figure;
-      EXPECT_TRUE(std::isfinite(trained.figures.at(figure))) << loss << " " << figure;
+      ASSERT_TRUE(trained.entries.count(figure)) << figure;
+      EXPECT_TRUE(std::isfinite(trained.entries.at(figure))) << loss << " " << figure;
     }
-    EXPECT_GT(trained.figures.at("loss/gradient_penalty"), 0);
+    EXPECT_GT(trained.entries.at("loss/gradient_penalty"), 0);
     for (size_t i = 0; i + 1 < all.size(); ++i)
       EXPECT_FALSE(torch::equal(trained.discriminator, all[i].discriminator)) << loss << " is another objective";
   }

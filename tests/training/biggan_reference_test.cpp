@@ -29,7 +29,7 @@ class BigGanReference : public testing::TestWithParam<const char*> {
   }
 
   std::unique_ptr<Family> build() const {
-    return options.build({{"train", images.info()}}, {torch::kCPU, torch::kDouble, /*twin=*/true}, 1);
+    return options.build({{"train", images.info()}}, {torch::kCPU, torch::kDouble, /*reference_operators=*/true}, 1);
   }
 
   ForeignWeights recorded(const std::string& prefix) const {
@@ -86,7 +86,7 @@ TEST_P(BigGanReference, ImagesLogitsLossesAndAllGradients) {
   for (auto& [name, network] : family->networks)
     for (auto& parameter : network->parameters()) parameter.requires_grad_(true);
   TestPass t;
-  t.pass.training = t.pass.update_state = t.pass.twin = true;
+  t.pass.training = t.pass.update_state = t.pass.reference_operators = true;
   const auto made = generator->forward(z, y, t.pass);
   const auto logits = discriminator->forward(made, y, t.pass);
   torch::Tensor quantized = torch::zeros({4}, torch::kDouble);
@@ -113,24 +113,24 @@ TEST_P(BigGanReference, ImportsVFromUAndTheWeight) {
 TEST_P(BigGanReference, TheJointStepsLosses) {
   auto* generator = dynamic_cast<BigGanGeneratorImpl*>(family->networks.at("generator").get());
   auto* discriminator = dynamic_cast<BigGanDiscriminatorImpl*>(family->networks.at("discriminator").get());
-  TestPass made, judged;
-  made.pass.training = made.pass.update_state = made.pass.twin = true;
-  judged.pass.training = judged.pass.update_state = judged.pass.twin = true;
-  judged.pass.segments = {{Role::fake, 4}, {Role::real, 4}};
+  TestPass made, scored;
+  made.pass.training = made.pass.update_state = made.pass.reference_operators = true;
+  scored.pass.training = scored.pass.update_state = scored.pass.reference_operators = true;
+  scored.pass.segments = {{Role::fake, 4}, {Role::real, 4}};
   torch::NoGradGuard no_grad;
   const auto y = record.at("y.0.0.0");
   const auto fakes = generator->forward(record.at("z.0.0.0"), y, made.pass);
   const auto reals = record.at("use.pixels").to(torch::kDouble) / 127.5 - 1;
   const auto labels = at::cat({y, record.at("use.labels")});
-  const auto logits = discriminator->forward(at::cat({fakes, reals}), labels, judged.pass);
-  ASSERT_EQ(judged.pass.reports.size(), 4u);  // two taps, fakes and reals
-  for (const auto& report : judged.pass.reports)
+  const auto logits = discriminator->forward(at::cat({fakes, reals}), labels, scored.pass);
+  ASSERT_EQ(scored.pass.reports.size(), 4u);  // two taps, fakes and reals
+  for (const auto& report : scored.pass.reports)
     expect_near(report.loss, record.at("joint.quantized." + report.tap).narrow(0, report.role == Role::fake ? 0 : 4, 4),
                 1e-8, report.tap + " " + role_name(report.role));
   const auto adversarial =
       adversarial_loss(options.loss)
-          .discriminator(judged.pass.rows_of(logits, Role::real), judged.pass.rows_of(logits, Role::fake));
-  expect_near(adversarial + judged.pass.tap_loss(), record.at("joint.loss"), 1e-8, "D's loss");
+          .discriminator(scored.pass.rows_of(logits, Role::real), scored.pass.rows_of(logits, Role::fake));
+  expect_near(adversarial + scored.pass.tap_loss(), record.at("joint.loss"), 1e-8, "D's loss");
 }
 
 // What the phases hand to the optimizers: Adam would hide a factor that is the same everywhere.

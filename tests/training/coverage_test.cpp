@@ -7,7 +7,7 @@ namespace fqgan::test {
 namespace {
 
 TEST(Coverage, CountsGoodPointsAndTheirModes) {
-  const example::Ring ring;  // 8 modes, radius 2, deviation 0.02: within 0.06 of a centre is good
+  const example::Ring ring;  // 8 modes, radius 2, standard deviation 0.02: within 0.06 of a centre is good
   const auto centres = ring.centres();
   EXPECT_EQ(centres.sizes(), (std::vector<int64_t>{8, 2}));
   EXPECT_NEAR(centres[2][0].item<double>(), 0, 1e-6);
@@ -31,7 +31,7 @@ TEST(Coverage, TheRingItselfIsCovered) {
   Streams random(1, {});
   const auto found = example::coverage(ring.draw(2500, random), ring);
   EXPECT_EQ(found.modes, 5);
-  EXPECT_NEAR(found.good, 1 - std::exp(-4.5), 0.01);  // three deviations in the plane
+  EXPECT_NEAR(found.good, 1 - std::exp(-4.5), 0.01);  // three standard deviations in the plane
 }
 
 }  // namespace

@@ -65,9 +65,9 @@ TEST(Loop, SharedBatchesAreTheSameInEveryPhase) {
   bench.loop->run({&collector});
   ASSERT_EQ(collector.reports.size(), 3u);
   for (const auto& report : collector.reports)
-    EXPECT_EQ(report.figures.at("mean_pixel/discriminators"), report.figures.at("mean_pixel/generators"));
-  EXPECT_NE(collector.reports[0].figures.at("mean_pixel/generators"),
-            collector.reports[1].figures.at("mean_pixel/generators"));
+    EXPECT_EQ(report.entries.at("mean_pixel/discriminators"), report.entries.at("mean_pixel/generators"));
+  EXPECT_NE(collector.reports[0].entries.at("mean_pixel/generators"),
+            collector.reports[1].entries.at("mean_pixel/generators"));
   EXPECT_EQ(bench.loop->at().images_seen, 3 * 2 * 4);
   for (const auto* name : {"generator_a2b", "generator_b2a"})
     EXPECT_LE(bench.family->networks.at(name)->named_parameters()["rho"].item<double>(), 1.);

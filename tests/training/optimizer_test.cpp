@@ -3,7 +3,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/training/average.h"
-#include "fqgan/training/figures.h"
+#include "fqgan/training/log_entries.h"
 #include "fqgan/training/options.h"
 #include "support/gradients.h"
 #include "support/support.h"
@@ -102,7 +102,7 @@ TEST(Average, HalvesWithinSoManyImages) {
   spec.half_life = 10000;
   EXPECT_NEAR(average_decay(spec, {0, 32, 0}), 0.9977844, 1e-7);
   EXPECT_NEAR(average_decay(spec, {7, 10000, 1 << 20}), 0.5, 1e-15);
-  spec.half_life_ramp = 0.05;  // until 200,000 images have been seen
+  spec.half_life_ramp = 0.05;                     // until 200,000 images have been seen
   EXPECT_EQ(average_decay(spec, {0, 32, 0}), 0);  // a copy
   EXPECT_NEAR(average_decay(spec, {100, 32, 3200}), std::exp2(-32 / 160.), 1e-15);
   EXPECT_NEAR(average_decay(spec, {6250, 32, 200000}), std::exp2(-32 / 10000.), 1e-15);
@@ -156,16 +156,16 @@ TEST(TrainingOptions, LearningRateFallsLinearly) {
   EXPECT_NEAR(options.rate_factor(100), 0.1, 1e-12);
 }
 
-TEST(Figures, AreMeansAndSurviveARestart) {
-  Figures figures;
-  figures.add("a", torch::tensor(1.f));
-  Figures other;
-  other.restore(figures.state());
+TEST(LogEntries, AreMeansAndSurviveARestart) {
+  LogEntries entries;
+  entries.add("a", torch::tensor(1.f));
+  LogEntries other;
+  other.restore(entries.state());
   other.add("a", torch::tensor(4.f));
   EXPECT_DOUBLE_EQ(other.take().at("a"), 2.5);
   EXPECT_TRUE(other.take().empty());
-  figures.add("a", torch::tensor(NAN));
-  EXPECT_CONTAINS(message_of<NumericalError>([&] { figures.take(); }), "[a]");
+  entries.add("a", torch::tensor(NAN));
+  EXPECT_CONTAINS(message_of<NumericalError>([&] { entries.take(); }), "[a]");
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ Make in_float64(const Make& make) {
   return [make] {
     auto family = make();
     family->numerics.compute = torch::kDouble;
-    family->numerics.twin = true;
+    family->numerics.reference_operators = true;
     family->place();
     return family;
   };
@@ -74,8 +74,8 @@ TEST_P(OnRanks, RanksWithPartsOfTheBatchEqualOneWithTheWhole) {
     for (const auto& outcome : outcomes) expect_same(outcome.checkpoint, outcomes[0].checkpoint);
     ASSERT_EQ(outcomes[0].reports.size(), expected.reports.size());
     for (size_t i = 0; i < expected.reports.size(); ++i)
-      for (const auto& [name, value] : expected.reports[i].figures)
-        EXPECT_NEAR(outcomes[0].reports[i].figures.at(name), value, 1e-10 * std::max(1., std::abs(value))) << name;
+      for (const auto& [name, value] : expected.reports[i].entries)
+        EXPECT_NEAR(outcomes[0].reports[i].entries.at(name), value, 1e-10 * std::max(1., std::abs(value))) << name;
     for (int64_t rank = 1; rank < count; ++rank) EXPECT_TRUE(outcomes[rank].reports.empty()) << "rank 0 alone writes";
   }
 }

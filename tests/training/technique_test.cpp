@@ -108,7 +108,7 @@ TEST(ImprovedTechniques, QuantizationIsLoggedPerTap) {
   for (const auto& [name, tensor] : bench.loop->checkpoint().tensors) names.insert(name);
   for (const auto* tap : {"hidden2", "hidden3"})
     for (const auto* role : {"real", "fake"})
-      EXPECT_TRUE(names.count("state.loop.figures.fq/" + std::string(tap) + "/" + role + "/perplexity")) << tap;
+      EXPECT_TRUE(names.count("state.loop.entries.fq/" + std::string(tap) + "/" + role + "/perplexity")) << tap;
 }
 
 TEST(BigGanTechniques, TheFirstBatchStartsWeightNormalization) {
@@ -162,7 +162,8 @@ torch::Tensor dense_rows(const Dataset& data) {
   return pixels.to(torch::kDouble) / 255;
 }
 
-/// Weight normalization: after `prepare` every unit of D has mean 0 and deviation 1 over the images that it saw.
+/// Weight normalization: after `prepare` every unit of D has mean 0 and standard deviation 1 over the images that it
+/// saw.
 TEST(Improved, PrepareStandardisesTheActivations) {
   for (const std::string from : {"unlabelled", "labelled"}) {
     auto options = released("dense", false);

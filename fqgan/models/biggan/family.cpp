@@ -116,10 +116,10 @@ class BigGan : public Family {
   /// In float32, through operators that can be differentiated twice; no state follows these images.
   void penalise(Step& step, const Batch& real, const torch::Tensor& fakes) {
     const auto type = numerics.parameters();
-    const auto share = step.uniform(options_.batch, {}, "gradient penalty").to(numerics.device);
-    const auto images = between(real.images.to(type), fakes.to(type), share);
+    const auto fraction = step.uniform(options_.batch, {}, "gradient penalty").to(numerics.device);
+    const auto images = between(real.images.to(type), fakes.to(type), fraction);
     auto pass = step.pass({{Role::real, images.size(0)}});
-    pass.twin = true;
+    pass.reference_operators = true;
     pass.update_state = false;
     pass.compute = type;
     const auto penalty = gradient_penalty(critic_({images, real.labels}, pass), images);

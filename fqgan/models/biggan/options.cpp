@@ -79,8 +79,9 @@ void BigGanDiscriminatorOptions::fields(FieldVisitor& visit) {
   visit("steps", steps, about("discriminator steps per generator step").at_least(1));
   visit("orthogonal", orthogonal, about("strength of the orthogonal regularization").at_least(0));
   visit("gradient_penalty", gradient_penalty, about("weight of WGAN-GP's penalty; its paper: 10").at_least(0));
-  visit("input_noise", input_noise, about("deviation of Gaussian noise on the images, in [-1, 1]").at_least(0));
-  visit("noise", noise, about("deviation of Gaussian noise on the features, after every block").at_least(0));
+  visit("input_noise", input_noise,
+        about("standard deviation of Gaussian noise on the images, in [-1, 1]").at_least(0));
+  visit("noise", noise, about("standard deviation of Gaussian noise on the features, after every block").at_least(0));
   visit(
       "weight_normalization", weight_normalization,
       about("how its weights are normalized: spectral; weight: their length, scales and biases set by the first batch")

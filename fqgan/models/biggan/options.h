@@ -34,8 +34,8 @@ struct BigGanDiscriminatorOptions : PlayerOptions {
   int64_t steps = 4;            // D steps per G step
   double orthogonal = 0;        // strength of the orthogonal regularization
   double gradient_penalty = 0;  // weight of WGAN-GP's penalty
-  double input_noise = 0;       // deviation, of images in [-1, 1]
-  double noise = 0;             // deviation, after every block
+  double input_noise = 0;       // standard deviation, of images in [-1, 1]
+  double noise = 0;             // standard deviation, after every block
   std::string weight_normalization = "spectral";
   void fields(FieldVisitor& visit) override;
 };

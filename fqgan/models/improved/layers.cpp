@@ -33,8 +33,8 @@ WeightOptions output_weight(double std) {
   return weight;
 }
 
-torch::Tensor disturbed(const torch::Tensor& h, double share, double deviation, Pass& pass) {
-  return gaussian_noise(dropout(h, share, pass), deviation, pass);
+torch::Tensor disturbed(const torch::Tensor& h, double fraction, double stddev, Pass& pass) {
+  return gaussian_noise(dropout(h, fraction, pass), stddev, pass);
 }
 
 ClassifierHeadImpl::ClassifierHeadImpl(int64_t in, int64_t classes, const MinibatchDiscriminationOptions& o,

@@ -20,11 +20,12 @@ void ImprovedDiscriminatorOptions::fields(FieldVisitor& visit) {
             .at_least(1)
             .at_most(65536));
   visit("input_noise", input_noise,
-        about("deviation of the noise on images in [0, 1] (dense) or [-1, 1] (convolutional)").at_least(0));
-  visit("noise", noise, about("deviation of the noise after each hidden layer or stage").at_least(0));
-  visit("input_dropout", input_dropout, about("share of the pixels' values that is dropped").at_least(0).at_most(0.99));
+        about("standard deviation of the noise on images in [0, 1] (dense) or [-1, 1] (convolutional)").at_least(0));
+  visit("noise", noise, about("standard deviation of the noise after each hidden layer or stage").at_least(0));
+  visit("input_dropout", input_dropout,
+        about("fraction of the pixels' values that is dropped").at_least(0).at_most(0.99));
   visit("dropout", dropout,
-        about("share dropped after each hidden layer, or between stages").at_least(0).at_most(0.99));
+        about("fraction dropped after each hidden layer, or between stages").at_least(0).at_most(0.99));
   visit("initialise_on", initialise_on,
         about("images whose features set the first scales and biases; 0: none").at_least(0).at_most(65536));
   visit("initialise_from", initialise_from,

@@ -22,7 +22,7 @@ struct ImprovedGeneratorOptions : GeneratorPlayerOptions {
 struct ImprovedDiscriminatorOptions : PlayerOptions {
   ImprovedDiscriminatorOptions() : PlayerOptions(AdamOptions{3e-3, 0.5}) {}
   std::vector<int64_t> hidden;            // units, or channels; empty: the release's
-  double input_noise = 0.3, noise = 0.5;  // deviation of Gaussian noise: on images, after each hidden layer
+  double input_noise = 0.3, noise = 0.5;  // standard deviation of Gaussian noise: on images, after each hidden layer
   double input_dropout = 0, dropout = 0;  // probabilities, in the same places
   int64_t initialise_on = 500;            // images of the data-dependent initialisation
   std::string initialise_from = "unlabelled";

@@ -11,7 +11,7 @@ struct Player {
   std::vector<torch::Tensor> parameters, means;
   torch::Tensor steps;  // that the means are over; 0: none yet
   double strength;
-  std::string figure;
+  std::string log_entry;
 
   /// The gradient of the term: 2 strength (theta - mean).
   void pull(Step& step) {
@@ -24,14 +24,14 @@ struct Player {
       auto& gradient = parameters[i].mutable_grad();
       gradient = gradient.defined() ? gradient.add_(away, 2 * strength) : away * (2 * strength);
     }
-    step.report(figure, distance);
+    step.report(log_entry, distance);
   }
 
   void remember() {
     torch::NoGradGuard no_grad;
     steps.add_(1);
-    const auto share = 1. / static_cast<double>(steps.item<int64_t>());
-    for (size_t i = 0; i < means.size(); ++i) means[i].lerp_(parameters[i], share);
+    const auto fraction = 1. / static_cast<double>(steps.item<int64_t>());
+    for (size_t i = 0; i < means.size(); ++i) means[i].lerp_(parameters[i], fraction);
   }
 };
 
@@ -44,7 +44,7 @@ void add_historical_averaging(Family& family, const std::string& name, double st
   FQGAN_CHECK(phase != family.phases.end(), "no phase '" + name + "'");
   auto player = std::make_shared<Player>();
   player->strength = strength;
-  player->figure = "historical_averaging/" + name;
+  player->log_entry = "historical_averaging/" + name;
   player->steps = family.state["historical." + name + ".steps"] = torch::zeros({}, torch::kInt64);
   for (const auto& network : phase->trains)
     for (const auto& entry : family.networks.at(network)->named_parameters()) {

@@ -7,8 +7,8 @@ void row_moments_of(const T* x, int64_t rows, int64_t channels, float* __restric
   for (int64_t c = 0; c < channels; ++c) mean[c] = squares[c] = 0;
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < channels; ++c) mean[c] += widen(x[r * channels + c]);
-  const float share = 1.f / static_cast<float>(rows);
-  for (int64_t c = 0; c < channels; ++c) mean[c] *= share;
+  const float per_row = 1.f / static_cast<float>(rows);
+  for (int64_t c = 0; c < channels; ++c) mean[c] *= per_row;
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < channels; ++c) {
       const float d = widen(x[r * channels + c]) - mean[c];
@@ -33,7 +33,7 @@ void normalise_of(const T* __restrict x, int64_t rows, int64_t channels, const f
 
 template <class T>
 void gradient_sums_of(const T* __restrict x, const T* __restrict g, int64_t rows, int64_t channels,
-                      const float* __restrict mean, const float* __restrict deviation, float* __restrict sum,
+                      const float* __restrict mean, const float* __restrict inverse_stddev, float* __restrict sum,
                       float* __restrict product) {
   for (int64_t c = 0; c < channels; ++c) sum[c] = product[c] = 0;
   for (int64_t r = 0; r < rows; ++r)
@@ -42,7 +42,7 @@ void gradient_sums_of(const T* __restrict x, const T* __restrict g, int64_t rows
       sum[c] += gradient;
       product[c] += gradient * (widen(x[r * channels + c]) - mean[c]);
     }
-  for (int64_t c = 0; c < channels; ++c) product[c] *= deviation[c];
+  for (int64_t c = 0; c < channels; ++c) product[c] *= inverse_stddev[c];
 }
 
 template <class T>
@@ -77,10 +77,10 @@ void normalise(const Map& x, int64_t first, int64_t last, const float* mean, con
   });
 }
 void gradient_sums(const Map& x, const void* gradient, int64_t first, int64_t last, const float* mean,
-                   const float* deviation, float* sum, float* product) {
+                   const float* inverse_stddev, float* sum, float* product) {
   typed_rows(x, first, [&]<class T>(const T* rows) {
     gradient_sums_of(rows, static_cast<const T*>(gradient) + first * x.channels, last - first, x.channels, mean,
-                     deviation, sum, product);
+                     inverse_stddev, sum, product);
   });
 }
 void normalise_back(const Map& x, const void* gradient, int64_t first, int64_t last, const float* mean,

@@ -83,8 +83,8 @@ struct Kernels {
   /// out, in the map's type and layout: scale[image] (x - e).
   void (*gradient)(const Map&, const float* codebook, const int64_t* codes, const float* scale, int64_t first,
                    int64_t last, void* out, float* scratch);
-  /// out, in the map's type and layout: x + share (e - x); e itself for share = 1.
-  void (*blend)(const Map&, const float* codebook, const int64_t* codes, float share, int64_t first, int64_t last,
+  /// out, in the map's type and layout: x + fraction (e - x); e itself for fraction = 1.
+  void (*blend)(const Map&, const float* codebook, const int64_t* codes, float fraction, int64_t first, int64_t last,
                 void* out, float* scratch);
   /// sums (K x D): each code's rows in their order, channels first .. last - 1 of them.
   void (*sums)(const Map&, const int64_t* codes, int64_t first, int64_t last, float* sums, float* scratch);
@@ -99,9 +99,9 @@ struct Kernels {
   /// y: (x - mean) scale + bias.
   void (*normalise)(const Map&, int64_t first, int64_t last, const float* mean, const float* scale, const float* bias,
                     void* y);
-  /// Sums of gradient and gradient (x - mean) deviation.
+  /// Sums of gradient and gradient (x - mean) / standard stddev.
   void (*gradient_sums)(const Map&, const void* gradient, int64_t first, int64_t last, const float* mean,
-                        const float* deviation, float* sum, float* product);
+                        const float* inverse_stddev, float* sum, float* product);
   /// dx: gradient scale + (x - mean) slope + offset.
   void (*normalise_back)(const Map&, const void* gradient, int64_t first, int64_t last, const float* mean,
                          const float* scale, const float* slope, const float* offset, void* dx);
@@ -115,9 +115,9 @@ struct Kernels {
   /// m += first (g - m), v = keep v + second g^2, p -= step m / sqrt(v correction + epsilon).
   void (*adam_epsilon_in_root)(const Adam&, const float* gradient, float* m, float* v, float* parameter, int64_t count);
 
-  /// y = x + deviation n: elements first .. last - 1, first a multiple of noise_block. Element i of the noise is a
+  /// y = x + stddev n: elements first .. last - 1, first a multiple of noise_block. Element i of the noise is a
   /// function of the key and i, N(0, 1).
-  void (*add_noise)(const void* x, bool bfloat16, int64_t first, int64_t last, uint64_t key, float deviation, void* y);
+  void (*add_noise)(const void* x, bool bfloat16, int64_t first, int64_t last, uint64_t key, float stddev, void* y);
 
   // Convolutions (winograd.h) in float32 and bfloat16; null: oneDNN's are as fast or faster here.
   const Winograd *winograd_float32, *winograd_bfloat16;

@@ -13,8 +13,8 @@ struct Minibatch {
   /// Back, to nearest even.
   void (*write)(const float* m, int64_t stride, int64_t count, int64_t dims, void* examples, bool bfloat16,
                 int64_t to_stride);
-  /// closeness [stride]: o, and something behind the N-th.
-  void (*closeness)(const float* m, int64_t count, int64_t stride, int64_t dims, float* closeness);
+  /// similarity [stride]: o, and something behind the N-th.
+  void (*similarity)(const float* m, int64_t count, int64_t stride, int64_t dims, float* similarity);
   /// dm [C][stride] for the gradient [stride] of o (zeros behind the N-th). scratch: minibatch_scratch(stride)
   /// floats, zeros at first.
   void (*gradient)(const float* m, const float* gradient, int64_t count, int64_t stride, int64_t dims, float* dm,

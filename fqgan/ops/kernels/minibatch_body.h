@@ -44,8 +44,8 @@ inline ExampleBits later(int64_t i, int64_t first, int64_t count) {
 }
 
 /// exp(-distance) of examples i .. i + 3 to those from j, zero where they do not come later.
-inline void closeness_of_pairs(const float* m, int64_t count, int64_t stride, int64_t dims, int64_t i, int64_t j,
-                               Examples (&closeness)[minibatch_rows]) {
+inline void similarity_of_pairs(const float* m, int64_t count, int64_t stride, int64_t dims, int64_t i, int64_t j,
+                                Examples (&similarity)[minibatch_rows]) {
   Examples d[minibatch_rows] = {};
   for (int64_t c = 0; c < dims; ++c) {
     const auto other = load_examples(m + c * stride + j);
@@ -54,7 +54,7 @@ inline void closeness_of_pairs(const float* m, int64_t count, int64_t stride, in
       d[r] += absolute(difference(Vector::set(m[c * stride + i + r]), other));
   }
 #pragma GCC unroll 4
-  for (int64_t r = 0; r < minibatch_rows; ++r) closeness[r] = kept(later(i + r, j, count), exp_minus(d[r]));
+  for (int64_t r = 0; r < minibatch_rows; ++r) similarity[r] = kept(later(i + r, j, count), exp_minus(d[r]));
 }
 
 void minibatch_read(const void* examples, bool bfloat16, int64_t from_stride, int64_t count, int64_t dims, float* m,
@@ -73,22 +73,22 @@ void minibatch_write(const float* m, int64_t stride, int64_t count, int64_t dims
     transpose(m, stride, dims, count, static_cast<float*>(examples), to_stride);
 }
 
-void minibatch_closeness(const float* m, int64_t count, int64_t stride, int64_t dims, float* closeness) {
-  __builtin_memset(closeness, 0, stride * sizeof(float));
+void minibatch_similarity(const float* m, int64_t count, int64_t stride, int64_t dims, float* similarity) {
+  __builtin_memset(similarity, 0, stride * sizeof(float));
   for (int64_t i = 0; i < count; i += minibatch_rows) {
     float sums[minibatch_rows][16] = {};
     for (int64_t j = i / 16 * 16; j < count; j += width) {
       Examples close[minibatch_rows];
-      auto column = load_examples(closeness + j);
-      closeness_of_pairs(m, count, stride, dims, i, j, close);
+      auto column = load_examples(similarity + j);
+      similarity_of_pairs(m, count, stride, dims, i, j, close);
       for (int64_t r = 0; r < minibatch_rows; ++r) {
         auto* sum = sums[r] + j % 16;
         store_examples(sum, load_examples(sum) + close[r]);
         column += close[r];
       }
-      store_examples(closeness + j, column);
+      store_examples(similarity + j, column);
     }
-    for (int64_t r = 0; r < minibatch_rows; ++r) closeness[i + r] += total_of_16(sums[r]);
+    for (int64_t r = 0; r < minibatch_rows; ++r) similarity[i + r] += total_of_16(sums[r]);
   }
 }
 
@@ -129,7 +129,7 @@ void minibatch_gradient(const float* m, const float* gradient, int64_t count, in
     for (int64_t i = first; i < end; i += minibatch_rows)
       for (int64_t j = first; j < count; j += width) {
         Examples close[minibatch_rows];
-        closeness_of_pairs(m, count, stride, dims, i, j, close);
+        similarity_of_pairs(m, count, stride, dims, i, j, close);
         for (int64_t r = 0; r < minibatch_rows; ++r)
           store_examples(weights + (i - first + r) * stride + j,
                          close[r] * -(gradient[i + r] + load_examples(gradient + j)));

@@ -68,21 +68,21 @@ inline void normal_block(uint64_t key, uint64_t block, float (&noise)[noise_bloc
 }
 
 template <class T>
-void add_noise_of(const T* x, int64_t first, int64_t last, uint64_t key, float deviation, T* y) {
+void add_noise_of(const T* x, int64_t first, int64_t last, uint64_t key, float stddev, T* y) {
   for (int64_t i = first; i < last; i += noise_block) {
     float noise[noise_block];
     normal_block(key, static_cast<uint64_t>(i / noise_block), noise);
     const int64_t count = last - i < noise_block ? last - i : noise_block;
     if (count == noise_block)
-      for (int64_t k = 0; k < noise_block; ++k) put(widen(x[i + k]) + deviation * noise[k], y[i + k]);
+      for (int64_t k = 0; k < noise_block; ++k) put(widen(x[i + k]) + stddev * noise[k], y[i + k]);
     else
-      for (int64_t k = 0; k < count; ++k) put(widen(x[i + k]) + deviation * noise[k], y[i + k]);
+      for (int64_t k = 0; k < count; ++k) put(widen(x[i + k]) + stddev * noise[k], y[i + k]);
   }
 }
 
-void add_noise(const void* x, bool bfloat16, int64_t first, int64_t last, uint64_t key, float deviation, void* y) {
+void add_noise(const void* x, bool bfloat16, int64_t first, int64_t last, uint64_t key, float stddev, void* y) {
   if (bfloat16)
-    add_noise_of(static_cast<const uint16_t*>(x), first, last, key, deviation, static_cast<uint16_t*>(y));
+    add_noise_of(static_cast<const uint16_t*>(x), first, last, key, stddev, static_cast<uint16_t*>(y));
   else
-    add_noise_of(static_cast<const float*>(x), first, last, key, deviation, static_cast<float*>(y));
+    add_noise_of(static_cast<const float*>(x), first, last, key, stddev, static_cast<float*>(y));
 }

@@ -199,13 +199,13 @@ void gradient(const Map& map, const float* codebook, const int64_t* codes, const
   });
 }
 
-void blend(const Map& map, const float* codebook, const int64_t* codes, float share, int64_t first, int64_t last,
+void blend(const Map& map, const float* codebook, const int64_t* codes, float fraction, int64_t first, int64_t last,
            void* out, float* scratch) {
-  if (share == 1)
+  if (fraction == 1)
     rewrite(map, codebook, codes, first, last, out, scratch, [](int64_t) { return [](float, float e) { return e; }; });
   else
     rewrite(map, codebook, codes, first, last, out, scratch,
-            [share](int64_t) { return [share](float x, float e) { return x + share * (e - x); }; });
+            [fraction](int64_t) { return [fraction](float x, float e) { return x + fraction * (e - x); }; });
 }
 
 void sums(const Map& map, const int64_t* codes, int64_t first, int64_t last, float* sums, float* scratch) {

@@ -18,7 +18,7 @@ constexpr Kernels common_kernels(const char* name) {
   k.gradient_sums = gradient_sums;
   k.normalise_back = normalise_back;
   k.burn_float32 = burn_float32;
-  k.minibatch = {minibatch_read, minibatch_write, minibatch_closeness, minibatch_gradient};
+  k.minibatch = {minibatch_read, minibatch_write, minibatch_similarity, minibatch_gradient};
   k.weight_norm = {weight_norm_prepare, weight_norm_finish, weight_norm_finish_back, weight_norm_back};
   k.adam_epsilon_in_root = adam_epsilon_in_root;
   k.add_noise = add_noise;

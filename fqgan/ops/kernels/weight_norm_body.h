@@ -44,9 +44,9 @@ void weight_norm_back_of(const float* __restrict weight, const T* __restrict raw
     float* to = dweight + o * inputs;
     // d|w| = w / |w|, and factor = scale / |w|: the length takes away what of the gradient points along w.
     const float along = sum_of(inputs, [row, from](int64_t i) { return row[i] * widen(from[i]); });
-    const float length = scale[o] / factor[o], share = along / (length * length);
+    const float length = scale[o] / factor[o], along_unit = along / (length * length);
     dscale[o] = along / scale[o];
-    for (int64_t i = 0; i < inputs; ++i) to[i] = widen(from[i]) - row[i] * share;
+    for (int64_t i = 0; i < inputs; ++i) to[i] = widen(from[i]) - row[i] * along_unit;
   }
 }
 

@@ -1,5 +1,5 @@
 // Runs one of our metrics for tests/parity/test_metrics.py and benchmarks/versus/metrics.py, and prints JSON with the
-// figures, the seconds that the metric took, the memory that was in use before it and the most that was during it.
+// values, the seconds that the metric took, the memory that was in use before it and the most that was during it.
 //   fqgan_metrics_dump IN.safetensors METRIC [OPTION=VALUE...]
 // METRIC: a name of the table below; IN: the tensors that it reads. Exit code 2 with one line for bad input.
 #include <ATen/Parallel.h>
@@ -85,14 +85,14 @@ Json trace(const Tensors& in, const DumpOptions&) {
   return {{"value", trace_of_root(s1, in.at("covariance_b"), s1.size(0))}};
 }
 
-Json mean_and_deviation(const MeanDeviation& value) { return {{"mean", value.mean}, {"deviation", value.deviation}}; }
+Json mean_and_std_json(const MeanAndStd& value) { return {{"mean", value.mean}, {"std", value.stddev}}; }
 
 Json kid(const Tensors& in, const DumpOptions& options) {
-  return mean_and_deviation(kernel_distance(in.at("a"), in.at("b"), options.kid));
+  return mean_and_std_json(kernel_distance(in.at("a"), in.at("b"), options.kid));
 }
 
 Json isc(const Tensors& in, const DumpOptions& options) {
-  return mean_and_deviation(inception_score(in.at("logits"), options.inception_score));
+  return mean_and_std_json(inception_score(in.at("logits"), options.inception_score));
 }
 
 /// a: real, b: generated.

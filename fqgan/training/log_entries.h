@@ -1,4 +1,4 @@
-// Running means of the figures that a family reports, kept as tensors until a report is due.
+// Running means of the entries that a family reports, kept as tensors until a report is due.
 #pragma once
 
 #include <torch/torch.h>
@@ -10,10 +10,10 @@
 
 namespace fqgan {
 
-class Figures {
+class LogEntries {
  public:
   void add(const std::string& name, const torch::Tensor& value);
-  /// The means since the last call, over all ranks. Errors: NumericalError that names a figure that is not finite.
+  /// The means since the last call, over all ranks. Errors: NumericalError that names a value that is not finite.
   std::map<std::string, double> take(const Ranks* ranks = nullptr);
   /// {sum, count} by name, float64, the mean over ranks: saved, so that a report that spans a resume is the same.
   std::map<std::string, torch::Tensor> state(const Ranks* ranks = nullptr) const;

@@ -7,7 +7,7 @@
 #include "fqgan/core/shape.h"
 #include "fqgan/ops/convolution.h"
 
-namespace fqgan::ops::twin {
+namespace fqgan::ops::reference {
 namespace {
 
 using MaybeTensor = std::optional<at::Tensor>;
@@ -60,4 +60,4 @@ at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
   return y + (c.residual->size(2) == y.size(2) ? *c.residual : upsample(*c.residual));
 }
 
-}  // namespace fqgan::ops::twin
+}  // namespace fqgan::ops::reference

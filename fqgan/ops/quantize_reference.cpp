@@ -1,4 +1,4 @@
-#include "fqgan/ops/quantize_twin.h"
+#include "fqgan/ops/quantize_reference.h"
 
 #include <ATen/ATen.h>
 
@@ -6,7 +6,7 @@
 
 #include "fqgan/ops/quantize.h"
 
-namespace fqgan::ops::twin {
+namespace fqgan::ops::reference {
 namespace {
 
 at::ScalarType sum_type(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat; }
@@ -68,9 +68,9 @@ at::Tensor commitment_loss_backward(const at::Tensor& gradient, const at::Tensor
 }
 
 at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
-                            double share) {
+                            double fraction) {
   const auto entries = entries_at(features, codebook, codes);
-  return at::empty_like(features).copy_(share == 1 ? entries : features + share * (entries - features));
+  return at::empty_like(features).copy_(fraction == 1 ? entries : features + fraction * (entries - features));
 }
 
-}  // namespace fqgan::ops::twin
+}  // namespace fqgan::ops::reference

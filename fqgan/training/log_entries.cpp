@@ -1,4 +1,4 @@
-#include "fqgan/training/figures.h"
+#include "fqgan/training/log_entries.h"
 
 #include <cmath>
 
@@ -6,34 +6,34 @@
 
 namespace fqgan {
 
-void Figures::add(const std::string& name, const torch::Tensor& value) {
+void LogEntries::add(const std::string& name, const torch::Tensor& value) {
   auto& sum = sums_[name];
   const auto wide = value.detach().to(torch::kDouble);
   sum.total = sum.total.defined() ? sum.total + wide : wide;
   ++sum.count;
 }
 
-torch::Tensor Figures::totals(const Ranks* ranks) const {
+torch::Tensor LogEntries::totals(const Ranks* ranks) const {
   std::vector<torch::Tensor> values;
   for (const auto& [name, sum] : sums_) values.push_back(sum.total.cpu());
   if (values.empty()) return torch::zeros({0}, torch::kDouble);
   return mean_over(at::stack(values), ranks);
 }
 
-std::map<std::string, double> Figures::take(const Ranks* ranks) {
+std::map<std::string, double> LogEntries::take(const Ranks* ranks) {
   std::map<std::string, double> means;
   const auto all = totals(ranks);
   int64_t i = 0;
   for (const auto& [name, sum] : sums_) {
     const double mean = all[i++].item<double>() / static_cast<double>(sum.count);
-    if (!std::isfinite(mean)) throw NumericalError(name, "the figure is not finite: training has diverged");
+    if (!std::isfinite(mean)) throw NumericalError(name, "the value is not finite: training has diverged");
     means[name] = mean;
   }
   sums_.clear();
   return means;
 }
 
-std::map<std::string, torch::Tensor> Figures::state(const Ranks* ranks) const {
+std::map<std::string, torch::Tensor> LogEntries::state(const Ranks* ranks) const {
   std::map<std::string, torch::Tensor> state;
   const auto all = totals(ranks);
   int64_t i = 0;
@@ -42,7 +42,7 @@ std::map<std::string, torch::Tensor> Figures::state(const Ranks* ranks) const {
   return state;
 }
 
-void Figures::restore(const std::map<std::string, torch::Tensor>& state) {
+void LogEntries::restore(const std::map<std::string, torch::Tensor>& state) {
   sums_.clear();
   for (const auto& [name, pair] : state) sums_[name] = {pair[0].clone(), static_cast<int64_t>(pair[1].item<double>())};
 }

@@ -1,16 +1,16 @@
-#include "fqgan/metrics/mean_deviation.h"
+#include "fqgan/metrics/mean_and_std.h"
 
 #include <cmath>
 
 namespace fqgan {
 
-MeanDeviation mean_deviation(const std::vector<double>& values) {
+MeanAndStd mean_and_std(const std::vector<double>& values) {
   const auto count = static_cast<double>(values.size());
-  MeanDeviation result;
+  MeanAndStd result;
   for (const double value : values) result.mean += value / count;
   double squares = 0;
   for (const double value : values) squares += (value - result.mean) * (value - result.mean);
-  result.deviation = std::sqrt(squares / count);
+  result.stddev = std::sqrt(squares / count);
   return result;
 }
 

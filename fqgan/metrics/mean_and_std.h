@@ -1,0 +1,15 @@
+// A metric over subsets or splits, as KID and the inception score report it.
+#pragma once
+
+#include <vector>
+
+namespace fqgan {
+
+struct MeanAndStd {
+  double mean = 0;
+  double stddev = 0;  // ddof 0
+};
+
+MeanAndStd mean_and_std(const std::vector<double>& values);
+
+}  // namespace fqgan
