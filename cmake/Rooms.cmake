@@ -44,9 +44,18 @@ function(fqgan_room_tests name)
     target_precompile_headers(fqgan_ops_tests REUSE_FROM fqgan_precompiled)
   endif()
   target_link_libraries(fqgan_${name}_tests PRIVATE fqgan_test_support ${ARGN})
-  # One ctest entry a binary: each start of LibTorch costs a quarter of a second.
-  add_test(NAME ${name} COMMAND fqgan_${name}_tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  # One ctest entry per binary, because each start of LibTorch costs a quarter of a second. Suites whose instance is
+  # named Slow have an entry of their own, which `./test.sh --fast` leaves out.
+  add_test(NAME ${name} COMMAND fqgan_${name}_tests --gtest_filter=-Slow/* WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
+  foreach(source ${sources})
+    file(STRINGS ${source} slow REGEX "INSTANTIATE_TEST_SUITE_P\\(Slow,")
+    if(slow)
+      add_test(NAME ${name}_slow COMMAND fqgan_${name}_tests --gtest_filter=Slow/*
+        WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+      set_tests_properties(${name}_slow PROPERTIES LABELS "unit;slow" TIMEOUT 1200)
+    endif()
+  endforeach()
 endfunction()
 
 # The files of fqgan/ops/kernels, each with its instruction set; which one runs is decided at run time. Loops become

@@ -13,7 +13,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/experiment/recipe.h"
-#include "fqgan/experiment/step_memory.h"
+#include "fqgan/experiment/step_estimate.h"
 #include "fqgan/profiling/noise_images.h"
 
 namespace fqgan {
@@ -55,9 +55,10 @@ double median(std::vector<double> values) {
   return values.empty() ? 0 : values[values.size() / 2];
 }
 
-ordered_json json_of(const StepProfile& p, const ProfileFlags& flags) {
+ordered_json json_of(const StepProfile& p, const StepEstimate& estimate, const ProfileFlags& flags) {
   ordered_json document{{"seconds", p.seconds}, {"losses", p.losses}, {"peak_memory_mib", p.peak_memory / 1048576}};
-  document["predicted_memory_mib"] = p.predicted_memory / 1048576;
+  document["estimated_memory_mib"] = estimate.memory / 1048576;
+  document["estimated_seconds"] = estimate.seconds;
   document["threads"] = at::get_num_threads();
   if (flags.steps_only) return document;
   document["recorded_seconds"] = p.recorded_seconds;
@@ -115,10 +116,11 @@ void print_operators(const StepProfile& p, int64_t rows) {
   }
 }
 
-void print(const StepProfile& p, const ProfileFlags& flags) {
+void print(const StepProfile& p, const StepEstimate& estimate, const ProfileFlags& flags) {
   const double seconds = median(p.seconds);
-  std::printf("%.4g s an iteration (median of %zu, with %d threads); %.0f MiB at the peak, %.0f of them tensors'\n",
-              seconds, p.seconds.size(), at::get_num_threads(), p.peak_memory / 1048576, p.predicted_memory / 1048576);
+  std::printf("%.4g s per iteration (median of %zu, with %d threads); at most %.0f MiB of memory\n", seconds,
+              p.seconds.size(), at::get_num_threads(), p.peak_memory / 1048576);
+  std::printf("estimated before: %.4g s, and %.0f MiB of tensors\n", estimate.seconds, estimate.memory / 1048576);
   if (flags.steps_only) return;
   std::printf("measured peak: %.0f GFLOP/s in float32, %.0f in bfloat16\n", p.peak_float32 / 1e9,
               p.peak_bfloat16 / 1e9);
@@ -141,12 +143,12 @@ int profile(const ProfileFlags& flags) {
   const auto family = recipe->model->build(images.infos, numerics, seed);
   auto options = flags.options;
   options.layers = !flags.steps_only;
-  auto result = profile_step(*family, images.by_name, seed, options);
-  result.predicted_memory = step_memory(*recipe, images.infos, images.by_name, numerics).peak(recipe->model->batch);
+  const auto result = profile_step(*family, images.by_name, seed, options);
+  const auto estimate = estimate_step(*recipe, images.infos, images.by_name, numerics);
   if (flags.json)
-    std::cout << json_of(result, flags).dump(1) << '\n';
+    std::cout << json_of(result, estimate, flags).dump(1) << '\n';
   else
-    print(result, flags);
+    print(result, estimate, flags);
   return 0;
 }
 

@@ -71,7 +71,7 @@ fs::path free_run_path(const TrainFlags& flags) {
 }
 
 int train_new(const TrainFlags& flags) {
-  const auto parts = assemble(recipe_from_file(flags));
+  const auto parts = assemble(recipe_from_file(flags), flags.dry_run ? InitialWeights::zero : InitialWeights::drawn);
   if (!flags.from.empty()) {
     const auto [path, checkpoint] = open_checkpoint(flags.from);
     require_current_layout(checkpoint, path);
@@ -99,7 +99,7 @@ int resume(const TrainFlags& flags) {
   const RunLock lock(folder.path());
   const auto found = newest_checkpoint(folder);
   if (found) require_current_layout(found->checkpoint, found->path);
-  const auto parts = assemble(recipe_of_run(folder, flags));
+  const auto parts = assemble(recipe_of_run(folder, flags), found ? InitialWeights::zero : InitialWeights::drawn);
   const auto metadata = found ? found->checkpoint.metadata : std::map<std::string, std::string>{};
   Loop loop(*parts.family, parts.sets->by_name(), loop_options(parts, folder));
   if (found) {

@@ -37,8 +37,14 @@ class Streams {
   static Streams image(uint64_t seed, int64_t i) { return {seed, {.iteration = i, .phase = initial_phase}}; }
   /// The batches from which a sampling generator's normalization statistics are collected.
   static Streams statistics(uint64_t seed) { return {seed, {.phase = prepare_phase}}; }
-  /// For passes and networks that draw nothing, or whose draws are overwritten.
-  static Streams unused() { return {0, {}}; }
+  /// For passes that draw nothing, and for networks whose values are loaded afterwards or never read: all draws are
+  /// zeros, and has_values() tells an expensive initialisation that it may leave its work out.
+  static Streams unused() {
+    Streams streams{0, {}};
+    streams.has_values_ = false;
+    return streams;
+  }
+  bool has_values() const { return has_values_; }
 
   /// A fresh CPU generator. The n-th call with the same name gives the n-th stream of that name, so that two dropout
   /// layers (or two forwards) of one micro-batch differ while the whole stays a function of the order of calls.
@@ -57,6 +63,7 @@ class Streams {
  private:
   uint64_t seed_;
   Counters at_;
+  bool has_values_ = true;
   std::map<std::string, int64_t, std::less<>> calls_;
 };
 

@@ -7,7 +7,7 @@
 #include "fqgan/core/signals.h"
 #include "fqgan/core/text.h"
 #include "fqgan/experiment/observers.h"
-#include "fqgan/experiment/step_memory.h"
+#include "fqgan/experiment/step_estimate.h"
 #include "fqgan/inference/model.h"
 
 namespace fqgan {
@@ -51,14 +51,17 @@ Numerics start_computing(Recipe& recipe) {
   return numerics;
 }
 
-Assembly assemble(std::unique_ptr<Recipe> recipe) {
+Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights) {
   const auto numerics = start_computing(*recipe);
   auto sets = std::make_unique<TrainingSets>(*recipe);
   const auto& info = sets->train().info();
   refuse_bad_text("data.class_names", info.class_names);
   const auto infos = sets->infos();
-  tell_memory(*recipe, infos, sets->by_name(), numerics);
-  auto family = recipe->model->build(infos, numerics, static_cast<uint64_t>(recipe->seed));
+  recipe->model->require(infos);
+  log_estimate(*recipe, infos, sets->by_name(), numerics);
+  auto family = recipe->model->build(
+      infos, numerics,
+      weights == InitialWeights::drawn ? std::optional(static_cast<uint64_t>(recipe->seed)) : std::nullopt);
   describe(*recipe, info, *family);
   std::unique_ptr<TrainingEvaluator> evaluator;
   if (recipe->evaluation.every > 0)

@@ -21,9 +21,13 @@ struct Assembly {
   std::unique_ptr<TrainingEvaluator> evaluator;  // null: without evaluation
 };
 
-/// Starts computing (experiment/compute.h), opens the data, builds the networks and says what there is. Errors:
-/// UserError for whatever in the recipe does not fit.
-Assembly assemble(std::unique_ptr<Recipe> recipe);
+/// Whether networks get the initial weights of the recipe's seed, or zeros where a checkpoint replaces them or a dry
+/// run ends before they are used: initial weights of the largest networks take a minute.
+enum class InitialWeights { drawn, zero };
+
+/// Starts computing (experiment/compute.h), opens the data, builds the networks, and logs what there is and what the
+/// training is estimated to take. Errors: UserError for whatever in the recipe does not fit.
+Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights);
 
 /// Starts computing, and writes what "auto" and unset came to into the recipe: the bits depend on it, and a resume
 /// elsewhere keeps it.

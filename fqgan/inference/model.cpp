@@ -88,8 +88,7 @@ Model load_model(const Checkpoint& checkpoint, const std::string& where, const N
   read_options(RecipeText::from_string(text_of(checkpoint.metadata, "model", where), where), *options);
   const auto infos = read_data(text_of(checkpoint.metadata, "data", where), where);
   model.data = main_info(infos);
-  const auto seed = static_cast<uint64_t>(number_of(checkpoint.metadata, "seed", where));
-  model.family = options->build(infos, numerics, seed);
+  model.family = options->build(infos, numerics, std::nullopt);
   load_weights(*model.family, checkpoint.tensors, where);
   return model;
 }

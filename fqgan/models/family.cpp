@@ -64,9 +64,11 @@ void FamilyOptions::require(const DataInfos& data) const {
   if (!found.lines.empty()) throw UserError(join(found.lines, "; "));
 }
 
-std::unique_ptr<Family> FamilyOptions::build(const DataInfos& data, const Numerics& numerics, uint64_t seed) const {
+std::unique_ptr<Family> FamilyOptions::build(const DataInfos& data, const Numerics& numerics,
+                                             std::optional<uint64_t> seed) const {
   require(data);
-  auto family = make(data, numerics, seed);
+  auto initial = seed ? Streams::initial(*seed) : Streams::unused();
+  auto family = make(data, numerics, initial);
   FQGAN_CHECK(family->numerics.compute == numerics.compute && family->numerics.device == numerics.device,
               "a family keeps the numerics that it is made with");
   family->check_names();

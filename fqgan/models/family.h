@@ -157,12 +157,13 @@ struct FamilyOptions : Options {
   Problems problems(const DataInfos& data) const;
   /// Errors: UserError that joins every problem.
   void require(const DataInfos& data) const;
-  /// Networks with initial weights from (seed, "initialise", ...). Errors: as require().
-  std::unique_ptr<Family> build(const DataInfos& data, const Numerics& numerics, uint64_t seed) const;
+  /// Networks with initial weights that are a function of the seed; without a seed with zeros, for those who load
+  /// weights into them or only need their shapes. Errors: as require().
+  std::unique_ptr<Family> build(const DataInfos& data, const Numerics& numerics, std::optional<uint64_t> seed) const;
 
  protected:
   /// What build() returns, for data without problems.
-  virtual std::unique_ptr<Family> make(const DataInfos& data, const Numerics& numerics, uint64_t seed) const = 0;
+  virtual std::unique_ptr<Family> make(const DataInfos& data, const Numerics& numerics, Streams& initial) const = 0;
 };
 
 }  // namespace fqgan

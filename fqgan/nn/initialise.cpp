@@ -25,6 +25,7 @@ const std::vector<std::string>& initialisation_styles() {
 
 void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random) {
   torch::NoGradGuard no_grad;
+  if (!random.has_values()) return weight.zero_(), void();
   if (style == "orthogonal") return orthogonal(weight, random);
   if (style == "normal") {
     weight.copy_(random.normal(weight.sizes(), "initialise") * 0.02);

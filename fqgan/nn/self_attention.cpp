@@ -35,7 +35,8 @@ torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x, Pass& pass) {
   const auto k = pooled(key->forward(x, pass)).flatten(2);              // N x C/8 x HW/4
   const auto v = pooled(value->forward(x, pass)).flatten(2);            // N x C/2 x HW/4
   const auto weights = at::softmax(at::bmm(q.transpose(1, 2), k), -1);  // N x HW x HW/4
-  const auto mixed = at::bmm(v, weights.transpose(1, 2)).unflatten(2, {height, width});
+  // As weights x v^T the result lies as channels_last, and the gradient of the weights, the largest map, is contiguous.
+  const auto mixed = at::bmm(weights, v.transpose(1, 2)).transpose(1, 2).unflatten(2, {height, width});
   return at::addcmul(x, output->forward(mixed, pass), gain.to(x.scalar_type()));
 }
 

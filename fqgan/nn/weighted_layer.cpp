@@ -30,8 +30,8 @@ WeightedLayer::WeightedLayer(WeightShape shape, WeightOptions options, Streams& 
     v = register_buffer("v", right_singular_vector(matrix(), u, o.epsilon));
   }
   if (o.normalization == WeightNormalization::weight) {
-    const auto start = o.scale_start == ScaleStart::one ? torch::ones({shape_.outputs()})
-                                                        : weight_lengths(weight.detach(), shape_);
+    const auto start =
+        o.scale_start == ScaleStart::one ? torch::ones({shape_.outputs()}) : weight_lengths(weight.detach(), shape_);
     scale = o.train_scale ? register_parameter("scale", start) : register_buffer("scale", start);
   }
 }

@@ -102,8 +102,8 @@ at::Tensor read(const at::Tensor& x, const Convolution& c) {
 
 bool takes(const at::Tensor& x, const Convolution& c) {
   const auto out = c.weight.size(0), in = c.weight.size(1), side = c.weight.size(2);
-  if (!x.is_cpu() || c.weight.scalar_type() != at::kFloat || x.numel() == 0 || !kernels_for(x.scalar_type()))
-    return false;
+  if (!(x.is_cpu() || x.is_meta()) || c.weight.scalar_type() != at::kFloat || x.numel() == 0) return false;
+  if (!kernels_for(x.scalar_type())) return false;
   const bool averaged = c.resample == Resample::down && side == 1;
   if (is_few(in) && is_many(out)) return !c.relu && (c.resample == Resample::none || averaged);
   return is_many(in) && is_few(out) && c.resample == Resample::none && !c.residual;

@@ -120,9 +120,19 @@ std::tuple<at::Tensor, at::Tensor> weight_gradient(const at::Tensor& gradient, c
 
 bool takes(const at::Tensor& x, const Convolution& c) {
   const auto fits = [](int64_t channels) { return channels > 0 && channels % kernels::winograd_channels == 0; };
-  return x.is_cpu() && c.weight.scalar_type() == at::kFloat && c.weight.size(2) == 3 && fits(c.weight.size(0)) &&
-         fits(c.weight.size(1)) && (c.resample == Resample::up || (x.size(2) % 2 == 0 && x.size(3) % 2 == 0)) &&
-         x.numel() > 0 && kernels_for(x.scalar_type());
+  return (x.is_cpu() || x.is_meta()) && c.weight.scalar_type() == at::kFloat && c.weight.size(2) == 3 &&
+         fits(c.weight.size(0)) && fits(c.weight.size(1)) &&
+         (c.resample == Resample::up || (x.size(2) % 2 == 0 && x.size(3) % 2 == 0)) && x.numel() > 0 &&
+         kernels_for(x.scalar_type());
+}
+
+int64_t workspace(const at::Tensor& x, const Convolution& c, bool for_weight_gradient) {
+  const auto& kernel = *kernels_for(x.scalar_type());
+  const auto out = c.weight.size(0), in = c.weight.size(1), numbers = kernels::winograd_products(c.resample) * out * in;
+  if (!for_weight_gradient) return numbers * kernel.element;
+  const auto tiles = kernels::winograd_tiles(c.resample, {nullptr, x.size(0), x.size(2), x.size(3), in, false});
+  const auto spans = parts_of(kernel, c.resample, tiles, out, in).back().first + 1;
+  return (spans + (spans > 1)) * numbers * static_cast<int64_t>(sizeof(float));
 }
 
 at::Tensor convolution(const at::Tensor& x, const Convolution& c) {

@@ -8,10 +8,13 @@
 
 namespace fqgan::ops::winograd {
 
-/// Whether there are kernels, and they are faster than oneDNN for these shapes.
+/// Whether there are kernels, and they are faster than oneDNN for these shapes. `meta` counts as the CPU.
 bool takes(const at::Tensor& x, const Convolution& c);
 
 at::Tensor convolution(const at::Tensor& x, const Convolution& c);
+
+/// Bytes that `convolution`, or for the gradient of the weight `gradients`, holds beside its arguments and results.
+int64_t workspace(const at::Tensor& x, const Convolution& c, bool for_weight_gradient);
 
 /// As folded::gradients.
 std::tuple<at::Tensor, at::Tensor, at::Tensor> gradients(const at::Tensor& gradient, const at::Tensor& x,

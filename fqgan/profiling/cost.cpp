@@ -53,25 +53,37 @@ Products library_backward(
   return as_products(x, weight, transposed, map.size(0) * map.size(2) * map.size(3)).backward(mask[0], mask[1]);
 }
 
-/// Ours, where our kernels run; else its children are counted.
-std::optional<AsProducts> our_convolution(const at::Tensor& x, const at::Tensor& weight, int64_t resample) {
+/// Of the folded form (ops/convolution_folded.h), in which resampling joins the 3x3 weights to 4x4 with stride 2.
+AsProducts folded(const at::Tensor& x, const at::Tensor& weight, ops::Resample form) {
+  auto product = as_products(x, weight, false, x.size(0) * x.size(2) * x.size(3));
+  if (form == ops::Resample::down) product.positions /= 4;
+  if (form != ops::Resample::none && weight.size(2) == 3) product.in = 16 * weight.size(1);
+  return product;
+}
+
+/// Ours, where our kernels run or would run; else its children are counted, which there are none of on `meta`.
+std::optional<AsProducts> our_convolution(const at::Tensor& x, const at::Tensor& weight, int64_t resample,
+                                          at::Device device) {
   const auto form = static_cast<ops::Resample>(resample);
   const ops::Convolution c{weight, std::nullopt, std::nullopt, form, false};
-  if (!ops::winograd::takes(x, c) && ops::few::takes(x, c))
+  const bool winograd = device.is_cpu() && ops::winograd::takes(x, c);
+  if (!winograd && device.is_cpu() && ops::few::takes(x, c))
     return as_products(x, weight, false, x.size(0) * x.size(2) * x.size(3) / (form == ops::Resample::down ? 4 : 1));
-  if (!ops::winograd::takes(x, c)) return {};
+  if (!winograd && x.is_meta()) return folded(x, weight, form);
+  if (!winograd) return {};
   const ops::kernels::Image image{nullptr, x.size(0), x.size(2), x.size(3), x.size(1), false};
   return AsProducts{ops::kernels::winograd_products(form), ops::kernels::winograd_tiles(form, image), weight.size(1),
                     weight.size(0), narrow(x)};
 }
 
-Products our_forward(Arguments a) {  // x, weight, bias, residual, resample, ...
-  const auto ours = our_convolution(a[0].toTensor(), a[1].toTensor(), a[4].toInt());
+Products our_forward(Arguments a, at::Device device) {  // x, weight, bias, residual, resample, ...
+  const auto ours = our_convolution(a[0].toTensor(), a[1].toTensor(), a[4].toInt(), device);
   return ours ? ours->forward() : Products{};
 }
 
-Products our_backward(Arguments a) {  // gradient, x, weight, resample, relu, has bias, of x, of weight
-  const auto ours = our_convolution(a[1].toTensor(), a[2].toTensor(), a[3].toInt());
+Products our_backward(Arguments a,
+                      at::Device device) {  // gradient, x, weight, resample, relu, has bias, of x, of weight
+  const auto ours = our_convolution(a[1].toTensor(), a[2].toTensor(), a[3].toInt(), device);
   return ours ? ours->backward(a[6].toBool(), a[7].toBool()) : Products{};
 }
 
@@ -81,11 +93,11 @@ Products matrix_product(const at::Tensor& a, const at::Tensor& b) {
 
 }  // namespace
 
-Products products_of(const std::string& name, Arguments a) {
+Products products_of(const std::string& name, Arguments a, at::Device device) {
   if (name == "aten::convolution") return library_forward(a);
   if (name == "aten::convolution_backward") return library_backward(a);
-  if (name == "fqgan::convolution") return our_forward(a);
-  if (name == "fqgan::convolution_backward") return our_backward(a);
+  if (name == "fqgan::convolution") return our_forward(a, device);
+  if (name == "fqgan::convolution_backward") return our_backward(a, device);
   if (name == "aten::mm" || name == "aten::bmm") return matrix_product(a[0].toTensor(), a[1].toTensor());
   if (name == "aten::addmm") return matrix_product(a[1].toTensor(), a[2].toTensor());
   if (name == "fqgan::nearest_code") {
@@ -93,6 +105,22 @@ Products products_of(const std::string& name, Arguments a) {
     return {{1, x.numel() / codebook.size(1), codebook.size(0), codebook.size(1), narrow(x)}};
   }
   return {};
+}
+
+int64_t workspace_of(const std::string& name, Arguments a, at::Device device) {
+  if (!device.is_cpu()) return 0;
+  const bool backward = name == "fqgan::convolution_backward";
+  if (name == "fqgan::convolution" || backward) {
+    const auto &x = a[backward].toTensor(), &weight = a[backward + 1].toTensor();
+    const auto form = static_cast<ops::Resample>(a[backward ? 3 : 4].toInt());
+    const ops::Convolution c{weight, std::nullopt, std::nullopt, form, false};
+    if (ops::winograd::takes(x, c)) return ops::winograd::workspace(x, c, backward && a[7].toBool());
+    return form == ops::Resample::none ? 0 : 16 * weight.size(0) * weight.size(1) * x.element_size();
+  }
+  // The gradient of the weight before it is brought to the parameter's length and type.
+  if (name == "fqgan::weight_norm_linear_backward" && a[9].toBool())
+    return a[3].toTensor().numel() * a[1].toTensor().element_size();
+  return 0;
 }
 
 double bytes_of(c10::ArrayRef<const c10::IValue> values) {

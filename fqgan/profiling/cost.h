@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/core/ivalue.h>
+#include <c10/core/Device.h>
 
 #include <string>
 #include <vector>
@@ -17,9 +18,13 @@ struct Product {
   double operations() const { return 2. * double(count) * double(rows) * double(columns) * double(depth); }
 };
 
-/// The products that are really made by convolutions, matrix products and the search for the nearest code; empty: none,
-/// or not known.
-std::vector<Product> products_of(const std::string& name, c10::ArrayRef<const c10::IValue> arguments);
+/// The products that convolutions, matrix products and the search for the nearest code really make on `device` (where
+/// the tensors are, or would be if they were not on `meta`); empty: none, or not known.
+std::vector<Product> products_of(const std::string& name, c10::ArrayRef<const c10::IValue> arguments,
+                                 at::Device device);
+
+/// Bytes that our operators' CPU kernels hold beside arguments and results; 0 for all others and elsewhere.
+int64_t workspace_of(const std::string& name, c10::ArrayRef<const c10::IValue> arguments, at::Device device);
 
 /// Bytes of all tensors among them.
 double bytes_of(c10::ArrayRef<const c10::IValue> values);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fqgan/nn/layer_scope.h"
 #include "fqgan/profiling/clock.h"
 #include "fqgan/profiling/memory.h"
 #include "fqgan/profiling/rates.h"
@@ -69,8 +70,9 @@ void fill(const OperatorRecorder& recorder, const Family& family, double iterati
     layer.bytes += total.bytes / iterations;
     layer.at_peak += work.at_peak / iterations;
     layer.bound += std::min(work.bound, total.seconds) / iterations;
-    auto& entry = operators[{key.name, key.shapes, key.backward}];
-    entry.name = key.name;
+    const bool scope = key.name.starts_with(layer_scope_prefix);  // the layer's own work between its operators
+    auto& entry = operators[{scope ? name : key.name, key.shapes, key.backward}];
+    entry.name = scope ? name : key.name;
     entry.shapes = key.shapes;
     entry.backward = key.backward;
     entry.calls += static_cast<double>(total.calls) / iterations;
@@ -109,7 +111,7 @@ StepProfile profile_step(Family& family, const std::map<std::string, const Datas
   if (!options.layers) return profile;
   profile.peak_float32 = measured_peak(false);
   profile.peak_bfloat16 = measured_peak(true);
-  const OperatorRecorder recorder;
+  const OperatorRecorder recorder(family.numerics.device);
   const double started = seconds_now();
   for (int64_t i = 0; i < options.iterations; ++i) loop.iterate();
   profile.recorded_seconds = (seconds_now() - started) / static_cast<double>(options.iterations);

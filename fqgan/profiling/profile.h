@@ -34,7 +34,6 @@ struct StepProfile {
   double peak_float32 = 0, peak_bfloat16 = 0;  // operations a second
   double at_peak = 0, bound = 0;               // seconds: the sums of the layers'
   double peak_memory = 0;                      // bytes, of the process
-  double predicted_memory = 0;                 // bytes of tensors, told by small batches (profiling/memory.h)
 };
 
 struct ProfileOptions {

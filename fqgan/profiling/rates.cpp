@@ -1,9 +1,11 @@
 #include "fqgan/profiling/rates.h"
 
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "fqgan/ops/kernels/kernels.h"
@@ -33,6 +35,28 @@ double measured_peak(bool bfloat16) {
     best = std::max(best, 2. * side * side * side / (seconds_now() - started));
   }
   return best;
+}
+
+DeviceRates measured_rates(at::Device device, at::ScalarType type) {
+  constexpr int64_t side = 2048, elements = 1 << 24;
+  const auto best_of = [&](const auto& work) {
+    double best = std::numeric_limits<double>::infinity();
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      const double started = seconds_now();
+      work();
+      if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
+      best = std::min(best, seconds_now() - started);
+    }
+    return best;
+  };
+  const at::NoGradGuard no_grad;
+  const auto options = at::TensorOptions(device).dtype(type);
+  const auto a = at::ones({side, side}, options);
+  auto product = at::empty_like(a);
+  const auto from = at::ones({elements}, options.dtype(at::kFloat));
+  auto to = at::zeros_like(from);
+  return {2. * side * side * side / best_of([&] { at::mm_out(product, a, a); }),
+          2. * static_cast<double>(from.nbytes()) / best_of([&] { to.copy_(from); })};
 }
 
 double ShapeRates::rate(const Product& p) {

@@ -1,4 +1,4 @@
-// What this machine's processor can do.
+// How fast this machine computes.
 #pragma once
 
 #include <map>
@@ -7,8 +7,14 @@
 
 namespace fqgan {
 
-/// Operations a second with all threads: the fastest of register-only loops and large matrix products.
+/// Operations a second of the CPU with all threads: the fastest of register-only loops and large matrix products.
 double measured_peak(bool bfloat16);
+
+/// What a device reaches in large matrix products of this type and in large copies, measured in about 0.3 seconds.
+struct DeviceRates {
+  double operations, bytes;  // a second; bytes read and bytes written both count
+};
+DeviceRates measured_rates(at::Device device, at::ScalarType type);
 
 /// Operations a second of LibTorch's matrix products of given shapes, each measured once.
 class ShapeRates {

@@ -9,7 +9,7 @@
 namespace fqgan {
 OperatorRecorder* OperatorRecorder::current_ = nullptr;
 
-OperatorRecorder::OperatorRecorder() {
+OperatorRecorder::OperatorRecorder(at::Device device) : device_(device) {
   FQGAN_CHECK(!current_, "another recorder is at work");
   current_ = this;
   const auto start = [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
@@ -28,6 +28,18 @@ OperatorRecorder::~OperatorRecorder() {
   at::removeCallback(handle_);
   current_ = nullptr;
 }
+
+namespace {
+
+/// A view moves no bytes: its result is its argument under another shape.
+bool is_view(const at::RecordFunction& function) {
+  const auto schema = function.operator_schema();
+  if (!schema || schema->returns().empty()) return false;
+  const auto* alias = schema->returns()[0].alias_info();
+  return alias && !alias->isWrite();
+}
+
+}  // namespace
 
 void OperatorRecorder::enter(const at::RecordFunction& function) {
   Frame frame;
@@ -51,8 +63,9 @@ void OperatorRecorder::enter(const at::RecordFunction& function) {
   } else {
     if (node >= 0 && !frame.key.backward) layer_of_node_[node] = frame.key.layer;
     frame.key.shapes = shapes_of(function.inputs());
-    frame.products = products_of(frame.key.name, function.inputs());
-    frame.bytes = bytes_of(function.inputs());
+    frame.products = products_of(frame.key.name, function.inputs(), device_);
+    frame.view = is_view(function);
+    if (!frame.view) frame.bytes = bytes_of(function.inputs());
   }
   frame.started = seconds_now();
   stack_.push_back(std::move(frame));
@@ -63,7 +76,7 @@ void OperatorRecorder::leave(const at::RecordFunction& function) {
   auto frame = std::move(stack_.back());
   stack_.pop_back();
   const double seconds = ended - frame.started;
-  if (function.scope() == at::RecordScope::FUNCTION)
+  if (function.scope() == at::RecordScope::FUNCTION && !frame.view)
     frame.bytes += bytes_of(c10::ArrayRef<const c10::IValue>(function.outputs().data(), function.outputs().size()));
   auto& total = totals_[frame.key];
   ++total.calls;

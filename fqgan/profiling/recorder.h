@@ -30,7 +30,8 @@ struct OperatorTotals {
 /// Records from construction to destruction; one at a time.
 class OperatorRecorder {
  public:
-  OperatorRecorder();
+  /// device: where the recorded operators compute; what they cost on `meta` is counted as there.
+  explicit OperatorRecorder(at::Device device);
   ~OperatorRecorder();
   OperatorRecorder(const OperatorRecorder&) = delete;
   OperatorRecorder& operator=(const OperatorRecorder&) = delete;
@@ -43,12 +44,13 @@ class OperatorRecorder {
     double started = 0, in_children = 0, bytes = 0, bytes_in_children = 0;
     std::vector<Product> products;
     bool products_in_children = false;
-    bool ours = false, within_ours = false;  // an operator of fqgan, or called by one
+    bool view = false, ours = false, within_ours = false;  // ours: an operator of fqgan
   };
   void enter(const at::RecordFunction& function);
   void leave(const at::RecordFunction& function);
 
   static OperatorRecorder* current_;
+  at::Device device_;
   at::CallbackHandle handle_;
   std::vector<Frame> stack_;
   std::unordered_map<int64_t, std::string> layer_of_node_;  // by autograd's sequence number

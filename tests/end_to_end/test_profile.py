@@ -50,7 +50,8 @@ def test_table_and_steps_only(tmp_path):
         "seconds",
         "losses",
         "peak_memory_mib",
-        "predicted_memory_mib",
+        "estimated_memory_mib",
+        "estimated_seconds",
         "threads",
     }
     assert len(json.loads(steps.stdout)["seconds"]) == 3
@@ -76,26 +77,26 @@ def test_wrong_input(tmp_path):
     one_line_error(run("profile", recipe), "data.resolution", "--data")
 
 
-def test_training_tells_its_memory_and_warns(tmp_path):
+def test_training_estimates_memory_and_time_and_warns(tmp_path):
     images = 65536
     recipe = write_recipe(tmp_path, write_idx(tmp_path / "data", images=images, size=2))
 
-    def told(*settings):
+    def estimated(*settings):
         process = run("train", recipe, "--dry-run", *settings)
         assert process.returncode == 0, process.stderr
-        amounts = re.search(r"memory: networks and step take ([\d.]+) (\w+) of ([\d.]+) (\w+) free", process.stderr)
+        amounts = re.search(r"memory, estimated: ([\d.]+) (\w+) of ([\d.]+) (\w+) free", process.stderr)
         unit = {"MiB": 1, "GiB": 1024}
         needed, free = (float(amounts[i]) * unit[amounts[i + 1]] for i in (1, 3))
-        fitting = re.search(
-            rf"model.batch: {images} will not fit into the memory. Hint: model.batch = (\d+)", process.stderr
-        )
+        seconds = re.search(r"time, estimated: ([\d.]+) \w+ per iteration, .* for (\d+) iterations", process.stderr)
+        assert float(seconds[1]) > 0 and int(seconds[2]) == 12
+        fitting = re.search(rf"model.batch.*{images}.*model.batch = (\d+)", process.stderr)
         return needed, free, fitting and int(fitting[1])
 
-    needed, free, fitting = told()
+    needed, free, fitting = estimated()
     assert needed < 100 and fitting is None
     wide = ["--set", "model.generator.width=64", "--set", "model.discriminator.width=64"]
-    needed, free, fitting = told("--set", f"model.batch={images}", *wide)
+    needed, free, fitting = estimated("--set", f"model.batch={images}", *wide)
     assert needed > 10000
     assert (fitting is not None) == (needed > free)
     if fitting:
-        assert fitting < images and told("--set", f"model.batch={fitting}", *wide)[2] is None
+        assert fitting < images and estimated("--set", f"model.batch={fitting}", *wide)[2] is None

@@ -6,10 +6,10 @@
 #include "fqgan/experiment/recipe.h"
 #include "fqgan/experiment/training_sets.h"
 #include "fqgan/models/registry.h"
+#include "fqgan/profiling/meta_operators.h"
 #include "fqgan/profiling/noise_images.h"
 #include "fqgan/training/loop.h"
 #include "stubs/stub_families.h"
-#include "support/meta_operators.h"
 #include "support/support.h"
 
 namespace fqgan::test {
@@ -34,7 +34,7 @@ void iterate_on_meta(const Recipe& recipe, int64_t channels, int64_t size) {
   Numerics numerics;
   numerics.device = torch::kMeta;
   const auto infos = infos_of(recipe.model->datasets(), images.info());
-  const auto family = recipe.model->build(infos, numerics, 1);
+  const auto family = recipe.model->build(infos, numerics, std::nullopt);
   LoopOptions options;
   options.seed = 1;
   Loop loop(*family, everywhere(*recipe.model, images), options);
@@ -49,10 +49,6 @@ TEST(MetaDevice, RunsAnIterationOfEveryRecipe) {
   for (const auto& path : recipes()) {
     SCOPED_TRACE(path);
     auto text = RecipeText::from_file(path);
-    const bool biggan = text.get("family", "biggan") == "biggan";
-    // Orthogonal weights take minutes at full width, and no device sees how they were drawn.
-    if (biggan) text.set("model.initialisation=normal");
-    text.set("model.batch=8");
     const auto recipe = read_recipe(text);
     const bool mnist = path.find("mnist") != std::string::npos;
     iterate_on_meta(*recipe, mnist || path.ends_with("quickstart.toml") ? 1 : 3,

@@ -9,7 +9,8 @@ namespace {
 
 class BigGanStub : public Stub {
  public:
-  BigGanStub(const StubOptions& options, const DataInfo&, const Numerics& n, uint64_t seed) : Stub(options, n, seed) {
+  BigGanStub(const StubOptions& options, const DataInfo&, const Numerics& n, Streams& initial)
+      : Stub(options, n, initial) {
     generator_ = add<ToyGenerator>("generator");
     const auto discriminator = add<ToyDiscriminator>("discriminator", int64_t{1});
     QuantizationOptions quantization;

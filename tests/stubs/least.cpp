@@ -31,18 +31,19 @@ struct LeastOptions : FamilyOptions {
   void check(const DataInfos&, Problems&) const override {}  // every size fits
 
  protected:
-  std::unique_ptr<Family> make(const DataInfos& data, const Numerics& numerics, uint64_t seed) const override;
+  std::unique_ptr<Family> make(const DataInfos& data, const Numerics& numerics, Streams& initial) const override;
 };
 
 class Least : public Family {
  public:
   static constexpr int64_t latent = 8;
-  Least(const LeastOptions& o, const DataInfo& data, const Numerics& n, uint64_t seed) : batch_(o.batch), data_(data) {
+  Least(const LeastOptions& o, const DataInfo& data, const Numerics& n, Streams& initial)
+      : batch_(o.batch), data_(data) {
     numerics = n;
-    auto random = Streams::initial(seed);
-    g_ = std::make_shared<Dense>(latent, pixels(), random);
-    average_ = std::make_shared<Dense>(latent, pixels(), random);  // becomes a copy of G when a training starts
-    d_ = std::make_shared<Dense>(pixels(), 1, random);
+    g_ = std::make_shared<Dense>(latent, pixels(), initial);
+    d_ = std::make_shared<Dense>(pixels(), 1, initial);
+    auto unused = Streams::unused();
+    average_ = std::make_shared<Dense>(latent, pixels(), unused);  // becomes a copy of G when a training starts
     networks = {{"generator", g_}, {"discriminator", d_}};
     averages = {{"generator", {.of = "generator", .network = average_, .decay = 0.99}}};
     optimizers = {{"generator", o.adam.spec({"generator"})}, {"discriminator", o.adam.spec({"discriminator"})}};
@@ -104,8 +105,8 @@ class Least : public Family {
   Critic critic_;
 };
 
-std::unique_ptr<Family> LeastOptions::make(const DataInfos& data, const Numerics& numerics, uint64_t seed) const {
-  return std::make_unique<Least>(*this, main_info(data), numerics, seed);
+std::unique_ptr<Family> LeastOptions::make(const DataInfos& data, const Numerics& numerics, Streams& initial) const {
+  return std::make_unique<Least>(*this, main_info(data), numerics, initial);
 }
 
 }  // namespace

@@ -17,20 +17,19 @@ struct StubOptions : FamilyOptions {
   }
 };
 
-/// The options of family T, which is built from (options, data, numerics, seed).
+/// The options of family T, which is built from (options, data, numerics, initial).
 template <class T>
 struct OptionsOf : StubOptions {
  protected:
-  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const override {
-    return std::make_unique<T>(*this, main_info(infos), numerics, seed);
+  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, Streams& initial) const override {
+    return std::make_unique<T>(*this, main_info(infos), numerics, initial);
   }
 };
 
 /// What the stubs share.
 class Stub : public Family {
  public:
-  Stub(const StubOptions& options, const Numerics& n, uint64_t seed)
-      : batch_(options.batch), initial_(Streams::initial(seed)) {
+  Stub(const StubOptions& options, const Numerics& n, Streams& initial) : batch_(options.batch), initial_(initial) {
     numerics = n;
   }
 

@@ -7,8 +7,8 @@ namespace {
 
 class SemiSupervisedStub : public Stub {
  public:
-  SemiSupervisedStub(const StubOptions& options, const DataInfo& data, const Numerics& n, uint64_t seed)
-      : Stub(options, n, seed) {
+  SemiSupervisedStub(const StubOptions& options, const DataInfo& data, const Numerics& n, Streams& initial)
+      : Stub(options, n, initial) {
     generator_ = add<ToyGenerator>("generator");
     classifier_ = add<DataInitialised>("classifier", data.classes);
     optimizers = {{"generator", {{"generator"}, 3e-3, 0.5}}, {"classifier", {{"classifier"}, 3e-3, 0.5}}};

@@ -9,8 +9,8 @@ namespace {
 
 class StyleGan2Stub : public Stub {
  public:
-  StyleGan2Stub(const StubOptions& options, const DataInfo&, const Numerics& n, uint64_t seed)
-      : Stub(options, n, seed) {
+  StyleGan2Stub(const StubOptions& options, const DataInfo&, const Numerics& n, Streams& initial)
+      : Stub(options, n, initial) {
     generator_ = add<ToyStyleGenerator>("generator");
     const auto discriminator = add<ToyDiscriminator>("discriminator", int64_t{1});
     // Lazy regularization: the betas are raised to interval / (interval + 1), the rate scaled by it.

@@ -8,7 +8,8 @@ namespace {
 
 class UgatitStub : public Stub {
  public:
-  UgatitStub(const StubOptions& options, const DataInfo&, const Numerics& n, uint64_t seed) : Stub(options, n, seed) {
+  UgatitStub(const StubOptions& options, const DataInfo&, const Numerics& n, Streams& initial)
+      : Stub(options, n, initial) {
     for (const auto* name : {"generator_a2b", "generator_b2a"}) generators_.push_back(add<ToyTranslator>(name));
     for (const auto* name : {"global_a", "global_b", "local_a", "local_b"}) {
       const auto network = add<ToyDiscriminator>(name, int64_t{2});

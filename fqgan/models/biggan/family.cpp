@@ -7,6 +7,7 @@
 #include "fqgan/models/biggan/generation.h"
 #include "fqgan/models/critic.h"
 #include "fqgan/models/techniques/historical_averaging.h"
+#include "fqgan/nn/copy.h"
 #include "fqgan/nn/orthogonal.h"
 
 namespace fqgan {
@@ -14,13 +15,14 @@ namespace {
 
 class BigGan : public Family {
  public:
-  BigGan(const BigGanOptions& o, const DataInfo& data, const Numerics& n, uint64_t seed)
+  BigGan(const BigGanOptions& o, const DataInfo& data, const Numerics& n, Streams& initial)
       : options_(o), loss_(adversarial_loss(o.loss)), plan_(o.plan(data)) {
     numerics = n;
-    auto random = Streams::initial(seed);
-    generator_ = BigGanGenerator(options_, plan_, random);
-    discriminator_ = BigGanDiscriminator(options_, plan_, random);
-    average_ = BigGanGenerator(options_, plan_, random);
+    generator_ = BigGanGenerator(options_, plan_, initial);
+    discriminator_ = BigGanDiscriminator(options_, plan_, initial);
+    auto copied = Streams::unused();
+    average_ = BigGanGenerator(options_, plan_, copied);
+    copy_state(*generator_, *average_);
     networks = {{"generator", generator_.ptr()}, {"discriminator", discriminator_.ptr()}};
     optimizers = {{"generator", options_.generator.adam.spec({"generator"})},
                   {"discriminator", options_.discriminator.adam.spec({"discriminator"})}};
@@ -158,8 +160,8 @@ class BigGan : public Family {
 
 }  // namespace
 
-std::unique_ptr<Family> BigGanOptions::make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const {
-  return std::make_unique<BigGan>(*this, main_info(infos), numerics, seed);
+std::unique_ptr<Family> BigGanOptions::make(const DataInfos& infos, const Numerics& numerics, Streams& initial) const {
+  return std::make_unique<BigGan>(*this, main_info(infos), numerics, initial);
 }
 
 }  // namespace fqgan

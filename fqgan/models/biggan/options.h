@@ -86,7 +86,7 @@ struct BigGanOptions : FamilyOptions {
   BigGanPlan plan(const DataInfo& data) const;
 
  protected:
-  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const override;
+  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, Streams& initial) const override;
 };
 
 }  // namespace fqgan

@@ -6,19 +6,21 @@
 #include "fqgan/models/critic.h"
 #include "fqgan/models/improved/generation.h"
 #include "fqgan/models/techniques/historical_averaging.h"
+#include "fqgan/nn/copy.h"
 
 namespace fqgan {
 namespace {
 
 class Improved : public Family {
  public:
-  Improved(const ImprovedOptions& o, const DataInfo& data, const Numerics& n, uint64_t seed)
+  Improved(const ImprovedOptions& o, const DataInfo& data, const Numerics& n, Streams& initial)
       : options_(o), info_(data) {
     numerics = n;
-    auto random = Streams::initial(seed);
-    generator_ = make_generator(o, data, random);
-    discriminator_ = make_discriminator(o, data, random);
-    average_ = make_discriminator(o, data, random);
+    generator_ = make_generator(o, data, initial);
+    discriminator_ = make_discriminator(o, data, initial);
+    auto copied = Streams::unused();
+    average_ = make_discriminator(o, data, copied);
+    copy_state(*discriminator_, *average_);
     networks = {{"generator", generator_}, {"discriminator", discriminator_}};
     optimizers = {{"generator", o.generator.adam.spec({"generator"})},
                   {"discriminator", o.discriminator.adam.spec({"discriminator"})}};
@@ -114,8 +116,9 @@ class Improved : public Family {
 
 }  // namespace
 
-std::unique_ptr<Family> ImprovedOptions::make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const {
-  return std::make_unique<Improved>(*this, main_info(infos), numerics, seed);
+std::unique_ptr<Family> ImprovedOptions::make(const DataInfos& infos, const Numerics& numerics,
+                                              Streams& initial) const {
+  return std::make_unique<Improved>(*this, main_info(infos), numerics, initial);
 }
 
 }  // namespace fqgan

@@ -59,7 +59,7 @@ struct ImprovedOptions : FamilyOptions {
   void check(const DataInfos& infos, Problems& problems) const override;
 
  protected:
-  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, uint64_t seed) const override;
+  std::unique_ptr<Family> make(const DataInfos& infos, const Numerics& numerics, Streams& initial) const override;
 };
 
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-#include "support/meta_operators.h"
+#include "fqgan/profiling/meta_operators.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
@@ -6,7 +6,7 @@
 
 #include "fqgan/core/error.h"
 
-namespace fqgan::test {
+namespace fqgan {
 namespace {
 
 /// Every tensor of a value through `change`.
@@ -60,11 +60,44 @@ bool is_missing(const c10::OperatorHandle& op) {
   return true;
 }
 
+at::Tensor relu(const at::Tensor& x) { return at::empty_like(x); }
+
+at::Tensor dot(const at::Tensor& a, const at::Tensor&) { return at::empty({}, a.options()); }
+
+at::Tensor& abs_out(const at::Tensor& x, at::Tensor& out) {
+  out.resize_(x.sizes());
+  return out;
+}
+
+at::Tensor index_select(const at::Tensor& x, int64_t dimension, const at::Tensor& index) {
+  auto sizes = x.sizes().vec();
+  sizes.at(at::maybe_wrap_dim(dimension, x.dim())) = index.numel();
+  return at::empty(sizes, x.options());
+}
+
+at::Tensor where(const at::Tensor& condition, const at::Tensor& yes, const at::Tensor& no) {
+  const auto sizes = at::infer_size(condition.sizes(), at::infer_size(yes.sizes(), no.sizes()));
+  return at::empty(sizes, yes.options().dtype(at::result_type(yes, no)).device(at::kMeta));
+}
+
+at::Tensor embedding_backward(const at::Tensor& gradient, const at::Tensor&, int64_t rows, int64_t, bool) {
+  return at::empty({rows, gradient.size(-1)}, gradient.options());
+}
+
+void fused_adam(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, double,
+                double, double, double, double, bool, bool, const std::optional<at::Tensor>&,
+                const std::optional<at::Tensor>&) {}
+
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>&,
                        at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed,
                        at::IntArrayRef output_padding, int64_t groups) {
-  return at::convolution(on_cpu(x), on_cpu(weight), {}, stride, padding, dilation, transposed, output_padding, groups)
-      .to(at::kMeta);
+  std::vector<int64_t> sizes{x.size(0), transposed ? weight.size(1) * groups : weight.size(0)};
+  for (int64_t d = 0; d < x.dim() - 2; ++d) {
+    const auto reach = dilation[d] * (weight.size(d + 2) - 1), in = x.size(d + 2);
+    sizes.push_back(transposed ? (in - 1) * stride[d] - 2 * padding[d] + reach + output_padding[d] + 1
+                               : (in + 2 * padding[d] - reach - 1) / stride[d] + 1);
+  }
+  return at::empty(sizes, x.options(), x.suggest_memory_format());
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(const at::Tensor& gradient, const at::Tensor& x,
@@ -77,11 +110,25 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(const at::Te
           wanted[2] ? gradient.new_empty({outputs}) : at::Tensor()};
 }
 
+/// Those whose maps are large or that run often: their shapes are computed. For all others LibTorch runs on zeros.
+void add_shapes(torch::Library& aten) {
+  aten.impl("relu", relu);
+  aten.impl("dot", dot);
+  aten.impl("abs.out", abs_out);
+  aten.impl("index_select", index_select);
+  aten.impl("where.self", where);
+  aten.impl("embedding_dense_backward", embedding_backward);
+  aten.impl("_fused_adam_", fused_adam);
+  aten.impl("convolution_overrideable", convolution);
+  aten.impl("convolution_backward_overrideable", convolution_backward);
+}
+
 }  // namespace
 
 void add_meta_operators() {
   static const torch::Library library = [] {
     torch::Library aten(torch::Library::IMPL, "aten", c10::DispatchKey::Meta, __FILE__, __LINE__);
+    add_shapes(aten);
     auto& dispatcher = c10::Dispatcher::singleton();
     for (const auto& name : dispatcher.getAllOpNames()) {
       const auto op = dispatcher.findOp(name);
@@ -89,10 +136,8 @@ void add_meta_operators() {
       const auto overload = name.overload_name.empty() ? name.name : name.name + "." + name.overload_name;
       aten.impl(overload.c_str(), torch::CppFunction::makeFromBoxedFunction<by_zeros>());
     }
-    aten.impl("convolution_overrideable", convolution);
-    aten.impl("convolution_backward_overrideable", convolution_backward);
     return aten;
   }();
 }
 
-}  // namespace fqgan::test
+}  // namespace fqgan

@@ -1,0 +1,22 @@
+// Estimates, before a training starts, how much memory and time it will take.
+#pragma once
+
+#include "fqgan/experiment/recipe.h"
+#include "fqgan/experiment/training_sets.h"
+
+namespace fqgan {
+
+struct StepEstimate {
+  double memory;   // bytes, of networks, optimizers and the tensors of an iteration
+  double seconds;  // per iteration
+};
+
+/// Counts an iteration of the recipe without computing it (profiling/step_count.h). The seconds are those of its matrix
+/// products and of its memory traffic at the rates that this machine reaches just now: of the right order, no promise.
+StepEstimate estimate_step(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets,
+                           const Numerics& numerics);
+
+/// Logs the estimates for the recipe. Where the memory will not do, a warning names a batch that fits.
+void log_estimate(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets, const Numerics& numerics);
+
+}  // namespace fqgan

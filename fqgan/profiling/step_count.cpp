@@ -1,0 +1,108 @@
+#include "fqgan/profiling/step_count.h"
+
+#include <c10/core/Allocator.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "fqgan/profiling/meta_operators.h"
+#include "fqgan/profiling/recorder.h"
+#include "fqgan/training/loop.h"
+
+namespace fqgan {
+namespace {
+
+/// From construction to destruction the allocator of `meta`, which has no memory to give: counts what tensors would
+/// hold. Tensors may outlive it.
+class MetaMemory : public c10::Allocator {
+ public:
+  MetaMemory() : before_(c10::GetAllocator(c10::kMeta)), count_(std::make_shared<Count>()) {
+    c10::SetAllocator(c10::kMeta, this);
+  }
+  ~MetaMemory() override { c10::SetAllocator(c10::kMeta, before_); }
+  MetaMemory(const MetaMemory&) = delete;
+  MetaMemory& operator=(const MetaMemory&) = delete;
+
+  c10::DataPtr allocate(size_t bytes) override {
+    count_->held += static_cast<int64_t>(bytes);
+    use(0);
+    auto* block = new Block{count_, static_cast<int64_t>(bytes)};
+    return {nullptr, block, [](void* given) { delete static_cast<Block*>(given); }, c10::kMeta};
+  }
+  void copy_data(void*, const void*, size_t) const override {}
+  /// What an operator holds for its own use while it runs.
+  void use(int64_t bytes) { count_->peak = std::max(count_->peak.load(), count_->held + bytes); }
+  int64_t peak() const { return count_->peak; }
+
+ private:
+  struct Count {
+    std::atomic<int64_t> held = 0, peak = 0;
+  };
+  struct Block {
+    ~Block() { count->held -= bytes; }
+    std::shared_ptr<Count> count;
+    int64_t bytes;
+  };
+  c10::Allocator* before_;
+  std::shared_ptr<Count> count_;
+};
+
+/// Adds the workspace of each operator of this thread to the memory.
+class Workspaces {
+ public:
+  Workspaces(MetaMemory& memory, at::Device device) {
+    current() = {&memory, device};
+    const auto start = [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+      const auto bytes = workspace_of(function.name(), function.inputs(), current().device);
+      return bytes ? std::make_unique<Workspace>(bytes) : nullptr;
+    };
+    const auto end = [](const at::RecordFunction&, at::ObserverContext* workspace) {
+      if (workspace) current().memory->use(static_cast<Workspace*>(workspace)->bytes);
+    };
+    handle_ = at::addThreadLocalCallback(at::RecordFunctionCallback(start, end).needsInputs(true));
+  }
+  ~Workspaces() { at::removeCallback(handle_); }
+  Workspaces(const Workspaces&) = delete;
+  Workspaces& operator=(const Workspaces&) = delete;
+
+ private:
+  struct Workspace : at::ObserverContext {
+    explicit Workspace(int64_t bytes) : bytes(bytes) {}
+    int64_t bytes;
+  };
+  struct Current {
+    MetaMemory* memory = nullptr;
+    at::Device device = at::kCPU;
+  };
+  static Current& current() {
+    thread_local Current value;
+    return value;
+  }
+  at::CallbackHandle handle_;
+};
+
+}  // namespace
+
+StepCount count_step(const FamilyOptions& options, const DataInfos& infos, const Numerics& numerics,
+                     const std::map<std::string, const Dataset*>& datasets) {
+  add_meta_operators();
+  auto shapes_only = numerics;
+  shapes_only.device = torch::kMeta;
+  MetaMemory memory;
+  const auto family = options.build(infos, shapes_only, std::nullopt);
+  Loop loop(*family, datasets, {});
+  StepCount count;
+  {
+    const Workspaces workspaces(memory, numerics.device);
+    const OperatorRecorder recorder(numerics.device);
+    loop.iterate();
+    for (const auto& [key, total] : recorder.totals()) {
+      count.bytes += total.bytes;
+      for (const auto& [product, times] : total.products) count.products[product] += times;
+    }
+  }
+  count.memory = static_cast<double>(memory.peak());
+  return count;
+}
+
+}  // namespace fqgan

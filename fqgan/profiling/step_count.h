@@ -1,0 +1,25 @@
+// What one training iteration takes, counted before anything is computed: the iteration runs on the `meta` device,
+// where tensors have shapes and no values.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "fqgan/data/dataset.h"
+#include "fqgan/models/family.h"
+#include "fqgan/profiling/cost.h"
+
+namespace fqgan {
+
+struct StepCount {
+  double memory = 0;                    // bytes: the most that networks, optimizers and an iteration hold at a time
+  double bytes = 0;                     // that operators read and write, each argument and result once
+  std::map<Product, int64_t> products;  // matrix products (cost.h), and how often
+};
+
+/// Counts the first iteration (all phases once, and what precedes it) of the family with these options, computing with
+/// `numerics`. Errors: UserError as FamilyOptions::build.
+StepCount count_step(const FamilyOptions& options, const DataInfos& infos, const Numerics& numerics,
+                     const std::map<std::string, const Dataset*>& datasets);
+
+}  // namespace fqgan
