@@ -1,8 +1,8 @@
 """MinibatchDiscrimination: the layer of "Improved Techniques for Training GANs" (section 3.2).
 
 It is built on the operator torch.ops.fqgan.minibatch_discrimination, whose memory is O(N B C). It matches
-MinibatchLayer in nn.py of openai/improved-gan: the similarity of an example to itself is left out, and the columns of the tensor have
-unit length times a learnt scale.
+MinibatchLayer in nn.py of openai/improved-gan: the similarity of an example to itself is left out, and the columns of
+the tensor have unit length times a learnt scale.
 """
 
 import torch
