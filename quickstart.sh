@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# From a fresh clone to generated images: installs what is missing, builds, trains on Fashion-MNIST, draws images.
+# From a fresh clone to generated images: installs what is missing, builds fqgan, trains it on Fashion-MNIST and draws
+# images.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=scripts/messages.sh
 source scripts/messages.sh
-# OpenMP's threads wait for each other spinning; for long, that makes a busy machine twenty times slower.
+# The threads of OpenMP spin while they wait for each other. On a busy machine this makes them twenty times slower, so
+# they spin for a short time only.
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-10000}
 fqgan=build/release/fqgan
 recipe=recipes/quickstart.toml
@@ -12,11 +14,12 @@ recipe=recipes/quickstart.toml
 usage() {
   cat <<'END'
 usage: ./quickstart.sh [--build-only]
-Installs what is missing (Debian packages, LibTorch), builds build/release/fqgan, trains recipes/quickstart.toml on
-Fashion-MNIST (two to four minutes on two cores) into runs/quickstart, and draws images from it.
-A second start goes on with a run that was interrupted, else trains into runs/quickstart-2 and so on.
+Installs what is missing (Debian packages, LibTorch) and builds build/release/fqgan. Then trains
+recipes/quickstart.toml on Fashion-MNIST into runs/quickstart (two to four minutes on two cores) and draws images.
+A second start continues a run that was interrupted. If there is none, it trains into runs/quickstart-2 and so on.
   --build-only         stop before the training
-  FQGAN_TORCH=/path    build on this LibTorch (else the torch of python3, else torch 2.13 in .venv); docs/building.md
+  FQGAN_TORCH=/path    build on this LibTorch; without it, on the torch of python3 or on torch 2.13 in .venv
+                       (see docs/building.md)
 END
 }
 
@@ -28,7 +31,7 @@ case "$#-${1:-}" in
   *) fail "expected at most one of --build-only and --help, got '$*'" ;;
 esac
 
-# A run is unfinished while its newest checkpoint is not that of the last iteration of its recipe.
+# A run is unfinished until it has a checkpoint of the last iteration of its recipe.
 is_unfinished() {
   local newest last
   [ -f "$1/recipe.toml" ] || return 1
@@ -45,7 +48,7 @@ train() {
     run=runs/quickstart-$number
   done
   if [ -e "$run" ]; then
-    say "going on with $run"
+    say "continuing $run"
     $fqgan train --resume "$run" || code=$?
   else
     say "training into $run (two to four minutes on two cores; Ctrl-C saves and stops)"
@@ -53,7 +56,7 @@ train() {
   fi
   case $code in
     0) ;;
-    130 | 143) say "stopped; ./quickstart.sh goes on from there" && exit $code ;;
+    130 | 143) say "stopped; ./quickstart.sh continues from there" && exit $code ;;
     *) say "training failed with exit code $code" >&2 && exit $code ;;
   esac
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Set-up, build and every test: layering, style, C++ (ctest), the program end to end, parity with other implementations,
-# and the Python package (pytest).
+# Sets up, builds and runs every test: layering, style, C++ (ctest), the program end to end, parity with other
+# implementations, and the Python package (pytest).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=scripts/messages.sh
 source scripts/messages.sh
-# OpenMP's threads wait for each other spinning; for long, that makes a busy machine twenty times slower.
+# The threads of OpenMP spin while they wait for each other. On a busy machine this makes them twenty times slower, so
+# they spin for a short time only.
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-10000}
 build=build/release
 results=build/test-results
@@ -16,8 +17,8 @@ usage() {
   cat <<'END'
 usage: ./test.sh [--fast]
 Installs what is missing, builds everything and runs all tests. Exit code 0: all passed.
-  --fast               without the tests that are labelled slow
-  FQGAN_TORCH=/path    test on this LibTorch; docs/building.md
+  --fast               leave out the tests that are labelled slow
+  FQGAN_TORCH=/path    test on this LibTorch (see docs/building.md)
 END
 }
 
@@ -30,7 +31,7 @@ case "$#-${1:-}" in
   *) fail "expected at most one of --fast and --help, got '$*'" ;;
 esac
 
-# part NAME COMMAND...: runs it, and notes outcome, seconds and the counts of the result files that it left.
+# part NAME COMMAND...: runs the command and records its outcome, its seconds and the counts in its result files.
 part() {
   local name=$1 start=$SECONDS outcome=passed counts
   shift
@@ -44,12 +45,12 @@ part() {
 
 check_layers() { python3 scripts/check_layers.py --self-test && python3 scripts/check_layers.py; }
 
-# Each GoogleTest program writes a result file, so that test cases are counted, not programs.
+# Each GoogleTest program writes a result file, so test cases are counted instead of programs.
 run_ctest() {
   GTEST_OUTPUT="xml:$PWD/$results/" ctest --test-dir $build --output-on-failure --no-tests=error "${ctest_filter[@]}"
 }
 
-# run_pytest FOLDER: the program and the libraries of build/release against Python.
+# run_pytest FOLDER: runs the Python tests of a folder with the program and the libraries of build/release.
 run_pytest() {
   FQGAN_BUILD=$PWD/$build .venv/bin/python -m pytest -q -o markers="slow: minutes, not seconds" "${pytest_filter[@]}" \
     --junitxml="$results/pytest.xml" "$1"

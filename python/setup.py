@@ -1,7 +1,7 @@
-"""Builds libfqgan_ops.so with the repository's own CMake against the torch that is installed, and packs it.
+"""Builds libfqgan_ops.so with the CMake files of the repository against the installed torch, and packs it.
 
-Needed: a C++20 compiler, cmake 3.25 or newer, ninja or make. What is built stays in build/python of the repository, so
-that a second installation compiles only what has changed.
+It needs a C++20 compiler, cmake 3.25 or newer, and ninja or make. Compiled files remain in build/python of the
+repository, so a second installation compiles only what has changed.
 """
 
 import importlib.util
@@ -57,7 +57,7 @@ def run(*command):
 
 
 class CMakeBuild(build_ext):
-    """The one extension of this package is no Python module but a library that torch loads."""
+    """The only extension of this package is a library that torch loads, not a Python module."""
 
     def get_ext_filename(self, fullname):
         return os.path.join(*fullname.split(".")[:-1], LIBRARY)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Checks who includes whom in fqgan/, forbidden names, and that CMake builds every source and test file.
+"""Checks which room of fqgan/ includes which, forbidden names, and that CMake builds every source and test file.
 
-scripts/check_layers.py               prints one line a violation; exit code 1 when there is one
-scripts/check_layers.py --self-test   plants each kind of violation in a temporary tree and expects it to be found
+scripts/check_layers.py               prints one line per violation; exit code 1 if there is one
+scripts/check_layers.py --self-test   puts each kind of violation into a temporary tree and expects it to be found
 """
 
 import pathlib
@@ -52,7 +52,7 @@ def sources(folder):
 
 
 def without_comments(text):
-    """Comments become blanks (line numbers stay); texts too, except the names of included files."""
+    """Replaces comments and strings by blanks, except the names of included files. Line numbers do not change."""
 
     def blank(match):
         line_start = text.rfind("\n", 0, match.start()) + 1
@@ -68,7 +68,7 @@ def line_of(text, position):
 
 
 def with_what_it_includes(root, file):
-    """The header fqgan/<file> and what it includes of its own room, so far as that exists."""
+    """Returns the header fqgan/<file> and the existing headers of its own room that it includes."""
     room = file.split("/")[0]
     found, open_files = set(), [file]
     while open_files:
@@ -111,7 +111,7 @@ def check_forbidden(room, text):
 
 
 def check_built(root):
-    """Rooms are built by name and tests by folder (cmake/Rooms.cmake): what no such line names is silently left out."""
+    """Finds files that no line of CMake names. CMake builds rooms by name and tests by folder (cmake/Rooms.cmake)."""
     rooms_text = (root / "CMakeLists.txt").read_text()
     shared = re.findall(r"fqgan_shared_library\(\S+ ([^)]*)\)", rooms_text)
     built = set(re.findall(r"fqgan_room\((\w+)", rooms_text)) | {room for group in shared for room in group.split()}

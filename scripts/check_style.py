@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks what a formatter does not: file length, a comment that opens each file, tabs, long lines, spaces at line ends.
+"""Checks what a formatter does not: file lengths, the comment at the head of a file, tabs, long lines, trailing spaces.
 
-Warnings (a long file, clang-format's wishes) do not fail; they are meant to be read.
+Warnings (a long file, a difference from clang-format) do not fail the check.
 """
 
 import pathlib
@@ -43,7 +43,7 @@ def check_file(path):
 
 
 def unformatted(paths):
-    """Paths that clang-format would change; none when it is not installed."""
+    """Returns the paths that clang-format would change; none if it is not installed."""
     if not shutil.which("clang-format"):
         return
     for path in paths:

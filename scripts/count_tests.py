@@ -1,4 +1,4 @@
-"""Sums up the result files (GoogleTest's and pytest's XML) in a folder: "412 tests, 3 skipped, 0 failed"."""
+"""Sums up the result files of GoogleTest and pytest (XML) in a folder: "412 tests, 3 skipped, 0 failed"."""
 
 import pathlib
 import sys

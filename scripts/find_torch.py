@@ -1,4 +1,4 @@
-"""Prints the folder of the `torch` that this Python would import, without importing it (that takes seconds)."""
+"""Prints the folder of the `torch` that this Python would import. It does not import torch, which takes seconds."""
 
 import importlib.util
 import os

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes the parsers (images, IDX, archives, JSON) with clang's libFuzzer under sanitizers of addresses and behaviour.
-#   scripts/fuzz.sh [SECONDS]      of each target; default 60. What was found lies in build/fuzz/found.
+# Fuzzes the parsers (images, IDX, archives, JSON) with clang's libFuzzer and the sanitizers for addresses and undefined
+# behaviour.
+#   scripts/fuzz.sh [SECONDS]      seconds for each target; default: 60. Inputs that fail are saved in build/fuzz/found.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/messages.sh
@@ -15,9 +16,9 @@ fi
 command -v clang++ >/dev/null || fail "clang++ is missing. Hint: apt-get install ${packages[*]}"
 torch=$(sed -n 's/^FQGAN_TORCH:[A-Z]*=//p' build/release/CMakeCache.txt) || fail "build first: scripts/setup.sh"
 
-# LibTorch is not instrumented: its containers would be reported as overflows where they cross into our code.
+# LibTorch is not instrumented. Its containers would be reported as overflows when our code uses them.
 export ASAN_OPTIONS=detect_container_overflow=0
-# So that class information is not asked of LibTorch's objects: no vptr checks.
+# The vptr checks are off, because they need class information that LibTorch's objects lack.
 step "configuration" "see CMake's error above" cmake -S . -B $build -G Ninja -DCMAKE_CXX_COMPILER=clang++ \
   -DFQGAN_TORCH="$torch" -DFQGAN_FUZZ=ON "-DFQGAN_SANITIZE=address,undefined" -DCMAKE_CXX_FLAGS=-fno-sanitize=vptr
 step "build of the fuzzers" "see the compiler's error above" ninja -C $build fuzz_decode fuzz_open

@@ -18,7 +18,7 @@ COMPRESSED_METRICS, BIG_ENDIAN, BITS_FROM_THE_LEFT, PADDING = 0x100, 4, 8, 3  # 
 
 
 class Table:
-    """One table of the file, read from front to back. Its first word is its format, always little-endian."""
+    """One table of the file, read from front to back. Its first word is the format, always little-endian."""
 
     def __init__(self, data, offset):
         self.data, self.at, self.order = data, offset, "<"
@@ -40,7 +40,7 @@ def open_tables(data):
 
 
 def read_metrics(table):
-    """Of each glyph: left and right edge, advance, ascent and descent, in pixels."""
+    """Returns for each glyph the left and right edge, advance, ascent and descent, in pixels."""
     if table.format & COMPRESSED_METRICS:
         (count,) = table.read("H")
         return [[value - 0x80 for value in table.read("5B")] for _ in range(count)]
@@ -49,7 +49,7 @@ def read_metrics(table):
 
 
 def read_bitmaps(table):
-    """A function from glyph and row to the row's bits, the left pixel in the highest of 8."""
+    """Returns a function from glyph and row to the bits of the row. The left pixel is the highest of 8 bits."""
     if not table.format & BITS_FROM_THE_LEFT:
         sys.exit("expected bitmaps whose highest bit is the left pixel")
     (count,) = table.read("I")
@@ -60,7 +60,7 @@ def read_bitmaps(table):
 
 
 def read_encodings(table):
-    """Character code -> glyph, for codes below 256."""
+    """Returns the map from character codes below 256 to glyphs."""
     first, last, first_row, _, _ = table.read("5H")
     if first_row != 0:
         sys.exit("expected a font with ASCII")
@@ -68,7 +68,7 @@ def read_encodings(table):
 
 
 def glyph_rows(metrics, bitmap, glyph):
-    """The ASCENT + DESCENT rows of a cell, each one byte."""
+    """Returns the ASCENT + DESCENT rows of a cell, one byte each."""
     left, right, advance, ascent, descent = metrics[glyph]
     if advance != WIDTH or left < 0 or right > WIDTH or ascent > ASCENT or descent > DESCENT:
         sys.exit(f"expected glyphs of {WIDTH} x {ASCENT + DESCENT} pixels")

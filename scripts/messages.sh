@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What the scripts tell: one line a step, its output in a log, and one clear line when something fails. To be sourced.
+# Messages of the scripts, to be sourced. Each step prints one line and writes its output to a log. A failure prints the
+# reason and one line with a hint.
 log_folder=build/log
 script=$(basename "$0" .sh)
 last_log=""     # the log of the last step
@@ -14,8 +15,8 @@ fail() {
 
 minutes() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
 
-# show_progress TITLE: the last line of the log; on a terminal in one line that is renewed each second, else in a line
-# every 30 s.
+# show_progress TITLE: shows the last line of the log. A terminal shows one line that is renewed each second; otherwise,
+# a new line is printed every 30 s.
 show_progress() {
   local start=$SECONDS pause=1 sleeping last
   trap 'kill "$sleeping"; exit' TERM
@@ -46,7 +47,7 @@ hide_progress() {
 }
 trap hide_progress EXIT
 
-# The part of a failed step's log that says why: from CMake's or ninja's first error on, else the end.
+# Prints the part of a failed step's log that says why: from the first error of CMake or ninja on, else the end.
 show_reason() {
   if grep -qE '^(CMake Error|FAILED:)' "$last_log"; then
     sed -nE '/^(CMake Error|FAILED:)/,$p' "$last_log" | cut -c 1-300 | head -n 25
@@ -55,7 +56,7 @@ show_reason() {
   fi
 }
 
-# step TITLE HINT COMMAND...: runs the command with its output in a log. When it fails: why, then one line.
+# step TITLE HINT COMMAND...: runs the command with its output in a log. If it fails, prints the reason and the hint.
 step() {
   local title=$1 hint=$2 start=$SECONDS code=0
   shift 2

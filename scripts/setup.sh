@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Set-up and build, the one place of it: Debian packages, LibTorch, CMake, ninja. quickstart.sh and test.sh call it.
-# What is there already is left alone, so a second start installs and builds nothing.
+# Sets up and builds: Debian packages, LibTorch, CMake, ninja. quickstart.sh and test.sh call this script.
+# It does not touch what exists already, so a second start installs and builds nothing.
 #   scripts/setup.sh [--packages-only] [--tests] [TARGET...]
-#     --packages-only   Debian packages, nothing else
-#     --tests           also what the tests need: Python packages, into .venv, and Python's headers
-#     TARGET...         what to build in build/release (without: everything)
-#   FQGAN_TORCH=/path         the LibTorch to build on (else python3's torch, else .venv's)
-#   FQGAN_SKIP_PACKAGES=1     what the Debian packages bring is there in another form: do not look for them
+#     --packages-only   installs the Debian packages and does nothing else
+#     --tests           also installs what the tests need: Python's headers, and Python packages into .venv
+#     TARGET...         what to build in build/release; without it, everything
+#   FQGAN_TORCH=/path         the LibTorch to build on; without it, the torch of python3 or of .venv
+#   FQGAN_SKIP_PACKAGES=1     do not look for Debian packages, because their content is installed in another form
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/messages.sh
@@ -19,10 +19,11 @@ test_modules=(numpy pytest safetensors PIL scipy setuptools sklearn tqdm einops 
   onnxruntime vector_quantize_pytorch torch_einops_utils pytorch_fid torch_fidelity)
 test_packages=(numpy pytest safetensors pillow "scipy<1.18" "setuptools>=77" scikit-learn tqdm einops einx loguru onnx
   onnxruntime)
-# What our figures are compared with. Without what they ask for: torch is there, and torchvision is not needed.
+# Packages that our metrics are compared with. They are installed without their dependencies: torch is there already,
+# and torchvision is not needed.
 test_packages_alone=(vector-quantize-pytorch torch-einops-utils pytorch-fid torch-fidelity)
 build=build/release
-in_place=true  # until something had to be done
+in_place=true  # false as soon as something had to be done
 
 missing_packages() {
   local package states
@@ -33,7 +34,7 @@ missing_packages() {
   done
 }
 
-# Prints what to put before a command that needs root, or fails. Asks for a password on a terminal only.
+# Prints the prefix for a command that needs root, or fails. It asks for a password on a terminal only.
 root_prefix() {
   if [ "$(id -u)" = 0 ]; then return; fi
   command -v sudo >/dev/null || return 1
@@ -51,7 +52,7 @@ install_packages() {
   in_place=false
   prefix=$(root_prefix) || fail "Debian packages are missing, and neither root nor sudo is at hand. Hint: have root" \
     "run: apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
-  # An update that fails in part (one broken source of many) is no reason to stop: the installation will tell.
+  # A partly failed update (one broken source of many) is no reason to stop: the installation shows whether it matters.
   # shellcheck disable=SC2086  # the prefix is one word or none
   step "update of the package lists" "" bash -c '"$@" || true' update $prefix apt-get update -q
   # shellcheck disable=SC2086
@@ -69,14 +70,14 @@ make_venv() {
     python3 -m venv "${clear[@]}" .venv
 }
 
-# pip_install TITLE PACKAGE...: into .venv
+# pip_install TITLE PACKAGE...: installs packages into .venv
 pip_install() {
   in_place=false
   step "$1" "see pip's last lines above; docs/building.md says which Python and which build of torch" \
     .venv/bin/python -m pip install --no-input --disable-pip-version-check --progress-bar off "${@:2}"
 }
 
-# Prints "VERSION KIND" of the LibTorch in folder $1; or what is wrong with it, and fails.
+# Prints "VERSION KIND" of the LibTorch in folder $1. If it cannot be used, prints the problem and fails.
 check_torch() { cmake -DFQGAN_TORCH="$1" -P cmake/CheckLibTorch.cmake 2>/dev/null; }
 
 # Sets `torch` (the folder) and `torch_text` (version and kind).
@@ -88,7 +89,7 @@ find_torch() {
   fi
   if torch=$(python3 scripts/find_torch.py 2>/dev/null); then
     if torch_text=$(check_torch "$torch"); then return; fi
-    say "python3's own torch cannot be used, .venv gets one. $torch_text"
+    say "the torch of python3 cannot be used, so .venv gets its own. $torch_text"
   fi
   if torch=$(.venv/bin/python scripts/find_torch.py 2>/dev/null) && torch_text=$(check_torch "$torch"); then return; fi
   make_venv
@@ -98,12 +99,13 @@ find_torch() {
 }
 
 can_import() { .venv/bin/python -c "import $1" >/dev/null 2>&1; }
-# Looks for modules without importing them: some want torchvision when they are.
+# Looks for modules without importing them, because some import torchvision.
 has_modules() {
   .venv/bin/python -c 'import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))' "$@"
 }
 
-# The tests' Python is always .venv. A torch that lies elsewhere is put in front of its own packages by a path file.
+# The tests always use the Python of .venv. If torch is elsewhere, a path file puts its folder in front of the packages
+# of .venv.
 install_test_modules() {
   local path_file
   make_venv
@@ -117,14 +119,14 @@ install_test_modules() {
   fi
   if ! has_modules "${test_modules[@]}"; then
     pip_install "Python packages of the tests" "${test_packages[@]}"
-    pip_install "Python packages that our figures are compared with" --no-deps "${test_packages_alone[@]}"
+    pip_install "Python packages that our metrics are compared with" --no-deps "${test_packages_alone[@]}"
   fi
 }
 
 configure() {
   local configured=""
   [ ! -f $build/CMakeCache.txt ] || configured=$(sed -n 's/^FQGAN_TORCH:[A-Z]*=//p' $build/CMakeCache.txt)
-  # The Python extension is configured where Python.h is found, which the tests have just installed.
+  # The Python extension is configured only if Python.h is found, which the tests have just installed.
   if [ -f $build/build.ninja ] && [ "$configured" = "$torch" ] &&
     { ! $tests || grep -q fqgan_core $build/build.ninja; }; then return; fi
   in_place=false
@@ -132,7 +134,7 @@ configure() {
     flock build/.lock cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DFQGAN_TORCH="$torch"
 }
 
-# On LibTorch's headers a compiler takes up to 1.2 GB: as many as there are cores, but no more than fit.
+# A compiler takes up to 1.2 GB on LibTorch's headers. Start one per core, but no more than fit in memory.
 parallel_jobs() {
   local cores fitting
   cores=$(env -u OMP_NUM_THREADS nproc)
@@ -154,7 +156,7 @@ main() {
       --packages-only) packages_only=true ;;
       --tests)
         tests=true
-        packages+=(python3-dev)  # Python.h, for what torch.compile makes
+        packages+=(python3-dev)  # Python.h, for the code that torch.compile generates
         ;;
       -*) fail "unknown option '$argument'. Expected --packages-only, --tests or the names of targets" ;;
       *) targets+=("$argument") ;;

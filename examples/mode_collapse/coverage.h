@@ -1,4 +1,4 @@
-// The ring of Gaussians, and what a generator has learnt of it.
+// The ring of Gaussians, and a measure of how much of it a generator has learnt.
 #pragma once
 
 #include <torch/torch.h>
@@ -9,7 +9,7 @@
 
 namespace fqgan::example {
 
-/// `modes` normal distributions of this standard deviation, their centres evenly on a circle.
+/// Normal distributions with standard deviation `stddev`. Their centres are evenly spaced on a circle.
 struct Ring {
   int64_t modes = 8;
   double radius = 2, stddev = 0.02;
@@ -18,15 +18,15 @@ struct Ring {
     const auto angles = torch::arange(modes) * (2 * M_PI / static_cast<double>(modes));
     return radius * at::stack({angles.cos(), angles.sin()}, 1).to(torch::kFloat);
   }
-  /// N x 2 points, each mode as likely.
+  /// Draws N x 2 points. All modes are equally likely.
   torch::Tensor draw(int64_t count, Streams& random) const {
     const auto mode = random.integers(modes, {count}, "modes");
     return centres().index_select(0, mode) + stddev * random.normal({count, 2}, "points");
   }
 };
 
-/// By the usual convention (Srivastava et al. 2017; Lin et al. 2018): a point is good when it lies within three
-/// standard deviations of a centre; a mode is covered when a good point is its own.
+/// The usual convention (Srivastava et al. 2017; Lin et al. 2018): a point is good if it is within three standard
+/// deviations of a centre, and a mode is covered if a good point is nearest to its centre.
 struct Coverage {
   int64_t modes;  // covered
   double good;    // fraction of the points

@@ -1,5 +1,5 @@
-// Mode collapse on a ring of Gaussians, and what four techniques do about it: trains each with several seeds, prints
-// how many modes are covered, and draws what the generators make.
+// Mode collapse on a ring of Gaussians, and what three techniques change. The program trains each method with several
+// seeds, prints how many modes are covered, and draws the points of the generators.
 //
 //     ninja -C build/release mode_collapse && build/release/mode_collapse --out ring.png
 #include <CLI/CLI.hpp>
@@ -18,7 +18,7 @@ namespace fqgan::example {
 namespace {
 
 constexpr int64_t points_measured = 2500, cell = 128;
-constexpr double half_width = 3;  // of the plane that is drawn
+constexpr double half_width = 3;  // half the side of the square that is drawn
 
 QuantizationOptions quantized() {
   QuantizationOptions options;
@@ -55,7 +55,7 @@ torch::Tensor place(const torch::Tensor& points) {
   return ((points / half_width + 1) * 0.5 * cell).floor().to(torch::kLong).clamp(0, cell - 1);
 }
 
-/// Generated points dark over the centres' gray dots: uint8 3 x cell x cell.
+/// Draws generated points in blue over gray squares at the centres: uint8 3 x cell x cell.
 torch::Tensor draw(const torch::Tensor& points, const Ring& ring) {
   auto picture = torch::full({cell, cell, 3}, 255, torch::kUInt8);
   const auto centres = place(ring.centres());
@@ -111,21 +111,22 @@ void add_flags(CLI::App& program, Flags& flags) {
   const auto number = [&](const char* name, int64_t& value, int64_t least, int64_t most, const char* meaning) {
     program.add_option(name, value, meaning)->check(CLI::Range(least, most))->capture_default_str();
   };
-  program.add_option("--out", flags.out, "picture (PNG): a row a method, a column a seed")->capture_default_str();
-  program.add_option("--only", flags.only, "methods by name; default: all")->check(CLI::IsMember(names));
-  number("--seeds", flags.seeds, 1, 100, "trainings a method");
-  number("--steps", flags.steps, 1, 1000000, "length of a training");
-  number("--modes", flags.modes, 2, 100, "Gaussians on the ring");
-  number("--latent", flags.latent, 1, 1000, "numbers that the generator makes a point from");
-  number("--kernels", flags.kernels, 1, 1000, "of minibatch discrimination");
-  number("--dims", flags.dims, 1, 1000, "of each kernel's space");
+  program.add_option("--out", flags.out, "picture (PNG) with one row per method and one column per seed")
+      ->capture_default_str();
+  program.add_option("--only", flags.only, "names of the methods to train; default: all")->check(CLI::IsMember(names));
+  number("--seeds", flags.seeds, 1, 100, "number of trainings per method");
+  number("--steps", flags.steps, 1, 1000000, "iterations of each training");
+  number("--modes", flags.modes, 2, 100, "number of Gaussians on the ring");
+  number("--latent", flags.latent, 1, 1000, "width of the latent");
+  number("--kernels", flags.kernels, 1, 1000, "number of kernels of minibatch discrimination");
+  number("--dims", flags.dims, 1, 1000, "dimensions of each kernel's space");
 }
 
 }  // namespace
 }  // namespace fqgan::example
 
 int main(int argc, char** argv) {
-  CLI::App program("Mode collapse on a ring of Gaussians, and what four techniques do about it.", "mode_collapse");
+  CLI::App program("Mode collapse on a ring of Gaussians, and what three techniques change.", "mode_collapse");
   fqgan::example::Flags flags;
   fqgan::example::add_flags(program, flags);
   CLI11_PARSE(program, argc, argv);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The smallest use of the feature quantizer: a discriminator with a dictionary behind its second layer.
+"""The smallest use of the feature quantizer: a discriminator with a dictionary after its second layer.
 
-python examples/python/discriminator.py          # after: pip install --no-build-isolation ./python
+pip install --no-build-isolation ./python
+python examples/python/discriminator.py
 """
 
 import torch
@@ -19,7 +20,7 @@ class Discriminator(torch.nn.Module):
         self.last = torch.nn.Linear(64, 1)
 
     def forward(self, images):
-        h, loss, perplexity = self.quantizer(self.first(images))  # loss: one number an image
+        h, loss, perplexity = self.quantizer(self.first(images))  # loss: one number per image
         return self.last(h.mean((2, 3))), loss, perplexity
 
 
@@ -28,7 +29,7 @@ def main():
     discriminator = Discriminator()
     optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.0, 0.999))
     for step in range(1, 101):
-        real = torch.rand(32, 3, 32, 32).round()  # in place of images
+        real = torch.rand(32, 3, 32, 32).round()  # random numbers in place of images
         fake = torch.rand(32, 3, 32, 32)
         logits, commitment, perplexity = discriminator(torch.cat([fake, real]))  # one batch updates the dictionary once
         fake_logits, real_logits = logits.chunk(2)

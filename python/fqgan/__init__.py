@@ -1,6 +1,8 @@
-"""Feature quantization (FQ-GAN, Zhao et al. 2020) and minibatch discrimination (Salimans et al. 2016) for PyTorch:
-operators under torch.ops.fqgan, the layers FeatureQuantizer and MinibatchDiscrimination, and in fqgan.compat the
-interfaces of two other implementations."""
+"""Feature quantization (FQ-GAN, Zhao et al. 2020) and minibatch discrimination (Salimans et al. 2016) for PyTorch.
+
+The package has operators under torch.ops.fqgan, the layers FeatureQuantizer and MinibatchDiscrimination, and layers
+with the interfaces of two other implementations in fqgan.compat.
+"""
 
 from fqgan import _library
 
@@ -15,7 +17,7 @@ __all__ = ["FeatureQuantizer", "MinibatchDiscrimination", "compat"]
 
 
 def __getattr__(name):
-    """fqgan._core is loaded when it is first asked for: the operators and layers work without it."""
+    """Loads fqgan._core when it is first used, because the operators and layers work without it."""
     if name != "_core":
         raise AttributeError(f"module 'fqgan' has no attribute '{name}'")
     globals()["_core"] = _library.load_core()

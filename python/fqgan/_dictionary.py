@@ -1,7 +1,7 @@
-"""What the layers share: statistics over all processes, rows of a batch, k-means and the log entries.
+"""Functions that the layers share: statistics over all processes, rows of a batch, k-means and perplexity.
 
-`features` are N x D x H x W, contiguous or channels_last, or M x D; K codes of D elements are a codebook K x D. With
-torch.distributed the rows of all processes are one batch, in the order of their ranks.
+`features` are N x D x H x W, contiguous or channels_last, or M x D. A codebook K x D has K codes of D elements. With
+torch.distributed, the rows of all processes are one batch, in the order of their ranks.
 """
 
 import torch
@@ -11,12 +11,12 @@ KMEANS_ITERATIONS = 10
 
 
 def has_others(sync=True):
-    """Whether this is one of several processes whose dictionaries are one."""
+    """Whether this is one of several processes that share a dictionary."""
     return sync and distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
 def summed(tensors, sync=True):
-    """Each of the tensors, summed over all processes; in one collective."""
+    """Returns the tensors, each summed over all processes, with one collective."""
     if not has_others(sync):
         return tensors
     flat = torch.cat([x.flatten() for x in tensors])
@@ -26,7 +26,7 @@ def summed(tensors, sync=True):
 
 
 def require_finite(total):
-    """total: a sum over what must be finite; the same on all processes, so that all of them raise."""
+    """total: a sum over values that must be finite. It is the same on all processes, so all of them raise."""
     message = "[fqgan] expected finite features, got NaN, infinity or an overflow; the dictionary was left as it was"
     if torch.compiler.is_compiling():
         torch._assert_async(torch.isfinite(total), message)  # stays in the graph
@@ -35,7 +35,7 @@ def require_finite(total):
 
 
 def require_no_replica(module):
-    """DataParallel trains copies and throws them away, and the dictionary's updates with them."""
+    """Raises in a replica of DataParallel, which trains copies and throws them away with their dictionary."""
     if module.training and getattr(module, "_is_replica", False):
         raise RuntimeError(
             "[fqgan] expected one module a process, got a replica of torch.nn.DataParallel, which would lose the"
@@ -44,13 +44,13 @@ def require_no_replica(module):
 
 
 def perplexity(counts):
-    """exp of the entropy of the code usage: 1 when one code takes all rows, K when all take as many."""
+    """exp of the entropy of the code usage: 1 if one code takes all rows, K if all take the same number."""
     fractions = counts / counts.sum()
     return torch.exp(-(fractions * torch.log(fractions + 1e-10)).sum())
 
 
 def rows_at(features, indices):
-    """The rows of these indices (in order of image and position), as a matrix."""
+    """Returns the rows with these indices, counted by image and position, as a matrix."""
     if features.dim() == 2:
         return features[indices]
     positions = features.shape[2] * features.shape[3]
@@ -58,15 +58,17 @@ def rows_at(features, indices):
 
 
 def random_indices(rows, count, device):
-    """Without repetition while there are rows enough."""
+    """Returns random row indices, without repetition if there are enough rows."""
     if rows >= count:
         return torch.randperm(rows, device=device)[:count]
     return torch.randint(0, rows, (count,), device=device)
 
 
 def random_rows(features, count, sync=True):
-    """count x D: rows of the batch, drawn by torch's generator (of rank 0, the same rows on all processes); float32, or
-    float64 for float64 features."""
+    """Returns count x D random rows of the batch; float32, or float64 for float64 features.
+
+    The generator of torch on rank 0 draws them, so all processes get the same rows.
+    """
     own = features.numel() // features.shape[1]
     dtype = torch.promote_types(features.dtype, torch.float32)
     if not has_others(sync):
@@ -83,9 +85,9 @@ def random_rows(features, count, sync=True):
 
 
 def kmeans(features, codes, iterations=KMEANS_ITERATIONS, sync=True):
-    """Lloyd's k-means from random rows: centres K x D, and how many rows each had in the last round.
+    """Lloyd's k-means from random rows. Returns the centres K x D and the number of rows of each in the last round.
 
-    A centre without rows stays where it is. torch.ops.fqgan.kmeans does the same within one process.
+    A centre without rows does not move. torch.ops.fqgan.kmeans does the same within one process.
     """
     if iterations < 1:
         raise ValueError(f"[kmeans] expected at least 1 iteration, got {iterations}")

@@ -1,5 +1,8 @@
-"""Finds libfqgan_ops.so, which registers torch.ops.fqgan: in this folder (where pip puts it), then in $FQGAN_OPS. The
-extension fqgan._core (the program's rooms in this process), where it was built, stands beside it."""
+"""Finds and loads libfqgan_ops.so, which registers torch.ops.fqgan.
+
+It looks in this folder, where pip installs the library, and then at the path in $FQGAN_OPS. If the extension
+fqgan._core was built (the program's library in this process), it is in the same folder.
+"""
 
 import importlib.util
 import os
@@ -17,7 +20,7 @@ def is_loaded():
 
 
 def check_torch():
-    """C++ libraries fit the torch that they were built with; with another one they may load and then crash."""
+    """Raises if torch is not the version of the build: with another one the library may load and then crash."""
     try:
         from fqgan._built_with import TORCH
     except ImportError:
@@ -44,7 +47,7 @@ def find():
 
 
 def load():
-    """Does nothing when the operators are registered already, by this package or by another user of the library."""
+    """Loads the operators. Does nothing if this package or another user of the library has registered them already."""
     if is_loaded():
         return
     path = find()
@@ -58,7 +61,7 @@ def load():
 
 
 def load_core():
-    """The extension module. Errors: ImportError when it was not built."""
+    """Returns the extension module. Errors: ImportError if it was not built."""
     name = "_core" + sysconfig.get_config_var("EXT_SUFFIX")
     path = find().resolve().parent / name
     if not path.is_file():

@@ -1,7 +1,7 @@
-"""From a TorchScript module with one graph of ATen operators to an ONNX model, node by node through _onnx_table.
+"""Converts a TorchScript module with one graph of ATen operators to an ONNX model, node by node through _onnx_table.
 
-Each node is also run on two example batches of different size: the examples tell types and shapes, and where the
-two differ a size depends on the batch.
+Each node is also run on two example batches of different size. These examples give the types and shapes. A size that
+differs between the two depends on the batch.
 """
 
 import torch
@@ -13,7 +13,7 @@ IR_VERSION = 8  # of onnx 1.12, 2022: also older runtimes read it
 
 
 class Value:
-    """An ONNX name and what the two example batches have in its place."""
+    """An ONNX name and its values for the two example batches."""
 
     def __init__(self, name, examples):
         self.name, self.examples = name, examples
@@ -35,7 +35,7 @@ def _onnx_type(dtype):
 
 
 class Graph:
-    """Nodes and initializers, as the table's entries add them."""
+    """The nodes and initializers that the entries of the table add."""
 
     def __init__(self, where):
         self.where, self.nodes, self.initializers, self.count, self.operator = where, [], [], 0, ""
@@ -48,7 +48,7 @@ class Graph:
         return f"{stem}_{self.count}"
 
     def add(self, operator, *inputs, **attributes):
-        """A node. Inputs: Values, or names of other nodes' results. -> the name of its result."""
+        """Adds a node. Inputs: Values, or names of other nodes' results. Returns the name of its result."""
         import onnx
 
         names = [getattr(value, "name", value) for value in inputs]
@@ -57,7 +57,7 @@ class Graph:
         return output
 
     def constant(self, tensor, name=None):
-        """An initializer. -> its name."""
+        """Adds an initializer. Returns its name."""
         import onnx
 
         name = name or self._new_name("constant")
@@ -76,13 +76,13 @@ class Graph:
         return value.example if isinstance(value, Value) else value
 
     def cast(self, value, dtype):
-        """The name of a tensor in this type; a Python number becomes a constant."""
+        """Returns the name of the tensor in this type. A Python number becomes a constant."""
         if not isinstance(value, Value):
             return self.constant(torch.tensor(value, dtype=dtype))
         return value.name if value.dtype == dtype else self.add("Cast", value, to=_onnx_type(dtype))
 
     def cast_double(self, name, dtype):
-        """The same for a float64 result that an entry has added itself."""
+        """Does the same for a float64 result that an entry has added itself."""
         return name if dtype == torch.float64 else self.add("Cast", name, to=_onnx_type(dtype))
 
 
@@ -96,7 +96,7 @@ class Conversion:
         return self.values[value.debugName()]
 
     def run(self, node, arguments, batch):
-        """The operator itself on an example batch."""
+        """Runs the operator itself on an example batch."""
 
         def plain(value):
             if isinstance(value, list):
@@ -148,9 +148,11 @@ def _described(declared):
 
 @torch.no_grad()
 def convert(module, description, examples, where):
-    """`description`: of fqgan.json in the file; `examples`: the inputs for two batches of different size.
+    """Returns the module as an onnx.ModelProto.
 
-    -> onnx.ModelProto. Errors: UserError that names an operator that is not in the table."""
+    description: fqgan.json of the file. examples: the inputs for two batches of different size.
+    Errors: UserError that names an operator that is not in the table.
+    """
     import onnx
 
     conversion = Conversion(module, where)

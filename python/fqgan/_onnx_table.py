@@ -1,7 +1,8 @@
-"""Which ONNX operators stand for an operator of a TorchScript graph: TABLE, by ATen name. Only what our networks use.
+"""TABLE maps the ATen name of a TorchScript operator to a function that writes it as ONNX operators.
 
-An entry gets the graph under construction (fqgan._onnx_graph.Graph) and the operator's arguments by name: a Value (an
-ONNX name and an example tensor) for a tensor, a Python value for anything else. It returns the ONNX name of the result.
+It contains only the operators that fqgan's networks use. A function gets the graph under construction
+(fqgan._onnx_graph.Graph) and the arguments of the operator by name: a Value (an ONNX name and example tensors) for a
+tensor, a Python value for anything else. It returns the ONNX name of the result.
 """
 
 import math
@@ -12,7 +13,7 @@ OPSET = 17
 
 
 def reshaped(graph, result, self, **_):
-    """Every operator that only changes the shape: the examples say to what, -1 where it depends on the batch."""
+    """An operator that only changes the shape. The examples give the shape; -1 where it depends on the batch."""
     free = [a != b for a, b in zip(*(example.shape for example in result.examples))]
     if sum(free) > 1:
         raise graph.refused("more than one size of the result depends on the batch")
@@ -139,14 +140,14 @@ def mean(graph, result, self, dim=None, keepdim=False, dtype=None):
 
 
 def _fit(function, low, high, degree):
-    """Coefficients, highest power first, of a polynomial in x mapped to [-1, 1], least squares at Chebyshev's nodes."""
+    """Fits a polynomial in x, mapped to [-1, 1], by least squares at Chebyshev's nodes. Highest power first."""
     nodes = torch.cos(math.pi * (torch.arange(4 * degree, dtype=torch.float64) + 0.5) / (4 * degree))
     values = function(low + (nodes + 1) * (high - low) / 2)
     return torch.linalg.lstsq(torch.vander(nodes, degree + 1), values.unsqueeze(1)).solution.flatten().tolist()
 
 
 def _polynomial(graph, coefficients, low, high, x):
-    """By Horner's rule; x between low and high, float64."""
+    """Evaluates a polynomial by Horner's rule; x is float64, between low and high."""
     x = graph.add("Mul", graph.add("Sub", x, graph.number(low)), graph.number(2 / (high - low)))
     x = graph.add("Sub", x, graph.number(1))
     y = graph.number(coefficients[0])
@@ -156,9 +157,10 @@ def _polynomial(graph, coefficients, low, high, x):
 
 
 def erfc(graph, result, self):
-    """For x >= 0 (what truncation asks for), which ONNX has not: erfc(x) = t exp(-x^2) E(t), t = 1 / (1 + x / 2).
+    """erfc for x >= 0, which truncation needs and ONNX lacks: erfc(x) = t exp(-x^2) E(t), t = 1 / (1 + x / 2).
 
-    Relative error below 1e-7 up to 9.2 (13 standard deviations); beyond, 1e-38 and less, x counts as 9.2.
+    The relative error is below 1e-7 up to x = 9.2 (13 standard deviations). A larger x, with an erfc of 1e-38 and less,
+    is treated as 9.2.
     """
     end = 13 / math.sqrt(2)
     low = 1 / (1 + end / 2)
@@ -170,8 +172,11 @@ def erfc(graph, result, self):
 
 
 def quantile(graph, result, self):
-    """The normal distribution's inverse for probabilities p <= 1/2, which ONNX has not: -s u Q(u), s = sqrt(-log 2p),
-    u = s / (1 + s): it goes with s^2 at 0, with s far out. Relative error below 3e-7."""
+    """The inverse of the normal distribution for probabilities p <= 1/2, which ONNX lacks.
+
+    It is -s u Q(u) with s = sqrt(-log 2p) and u = s / (1 + s), so it grows with s^2 near 0 and with s far out. The
+    relative error is below 3e-7.
+    """
     low, high = 1e-4, 0.9
 
     def ratio(u):

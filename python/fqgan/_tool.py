@@ -1,4 +1,4 @@
-"""What the package's command-line tools share: one line for whatever is wrong with their input, and whole files."""
+"""Code that the command-line tools of the package share: one line for each input error, and complete output files."""
 
 import argparse
 import contextlib
@@ -8,7 +8,7 @@ import sys
 
 
 class UserError(Exception):
-    """One line that says where, what was expected, what came, and what to do. Code 2: the user's input is wrong."""
+    """One line that says where, what was expected, what was found and what to do. Code 2: the user's input is wrong."""
 
     def __init__(self, where, message, code=2):
         super().__init__(f"[{where}] {' '.join(message.split())}")
@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main):
-    """Runs main(arguments) and ends the program; a UserError is one line and its exit code."""
+    """Runs main(arguments). For a UserError, prints one line and ends the program with its exit code."""
     try:
         main(sys.argv[1:])
     except UserError as error:
@@ -30,14 +30,14 @@ def run(main):
 
 
 def missing_package(where, error):
-    """For an ImportError of a package that only the tools need."""
+    """Returns the UserError for an ImportError of a package that only the tools need."""
     name = (error.name or str(error)).split(".")[0]
     return UserError(where, f"expected the Python package '{name}', found none. Hint: pip install {name}")
 
 
 @contextlib.contextmanager
 def whole_file(target):
-    """Gives a path beside `target` to write to; what stands there then becomes `target`, if nothing was raised."""
+    """Yields a path beside `target` to write to. If nothing was raised, that file is then renamed to `target`."""
     target = pathlib.Path(target)
     partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
     try:

@@ -1,9 +1,9 @@
-"""The interfaces of two other implementations on the same operators: what was trained with them can be trained on.
+"""Layers with the interfaces of two other implementations. A training that began with those can continue with these.
 
-Quantize: FQ-BigGAN/vq_layer.py of YangNaruto/FQ-GAN. VectorQuantize: vector-quantize-pytorch 1.32 (lucidrains), of it
-the Euclidean dictionary with momentum updates. Same arguments, outputs and state keys. On purpose different: the
-dictionary is replaced, never written into; features that are not finite raise; and codes are exact, so that they may
-differ where two codes are equally near within rounding.
+Quantize matches FQ-BigGAN/vq_layer.py of YangNaruto/FQ-GAN. VectorQuantize matches the Euclidean dictionary with
+momentum updates of vector-quantize-pytorch 1.32 (lucidrains). Both have the same arguments, outputs and state keys as
+their originals. They differ on purpose in three points: the dictionary is replaced, never written into; features that
+are not finite raise; codes are exact, so they may differ where two codes are equally near within rounding.
 """
 
 import torch
@@ -13,14 +13,14 @@ from fqgan import _dictionary
 
 
 def _in_order(x):
-    """Contiguous or channels_last, as the operators need it."""
+    """Returns x, contiguous or channels_last, as the operators need it."""
     if x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last):
         return x
     return x.contiguous()
 
 
 class Quantize(torch.nn.Module):
-    """Arguments, outputs and state of the reference layer of FQ-GAN. fqgan.FeatureQuantizer can do more.
+    """The layer of FQ-GAN with its arguments, outputs and state. fqgan.FeatureQuantizer has more options.
 
     Buffers: embed D x K, embed_avg D x K, cluster_size K.
     """
@@ -36,7 +36,7 @@ class Quantize(torch.nn.Module):
     def forward(self, x, y=None):
         """x: N x D x H x W. Returns the quantized map (straight through), the loss N x 1 and the perplexity.
 
-        y is not used, as in the reference.
+        y is not used, as in FQ-GAN.
         """
         _dictionary.require_no_replica(self)
         x = _in_order(x)
@@ -54,12 +54,12 @@ class Quantize(torch.nn.Module):
         return quantized, self.commitment * loss.unsqueeze(1), _dictionary.perplexity(counts)
 
     def embed_code(self, embed_id):
-        """The entries of these codes: ... -> ... x D."""
+        """Returns the entries of these codes: ... -> ... x D."""
         return F.embedding(embed_id, self.embed.t())
 
 
 class _Codebook(torch.nn.Module):
-    """The state of VectorQuantize under its names; all have a leading 1 (one codebook)."""
+    """The state of VectorQuantize under its names. All tensors have a leading 1 (one codebook)."""
 
     def __init__(self, dim, codebook_size, kmeans_init):
         super().__init__()
@@ -81,9 +81,10 @@ class _Codebook(torch.nn.Module):
 class VectorQuantize(torch.nn.Module):
     """VectorQuantize of vector-quantize-pytorch: one Euclidean dictionary with momentum updates, k-means and revival.
 
-    Arguments as there: decay, eps, commitment_weight; kmeans_init and kmeans_iters; threshold_ema_dead_code (0: never);
-    channel_last, accept_image_fmap; rotation_trick (gradients by rotation, the default there; False: straight through).
-    Any other argument is a TypeError. With torch.distributed the dictionary is one for all processes.
+    It has these arguments of the original: decay, eps, commitment_weight, kmeans_init, kmeans_iters,
+    threshold_ema_dead_code (0: never), channel_last, accept_image_fmap, and rotation_trick (gradients by rotation, the
+    default there; False: straight through). Any other argument is a TypeError. With torch.distributed, all processes
+    share one dictionary.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class VectorQuantize(torch.nn.Module):
         return quantized.reshape(x.shape), codes.reshape(self._code_shape(x)), loss
 
     def get_codes_from_indices(self, indices):
-        """The entries of these codes: ... -> ... x D, or N x D x ... where D comes second in x."""
+        """Returns the entries of these codes: ... -> ... x D, or N x D x ... if D is the second dimension of x."""
         entries = self.codebook[indices]
         return entries if self._has_channels_last() else entries.movedim(-1, 1)
 
@@ -149,7 +150,7 @@ class VectorQuantize(torch.nn.Module):
         return self.channel_last and not self.accept_image_fmap
 
     def _as_features(self, x):
-        """A map N x D x H x W or rows M x D, of the same memory."""
+        """Returns x as a map N x D x H x W or as rows M x D."""
         if self.accept_image_fmap and x.dim() != 4:
             raise ValueError(f"[VectorQuantize] expected N x D x H x W, got shape {list(x.shape)}")
         if self.accept_image_fmap or x.dim() == 2:
@@ -194,7 +195,7 @@ class VectorQuantize(torch.nn.Module):
         state.replace(embed, embed_avg, cluster_size)
 
     def _revive(self, rows, dead, embed, embed_avg, cluster_size):
-        """Dead codes become rows of the batch; no more of them than there are rows. Writes into the new dictionary."""
+        """Replaces dead codes by rows of the batch, at most as many as there are rows. Changes the new dictionary."""
         dead = dead.nonzero().squeeze(1)
         own = rows.numel() // rows.shape[1]
         if len(dead) > own and not _dictionary.has_others():
@@ -206,8 +207,10 @@ class VectorQuantize(torch.nn.Module):
 
 
 def _rotated(x, entries):
-    """The entries' values, made from x by a rotation and a scale that are constants for the gradient: Fifty et al.
-    2024 (arXiv 2410.06424), section 4.2. D is the second dimension."""
+    """Returns the values of the entries, made from x by a rotation and a scale that are constants for the gradient.
+
+    Fifty et al. 2024 (arXiv 2410.06424), section 4.2. D is the second dimension.
+    """
     with torch.no_grad():
         size, entry_size = x.norm(dim=1, keepdim=True), entries.norm(dim=1, keepdim=True)
         from_x, to_entry = x / size.clamp_min(1e-6), entries / entry_size.clamp_min(1e-6)

@@ -1,8 +1,8 @@
-"""python -m fqgan.convert G.pth G.safetensors [D.pth D.safetensors ...]: weights of other projects for `fqgan import`.
+"""python -m fqgan.convert G.pth G.safetensors [D.pth D.safetensors ...]: converts weights for `fqgan import`.
 
-A .pth file is a pickle, and what stands in a pickle can run. Here nothing does: files are read with PyTorch's
-`weights_only`, which knows tensors and plain containers. Names stay as they are, but for the "module." that
-DataParallel puts in front of all of them.
+A .pth file is a pickle, and loading a pickle can run code. Here no code runs: files are read with PyTorch's
+`weights_only`, which accepts only tensors and plain containers. Names remain as they are, except that the "module."
+that DataParallel puts in front of all names is removed.
 """
 
 import pathlib
@@ -18,7 +18,7 @@ PARALLEL = "module."
 
 
 def read_state_dict(path):
-    """{name: tensor}."""
+    """Returns {name: tensor}."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -49,13 +49,13 @@ def describe(value):
 
 
 def converted(state):
-    """The same tensors, each contiguous and in memory of its own; without "module." if all names have it."""
+    """Returns the same tensors, each contiguous and in its own memory; without "module." if all names have it."""
     cut = len(PARALLEL) if all(name.startswith(PARALLEL) for name in state) else 0
     return {name[cut:]: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
 
 
 def convert(source, target):
-    """Returns the number of tensors."""
+    """Converts one file. Returns the number of tensors."""
     try:
         from safetensors import SafetensorError
         from safetensors.torch import save_file

@@ -1,8 +1,8 @@
-"""python -m fqgan.export X.pt: what `fqgan export MODEL --out X.pt` wrote, as ONNX (X.onnx).
+"""python -m fqgan.export X.pt: converts the file of `fqgan export MODEL --out X.pt` to ONNX (X.onnx).
 
-The networks are written once, in C++: the program records one of them as TorchScript, and this converts the recorded
-graph operator by operator (_onnx_table.py). Names, types and shapes of inputs and outputs are those that the program
-wrote into the file. Before the file gets its name, it is run in onnxruntime (if that is installed) and compared.
+The networks are written in C++ only. The program records a network as TorchScript, and this module converts the
+recorded graph operator by operator (_onnx_table.py). The names, types and shapes of inputs and outputs come from the
+file. Before the new file gets its final name, onnxruntime runs it (if installed), and the results are compared.
 """
 
 import json
@@ -22,7 +22,7 @@ TYPES = {"Float": torch.float32, "Double": torch.float64, "Long": torch.int64}
 
 
 def read(path):
-    """(module, description). Errors: UserError for a file that the program did not write."""
+    """Returns (module, description). Errors: UserError for a file that the program did not write."""
     hint = "Hint: fqgan export MODEL --out X.pt"
     if not pathlib.Path(path).is_file():
         raise UserError(path, f"expected a file, found none. {hint}")
@@ -39,7 +39,7 @@ def read(path):
 
 
 def example_inputs(description, batch, scalar=0.5):
-    """Random inputs as described: normal numbers, indices of classes; `scalar` for inputs without dimensions."""
+    """Returns random inputs: normal numbers, indices of classes, `scalar` for inputs without dimensions."""
     draw = torch.Generator().manual_seed(batch)
     made = []
     for described in description["inputs"]:
@@ -56,7 +56,7 @@ def example_inputs(description, batch, scalar=0.5):
 
 @torch.no_grad()
 def check(module, description, model, where):
-    """Largest difference from TorchScript's outputs; None without onnxruntime. Errors: UserError with code 1."""
+    """Returns the largest difference from TorchScript; None without onnxruntime. Errors: UserError with code 1."""
     try:
         import onnxruntime
     except ImportError:
@@ -77,7 +77,7 @@ def check(module, description, model, where):
 
 
 def to_onnx(module, description, where="onnx"):
-    """The module of a file of fqgan export as an onnx.ModelProto. Errors: UserError, a line each."""
+    """Returns the module as an onnx.ModelProto. Errors: UserError, one line."""
     examples = [example_inputs(description, batch) for batch in (2, 3)]
     return _onnx_graph.convert(module, description, examples, where)
 

@@ -1,8 +1,8 @@
-"""FeatureQuantizer, the layer of FQ-GAN (Zhao et al. 2020, section 3), on the operators torch.ops.fqgan.
+"""FeatureQuantizer: the layer of FQ-GAN (Zhao et al. 2020, section 3), built on the operators torch.ops.fqgan.
 
-Matches YangNaruto/FQ-GAN's FQ-BigGAN/vq_layer.py; mode "loss_only" is what its models do with the layer, mode
-"straight_through" what the paper writes. On purpose different: the dictionary is K x D, and it is replaced, never
-written into, so that two forwards before one backward are right; features that are not finite raise.
+It matches FQ-BigGAN/vq_layer.py of YangNaruto/FQ-GAN. Mode "loss_only" is how the models of FQ-GAN use that layer, mode
+"straight_through" is the text of the paper. It differs on purpose in three points: the dictionary is K x D; it is
+replaced, never written into, so two forwards before one backward are right; features that are not finite raise.
 """
 
 import torch
@@ -26,16 +26,17 @@ class FeatureQuantizer(torch.nn.Module):
     decay: momentum of the dictionary. epsilon: Laplace smoothing of the cluster sizes.
     commitment: factor of the loss.
     mode: "loss_only" returns the features as they are; "straight_through" returns their entries, and gradients pass
-        straight through. With warmup_images the fraction of the entries grows from 0 to 1 over that many images (all
-        that the layer sees in training, real and generated).
-    initialisation: "normal", N(0, 1) entries; or "kmeans", centres of the first batch in training.
+        straight through.
+    warmup_images: with "straight_through", the fraction of the entries in the output grows from 0 to 1 over this number
+        of images. All images that the layer sees in training count, real and generated.
+    initialisation: "normal": N(0, 1) entries. "kmeans": centres of the first batch in training.
     dead_code_threshold: a code whose momentum count of rows falls below it becomes a random row of the batch; 0: never.
-    sync: with torch.distributed, one dictionary for all processes: counts and sums are added up. Processes of N/R
-        images then do what one of N does.
+    sync: with torch.distributed, all processes share one dictionary, because counts and sums are added up. R processes
+        with N/R images then do the same as one process with N images.
 
     Buffers: codebook K x D, codebook_sum K x D, cluster_size K; with warmup_images also images_seen. They change in
-    training mode only. They are float32 or float64: .half() and .bfloat16() leave them as they are.
-    One layer may stand at several places of a network; they share its dictionary.
+    training mode only. They are float32 or float64: .half() and .bfloat16() do not change them.
+    A network may use one layer at several places, which then share its dictionary.
     """
 
     def __init__(
@@ -76,9 +77,13 @@ class FeatureQuantizer(torch.nn.Module):
     def forward(self, features):
         """features: N x D x H x W, contiguous or channels_last, or M x D; float32, bfloat16 or float64.
 
-        Returns the output (shape and type of the features), the loss N (or M; commitment times the mean over an image's
-        elements of (x - e)^2; float32, float64 for float64) and the perplexity of the code usage (of all processes in
-        training). Errors: RuntimeError for features that do not fit or are not finite; nothing has changed then.
+        Returns three tensors:
+        - the output, with the shape and type of the features;
+        - the loss N (or M): commitment times the mean over the elements of an image of (x - e)^2; float32, or float64
+          for float64 features;
+        - the perplexity of the code usage, in training over all processes.
+
+        Errors: RuntimeError for features with a wrong shape or values that are not finite; nothing has changed then.
         """
         _dictionary.require_no_replica(self)
         rows = features.detach()
@@ -102,7 +107,7 @@ class FeatureQuantizer(torch.nn.Module):
         return output, loss * self.commitment, _dictionary.perplexity(counts)
 
     def _start_from(self, rows):
-        """The state that k-means finds; the layer's own stays as it is."""
+        """Returns the state that k-means finds. The state of the layer does not change."""
         squares = rows.to(torch.promote_types(rows.dtype, torch.float32)).pow(2).sum()  # as the loss will need them
         _dictionary.require_finite(_dictionary.summed([squares], self.sync)[0])
         centres, counts = _dictionary.kmeans(rows, self.codes, sync=self.sync)

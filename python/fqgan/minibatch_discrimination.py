@@ -1,20 +1,21 @@
-"""MinibatchDiscrimination, the layer of "Improved Techniques for Training GANs" (section 3.2), on the operator
-torch.ops.fqgan.minibatch_discrimination, whose memory is O(N B C).
+"""MinibatchDiscrimination: the layer of "Improved Techniques for Training GANs" (section 3.2).
 
-Matches openai/improved-gan's nn.py, MinibatchLayer: an example's similarity to itself is left out, columns of the
-tensor have unit length times a learnt scale.
+It is built on the operator torch.ops.fqgan.minibatch_discrimination, whose memory is O(N B C). It matches
+MinibatchLayer in nn.py of openai/improved-gan: the similarity of an example to itself is left out, and the columns of
+the tensor have unit length times a learnt scale.
 """
 
 import torch
 
 
 class MinibatchDiscrimination(torch.nn.Module):
-    """Appends to each example how close it is to the others of its batch.
+    """Appends to each example its similarities to the other examples of its batch.
 
-    features: width F of the examples. kernels: B, similarities that are appended. dims: C, of each kernel's space.
+    features: F, the width of the examples. kernels: B, the number of appended similarities. dims: C, the dimensions of
+    each kernel's space.
 
-    forward(x, groups=None): x N x F (or N x ..., flattened to that) -> N x (F + B). groups: sizes that add up to N, as
-    [real, fake]; examples meet only those of their own group, as the paper asks for. None: all meet all.
+    forward(x, groups=None): x N x F (or N x ..., flattened to that) -> N x (F + B). groups: sizes that add up to N,
+    such as [real, fake]. Each example is compared only with its own group, as the paper asks for. None: one group.
 
     Parameters: weight F x B x C, log_scale B x C, bias B.
     """
