@@ -23,8 +23,8 @@ struct StoredTensor {
   at::Tensor data;  // CPU, contiguous
 };
 
-/// The tensors in the order of their data: large elements first, so that every tensor is aligned to its element; then
-/// by name.
+/// The tensors in the order of their data: by the size of their elements, largest first, so that every tensor is
+/// aligned; then by name.
 std::vector<StoredTensor> stored_tensors(const Checkpoint& checkpoint) {
   std::vector<StoredTensor> stored;
   for (const auto& [name, tensor] : checkpoint.tensors) {
@@ -40,7 +40,7 @@ std::vector<StoredTensor> stored_tensors(const Checkpoint& checkpoint) {
   return stored;
 }
 
-/// An open checkpoint: the header is read and checked, the stream stands at the first byte of the data.
+/// An open checkpoint: the header is read and checked, and the stream is at the first byte of the data.
 struct OpenFile {
   std::ifstream stream;
   CheckpointHeader header;
@@ -65,7 +65,7 @@ std::string read_header_text(const std::string& path, std::ifstream& stream, int
   if (expected > file_bytes) {
     fail<DamagedFile>(path, "truncated: expected at least " + std::to_string(expected) + " bytes, found " +
                                 std::to_string(file_bytes) +
-                                ". Hint: take the checkpoint before it, or copy the file again");
+                                ". Hint: use an earlier checkpoint, or copy the file again");
   }
   std::string text(length, first);
   read_bytes(path, stream, text.data() + 1, static_cast<int64_t>(length) - 1);
@@ -84,7 +84,7 @@ OpenFile open_file(const std::string& path) {
   return file;
 }
 
-/// Reads straight into the tensor, hashing each piece while it is in the cache.
+/// Reads directly into the tensor, and hashes each piece while it is in the processor's cache.
 at::Tensor read_tensor(const std::string& path, std::ifstream& stream, const TensorEntry& entry, Sha256* sum) {
   constexpr int64_t piece = 1 << 20;
   at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(*stored_type(entry.type)));
@@ -122,7 +122,7 @@ Checkpoint load_checkpoint(const std::string& path, bool require_ours) {
   OpenFile file = open_file(path);
   const bool ours = is_ours(file.header);
   if (require_ours && !ours) {
-    fail(path, "expected a checkpoint of fqgan, found a safetensors file of another program");
+    fail(path, "expected a checkpoint written by fqgan, found a safetensors file of another program");
   }
   Checkpoint checkpoint;
   Sha256 sum;
@@ -131,7 +131,7 @@ Checkpoint load_checkpoint(const std::string& path, bool require_ours) {
   }
   if (ours && sum.hex() != file.header.metadata.at("checksum.data")) {
     fail<DamagedFile>(
-        path, "damaged: the checksum of the data differs. Hint: take the checkpoint before it, or copy the file again");
+        path, "damaged: the checksum of the data differs. Hint: use an earlier checkpoint, or copy the file again");
   }
   checkpoint.metadata = std::move(file.header.metadata);
   return checkpoint;

@@ -14,12 +14,12 @@ namespace {
 
 using nlohmann::json;
 
-const std::string restore_hint = ". Hint: take the checkpoint before it, or copy the file again";
+const std::string restore_hint = ". Hint: use an earlier checkpoint, or copy the file again";
 constexpr std::string_view metadata_name = "__metadata__";
 constexpr size_t checksum_digits = 64;
 
-/// The place of our header's own checksum: its 64 hex digits. It is the first such text, because write_header puts our
-/// entries before everything that a user may name. npos: not a header of ours.
+/// The position of the header's checksum, 64 hex digits. It is the first such text, because write_header puts fqgan's
+/// entries before everything that a user may name. npos: not a header of fqgan.
 size_t checksum_place(std::string_view text) {
   constexpr std::string_view opening = "\"checksum.metadata\":\"";
   const size_t found = text.find(opening);
@@ -27,7 +27,7 @@ size_t checksum_place(std::string_view text) {
                                                                                       : found + opening.size();
 }
 
-/// SHA-256 of every byte of the header, its own digits counted as zeros: no bit of it can change unseen.
+/// SHA-256 of every byte of the header, with the digits of the checksum itself as zeros.
 std::string header_checksum(std::string_view text, size_t place) {
   Sha256 sum;
   sum.update(text.data(), place);
@@ -42,7 +42,7 @@ std::string quoted(const std::string& path, const std::string& text) {
   } catch (const json::type_error&) {
     fail(path, "expected names and metadata in UTF-8, got " +
                    json(text).dump(-1, ' ', true, json::error_handler_t::replace) +
-                   ". Hint: rename the folder, file or class that it names");
+                   ". Hint: rename that folder, file or class");
   }
 }
 
@@ -117,7 +117,7 @@ void check_version(const std::string& path, const CheckpointHeader& header) {
     fail<DamagedFile>(path, "damaged: format_version is '" + version + "'" + restore_hint);
   }
   fail(path, "expected format_version " + std::to_string(checkpoint_format_version) + ", got the newer " + version +
-                 ". Hint: take a newer fqgan");
+                 ". Hint: use a newer version of fqgan");
 }
 
 void check_header_checksum(const std::string& path, const CheckpointHeader& header, std::string_view text) {
@@ -127,7 +127,7 @@ void check_header_checksum(const std::string& path, const CheckpointHeader& head
   if (!same) fail<DamagedFile>(path, "damaged: the checksum of the header differs" + restore_hint);
 }
 
-/// The tensors in the order of their data, which must fill the data section without gap or overlap.
+/// Checks that the tensors, in the order of their data, fill the data section without gap or overlap.
 std::vector<TensorEntry> in_file_order(const std::string& path, std::vector<PlacedTensor> placed, int64_t data_begin,
                                        int64_t file_bytes) {
   std::sort(placed.begin(), placed.end(), [](const PlacedTensor& a, const PlacedTensor& b) {

@@ -22,7 +22,7 @@ std::string stored_type_name(at::ScalarType type) {
   for (const StoredType& stored : stored_types) {
     if (stored.type == type) return stored.name;
   }
-  FQGAN_CHECK(false, std::string("a checkpoint holds no tensors of type ") + c10::toString(type));
+  FQGAN_CHECK(false, std::string("a checkpoint cannot hold tensors of type ") + c10::toString(type));
 }
 
 std::optional<at::ScalarType> stored_type(std::string_view name) {

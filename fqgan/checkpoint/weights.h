@@ -1,4 +1,4 @@
-// The small file that people share: networks and averages, without optimizers, cursors and log offsets.
+// A smaller checkpoint to share: networks and averages, without optimizers, cursors and log offsets.
 #pragma once
 
 #include "fqgan/checkpoint/checkpoint.h"

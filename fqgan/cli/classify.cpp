@@ -1,4 +1,4 @@
-// fqgan classify CKPT_OR_RUN... DATA: what trained classifiers say of images; several are an ensemble.
+// fqgan classify CKPT_OR_RUN... DATA: classifies images by a trained classifier, or an ensemble of several.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -34,7 +34,7 @@ struct ClassifyFlags {
 
 struct Ensemble {
   std::vector<Model> models;
-  DataOptions data;  // how the first one's recipe reads images
+  DataOptions data;  // from the recipe of the first classifier
   const DataInfo& info() const { return models.front().data; }
   std::vector<Family*> families() const {
     std::vector<Family*> families;
@@ -47,18 +47,19 @@ void add_classifier(const std::string& where, const ClassifyFlags& flags, const 
   const auto [path, checkpoint] = open_checkpoint(where);
   auto model = load_model(checkpoint, path, numerics);
   if (!model.family->classifier)
-    fail(path, "this model has no classifier. Hint: family = \"improved\" trains one from few labels");
+    fail(path,
+         "expected a model with a classifier, got one without. Hint: family = \"improved\" trains one from few labels");
   if (all.models.empty()) {
     all.data = data_of_model(checkpoint, path, model.data, flags.set);
   } else {
     const auto &a = all.info(), &b = model.data;
     if (a.channels != b.channels || a.height != b.height || a.width != b.width || a.class_names != b.class_names)
-      fail(path, "expected a classifier of the same images and classes as " + flags.paths.front());
+      fail(path, "expected a classifier for the same images and classes as " + flags.paths.front() + ", got another");
   }
   all.models.push_back(std::move(model));
 }
 
-/// The images brought to the classifiers' size.
+/// Opens the images at the classifiers' size.
 std::shared_ptr<const Dataset> open_images(const Ensemble& ensemble, const ClassifyFlags& flags) {
   auto options = ensemble.data;
   const auto& info = ensemble.info();
@@ -69,7 +70,7 @@ std::shared_ptr<const Dataset> open_images(const Ensemble& ensemble, const Class
   if (!found.empty() && found != info.class_names)
     fail(flags.paths.back(), "expected the classes of the classifier (" + std::to_string(info.classes) + ": '" +
                                  info.class_names.front() + "', ...), found " + std::to_string(found.size()) + ": '" +
-                                 found.front() + "', .... Hint: --set data.labels=false ignores them");
+                                 found.front() + "', .... Hint: --set data.labels=false ignores the labels");
   return images;
 }
 
@@ -95,7 +96,7 @@ void write_predictions(const std::string& path, const Classification& found, con
   write_file_atomically(path, text + "\n");
 }
 
-/// int64 K x K of the images that have a label: row = label, column = prediction.
+/// The confusion matrix of the labelled images, int64 K x K: row = label, column = prediction.
 torch::Tensor confusion_of(const Classification& found) {
   const auto classes = found.probabilities.size(1);
   const auto known = found.labels.ge(0);
@@ -121,22 +122,23 @@ ordered_json describe(const Classification& found, const Ensemble& ensemble) {
 }
 
 void check_names(const ClassifyFlags& flags) {
-  if (flags.paths.size() < 2) fail("classify", "expected a classifier (or several) and images. Hint: RUN IMAGES");
+  if (flags.paths.size() < 2)
+    fail("classify", "expected at least one classifier and images, got one path. Hint: use fqgan classify RUN IMAGES");
   if (!flags.out.empty()) prepare_target(flags.out, ".csv");
   if (!flags.confusion.empty()) prepare_target(flags.confusion, ".png", "--confusion");
 }
 
 void check_labels(const ClassifyFlags& flags, const DataInfo& images) {
   if (!flags.confusion.empty() && (images.classes == 0 || images.unlabelled == images.images))
-    fail("--confusion", "the images have no labels: there is nothing to compare with");
+    fail("--confusion", "expected images with labels to compare with, got none");
 }
 
 void warn_of_few(const Ensemble& ensemble, int64_t images) {
   int64_t batch = 0;
   for (const auto* family : ensemble.families()) batch = std::max(batch, family->classifier->batch);
   if (images < batch)
-    log_warning("minibatch discrimination was trained on batches of " + std::to_string(batch) + " and sees " +
-                plural(images, "image") + ": predictions may be unreliable. Hint: classify at least " +
+    log_warning("predictions may be unreliable: minibatch discrimination was trained with batches of " +
+                std::to_string(batch) + ", got " + plural(images, "image") + ". Hint: classify at least " +
                 std::to_string(batch) + " together");
 }
 
@@ -174,15 +176,17 @@ int classify(const ClassifyFlags& flags) {
 
 void add_classify(CLI::App& program, Action& action) {
   auto flags = std::make_shared<ClassifyFlags>();
-  auto* command = program.add_subcommand("classify", "classes of images by a trained classifier, or an ensemble");
-  command->add_option("paths", flags->paths, "checkpoints or run folders, then the images")->required();
-  command->add_option("--out", flags->out, "predictions.csv: name, label, prediction, probabilities");
-  command->add_option("--confusion", flags->confusion, "confusion.png: true classes by predicted ones");
-  command->add_option("--split", flags->split, "of images that have both: test or train")
+  auto* command =
+      program.add_subcommand("classify", "classify images with a trained classifier, or an ensemble of several");
+  command->add_option("paths", flags->paths, "one or more checkpoints or run folders, then the images")->required();
+  command->add_option("--out", flags->out,
+                      "write a CSV file with name, label, prediction and probabilities of each image");
+  command->add_option("--confusion", flags->confusion, "write the confusion matrix as a PNG file");
+  command->add_option("--split", flags->split, "split of the images, if the data set has both")
       ->capture_default_str()
       ->check(CLI::IsMember({"test", "train"}));
-  add_set_flag(*command, flags->set, "how images are read: --set data.fit=crop (repeatable)");
-  command->add_flag("--json", flags->json, "print JSON");
+  add_set_flag(*command, flags->set, "set an option for reading the images: --set data.fit=crop (repeatable)");
+  command->add_flag("--json", flags->json, "print one JSON document");
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return classify(*flags); }; });
 }

@@ -1,4 +1,4 @@
-// fqgan evaluate A --against B: metrics of one set of images, held against another.
+// fqgan evaluate A --against B: measures one set of images against another.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
@@ -27,22 +27,22 @@ struct EvaluateFlags {
   ComputeOptions compute;
 };
 
-/// What --set reaches: how images are read (`data` on both sides, `against` on the second) and the estimators.
+/// The options of --set: for reading images (`data` on both sides, `against` on the second) and for the estimators.
 struct EvaluateOptions : Options {
   DataOptions data, against;
   MetricOptions settings;
   void fields(FieldVisitor& visit) override {
-    visit("data", data, about("the images of both sides"));
-    visit("against", against, about("the images of the second side, where they differ"));
+    visit("data", data, about("options for the images of both sides"));
+    visit("against", against, about("options for the images of the second side, if they differ"));
     settings.fields(visit);
   }
 };
 
-/// `recipe`: of the run that is evaluated, whose images are of the size that the other side must have; may be null.
+/// `recipe`: of the evaluated run, whose size of images the other side must have; may be null.
 EvaluateOptions read_settings(const std::vector<std::string>& set, const Recipe* recipe) {
   EvaluateOptions options;
   if (recipe) options.data = fitting_of(recipe->data);
-  options.data.strict = true;  // an image that is left out changes a metric
+  options.data.strict = true;  // because a skipped image changes the metrics
   options.against = options.data;
   RecipeText text;
   for (const auto& assignment : set)
@@ -54,7 +54,7 @@ EvaluateOptions read_settings(const std::vector<std::string>& set, const Recipe*
 
 struct Sides {
   Side a;
-  std::optional<Side> b;  // unset with --save-statistics alone
+  std::optional<Side> b;  // unset if only --save-statistics is given
   MetricOptions settings;
 };
 
@@ -67,8 +67,8 @@ Sides open_sides(const EvaluateFlags& flags, const Numerics& numerics) {
   const bool own_data = !b && recipe && flags.save_statistics.empty();
   if (!b && !own_data && flags.save_statistics.empty())
     fail("evaluate",
-         "expected --against IMAGES, RUN or STATISTICS (only a run or checkpoint is measured against its own "
-         "data without it)");
+         "expected --against, got none. Hint: give images, a run or saved statistics; only a run or checkpoint is "
+         "measured against its own data by default");
   auto generated = flags.generated;
   if (flags.raw) generated.options.weights = "raw";
   Sides sides{open_side(std::move(a), options.data, generated, numerics), std::nullopt, options.settings};
@@ -85,7 +85,7 @@ std::vector<std::string> separated(const std::string& list) {
   return names;
 }
 
-/// The labelled images that the classifier is trained on: those of the second side before those of the first.
+/// Opens the features; the classifier is trained on the labelled images of the second side, else of the first.
 std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
   if (flags.features != "classifier") return open_features(flags.features, device);
   for (const auto* side : {sides.b ? &*sides.b : nullptr, &sides.a}) {
@@ -94,7 +94,7 @@ std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, con
     if (labelled) return cached_classifier(*side->data, device);
   }
   fail("features",
-       "a classifier is trained on labelled images, neither side has labels. Hint: --features FILE (a "
+       "expected labelled images to train a classifier, but neither side has labels. Hint: use --features FILE (a "
        "saved classifier or a TorchScript file)");
 }
 
@@ -108,7 +108,7 @@ bool can_measure(const std::string& metric, const Sides& sides, const FeatureExt
   }
 }
 
-/// fid; kid where there are images enough; accuracy where the extractor knows the classes.
+/// The default metrics: fid, kid if there are enough images, and accuracy if the extractor knows the classes.
 std::vector<std::string> default_metrics(const Sides& sides, const FeatureExtractor& extractor) {
   std::vector<std::string> names = {"fid"};
   if (sides.a.facts.statistics_only || sides.b->facts.statistics_only) return names;
@@ -157,7 +157,7 @@ int evaluate_command(const EvaluateFlags& flags) {
     log_info("wrote the statistics of " + std::to_string(a.images) + " images to " + flags.save_statistics);
   }
   if (!sides.b) {
-    log_info("no metrics: --save-statistics measures nothing without --against");
+    log_info("no metrics: --save-statistics is given without --against");
     return 0;
   }
   const auto b = sides.b->measure(*extractor, keep);
@@ -182,27 +182,38 @@ void add_evaluate(CLI::App& program, Action& action) {
     meanings += "  " + metric.name + std::string(12 - metric.name.size(), ' ') + metric.meaning + "\n";
   }
   command->footer(meanings);
-  command->add_option("generated", flags->path, "images (folder, zip, data set), run, checkpoint or statistics")
+  command
+      ->add_option("generated", flags->path, "images (folder, zip, data set), a run, a checkpoint or saved statistics")
       ->required();
-  command->add_option("--against", flags->against,
-                      "the same kinds; default for a run: its data's test split, else data");
+  command->add_option(
+      "--against", flags->against,
+      "reference, of the same kinds; default for a run: the test split of its data, else its training images");
   command->add_option("--metrics", flags->metrics,
-                      "comma-separated: " + join(known) + "; default: fid, kid and accuracy");
-  command->add_option("--features", flags->features, "classifier (of the labelled side), a saved one, or TorchScript")
+                      "comma-separated list of " + join(known) + "; default: fid, kid and accuracy");
+  command
+      ->add_option("--features", flags->features,
+                   "feature extractor: 'classifier' (trained on the labelled side), the file of a saved classifier, or "
+                   "a TorchScript file")
       ->capture_default_str();
-  command->add_option("--count", flags->generated.count, "images that a run or checkpoint generates, classes in turn")
+  command
+      ->add_option("--count", flags->generated.count,
+                   "number of images that a run or checkpoint generates, with the classes in turn")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command->add_option("--seed", flags->generated.seed, "seed of these images")->capture_default_str();
+  command->add_option("--seed", flags->generated.seed, "seed of the generated images")->capture_default_str();
   command
-      ->add_option("--truncation", flags->generated.options.truncation, "their latents' truncation, as in fqgan sample")
+      ->add_option("--truncation", flags->generated.options.truncation,
+                   "truncation of the generated images' latents, as in fqgan sample")
       ->check(CLI::Range(0., 10.));
-  command->add_flag("--raw", flags->raw, "by the trained generator itself, not its average");
-  command->add_option("--source", flags->generated.source, "images that a model which translates images starts from");
-  command->add_option("--direction", flags->generated.options.direction, "which way it translates");
-  add_set_flag(*command, flags->set, "an option: --set kid.subset_size=500, data.resolution=32, against.split=test");
-  command->add_option("--save-statistics", flags->save_statistics, "X.safetensors of the first side, for fid later");
-  command->add_flag("--json", flags->json, "one JSON document on standard output");
+  command->add_flag("--raw", flags->raw, "generate with the trained weights themselves, not their moving average");
+  command->add_option("--source", flags->generated.source, "source images for a model that translates images");
+  command->add_option("--direction", flags->generated.options.direction,
+                      "direction of a model that translates images, such as a2b; default: its first one");
+  add_set_flag(*command, flags->set,
+               "set an option, such as kid.subset_size=500, data.resolution=32 or against.split=test (repeatable)");
+  command->add_option("--save-statistics", flags->save_statistics,
+                      "write the statistics of the first side as X.safetensors, for later fid");
+  command->add_flag("--json", flags->json, "print one JSON document");
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return evaluate_command(*flags); }; });
 }

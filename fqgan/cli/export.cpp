@@ -1,5 +1,5 @@
-// fqgan export CKPT_OR_RUN --out X.pt: the generator as TorchScript. --weights-only --out X.safetensors: the small file
-// that people share.
+// fqgan export CKPT_OR_RUN --out X.pt: exports the generator as TorchScript, or with --weights-only --out X.safetensors
+// a smaller checkpoint to share.
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -75,14 +75,20 @@ int write_torchscript(const ExportFlags& flags) {
 
 void add_export(CLI::App& program, Action& action) {
   auto flags = std::make_shared<ExportFlags>();
-  auto* command = program.add_subcommand("export", "write a model for other programs");
+  auto* command =
+      program.add_subcommand("export", "export a generator as TorchScript, or a checkpoint with weights only");
   command->add_option("model", flags->checkpoint, "checkpoint, or run folder (its newest checkpoint)")->required();
-  command->add_option("--out", flags->out, "X.pt: the generator as TorchScript; with --weights-only: X.safetensors")
+  command
+      ->add_option("--out", flags->out,
+                   "file to write: X.pt (the generator as TorchScript), or X.safetensors with --weights-only")
       ->required();
   auto* weights = command->add_flag("--weights-only", flags->weights_only,
-                                    "networks and averages, without what only a resume needs");
-  command->add_flag("--raw", flags->raw, "the trained generator itself, not its average")->excludes(weights);
-  command->add_option("--truncation", flags->truncation, "fix it in the file; default: an input of the file")
+                                    "write a checkpoint with networks and averages only, which cannot be resumed");
+  command->add_flag("--raw", flags->raw, "export the trained weights themselves, not their moving average")
+      ->excludes(weights);
+  command
+      ->add_option("--truncation", flags->truncation,
+                   "fixed truncation of the latents; default: truncation is an input of the exported module")
       ->check(CLI::Range(0., largest_truncation))
       ->excludes(weights);
   command->callback([flags, &action] {

@@ -5,11 +5,13 @@
 namespace fqgan {
 
 void add_compute_flags(CLI::App& command, ComputeOptions& options) {
-  command.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str();
-  command.add_option("--precision", options.precision, "float32, bfloat16, float64 or auto")
+  command.add_option("--device", options.device, "device to compute on: cpu, cuda or cuda:N")->capture_default_str();
+  command
+      .add_option("--precision", options.precision,
+                  "type of the activations; auto: bfloat16 if the processor has instructions for it")
       ->capture_default_str()
       ->check(CLI::IsMember(precisions()));
-  command.add_option("--threads", options.threads, "CPU threads; default: the physical cores")
+  command.add_option("--threads", options.threads, "number of CPU threads; default: one per physical core")
       ->check(CLI::Range(int64_t{1}, int64_t{1024}));
 }
 

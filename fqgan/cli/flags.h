@@ -1,4 +1,4 @@
-// Flags that several commands have, each once.
+// Flags that several commands share.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ namespace fqgan {
 /// --device, --precision, --threads
 void add_compute_flags(CLI::App& command, ComputeOptions& options);
 
-/// --set KEY=VALUE, repeatable: `meaning` says which options it reaches, with an example.
+/// --set KEY=VALUE, repeatable. `meaning` says which options it can set, with an example.
 CLI::Option* add_set_flag(CLI::App& command, std::vector<std::string>& assignments, const std::string& meaning);
 
 }  // namespace fqgan

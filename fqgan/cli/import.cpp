@@ -1,4 +1,5 @@
-// fqgan import --from biggan-pytorch --recipe R --generator G.safetensors ... --out X.safetensors
+// fqgan import --from biggan-pytorch --recipe R --generator G.safetensors ... --out X.safetensors: makes a checkpoint
+// of weights of another project.
 #include "fqgan/models/biggan/import.h"
 
 #include <CLI/CLI.hpp>
@@ -31,9 +32,11 @@ int import_weights(const ImportFlags& flags) {
   auto text = RecipeText::from_file(flags.recipe);
   for (const auto& assignment : flags.set) text.set(assignment);
   const auto recipe = read_recipe(text);
-  if (recipe->family != "biggan") fail("--from", "these are weights of BigGAN, but the recipe is of " + recipe->family);
+  if (recipe->family != "biggan")
+    fail("--from", "expected a recipe with family = \"biggan\" for these weights, got '" + recipe->family + "'");
   if (!recipe->data.resolution)
-    fail("data.resolution", "weights do not tell the size of their images. Hint: --set data.resolution=32");
+    fail("data.resolution",
+         "expected the size of the images, which the weights do not tell, got none. Hint: --set data.resolution=32");
   const auto generator = read_weights(flags.generator);
   auto data = data_of_biggan_generator(generator, *recipe->data.resolution,
                                        recipe->data.width.value_or(*recipe->data.resolution));
@@ -70,16 +73,19 @@ int import_weights(const ImportFlags& flags) {
 void add_import(CLI::App& program, Action& action) {
   auto flags = std::make_shared<ImportFlags>();
   auto* command =
-      program.add_subcommand("import", "take over weights of other projects (safetensors, their key names)");
-  command->add_option("--from", flags->from, "whose weights: biggan-pytorch (also FQ-GAN's BigGAN)")
+      program.add_subcommand("import", "import weights of another project (safetensors files with its tensor names)");
+  command->add_option("--from", flags->from, "project of the weights: biggan-pytorch (also for FQ-GAN's BigGAN)")
       ->required()
       ->check(CLI::IsMember({"biggan-pytorch"}));
-  command->add_option("--recipe", flags->recipe, "recipe of the architecture, with data.resolution")->required();
-  command->add_option("--generator", flags->generator, "G.safetensors")->required();
-  command->add_option("--discriminator", flags->discriminator, "D.safetensors; without it the file can only sample");
-  command->add_option("--average", flags->average, "the averaged generator; default: the generator");
-  add_set_flag(*command, flags->set, "override an option of the recipe (repeatable)");
-  command->add_option("--out", flags->out, "X.safetensors")->required();
+  command->add_option("--recipe", flags->recipe, "recipe file (TOML) with the architecture and data.resolution")
+      ->required();
+  command->add_option("--generator", flags->generator, "safetensors file of the generator")->required();
+  command->add_option("--discriminator", flags->discriminator,
+                      "safetensors file of the discriminator; default: none, the checkpoint can only generate images");
+  command->add_option("--average", flags->average,
+                      "safetensors file of the averaged generator; default: the generator's");
+  add_set_flag(*command, flags->set, "override an option of the recipe: --set data.resolution=32 (repeatable)");
+  command->add_option("--out", flags->out, "checkpoint to write, X.safetensors")->required();
   command->callback([flags, &action] { action = [flags] { return import_weights(*flags); }; });
 }
 

@@ -1,4 +1,4 @@
-// fqgan inspect PATH: what a checkpoint, a run or a data set holds.
+// fqgan inspect PATH: shows the content of a checkpoint, a run or a data set.
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -16,14 +16,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// "network.generator", "optimizer.discriminator": the part of a tensor's name that says whose it is.
+/// The first two parts of a tensor's name: "network.generator", "optimizer.discriminator".
 std::string owner(const std::string& tensor) {
   const auto first = tensor.find('.');
   return first == std::string::npos ? tensor : tensor.substr(0, tensor.find('.', first + 1));
 }
 
 Json checkpoint_json(const std::string& path) {
-  load_checkpoint(path, false);  // verifies the checksums where there are any
+  load_checkpoint(path, false);  // verifies the checksums, if there are any
   const auto header = read_checkpoint_header(path);
   Json json{{"checkpoint", path}, {"bytes", header.file_bytes}, {"tensors", header.tensors.size()}};
   for (const char* key : {"kind", "family", "iteration", "images_seen", "fqgan", "format_version", "libtorch",
@@ -74,8 +74,8 @@ int inspect(const InspectDataFlags& flags) {
   const bool is_run = RunFolder::is_run(flags.path), is_checkpoint = flags.path.ends_with(".safetensors");
   if (!is_run && !is_checkpoint) return inspect_data(flags);
   if (!flags.against.empty() || !flags.pictures.empty() || !flags.set.empty())
-    fail(flags.path,
-         "--overlap, --pictures and --set are for data sets; this is a " + std::string(is_run ? "run" : "checkpoint"));
+    fail(flags.path, "expected a data set for --overlap, --pictures and --set, got a " +
+                         std::string(is_run ? "run" : "checkpoint"));
   const auto found = is_run ? run_json(RunFolder::open(flags.path)) : checkpoint_json(flags.path);
   if (flags.json)
     std::cout << found.dump(2) << "\n";
@@ -88,12 +88,14 @@ int inspect(const InspectDataFlags& flags) {
 
 void add_inspect(CLI::App& program, Action& action) {
   auto flags = std::make_shared<InspectDataFlags>();
-  auto* command = program.add_subcommand("inspect", "show what a checkpoint, a run or a data set holds");
+  auto* command = program.add_subcommand("inspect", "show the content of a checkpoint, a run or a data set");
   command->add_option("path", flags->path, "checkpoint (.safetensors), run folder, or images")->required();
-  command->add_flag("--json", flags->json, "one JSON document");
-  command->add_option("--pictures", flags->pictures, "data: write a contact sheet and the mean image into this folder");
-  command->add_option("--overlap", flags->against, "data: warn about images that stand in this second set too");
-  add_set_flag(*command, flags->set, "data: an option, as in a recipe: --set data.resolution=64 (repeatable)");
+  command->add_flag("--json", flags->json, "print one JSON document");
+  command->add_option("--pictures", flags->pictures,
+                      "for images: write a contact sheet and the mean image into this folder");
+  command->add_option("--overlap", flags->against, "for images: warn about images that are also in this second set");
+  add_set_flag(*command, flags->set,
+               "for images: set an option for reading them: --set data.resolution=64 (repeatable)");
   command->callback([flags, &action] { action = [flags] { return inspect(*flags); }; });
 }
 

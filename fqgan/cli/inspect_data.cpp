@@ -14,7 +14,7 @@
 namespace fqgan {
 namespace {
 
-/// The table [data] alone, so that overrides are written as in a recipe.
+/// Only the table [data], so that overrides have the same form as in a recipe.
 struct DataTable : Options {
   DataOptions data;
   void fields(FieldVisitor& visit) override { visit("data", data, about("the images")); }

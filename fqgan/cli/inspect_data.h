@@ -1,4 +1,4 @@
-// fqgan inspect DATA: what a data set holds, and what may be wrong with it.
+// fqgan inspect DATA: shows the content of a data set and its possible problems.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@ namespace fqgan {
 
 struct InspectDataFlags {
   std::string path;
-  std::string against;           // a second set, searched for images of the first; empty: none
-  std::string pictures;          // folder for mean.png and contact.png; empty: none are written
+  std::string against;           // a second set, which is searched for images of the first; empty: none
+  std::string pictures;          // folder for mean.png and contact.png; empty: none
   std::vector<std::string> set;  // data.resolution=64, ...
   bool json = false;
 };

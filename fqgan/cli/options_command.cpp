@@ -1,4 +1,4 @@
-// fqgan options FAMILY: every option with type, default and meaning.
+// fqgan options FAMILY: lists every option with type, default and meaning.
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -42,9 +42,9 @@ void print_json(Recipe& recipe) {
 void add_options(CLI::App& program, Action& action) {
   auto flags = std::make_shared<OptionsFlags>();
   auto* command = program.add_subcommand("options", "list every option of a model family");
-  command->add_option("family", flags->family, "one of: " + join(family_names()))->required();
-  command->add_flag("--json", flags->json, "one JSON document");
-  command->add_flag("--toml", flags->toml, "a complete recipe of the defaults");
+  command->add_option("family", flags->family, "model family, one of: " + join(family_names()))->required();
+  command->add_flag("--json", flags->json, "print one JSON document");
+  command->add_flag("--toml", flags->toml, "print a complete recipe with the defaults");
   command->callback([flags, &action] {
     action = [flags] {
       const auto recipe = default_recipe(flags->family);

@@ -1,4 +1,4 @@
-// fqgan profile RECIPE: where the time of a training step goes.
+// fqgan profile RECIPE: shows where the time of a training step goes.
 #include "fqgan/profiling/profile.h"
 
 #include <CLI/CLI.hpp>
@@ -29,7 +29,7 @@ struct ProfileFlags {
   bool json = false, steps_only = false;
 };
 
-/// The data if there is some, else noise of the recipe's size.
+/// The data if it is given, else random noise of the recipe's size.
 struct Images {
   Images(const Recipe& recipe, const ProfileFlags& flags) {
     if (!recipe.data.path.value_or("").empty()) {
@@ -38,7 +38,9 @@ struct Images {
       infos = sets->infos();
       return;
     }
-    if (!recipe.data.resolution) fail("data.resolution", "expected a size in pixels, or images with --data");
+    if (!recipe.data.resolution)
+      fail("data.resolution",
+           "expected a size in pixels for random images, got none. Hint: set data.resolution, or use --data");
     const auto height = *recipe.data.resolution;
     noise.emplace(recipe.data.channels.value_or(3), height, recipe.data.width.value_or(height), flags.classes);
     by_name = everywhere(*recipe.model, *noise);
@@ -156,22 +158,25 @@ int profile(const ProfileFlags& flags) {
 
 void add_profile(CLI::App& program, Action& action) {
   auto flags = std::make_shared<ProfileFlags>();
-  auto* command = program.add_subcommand("profile", "where the time of a training step goes, by layer");
+  auto* command =
+      program.add_subcommand("profile", "show where the time of a training step goes, by layer and operator");
   command->add_option("recipe", flags->recipe, "recipe file (TOML)")->required();
-  command->add_option("--data", flags->data, "images; without: noise of the recipe's size");
-  command->add_option("--classes", flags->classes, "of the noise")
+  command->add_option("--data", flags->data, "images; default: random noise of the recipe's size");
+  command->add_option("--classes", flags->classes, "number of classes of the random noise")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{0}, int64_t{100000}));
   add_set_flag(*command, flags->set, "override an option: --set precision=bfloat16 (repeatable)");
-  command->add_option("--iterations", flags->options.iterations, "that are timed, and recorded")
+  command->add_option("--iterations", flags->options.iterations, "number of iterations to time and record")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{1}, int64_t{100000}));
-  command->add_option("--warmup", flags->options.warmup, "iterations before")
+  command->add_option("--warmup", flags->options.warmup, "number of iterations before the timing")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{0}, int64_t{100000}));
-  command->add_option("--rows", flags->rows, "of the tables")->capture_default_str()->check(CLI::PositiveNumber);
-  command->add_flag("--steps-only", flags->steps_only, "time iterations, record nothing");
-  command->add_flag("--json", flags->json, "print JSON");
+  command->add_option("--rows", flags->rows, "largest number of rows of each table")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--steps-only", flags->steps_only, "time whole iterations only, without layers and operators");
+  command->add_flag("--json", flags->json, "print one JSON document");
   command->callback([flags, &action] { action = [flags] { return profile(*flags); }; });
 }
 

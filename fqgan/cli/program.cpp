@@ -31,26 +31,26 @@ int guarded(const Action& action) {
   } catch (const SystemError& error) {
     log_error(first_line(error.what()));
   } catch (const InternalError& error) {
-    log_error(std::string("a bug in fqgan, please report it: ") + error.what());
+    log_error(std::string("this is a bug in fqgan, please report it: ") + error.what());
   } catch (const c10::OutOfMemoryError& error) {
     log_error("out of memory: " + first_line(error.what_without_backtrace()) +
-              " Hint: a smaller model.batch, with model.accumulate for the same effective batch");
+              " Hint: use a smaller model.batch, with model.accumulate for the same effective batch size");
   } catch (const c10::Error& error) {
     log_error("LibTorch: " + first_line(error.what_without_backtrace()));
   } catch (const std::bad_alloc&) {
-    log_error("out of memory. Hint: a smaller model.batch or data.resolution");
+    log_error("out of memory. Hint: use a smaller model.batch or data.resolution");
   } catch (const std::exception& error) {
     log_error(first_line(error.what()));
   }
   return 1;
 }
 
-/// CLI11 would only say that a command is missing.
+/// Refuses an unknown command with a suggestion; CLI11 would only say that a command is missing.
 void refuse_unknown_command(const CLI::App& program, const std::string& word) {
   std::vector<std::string> names;
   for (const auto* command : program.get_subcommands({})) names.push_back(command->get_name());
   if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end()) return;
-  fail("fqgan", "there is no command '" + word + "'" + suggestion(word, names, ". Hint: fqgan --help lists them"));
+  fail("fqgan", "unknown command '" + word + "'" + suggestion(word, names, ". Hint: fqgan --help lists all commands"));
 }
 
 }  // namespace
@@ -60,8 +60,8 @@ int run_program(int argc, char** argv) {
   program.require_subcommand(1);
   program.set_version_flag("--version", FQGAN_VERSION);
   bool quiet = false, verbose = false;
-  program.add_flag("-q,--quiet", quiet, "only warnings and errors");
-  program.add_flag("-v,--verbose", verbose, "more detail");
+  program.add_flag("-q,--quiet", quiet, "print only warnings and errors");
+  program.add_flag("-v,--verbose", verbose, "print more details");
   program.fallthrough();
   Action action;
   for (const auto add : commands) add(program, action);

@@ -1,4 +1,4 @@
-// The program: one subcommand a file, errors to one line and an exit code.
+// The program: one subcommand per file; errors become one line and an exit code.
 #pragma once
 
 #include <functional>
@@ -9,11 +9,11 @@ class App;
 
 namespace fqgan {
 
-/// 0 done; 2 the user's input is wrong; 3 training diverged; 130 and 143 interrupted or terminated after saving; 1 the
-/// rest.
+/// Returns the exit code. 0: success; 2: wrong input; 3: the training diverged; 130 and 143: interrupted or terminated
+/// after saving; 1: any other error.
 int run_program(int argc, char** argv);
 
-/// What a command does once its flags are read; returns the exit code.
+/// Runs a command after its flags are read; returns the exit code.
 using Action = std::function<int()>;
 
 // Each adds its subcommand to `program` and sets `action` when it was called.

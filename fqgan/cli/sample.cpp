@@ -1,4 +1,4 @@
-// fqgan sample CKPT_OR_RUN --out grid.png | DIR | X.zip | X.safetensors
+// fqgan sample CKPT_OR_RUN --out grid.png | DIR | X.zip | X.safetensors: generates images with a trained model.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
@@ -32,24 +32,24 @@ struct SampleFlags {
   ComputeOptions compute;
 };
 
-/// A class by name (upper and lower case alike) or index.
+/// The index of a class, given by name (in any case) or index.
 int64_t find_class(const std::string& name, const DataInfo& data) {
-  if (!data.classes) fail("--class", "this model is unconditional: it has no classes");
+  if (!data.classes) fail("--class", "this model is unconditional and has no classes");
   for (size_t k = 0; k < data.class_names.size(); ++k)
     if (lower(data.class_names[k]) == lower(name)) return static_cast<int64_t>(k);
   int64_t index = -1;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
   if (error == std::errc() && end == name.data() + name.size()) {
     if (index >= 0 && index < data.classes) return index;
-    fail("--class", "expected 0 to " + std::to_string(data.classes - 1) + ", got " + name);
+    fail("--class", "expected a class from 0 to " + std::to_string(data.classes - 1) + ", got " + name);
   }
-  fail("--class",
-       "there is no class '" + name + "'" + suggestion(name, data.class_names, ". Hint: fqgan inspect lists them"));
+  fail("--class", "expected the name or index of a class, got '" + name + "'" +
+                      suggestion(name, data.class_names, ". Hint: fqgan inspect lists the classes"));
 }
 
 std::string type_name(const torch::Tensor& tensor) { return std::string(c10::toString(tensor.scalar_type())); }
 
-/// The classes of the latents, one a row.
+/// The classes of the latents, one per row.
 std::vector<int64_t> read_classes(const std::string& path, const torch::Tensor& y, int64_t rows) {
   if (y.dim() != 1 || y.size(0) != rows)
     fail(path, "expected one entry of 'y' for each of the " + std::to_string(rows) + " rows of 'z', got shape " +
@@ -67,7 +67,7 @@ torch::Tensor read_latents(const std::string& path, SampleOptions& options) {
   const auto& z = found->second;
   if (z.dim() != 2 || z.size(0) < 1) fail(path, "expected 'z' of shape N x Z, got " + shape_text(z.sizes()));
   if (!z.is_floating_point()) fail(path, "expected floating-point numbers in 'z', got " + type_name(z));
-  const auto finite = at::isfinite(z.to(torch::kFloat)).all(1);  // in the type that images are made in
+  const auto finite = at::isfinite(z.to(torch::kFloat)).all(1);  // as float32, the type of the generator
   if (!finite.all().item<bool>())
     fail(path, "expected finite numbers in 'z', but row " +
                    std::to_string(finite.logical_not().nonzero()[0].item<int64_t>()) + " has one that is not");
@@ -76,7 +76,7 @@ torch::Tensor read_latents(const std::string& path, SampleOptions& options) {
   return z;
 }
 
-/// What a translator starts from; null without --source.
+/// The source images of a translator; null without --source.
 std::shared_ptr<const Dataset> open_source_images(const SampleFlags& flags, const Checkpoint& checkpoint,
                                                   const std::string& path, const Model& model) {
   if (flags.source.empty()) return nullptr;
@@ -85,11 +85,11 @@ std::shared_ptr<const Dataset> open_source_images(const SampleFlags& flags, cons
   return open_dataset(data);
 }
 
-int64_t image_count(const SampleFlags& flags, const SampleOptions& options, bool one_row_a_class, int64_t rows) {
+int64_t image_count(const SampleFlags& flags, const SampleOptions& options, bool row_per_class, int64_t rows) {
   if (flags.count) return *flags.count;
   if (options.latents.defined()) return options.latents.size(0);
   if (options.source) return options.source->info().images;
-  if (one_row_a_class) return rows * grid_columns;
+  if (row_per_class) return rows * grid_columns;
   return flags.out.ends_with(".png") ? unconditional_grid : default_files;
 }
 
@@ -108,7 +108,8 @@ int sample(const SampleFlags& flags) {
   if (!flags.latents.empty()) options.latents = read_latents(flags.latents, options);
 
   if (!options.labels.empty() && !flags.classes.empty())
-    fail("--class", "the latents' file has classes of its own ('y'). Hint: leave one of them out");
+    fail("--class",
+         "expected classes from --class or from 'y' in the file of latents, got both. Hint: leave one of them out");
   std::vector<int64_t> classes;
   for (const auto& name : flags.classes) classes.push_back(find_class(name, model.data));
   const bool grid = flags.out.ends_with(".png");
@@ -139,25 +140,36 @@ int sample(const SampleFlags& flags) {
 
 void add_sample(CLI::App& program, Action& action) {
   auto flags = std::make_shared<SampleFlags>();
-  auto* command = program.add_subcommand("sample", "draw images from a trained model");
+  auto* command = program.add_subcommand("sample", "generate images with a trained model");
   command->add_option("model", flags->checkpoint, "checkpoint, or run folder (its newest checkpoint)")->required();
-  command->add_option("--out", flags->out, "grid.png, a folder, X.zip, or X.safetensors (raw tensors)")->required();
-  command->add_option("--count", flags->count, "images; default: a row of ten a class for a grid, 1000 for files")
+  command
+      ->add_option("--out", flags->out,
+                   "output: X.png (one grid), a folder or X.zip (one PNG per image), or X.safetensors (raw tensors)")
+      ->required();
+  command
+      ->add_option("--count", flags->count,
+                   "number of images; default: for a grid ten per class (64 without classes), else 1000")
       ->check(CLI::PositiveNumber);
-  command->add_option("--seed", flags->seed, "image i is a function of the seed and i")->capture_default_str();
-  command->add_option("--class", flags->classes, "class by name or index; repeatable, the classes take turns")
+  command->add_option("--seed", flags->seed, "random seed; image i depends only on the seed and i")
+      ->capture_default_str();
+  command
+      ->add_option("--class", flags->classes,
+                   "class to generate, by name or index (repeatable; several classes take turns); default: all")
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
   command
       ->add_option("--truncation", flags->truncation,
-                   "latents beyond it are drawn again (given ones: brought within it, as the exported model does): a "
-                   "small one gives typical images, less varied")
+                   "truncation: latent values beyond this threshold are drawn again (given latents are mapped into "
+                   "it); a smaller "
+                   "threshold gives more typical and less varied images; default: none")
       ->check(CLI::Range(0., 10.));
-  command->add_option("--latents", flags->latents, "safetensors with `z` (N x Z) and optionally `y` (N)");
-  command->add_flag("--raw", flags->raw, "the trained generator itself, not its average");
-  command->add_option("--source", flags->source, "images to translate, for a model that translates images");
-  command->add_option("--direction", flags->direction, "which way to translate ('a2b'); default: the model's first");
+  command->add_option("--latents", flags->latents,
+                      "safetensors file with given latents `z` (N x Z) and optionally classes `y` (N)");
+  command->add_flag("--raw", flags->raw, "generate with the trained weights themselves, not their moving average");
+  command->add_option("--source", flags->source, "source images for a model that translates images");
+  command->add_option("--direction", flags->direction,
+                      "direction of a model that translates images, such as a2b; default: its first one");
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return sample(*flags); }; });
 }

@@ -1,4 +1,4 @@
-// fqgan score CKPT IMAGES: the discriminator's logit of each image, and what its quantizers make of it.
+// fqgan score CKPT IMAGES: scores images by the discriminator's logits, and the codes and errors of its quantizers.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
@@ -56,8 +56,8 @@ int score(const ScoreFlags& flags) {
   if (!flags.out.empty()) prepare_target(flags.out, ".safetensors");
   const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
   if (const auto untrained = checkpoint.metadata.find(untrained_key); untrained != checkpoint.metadata.end())
-    fail(path,
-         "this file has no trained " + untrained->second + ". Hint: fqgan import ... --discriminator D.safetensors");
+    fail(path, "expected a checkpoint with a trained " + untrained->second +
+                   ", got one without. Hint: use fqgan import ... --discriminator D.safetensors");
   const auto numerics = start_computing(flags.compute);
   const auto model = load_model(checkpoint, path, numerics);
   auto data = data_of_model(checkpoint, path, model.data, flags.set);
@@ -75,7 +75,7 @@ int score(const ScoreFlags& flags) {
   }
   std::cout << document["images"] << " images, logit " << document["logit"]["mean"] << " +- "
             << document["logit"]["std"] << "\n";
-  const auto taps = document.value("taps", ordered_json::object());  // items() needs it to stay
+  const auto taps = document.value("taps", ordered_json::object());  // must outlive items()
   for (const auto& [name, tap] : taps.items())
     std::cout << name << ": error " << tap["error"] << ", perplexity " << tap["perplexity"] << ", " << tap["used_codes"]
               << " codes used\n";
@@ -86,13 +86,15 @@ int score(const ScoreFlags& flags) {
 
 void add_score(CLI::App& program, Action& action) {
   auto flags = std::make_shared<ScoreFlags>();
-  auto* command = program.add_subcommand("score", "what a trained discriminator thinks of images");
+  auto* command = program.add_subcommand("score", "score images with a trained discriminator");
   command->add_option("model", flags->checkpoint, "checkpoint, or run folder (its newest checkpoint)")->required();
-  command->add_option("images", flags->images, "images: a folder, class folders, zip, IDX files")->required();
+  command->add_option("images", flags->images, "images: a folder, one folder per class, a zip, or IDX files")
+      ->required();
   command->add_option("--out", flags->out,
-                      "X.safetensors: `logits` N, and for each quantized tap `codes.<tap>` N x H x W, `error.<tap>` N");
-  add_set_flag(*command, flags->set, "how images are read: --set data.fit=crop (repeatable)");
-  command->add_flag("--json", flags->json, "one document with every image's logit");
+                      "write X.safetensors with `logits` (N), and for each quantized tap `codes.<tap>` (N x H x W) and "
+                      "`error.<tap>` (N)");
+  add_set_flag(*command, flags->set, "set an option for reading the images: --set data.fit=crop (repeatable)");
+  command->add_flag("--json", flags->json, "print one JSON document, with the logit of every image");
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return score(*flags); }; });
 }

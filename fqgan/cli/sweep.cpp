@@ -1,4 +1,4 @@
-// fqgan sweep FILE: trains what the ledger lacks, and tells what is known
+// fqgan sweep FILE: trains the experiments that the ledger lacks, and reports the results.
 #include "fqgan/sweep/sweep.h"
 
 #include <CLI/CLI.hpp>
@@ -10,18 +10,22 @@ namespace fqgan {
 
 void add_sweep(CLI::App& program, Action& action) {
   auto flags = std::make_shared<SweepOptions>();
-  auto* command =
-      program.add_subcommand("sweep", "train a list of experiments and seeds, as far as the ledger lacks them");
-  command->add_option("file", flags->file, "sweep file (TOML): experiments, overrides, seeds")->required();
+  auto* command = program.add_subcommand(
+      "sweep", "train a list of experiments and seeds, except those with a result in the ledger");
+  command->add_option("file", flags->file, "sweep file (TOML) with experiments, overrides and seeds")->required();
   command
       ->add_option("--minutes", flags->minutes,
-                   "stop after so long; the run in progress is saved and resumed next time")
+                   "stop after this number of minutes; the run in progress is saved, and the next sweep resumes it")
       ->check(CLI::PositiveNumber);
-  command->add_option("--data", flags->data, "images, for every experiment");
-  command->add_option("--ledger", flags->ledger, "where finished experiments stand")->capture_default_str();
-  command->add_option("--runs", flags->runs, "where run folders go")->capture_default_str();
-  command->add_option("--out", flags->out, "table and curves: OUT.md, OUT.png; default: beside the ledger");
-  command->add_flag("--dry-run", flags->dry_run, "say what would be trained, and show the table so far");
+  command->add_option("--data", flags->data,
+                      "images for all experiments; default: as in the sweep file or the recipes");
+  command->add_option("--ledger", flags->ledger, "file with the results of finished experiments")
+      ->capture_default_str();
+  command->add_option("--runs", flags->runs, "folder for the run folders")->capture_default_str();
+  command->add_option("--out", flags->out,
+                      "write the table as OUT.md and the curves as OUT.png; default: beside the ledger");
+  command->add_flag("--dry-run", flags->dry_run,
+                    "train nothing; list the experiments that would be trained, and print the table so far");
   command->callback([flags, &action] { action = [flags] { return run_sweep(*flags); }; });
 }
 

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 const std::string partial_mark = ".partial-";
 
-// Calls again while a signal interrupts.
+// Repeats a system call while a signal interrupts it.
 template <class Call>
 auto retried(Call call) {
   auto result = call();
@@ -28,13 +28,13 @@ auto retried(Call call) {
 
 [[noreturn]] void fail_writing(const fs::path& path, int error) {
   std::string hint;
-  if (error == ENOSPC || error == EDQUOT) hint = ". Hint: free some space; what was saved before is whole";
+  if (error == ENOSPC || error == EDQUOT) hint = ". Hint: free some space; files saved before are complete";
   if (error == EACCES || error == EPERM || error == EROFS) hint = ". Hint: choose a folder that you may write to";
   fail<SystemError>(path.string(), "cannot write: " + std::string(std::strerror(error)) + hint);
 }
 
-// So that the new name survives a power cut. Some file systems cannot open or sync folders; nothing is lost then but
-// that.
+// Syncs the folder, so that the new name survives a power cut. Errors are ignored, because some file systems cannot
+// sync folders.
 void sync_folder(const fs::path& file) {
   const fs::path folder = file.has_parent_path() ? file.parent_path() : ".";
   const int descriptor = retried([&] { return open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
@@ -46,7 +46,7 @@ void sync_folder(const fs::path& file) {
 
 bool is_running(pid_t process) { return kill(process, 0) == 0 || errno == EPERM; }
 
-/// Why the folder could not be made, or takes no files.
+/// The reason why the folder cannot be made, or takes no files.
 std::error_code made_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -77,7 +77,7 @@ void AtomicFile::discard_and_fail(int error) {
 }
 
 void AtomicFile::write(const void* data, size_t bytes) {
-  FQGAN_CHECK(file_ != -1, "written to after commit() or an error: " + path_.string());
+  FQGAN_CHECK(file_ != -1, "write() after commit() or an error: " + path_.string());
   const char* rest = static_cast<const char*>(data);
   while (bytes > 0) {
     const ssize_t written = retried([&] { return ::write(file_, rest, bytes); });
@@ -88,10 +88,10 @@ void AtomicFile::write(const void* data, size_t bytes) {
 }
 
 void AtomicFile::commit() {
-  FQGAN_CHECK(file_ != -1, "committed after commit() or an error: " + path_.string());
+  FQGAN_CHECK(file_ != -1, "commit() after commit() or an error: " + path_.string());
   if (retried([&] { return fsync(file_); }) == -1) discard_and_fail(errno);
   if (rename(temporary_.c_str(), path_.c_str()) == -1) discard_and_fail(errno);
-  // Network file systems report some write errors only here; fsync above has made them come out before the rename.
+  // Network file systems report some write errors only at close; the fsync above reports them before the rename.
   close(std::exchange(file_, -1));
   sync_folder(path_);
 }
@@ -111,7 +111,7 @@ std::string read_file(const fs::path& path) {
   int error = 0;
   while (got > 0) {
     const size_t before = text.size();
-    text.resize(before + (before < (1 << 16) ? 1 << 16 : before));  // doubles: linear time in all
+    text.resize(before + (before < (1 << 16) ? 1 << 16 : before));  // doubling takes linear time in total
     got = retried([&] { return read(file, text.data() + before, text.size() - before); });
     error = got == -1 ? errno : 0;
     text.resize(before + (got > 0 ? static_cast<size_t>(got) : 0));
@@ -148,7 +148,7 @@ void remove_partial_files(const fs::path& folder) {
     pid_t process = 0;
     const auto parsed = std::from_chars(digits, name_end, process);
     if (parsed.ec != std::errc() || parsed.ptr != name_end || process <= 0 || is_running(process)) continue;
-    std::error_code ignored;  // another user's file stays
+    std::error_code ignored;  // another user's file cannot be removed
     fs::remove(entry->path(), ignored);
   }
 }

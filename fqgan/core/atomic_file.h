@@ -1,4 +1,5 @@
-// Files that are either whole or not there: a temporary file beside the target, fsync, rename, fsync of the folder.
+// Files that are written completely or not at all: a temporary file beside the target, fsync, rename, fsync of the
+// folder.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  void write(const void* data, size_t bytes);  // Errors: SystemError; the temporary file is then gone
+  void write(const void* data, size_t bytes);  // Errors: SystemError, after removing the temporary file
   void write(std::string_view text) { write(text.data(), text.size()); }
   void commit();  // fsync, rename, fsync of the folder
 
@@ -29,14 +30,14 @@ class AtomicFile {
 };
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
-/// The whole file as a string. Errors: UserError that names the path and the system's reason.
+/// Reads the whole file. Errors: UserError that names the path and the system's reason.
 std::string read_file(const std::filesystem::path& path);
-/// Makes the folder and its parents. Errors: UserError (not writable, a file in the way).
+/// Makes the folder and its parents. Errors: UserError (not writable, a file of that name).
 void make_folder(const std::filesystem::path& path);
-/// Before a command computes for minutes what `option` names a file for: makes the file's folder. Errors: UserError
-/// (another ending, a folder of that name, a folder that cannot be made or written to); they name the option.
+/// Fails early if the output file given by `option` cannot be written, and creates its folder. Errors: UserError that
+/// names the option (another ending, a folder of that name, a folder that cannot be made or written to).
 void prepare_target(const std::filesystem::path& file, std::string_view ending = {}, std::string_view option = "--out");
-/// Removes what killed writers left behind (`*.partial-<pid>` of processes that no longer run) in a folder.
+/// Removes the temporary files of killed processes (`*.partial-<pid>` of processes that no longer run) from a folder.
 void remove_partial_files(const std::filesystem::path& folder);
 
 }  // namespace fqgan

@@ -1,5 +1,5 @@
-// The kinds of error, and the program's exit codes.
-// A message says where, what was expected, what came, and what to do:
+// The kinds of error, and the program's exit codes. A message says where the error is, what was expected, what was
+// found, and what to do:
 //   "[feature_quantizer] expected D = 256 channels, got 128. Hint: ..."
 #pragma once
 
@@ -13,12 +13,12 @@ struct UserError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A file that was ours and is not whole any more (truncated, a checksum that differs).
+/// A file of ours is damaged (truncated, or with a wrong checksum).
 struct DamagedFile : UserError {
   using UserError::UserError;
 };
 
-/// The machine failed us (disk full, folder not writable while running): one line, exit code 1.
+/// The machine failed (disk full, folder not writable while running): one line, exit code 1.
 struct SystemError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -30,7 +30,7 @@ struct NumericalError : std::runtime_error {
   std::string where;
 };
 
-/// A broken invariant of ours: carries file and line. Exit code 1.
+/// An invariant of the program is broken (a bug): names file and line. Exit code 1.
 struct InternalError : std::logic_error {
   using std::logic_error::logic_error;
 };
@@ -45,7 +45,7 @@ template <class Error = UserError>
 
 }  // namespace fqgan
 
-/// Our own invariants. For the user's input use `fail`.
+/// Checks an invariant of the program. For the user's input use `fail`.
 #define FQGAN_CHECK(condition, message)                                                 \
   do {                                                                                  \
     if (!(condition)) ::fqgan::throw_internal(__FILE__, __LINE__, #condition, message); \

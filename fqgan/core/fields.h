@@ -12,14 +12,14 @@
 
 namespace fqgan {
 
-/// What is said about a field besides its name, type and default. Build it with `about("...")`.
+/// The description of a field besides its name, type and default. Build it with `about("...")`.
 struct FieldInfo {
   std::string meaning;                                        // one line, with the unit
   double minimum = -std::numeric_limits<double>::infinity();  // inclusive, for numbers and for each element of lists
   double maximum = std::numeric_limits<double>::infinity();   // inclusive
   bool exclusive_minimum = false;                             // the value must be greater than `minimum`
   std::vector<std::string> choices;                           // for strings: the allowed values; empty: any
-  bool resumable = false;                                     // may be changed with --set on --resume (length, cadence)
+  bool resumable = false;                                     // may be changed with --set on --resume
 
   FieldInfo&& at_least(double v) && {
     minimum = v;
@@ -47,8 +47,8 @@ inline FieldInfo about(std::string meaning) { return FieldInfo{std::move(meaning
 
 struct Options;
 
-// An optional's default is unset: a recipe that is written out mentions unset fields only as a comment, so a default
-// that was set and then cleared would come back.
+// An optional's default must be unset: a written recipe mentions unset fields only as a comment, so that a default that
+// was set and then cleared would come back when the recipe is read.
 struct FieldVisitor {
   virtual ~FieldVisitor() = default;
   virtual void operator()(const char* name, bool& value, const FieldInfo& info) = 0;
@@ -70,7 +70,7 @@ struct Options {
   virtual void fields(FieldVisitor& visit) = 0;
 };
 
-/// What is wrong with options once the data is known: collected, so that the user sees all of it at once.
+/// The problems of options with the given data, collected so that the user sees all of them at once.
 struct Problems {
   std::vector<std::string> lines;  // "model.generator.attention: expected ..., got ..."
   void add(const std::string& key, const std::string& message) { lines.push_back(key + ": " + message); }

@@ -50,11 +50,11 @@ bool FileLock::is_held(const std::filesystem::path& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (file < 0) return false;
   const bool held = ::flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  ::close(file);  // and with it the lock
+  ::close(file);  // also frees the lock
   return held;
 }
 
-// For messages alone: the lock holds whether or not this can be written.
+// Only for messages: the lock holds even if this cannot be written.
 void FileLock::name_holder() const {
   const std::string process = std::to_string(::getpid());
   [[maybe_unused]] const bool named =

@@ -1,4 +1,4 @@
-// An exclusive lock between processes, on a file (flock). The system frees it when the process ends, even by a kill.
+// An exclusive lock between processes, on a file (flock). The system frees it when the process ends or is killed.
 #pragma once
 
 #include <filesystem>
@@ -9,20 +9,20 @@ namespace fqgan {
 
 class FileLock {
  public:
-  /// Opens `path`, creating the file where it is missing; nothing is locked yet.
-  /// Errors: SystemError that names the path and the system's reason, as for all that follow.
+  /// Opens `path`, creating the file if it is missing, without locking it.
+  /// Errors of all functions: SystemError that names the path and the system's reason.
   explicit FileLock(std::filesystem::path path);
   ~FileLock();
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&&) = delete;
 
-  /// Takes the lock, or returns false at once where another holder has it. Errors: the file system has no locks.
+  /// Takes the lock, or returns false at once if another process holds it. Errors: the file system has no locks.
   bool try_lock();
-  /// Takes the lock; where another holder has it, calls `waiting` once and waits.
+  /// Takes the lock; if another process holds it, calls `waiting` once and waits.
   void lock(const std::function<void()>& waiting);
-  /// The process that holds the lock, or held it last, as it wrote it into the file: "1234"; empty where nobody did.
+  /// The id of the process that holds or last held the lock, from the file: "1234"; empty if there was none.
   std::string holder() const;
-  /// Whether somebody holds the lock on `path` now. A file that is not there is not locked.
+  /// Whether a process holds the lock on `path` now. A missing file is not locked.
   static bool is_held(const std::filesystem::path& path);
 
  private:

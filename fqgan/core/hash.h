@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4): checksums of checkpoints, keys of data sets and caches, short names of files and weights.
+// SHA-256 (FIPS 180-4), for checksums of checkpoints, keys of data sets and caches, short names of files and weights.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace fqgan {
 class Sha256 {
  public:
   void update(const void* data, size_t bytes);
-  /// The digest of everything so far, 64 lower-case hex digits. Nothing may be added afterwards.
+  /// The digest of all added bytes, 64 lower-case hex digits. Nothing may be added afterwards.
   std::string hex();
 
  private:

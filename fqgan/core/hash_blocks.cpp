@@ -56,7 +56,7 @@ void sha256_blocks_plain(uint32_t* state, const uint8_t* blocks, size_t count) {
 #if defined(__x86_64__)
 
 bool sha256_is_accelerated() {
-  // From the processor itself: clang's __builtin_cpu_supports does not know "sha".
+  // Asks the processor itself, because clang's __builtin_cpu_supports does not know "sha".
   static const bool supported = [] {
     unsigned a = 0, b = 0, c = 0, d = 0;
     return __builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1) != 0;
@@ -64,7 +64,7 @@ bool sha256_is_accelerated() {
   return supported;
 }
 
-// The instructions want the state as (a b e f) and (c d g h), from the highest lane to the lowest.
+// The instructions take the state as (a b e f) and (c d g h), from the highest lane to the lowest.
 __attribute__((target("sha,sse4.1"))) void sha256_blocks_accelerated(uint32_t* state, const uint8_t* blocks,
                                                                      size_t count) {
   const __m128i swap_bytes = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
@@ -72,7 +72,7 @@ __attribute__((target("sha,sse4.1"))) void sha256_blocks_accelerated(uint32_t* s
   __m128i cdgh = _mm_set_epi32(state[2], state[3], state[6], state[7]);
   for (; count > 0; --count, blocks += 64) {
     const __m128i abef_before = abef, cdgh_before = cdgh;
-    __m128i w[4];  // the last sixteen words of the schedule, four a register
+    __m128i w[4];  // the last sixteen words of the schedule, four per register
     for (int i = 0; i < 16; ++i) {
       __m128i& next = w[i % 4];
       if (i < 4) {

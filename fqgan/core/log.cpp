@@ -9,7 +9,7 @@
 namespace fqgan {
 namespace {
 
-// Guards everything below and keeps lines of several threads whole.
+// Guards everything below, so that lines of several threads do not mix.
 std::mutex mutex;
 LogLevel level = LogLevel::normal;
 bool status_shown = false;
@@ -26,7 +26,7 @@ void put_line(LogLevel needed, const std::string& line) {
   status_shown = false;
 }
 
-// A wrapped line could not be redrawn in place.
+// Cuts a line to the terminal's width, because a wrapped line could not be redrawn in place.
 std::string cut_to_terminal(const std::string& line) {
   winsize size{};
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == -1 || size.ws_col == 0) return line;

@@ -1,4 +1,4 @@
-// The log: plain lines on standard error, so that `--json` on standard output stays one document.
+// The log: lines on standard error, so that standard output holds one document with `--json`.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ void log_detail(const std::string& line);   // shown when verbose
 void log_warning(const std::string& line);  // "warning: ..." always shown
 void log_error(const std::string& line);    // "error: ..." always shown
 
-/// A line that is redrawn in place on a terminal (a progress bar); nothing elsewhere. Other log lines first clear it;
-/// an empty line clears it too. Not shown when quiet. Everything here may be called from several threads.
+/// A status line that is redrawn in place (a progress bar), on terminals only. Other log lines clear it first; an empty
+/// line clears it too. Not shown when quiet. All functions may be called from several threads.
 void log_status(const std::string& line);
 bool log_is_terminal();
 

@@ -1,4 +1,4 @@
-// Everything that is derived from a struct's list of fields (core/fields.h): TOML in and out, overrides, documentation.
+// Functions derived from a struct's list of fields (core/fields.h): reading and writing TOML, overrides, documentation.
 #pragma once
 
 #include <memory>
@@ -9,9 +9,9 @@
 
 namespace fqgan {
 
-/// A recipe as text with where it came from, before it is read into a struct: the merged TOML of defaults <- `extends`
-/// <- recipe <- `--set`. Tables merge deeply, everything else (arrays too) replaces what stood there. Each value
-/// remembers the file and line, or `--set`, that said it, for errors. Opaque, so that toml++ stays out of headers.
+/// A recipe before it is read into a struct: the merged TOML of defaults <- `extends` <- recipe <- `--set`. Tables are
+/// merged deeply; everything else (arrays too) replaces the earlier value. Each value keeps its file and line, or
+/// `--set`, for errors. Opaque, so that toml++ stays out of headers.
 class RecipeText {
  public:
   RecipeText();
@@ -19,16 +19,16 @@ class RecipeText {
   RecipeText& operator=(RecipeText);
   ~RecipeText();
 
-  /// Reads `path`, following `extends = "other.toml"` (relative to the file that says it; a cycle is an error).
+  /// Reads `path`, following `extends = "other.toml"` (relative to the extending file; a cycle is an error).
   /// Errors: UserError with file and line for a missing file, bad TOML, a missing or cyclic `extends`.
   static RecipeText from_file(const std::string& path);
-  /// From TOML text; `name` stands for the file in errors, and `extends` is relative to its folder.
+  /// Reads TOML text; `name` is the file's name in errors, and `extends` is relative to its folder.
   static RecipeText from_string(const std::string& toml, const std::string& name);
 
-  /// Applies "a.b=c": c is read as a TOML value, else taken as a string; a string field takes c as it stands ("123",
-  /// not 123). `a.b=none` clears an optional. Errors: no '=', empty key, a key through a value.
+  /// Applies "a.b=c": c is read as a TOML value, else taken as a string; a string field takes c literally ("123", not
+  /// 123). `a.b=none` clears an optional. Errors: no '=', empty key, a key below a value that is no table.
   void set(const std::string& assignment);
-  /// The string at a dotted key, or `fallback`. Errors: the value is no string.
+  /// The string at a dotted key, or `fallback`. Errors: the value is not a string.
   std::string get(const std::string& key, const std::string& fallback) const;
 
  private:
@@ -37,26 +37,26 @@ class RecipeText {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Writes what `text` says into `options`; fields it does not mention keep their values. An int is accepted where a
-/// double is expected, never the reverse. The string "none" unsets an optional field, in files and in `--set`, so that
-/// a recipe can clear what the one it extends has set (an optional string therefore never holds "none"). Errors
-/// (UserError, one line: file and line or `--set`, dotted key, expected, found, hint; `options` is then untouched):
-/// unknown key with "did you mean", wrong type, NaN, out of range, not one of the choices.
+/// Reads `text` into `options`; fields that it does not mention keep their values. An integer is accepted for a double,
+/// never the reverse. The string "none" unsets an optional field, in files and in `--set`, so that a recipe can clear a
+/// value of the recipe that it extends (an optional string therefore never holds "none"). Errors (UserError, one line:
+/// file and line or `--set`, dotted key, expected, found, hint; `options` is then unchanged): unknown key with "did you
+/// mean", wrong type, NaN, out of range, not one of the choices.
 void read_options(const RecipeText& text, Options& options);
 
-/// The options as TOML with every field spelled out (unset optionals as a comment line `# key =`), round-trip exact.
-/// Within a table plain fields come first, then sub-tables, each in listed order.
+/// Writes all fields as TOML (unset optionals as a comment line `# key =`), which reads back exactly. Within a table
+/// plain fields come first, then sub-tables, each in listed order.
 std::string write_options(Options& options);
 
-/// The dotted key, type, value as TOML text ("none" in quotes for an unset optional) and meaning (with range or
-/// choices) of every field, in listed order.
+/// Describes every field, in listed order: dotted key, type, value as TOML text ("none" in quotes for an unset
+/// optional) and meaning (with range or choices).
 struct FieldDescription {
   std::string key, type, value, meaning;
   bool resumable;
 };
 std::vector<FieldDescription> describe_options(Options& options);
 
-/// The dotted keys whose values differ, in listed order; a key that only one of them has differs.
+/// The dotted keys whose values differ, or that only one of them has, in listed order.
 std::vector<std::string> changed_fields(Options& a, Options& b);
 
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// read_options: a merged recipe into a struct, with errors that say where, what was expected and what came.
+// read_options: reads a merged recipe into a struct.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -12,7 +12,7 @@ namespace {
 
 using Kind = TomlNode::Kind;
 
-// One value on its way into a field.
+// A value that is read into a field.
 struct Source {
   const TomlNode& node;
   std::string key;  // dotted, with [index] in lists
@@ -48,7 +48,7 @@ void convert(const Source& source, double& out) {
   const TomlNode& node = source.node;
   if (node.kind != Kind::integer && node.kind != Kind::number) source.refuse("a number", found_text(node));
   const double value = node.kind == Kind::integer ? static_cast<double>(node.integer) : node.number;
-  source.check_range(value, "a number");  // refuses NaN too: it compares with nothing
+  source.check_range(value, "a number");  // refuses NaN too, for which every comparison is false
   out = value;
 }
 
@@ -86,7 +86,7 @@ void convert(const Source& source, std::vector<T>& out) {
   }
 }
 
-// Reads one table; collects the assignments, which are made only when the whole recipe is good.
+// Reads one table; collects the assignments, which are made only if the whole recipe is valid.
 class Reader : public TemplateVisitor<Reader> {
  public:
   Reader(const TomlNode& table, std::string prefix, Options& root, std::vector<std::function<void()>>& assignments)
@@ -129,7 +129,7 @@ class Reader : public TemplateVisitor<Reader> {
     fail(node.place, message + "Keys " + table + ": " + quoted_list(names_));
   }
 
-  // A key of this table that is spelt alike, else the only key anywhere with that very name.
+  // A key of this table with a similar spelling, else the only key anywhere with exactly this name.
   std::string meant_by(const std::string& name) const {
     const std::string sibling = closest(name, names_);
     if (!sibling.empty()) return prefix_ + sibling;

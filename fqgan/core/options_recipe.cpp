@@ -1,4 +1,4 @@
-// RecipeText: files, `extends` and --set become one merged tree.
+// RecipeText: merges files, `extends` and --set into one tree.
 #include <algorithm>
 #include <filesystem>
 
@@ -13,13 +13,13 @@ namespace fs = std::filesystem;
 using Kind = TomlNode::Kind;
 
 struct OpenFile {
-  std::string name;    // as the user says it
-  fs::path canonical;  // to recognise it again
+  std::string name;    // as the user wrote it
+  fs::path canonical;  // for comparison
 };
 
 TomlNode load(const std::string& toml, const std::string& name, std::vector<OpenFile>& chain);
 
-// The recipe that `extends` names, itself with all that it extends.
+// Reads the recipe that `extends` names, merged with all that it extends.
 TomlNode load_extended(const TomlNode& extends, const std::string& name, std::vector<OpenFile>& chain) {
   if (extends.kind != Kind::string) {
     fail(extends.place, "extends: expected a file name (string), got " + found_text(extends));
@@ -34,7 +34,7 @@ TomlNode load_extended(const TomlNode& extends, const std::string& name, std::ve
     if (open.canonical != canonical) continue;
     std::string circle;
     for (const auto& file : chain) circle += "'" + file.name + "' -> ";
-    fail(extends.place, "extends: expected an end, got a circle: " + circle + "'" + target.string() + "'");
+    fail(extends.place, "extends: expected no circle, got " + circle + "'" + target.string() + "'");
   }
   return load(read_file(target.string()), target.string(), chain);
 }
@@ -58,7 +58,7 @@ std::string trimmed(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// "a.b.c" as its parts; one of them may be empty.
+// Splits "a.b.c" into its parts, which may be empty.
 std::vector<std::string> split_key(const std::string& key) {
   std::vector<std::string> parts(1);
   for (char c : key) {
@@ -95,7 +95,7 @@ void RecipeText::set(const std::string& assignment) {
   const std::string key = trimmed(assignment.substr(0, equals));
   const auto parts = split_key(key);
   if (equals == std::string::npos || std::count(parts.begin(), parts.end(), "")) {
-    fail("--set", "expected key=value, got '" + assignment + "'. Hint: such as --set training.iterations=1000");
+    fail("--set", "expected key=value, got '" + assignment + "'. Hint: for example --set training.iterations=1000");
   }
   if (key == "extends") fail("--set", "extends: expected in a recipe file only, got it on the command line");
 

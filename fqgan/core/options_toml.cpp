@@ -15,7 +15,7 @@ const char* const command_line = "--set";
 
 TomlNode convert(const toml::node& source, const std::string& name, size_t parent_line) {
   using Kind = TomlNode::Kind;
-  // toml++ gives line 0 to what it made itself: the tables on the way to a dotted key.
+  // toml++ gives line 0 to the tables that it creates itself for a dotted key.
   const size_t line = source.source().begin.line ? source.source().begin.line : parent_line;
   TomlNode node;
   node.place = name == command_line || line == 0 ? name : name + ":" + std::to_string(line);
@@ -76,7 +76,7 @@ TomlNode parse_command_line_value(const std::string& text) {
     table = parse_toml("value = " + text, command_line);
   } catch (const UserError&) {
   }
-  // A line break in the text could have made a second key.
+  // A line break in the text may have added a second key.
   if (table.children.size() != 1) table = parse_toml("value = " + toml_text(text), command_line);
   table.children[0].raw = text;
   return table.children[0];

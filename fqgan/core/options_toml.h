@@ -1,5 +1,5 @@
-// What the sources of core/options share: the tree of a merged recipe, in which each value knows where it was said, and
-// TOML values as text. Internal; only options_toml.cpp knows toml++.
+// Shared by the sources of core/options: the tree of a merged recipe, in which each value knows its file and line, and
+// TOML values as text. Internal; only options_toml.cpp uses toml++.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ struct TomlNode {
   Kind kind = Kind::table;
   std::string key;                 // within its table
   std::string place;               // "recipe.toml:12" or "--set"
-  std::string raw;                 // of a --set: the text after '=', as it was typed
-  std::vector<TomlNode> children;  // of a table or an array
+  std::string raw;                 // for --set: the text after '=', as it was typed
+  std::vector<TomlNode> children;  // the elements of a table or an array
   std::string string;
   int64_t integer = 0;
   double number = 0;
@@ -30,17 +30,17 @@ struct RecipeText::Impl {
   TomlNode root;
 };
 
-/// The tree of a TOML text. Errors: UserError with `name` and line.
+/// Parses TOML text. Errors: UserError with `name` and line.
 TomlNode parse_toml(const std::string& text, const std::string& name);
-/// The value of a --set: TOML if it reads as one value, else a string. Errors: UserError (not UTF-8).
+/// Parses the value of a --set: as TOML if it is one value, else as a string. Errors: UserError (not UTF-8).
 TomlNode parse_command_line_value(const std::string& text);
-/// Deep merge: tables into tables; anything else replaces.
+/// Merges deeply: tables into tables; anything else is replaced.
 void merge(TomlNode& into, const TomlNode& from);
 
-/// "'abc' (string)", "3 (integer)", "a table": a value in an error.
+/// A value for an error message: "'abc' (string)", "3 (integer)", "a table".
 std::string found_text(const TomlNode& node);
 
-/// TOML text; a double in the shortest form that reads back exactly and stays a float.
+/// A value as TOML text; a double in the shortest form that reads back exactly and stays a float.
 std::string toml_text(bool value);
 std::string toml_text(int64_t value);
 std::string toml_text(double value);
@@ -52,9 +52,9 @@ std::string toml_text(const std::vector<T>& values) {
   return text + "]";
 }
 
-/// A number for people: without the ".0" that keeps it a float in TOML.
+/// A number for messages, without the ".0" that keeps it a float in TOML.
 std::string plain_text(double value);
-/// " in [0, 1]", " > 0", "" where everything is allowed.
+/// The allowed range: " in [0, 1]", " > 0", or "" without limits.
 std::string range_text(const FieldInfo& info);
 
 /// Turns the visitor's overloads into two templates: Derived::field(name, value, info) and Derived::group(name, group).

@@ -1,4 +1,4 @@
-// write_options, describe_options, changed_fields: what a struct holds, as text.
+// write_options, describe_options, changed_fields: the values of a struct as text.
 #include <algorithm>
 #include <map>
 
@@ -15,7 +15,7 @@ class Writer : public TemplateVisitor<Writer> {
  public:
   explicit Writer(std::string prefix) : prefix_(std::move(prefix)) {}
 
-  // Plain fields stand before sub-tables: after a [header] they would belong to that table.
+  // Plain fields come before sub-tables, because after a [header] they would belong to that table.
   std::string write(Options& options) {
     options.fields(*this);
     const bool has_header = !prefix_.empty() && !lines_.empty();

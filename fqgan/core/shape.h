@@ -1,4 +1,4 @@
-// Shape checks at public doors.
+// Shape checks at public functions.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -17,7 +17,7 @@ void remember(int signal) {
 void catch_signals() {
   std::signal(SIGINT, remember);
   std::signal(SIGTERM, remember);
-  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error like a full disk
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then gives an error, like a full disk
 }
 
 int caught_signal() { return caught; }

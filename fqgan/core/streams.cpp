@@ -15,12 +15,12 @@ uint64_t finalise(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/// LibTorch's own seeding keeps only 32 bits of a seed, so that some streams of a long run would be the same; the
-/// twister's state is filled from all 64.
+/// Fills the Mersenne twister's state from all 64 bits. LibTorch's own seeding keeps only 32 bits of a seed, so that
+/// some streams of a long run would be equal.
 at::mt19937_data_pod twister_state(uint64_t key) {
   at::mt19937_data_pod state{};
   state.seed_ = key;
-  state.left_ = 1;  // as after seeding: the first draw makes the next block
+  state.left_ = 1;  // as after seeding: the first draw computes the next block
   state.next_ = 0;
   state.seeded_ = true;
   for (auto& word : state.state_) word = static_cast<uint32_t>(finalise(key += 0x9e3779b97f4a7c15ull));

@@ -1,5 +1,5 @@
-// Stateless random streams: a generator is a pure function of (seed, stream name, where in the training), so there is
-// no random state to save, and a resumed run draws what the uninterrupted one would have drawn.
+// Stateless random streams: a generator is a pure function of (seed, stream name, position in the training). There is
+// no random state to save, and a resumed run draws the same numbers as an uninterrupted one.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -12,20 +12,20 @@
 
 namespace fqgan {
 
-/// Where in the training a draw happens. All count from zero.
+/// The position of a draw in the training. All count from zero.
 struct Counters {
   int64_t iteration = 0;    // complete rounds over all phases
   int64_t phase = 0;        // index into the family's phases, or one of the constants below
-  int64_t repeat = 0;       // of the phase within the iteration
-  int64_t micro_batch = 0;  // of the repeat, under gradient accumulation
-  int64_t attempt = 0;      // how often the watchdog rolled back
+  int64_t repeat = 0;       // optimizer step of the phase within the iteration
+  int64_t micro_batch = 0;  // within the optimizer step, with gradient accumulation
+  int64_t attempt = 0;      // number of rollbacks by the watchdog
   int64_t images_seen = 0;  // real images taken from all streams; not part of the random key
 };
 
-/// In the place of a phase's index: what is drawn outside of the phases.
+/// Values of Counters::phase for draws outside of the phases.
 inline constexpr int64_t initial_phase = -1, prepare_phase = -2, after_iteration_phase = -3;
 
-/// 64 well-mixed bits of a key; the same on every machine.
+/// Hashes a key to 64 bits; the same on every machine.
 uint64_t mix_bits(uint64_t seed, std::string_view name, std::initializer_list<int64_t> where);
 
 class Streams {
@@ -46,13 +46,13 @@ class Streams {
   }
   bool has_values() const { return has_values_; }
 
-  /// A fresh CPU generator. The n-th call with the same name gives the n-th stream of that name, so that two dropout
-  /// layers (or two forwards) of one micro-batch differ while the whole stays a function of the order of calls.
+  /// A new CPU generator. The n-th call with the same name gives the n-th stream of that name, so that two dropout
+  /// layers (or two forwards) of one micro-batch differ, and all draws are a function of the order of calls.
   at::Generator generator(std::string_view name);
-  /// The key alone, for operators that draw by counters.
+  /// The key of such a generator, for counter-based operators.
   uint64_t key(std::string_view name);
 
-  /// Drawn on the CPU in float32 and then moved: the same values whatever the device and precision.
+  /// Drawn on the CPU in float32, so that the values do not depend on device and precision.
   at::Tensor normal(at::IntArrayRef shape, std::string_view name);                   // N(0, 1)
   at::Tensor uniform(at::IntArrayRef shape, std::string_view name);                  // [0, 1)
   at::Tensor integers(int64_t below, at::IntArrayRef shape, std::string_view name);  // {0, ..., below - 1}, int64

@@ -1,4 +1,4 @@
-// "Did you mean" by the edit distance in which a transposition of neighbours counts one (optimal string alignment).
+// "Did you mean" uses the edit distance in which a transposition of neighbours counts one (optimal string alignment).
 #include "fqgan/core/text.h"
 
 #include <algorithm>

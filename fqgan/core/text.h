@@ -1,4 +1,4 @@
-// Pieces of messages: lists of names, "did you mean", numbers with few digits.
+// Parts of messages: lists of names, "did you mean", numbers with few digits.
 #pragma once
 
 #include <string>
@@ -11,19 +11,19 @@ std::string join(const std::vector<std::string>& parts, const std::string& betwe
 /// "'a', 'b', 'c'"
 std::string quoted_list(const std::vector<std::string>& names);
 
-/// The closest of `candidates` to `word` by edit distance, if it is close enough to be meant; else "".
+/// The closest of `candidates` to `word` by edit distance, if it is close enough; else "".
 std::string closest(const std::string& word, const std::vector<std::string>& candidates);
-/// ". Did you mean 'x'?" where one of `candidates` is close to `word`; else `otherwise`.
+/// ". Did you mean 'x'?" if one of `candidates` is close to `word`; else `otherwise`.
 std::string suggestion(const std::string& word, const std::vector<std::string>& candidates,
                        const std::string& otherwise = "");
 
-/// ASCII letters in lower case.
+/// Converts ASCII letters to lower case.
 std::string lower(std::string text);
 /// "1 image", "2 images", "3 classes"
 std::string plural(int64_t count, const std::string& one);
-/// `digits` significant digits, as printf's %g.
+/// A number with `digits` significant digits, as printf's %g.
 std::string significant(double value, int digits);
-/// `decimals` digits behind the point, as printf's %f.
+/// A number with `decimals` digits after the point, as printf's %f.
 std::string fixed(double value, int decimals);
 
 }  // namespace fqgan

@@ -26,8 +26,8 @@ void require_every_class(const Dataset& labelled) {
   for (int64_t i = 0; i < info.images; ++i) ++images.at(static_cast<size_t>(labelled.label(i)));
   for (size_t k = 0; k < images.size(); ++k)
     if (!images[k])
-      fail("data",
-           "class '" + info.class_names[k] + "' has no labelled image. Hint: label one, or leave the class out");
+      fail("data", "class '" + info.class_names[k] +
+                       "' has no labelled image. Hint: label one of its images, or remove the class");
 }
 
 DataInfos infos_of(const Datasets& sets) {

@@ -1,4 +1,4 @@
-// What a data set was made of: a digest over the path, size and time of every file. A file that changes changes it.
+// The identity of a data set: a digest over the path, size and time of every file, which changes with any of them.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ class Manifest {
  public:
   void add(std::string_view text);
   void add(int64_t number);
-  /// The file's absolute path, size and time of last change. Errors: UserError (it vanished).
+  /// Adds the file's absolute path, size and time of last change. Errors: UserError (the file vanished).
   void add_file(const std::filesystem::path& path);
   std::string digest() const;  // 32 hex digits: the first half of a SHA-256
 

@@ -11,20 +11,20 @@ namespace fqgan {
 namespace {
 
 void check_options(const DataOptions& options) {
-  if (options.width && !options.resolution) fail("data", "width: expected data.resolution (the height) beside it");
+  if (options.width && !options.resolution) fail("data", "width: expected data.resolution (the height) too, got none");
   if (options.crop_margin > 0 && !options.resolution)
-    fail("data", "crop_margin: expected data.resolution (the size of the pieces) beside it");
+    fail("data", "crop_margin: expected data.resolution (the size of the crops) too, got none");
   if (options.channels && *options.channels == 2) fail("data", "channels: expected 1, 3 or 4, got 2");
   if (options.background.size() != 3) {
     fail("data", "background: expected 3 values (red, green, blue), got " + std::to_string(options.background.size()));
   }
 }
 
-// The images of one place: a split, a domain.
+// The images of one split and domain.
 struct Part {
   std::unique_ptr<Source> source;
   bool has_labels = false;
-  // By how many of the entries, and how many pixels they are enlarged by.
+  // By the number of decoded entries, and the number of pixels by which they are enlarged.
   std::map<std::pair<int64_t, int64_t>, std::shared_ptr<const DecodedImages>> decoded;
 
   std::shared_ptr<const DecodedImages> images(DataOptions options, int64_t margin = 0) {
@@ -44,7 +44,7 @@ struct Part {
 struct OpenedData::Impl {
   DataOptions options;
   std::unique_ptr<OpenedPath> path;
-  std::map<std::string, Part> parts;  // by place
+  std::map<std::string, Part> parts;  // by split and domain
 
   std::string place(const std::string& split, const std::optional<std::string>& domain) {
     if (!path) path = open_path(options);
@@ -57,7 +57,7 @@ struct OpenedData::Impl {
     return parts.emplace(place, Part{path->open(place)}).first->second;
   }
 
-  // The options of a view as if they stood in the recipe.
+  // A view's options, in the form of the recipe's.
   DataOptions of_view(const View& which) const {
     auto result = options;
     if (which.split) result.split = *which.split;
@@ -96,7 +96,7 @@ std::shared_ptr<const Dataset> OpenedData::view(const View& which) {
   const auto selection = select(*part.source, options);
   const auto images = part.images(options);
   const auto enlarged = options.crop_margin > 0 ? part.images(options, options.crop_margin) : nullptr;
-  // With a limit a view of the whole may still come, and with a margin an enlarged one.
+  // With a limit a view of the whole may still follow, and with a margin an enlarged one.
   if (!impl_->options.limit && impl_->options.crop_margin == 0) part.source->forget_pixels();
   return view_of(images, selection, enlarged);
 }

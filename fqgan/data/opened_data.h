@@ -1,5 +1,5 @@
-// One source of images, opened once, and views of it: training and test images, labelled ones, the two domains of a
-// translation set, images that are held out. Files are read and images decoded at the first view that needs them.
+// One source of images, opened once, and views of it: training and test images, labelled images, the two domains of a
+// translation set, held-out images. Files are read and images decoded for the first view that needs them.
 #pragma once
 
 #include <memory>
@@ -10,28 +10,26 @@
 
 namespace fqgan {
 
-/// Which images a view shows. What is unset is as the table [data] says.
+/// The images of a view. Unset members have the value of the table [data].
 struct View {
   std::optional<std::string> split, domain, part;
   std::optional<bool> labels;
-  bool whole = false;  // every image with its own label, as it is: without limit, labels_per_class, part, crop_margin
+  bool whole = false;  // every image with its label: ignores limit, labels_per_class, part and crop_margin
 };
 
 class OpenedData {
  public:
-  /// Nothing is read yet. Errors: UserError (options that contradict each other).
+  /// Reads nothing yet. Errors: UserError (options that contradict each other).
   explicit OpenedData(DataOptions options);
   ~OpenedData();
   OpenedData(OpenedData&&) noexcept;
 
   const DataOptions& options() const;
-  /// May outlive this object. Images that are held out stand in no view but those of `part` = "held_out". Errors:
-  /// UserError as open_dataset.
+  /// The view may outlive this object. Held-out images are only in views with `part` = "held_out". Errors: UserError as
+  /// open_dataset.
   std::shared_ptr<const Dataset> view(const View& which = {});
-  /// What belongs to the training images to test with: those that data.held_out holds out, else all of the test split,
-  /// else null, and a line in the log says so where files were looked for. Errors: as view, for a test split that is
-  /// there.
-  /// domain: of a translation set, instead of the options'.
+  /// The test images: those that data.held_out holds out, else the test split, else null, which is logged if files were
+  /// searched. domain: of a translation set, instead of the options'. Errors: as view, for an existing test split.
   std::shared_ptr<const Dataset> test(std::optional<bool> labels = {}, std::optional<std::string> domain = {});
 
  private:

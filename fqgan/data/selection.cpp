@@ -23,13 +23,13 @@ std::vector<std::string> names_of_classes(const Source& source, const DataOption
   }
   const auto given = static_cast<int64_t>(names.size());
   if (given <= highest) {
-    fail("data", "class_names: expected " + std::to_string(highest + 1) + " names, one a class of " + *options.path +
+    fail("data", "class_names: expected " + std::to_string(highest + 1) + " names, one per class of " + *options.path +
                      ", got " + std::to_string(given));
   }
   return names;
 }
 
-// Semi-supervised sets: in each class the `labels_per_class` images that a random order puts first keep their label.
+// Semi-supervised learning: in each class the first `labels_per_class` images of a random order keep their label.
 void hide_labels(Selection& selection, const DataOptions& options) {
   std::vector<std::pair<uint64_t, size_t>> order;
   for (size_t i = 0; i < selection.entries.size(); ++i) {
@@ -44,19 +44,19 @@ void hide_labels(Selection& selection, const DataOptions& options) {
   for (size_t k = 0; k < kept.size(); ++k)
     if (kept[k] < *options.labels_per_class)
       fail("data.labels_per_class",
-           "expected at most the images that a class has; '" + selection.class_names[k] + "' has " +
+           "expected at most the number of images in each class; '" + selection.class_names[k] + "' has " +
                std::to_string(kept[k]) +
                (options.limit ? " among the first " + std::to_string(*options.limit) + " images (data.limit)" : "") +
                ", got " + std::to_string(*options.labels_per_class));
 }
 
-// Takes the images that are held out away, or with `part` = "held_out" all others.
-// The choice is the same whether or not this view forgets the labels.
+// Removes the held-out images, or with `part` = "held_out" all others. The choice does not depend on whether this view
+// uses the labels.
 void hold_out_of(Selection& selection, const Source& source, const DataOptions& options) {
   std::vector<int64_t> labels;
   for (const auto& entry : source.entries) labels.push_back(entry.label);
   if (options.held_out_per_class && std::all_of(labels.begin(), labels.end(), [](int64_t label) { return label < 0; }))
-    fail("data.held_out_per_class", *options.path + ": expected labels, found none");
+    fail("data.held_out_per_class", "expected images with labels, found none in " + *options.path);
   const HoldOut chosen{*options.held_out, options.held_out_per_class, static_cast<uint64_t>(options.held_out_seed)};
   const auto parts = hold_out(labels, chosen);
   auto kept = options.part == "held_out" ? parts.held_out : parts.rest;
@@ -69,7 +69,7 @@ void hold_out_of(Selection& selection, const Source& source, const DataOptions& 
   selection.labels.resize(kept.size());
 }
 
-// The images with or without a label, where `part` says so.
+// Keeps the images with or without a label, as `part` says.
 void keep_part(Selection& selection, const DataOptions& options) {
   size_t kept = 0;
   for (size_t i = 0; i < selection.entries.size(); ++i) {
@@ -87,7 +87,7 @@ Selection select(const Source& source, const DataOptions& options) {
   Selection selection;
   const bool held_out = options.part == "held_out";
   if (held_out && !options.held_out)
-    fail("data.part", "expected data.held_out (a number of images) beside \"held_out\"");
+    fail("data.part", "expected data.held_out (a number of images) for the part \"held_out\", got none");
   if (options.labels) selection.class_names = names_of_classes(source, options);
   for (size_t i = 0; i < source.entries.size(); ++i) {
     selection.entries.push_back(static_cast<int64_t>(i));
@@ -95,7 +95,7 @@ Selection select(const Source& source, const DataOptions& options) {
   }
   if (options.held_out) hold_out_of(selection, source, options);
   if (held_out) return selection;
-  // The limit comes first, so that labels are chosen among the images that are used, and every part is a part of them.
+  // The limit comes first, so that labels and parts are chosen among the images that are used.
   const auto limit = static_cast<size_t>(options.limit.value_or(std::numeric_limits<int64_t>::max()));
   selection.entries.resize(std::min(selection.entries.size(), limit));
   selection.labels.resize(selection.entries.size());

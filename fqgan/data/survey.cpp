@@ -12,7 +12,7 @@ namespace fqgan {
 namespace {
 
 constexpr size_t most_duplicates = 1000;
-constexpr int64_t contact_side = 8;  // rows and columns of the contact sheet, at most
+constexpr int64_t contact_side = 8;  // largest number of rows and columns of the contact sheet
 
 at::Tensor pixels_of(const Dataset& data, int64_t index) {  // C x H x W
   auto pixels = at::empty({data.info().height, data.info().width, data.info().channels}, at::kByte);
@@ -61,7 +61,7 @@ void read_all(const Dataset& data, Survey& result) {
   result.mean = pixels.permute({2, 0, 1});
 }
 
-// With classes: a row for each of the first eight that hold eight images or more; else images from all over the set.
+// With classes: one row for each of the first eight classes with at least eight images; else images from the whole set.
 void choose_contact(const Dataset& data, Survey& result) {
   std::vector<at::Tensor> images;
   std::vector<std::vector<int64_t>> rows(result.class_counts.size());
@@ -126,7 +126,7 @@ Survey survey(DataOptions options) {
     options.resolution = 64;
     options.fit = "crop";
     result.warnings.push_back("images of " + std::to_string(result.sizes.size()) +
-                              " different shapes: training needs data.resolution");
+                              " different shapes; a training needs data.resolution");
   }
   options.flip = false;
   const auto data = make_dataset(*source, options);
@@ -145,8 +145,9 @@ std::string overlap_warning(const Survey& a, const Survey& b) {
   const auto pairs = overlap(a.fingerprints, b.fingerprints, most_duplicates);
   if (pairs.empty()) return "";
   const auto count = std::to_string(pairs.size()) + (pairs.size() == most_duplicates ? " or more" : "");
-  return count + " pairs of images stand in both sets; the first is '" + a.names[static_cast<size_t>(pairs[0].first)] +
-         "' in " + a.path + " and '" + b.names[static_cast<size_t>(pairs[0].second)] + "' in " + b.path;
+  return count + " pairs of images look the same across the two sets; the first is '" +
+         a.names[static_cast<size_t>(pairs[0].first)] + "' in " + a.path + " and '" +
+         b.names[static_cast<size_t>(pairs[0].second)] + "' in " + b.path;
 }
 
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// What a data set holds, and what may be wrong with it: behind `fqgan inspect DATA`.
+// A survey of a data set: its content and possible problems, for `fqgan inspect DATA`.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,7 +13,7 @@
 namespace fqgan {
 
 struct SizeCount {
-  RasterShape shape;  // as the files have it, before data.resolution
+  RasterShape shape;  // in the files, before data.resolution
   int64_t images = 0;
 };
 
@@ -26,22 +26,23 @@ struct Survey {
   at::Tensor mean;     // uint8 C x H x W
   at::Tensor contact;  // uint8 N x C x H x W, for a grid `contact_columns` wide
   int64_t contact_columns = 0;
-  std::vector<std::string> contact_labels;  // one a row where there are classes; else empty
+  std::vector<std::string> contact_labels;  // one per row if there are classes; else empty
   std::vector<Skipped> unreadable;
   int64_t nearly_empty = 0;
   Pairs duplicates;  // the first 1000
   std::vector<Fingerprint> fingerprints;
   std::vector<std::string> names;
-  std::vector<std::string> warnings;  // a line each
+  std::vector<std::string> warnings;  // one line each
 };
 
-/// Reads the whole set. Images of mixed sizes without a resolution are surveyed at 64 x 64. Errors: as open_dataset.
+/// Reads the whole set. Images of mixed sizes are resized to 64 x 64, unless there is a resolution. Errors: as
+/// open_dataset.
 Survey survey(DataOptions options);
 
-/// A warning where images of `b` stand in `a` too; "" where none do.
+/// A warning if images of `b` are also in `a`; else "".
 std::string overlap_warning(const Survey& a, const Survey& b);
 
-/// The survey as lines for people, and as one JSON object (without pixels and fingerprints).
+/// The survey as text, and as one JSON object (without pixels and fingerprints).
 std::string survey_text(const Survey& survey);
 std::string survey_json(const Survey& survey);
 

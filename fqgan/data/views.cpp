@@ -13,7 +13,7 @@ namespace {
 class Subset : public Dataset {
  public:
   Subset(const Dataset& whole, std::vector<int64_t> indices) : whole_(whole), indices_(std::move(indices)) {
-    if (indices_.empty()) fail("data", "expected at least one image in a part of a data set, got none");
+    if (indices_.empty()) fail("data", "expected at least one image in a view of a data set, got none");
     info_ = whole.info();
     info_.images = static_cast<int64_t>(indices_.size());
     if (info_.unlabelled > 0) info_.unlabelled = without_label();

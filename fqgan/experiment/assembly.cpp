@@ -26,7 +26,7 @@ void describe(const Recipe& recipe, const DataInfo& data, const Family& family) 
            plural(at::get_num_threads(), "thread"));
 }
 
-/// The data as the networks see it: an unconditional model that does not classify knows no classes.
+/// The data as the networks use it: without classes for an unconditional model that does not classify.
 DataInfos seen_data(const TrainingSets& sets, const Family& family) {
   auto infos = sets.infos();
   if (family.classifier) return infos;
@@ -104,7 +104,7 @@ int run_training(const Assembly& parts, const RunFolder& folder, Loop& loop) {
   log_info("run folder: " + folder.path().string());
   if (!samples.empty()) log_info("samples: " + samples.back().string());
   if (!signal) return 0;
-  log_info("saved and stopped. Go on with: fqgan train --resume " + folder.path().string());
+  log_info("saved and stopped. Resume with: fqgan train --resume " + folder.path().string());
   return 128 + signal;
 }
 

@@ -1,5 +1,4 @@
-// What one training is made of, put together from its recipe: data sets, family, evaluation, and the loop's options and
-// observers.
+// Assembles a training from its recipe: data sets, family, evaluation, and the loop's options and observers.
 #pragma once
 
 #include <memory>
@@ -25,23 +24,23 @@ struct Assembly {
 /// run ends before they are used: initial weights of the largest networks take a minute.
 enum class InitialWeights { drawn, zero };
 
-/// Starts computing (experiment/compute.h), opens the data, builds the networks, and logs what there is and what the
-/// training is estimated to take. Errors: UserError for whatever in the recipe does not fit.
+/// Calls start_computing (experiment/compute.h), opens the data, builds the networks, and logs what there is and what the
+/// training is estimated to take. Errors: UserError for a recipe that does not fit the data or the machine.
 Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights);
 
-/// Starts computing, and writes what "auto" and unset came to into the recipe: the bits depend on it, and a resume
-/// elsewhere keeps it.
+/// Calls start_computing, and replaces "auto" and unset values in the recipe by the chosen ones, because the results
+/// depend on them and a resume on another machine must keep them.
 Numerics start_computing(Recipe& recipe);
 
-/// For a loop that trains this recipe, writing nothing: what a checkpoint must know stands in its metadata.
+/// Options of a loop that trains this recipe without writing files; the metadata of checkpoints is set.
 LoopOptions loop_options(Recipe& recipe, const TrainingSets& sets, const Family& family);
-/// For a loop over `parts` that writes into `folder`.
+/// Options of a loop over `parts` that writes into `folder`.
 LoopOptions loop_options(const Assembly& parts, const RunFolder& folder);
 
 /// Trains to the end or until a signal, with all of the run folder's observers. Returns the program's exit code.
 int run_training(const Assembly& parts, const RunFolder& folder, Loop& loop);
 
-/// Recipes and checkpoints are UTF-8. Errors: UserError for other texts, which would be noticed at the first save only.
+/// Refuses texts that are not UTF-8, which recipes and checkpoints could not hold. Errors: UserError.
 void refuse_bad_text(const std::string& key, const std::vector<std::string>& texts);
 
 }  // namespace fqgan

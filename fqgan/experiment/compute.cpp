@@ -19,18 +19,20 @@ const std::vector<std::string>& precisions() {
 }
 
 void ComputeOptions::fields(FieldVisitor& visit) {
-  visit("device", device, about("'cpu', 'cuda' or 'cuda:N'").on_resume());
+  visit("device", device, about("device to compute on: 'cpu', 'cuda' or 'cuda:N'").on_resume());
   visit("precision", precision,
-        about("type of the activations; parameters stay float32; auto: bfloat16 where the processor multiplies it")
+        about("type of the activations (parameters stay float32); auto: bfloat16 if the processor has instructions to "
+              "multiply it, else float32")
             .one_of(precisions()));
-  visit("threads", threads, about("CPU threads; unset: the physical cores").at_least(1).at_most(1024).on_resume());
+  visit("threads", threads,
+        about("number of CPU threads; unset: one per physical core").at_least(1).at_most(1024).on_resume());
 }
 
 int64_t physical_cores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
-  std::set<std::string> cores;  // one entry a group of sibling threads
+  std::set<std::string> cores;  // one entry per group of sibling threads
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed)) continue;
     std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
@@ -51,8 +53,8 @@ torch::Device find_device(const std::string& name) {
   const auto count = static_cast<int64_t>(torch::cuda::device_count());
   const auto index = numbered ? std::stoll(name.substr(5)) : 0;
   if (index >= count)
-    fail("device", "'" + name + "' is not there: this LibTorch finds " + std::to_string(count) +
-                       " CUDA devices. Hint: --device cpu, or a CUDA build of LibTorch and a driver");
+    fail("device", "expected an existing device, got '" + name + "', but LibTorch finds " + std::to_string(count) +
+                       " CUDA devices. Hint: use --device cpu, or install a CUDA build of LibTorch and a driver");
   return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
@@ -60,8 +62,8 @@ torch::Device find_device(const std::string& name) {
 
 Numerics start_computing(const ComputeOptions& options) {
   omp_set_dynamic(0);
-  // Dictionary entries that are never used decay towards zero; products of denormal numbers are fifty times slower. Set
-  // before the first parallel region: the pool's threads inherit it.
+  // Dictionary entries that are never used decay towards zero, and products of denormal numbers are fifty times slower.
+  // Set before the first parallel region, because the pool's threads inherit it.
   at::globalContext().setFlushDenormal(true);
   at::globalContext().setDeterministicCuDNN(true);
   at::set_num_threads(static_cast<int>(options.threads.value_or(physical_cores())));

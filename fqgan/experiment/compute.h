@@ -11,23 +11,23 @@
 namespace fqgan {
 
 struct ComputeOptions : Options {
-  std::string device = "cpu";         // cpu, cuda, cuda:1
-  std::string precision = "float32";  // of the activations; parameters stay float32; "auto": see start_computing
-  std::optional<int64_t> threads;     // unset: the physical cores
+  std::string device = "cpu";
+  std::string precision = "float32";
+  std::optional<int64_t> threads;
   void fields(FieldVisitor& visit) override;
 };
 
-/// What `precision` may be.
+/// The allowed values of `precision`.
 const std::vector<std::string>& precisions();
 
-/// Sets the thread count (dynamic counts off) and resolves device and precision: "auto" is bfloat16 on a processor with
-/// instructions that multiply it (AVX-512 BF16, AMX), else float32. Errors: UserError for a device that is not there.
+/// Sets the number of threads, and resolves device and precision: "auto" is bfloat16 on a processor with AVX-512 BF16
+/// or AMX, else float32. Errors: UserError for a missing device.
 Numerics start_computing(const ComputeOptions& options);
 
 /// The precision as options name it.
 std::string precision_of(const Numerics& numerics);
 
-/// Physical cores that this process may run on.
+/// The number of physical cores that this process may run on.
 int64_t physical_cores();
 
 }  // namespace fqgan

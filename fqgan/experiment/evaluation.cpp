@@ -16,9 +16,9 @@
 namespace fqgan {
 namespace {
 
-constexpr const char* metrics_key = "metrics.";  // as read_log joins it
+constexpr const char* metrics_key = "metrics.";  // prefix of the names from read_log
 
-/// "kid[subset_size=500]/classifier-1a2b3c4d" -> "kid": the name of a picture.
+/// The name of a plot's file: "kid[subset_size=500]/classifier-1a2b3c4d" -> "kid".
 std::string picture_name(const std::string& name) { return name.substr(0, name.find_first_of("[/")); }
 
 bool better(double value, double than, bool smaller_is_better) {
@@ -40,7 +40,7 @@ EvaluationRecorder::EvaluationRecorder(const RunFolder& folder, TrainingEvaluato
 }
 
 void EvaluationRecorder::on_start(const Progress&) {
-  if (evaluator_ && !points_.empty()) draw_curves();  // without the points that a resume has cut off
+  if (evaluator_ && !points_.empty()) draw_curves();  // removes points that a resume has cut off
 }
 
 void EvaluationRecorder::on_evaluation(const Progress& progress, Family& family) {
@@ -78,7 +78,7 @@ void EvaluationRecorder::append(const Progress& progress, const Evaluation& eval
   log_info("iteration " + std::to_string(progress.at.iteration) + ": " + text + " (" + evaluator_->scope() + ")");
 }
 
-/// One picture a metric's first value; the standard deviation of a KID or inception score becomes a band.
+/// Draws one plot per metric, of its first value; the standard deviation of KID and the inception score is a band.
 void EvaluationRecorder::draw_curves() const {
   make_folder(folder_.path() / "curves");
   for (const auto& metric : evaluator_->options().metrics) {
@@ -139,7 +139,8 @@ void EvaluationRecorder::on_end(const Progress&) {
   }
 }
 
-/// After a sync, so that a checkpoint never knows of a line that a crash of the machine took away.
+/// The offset is returned after a sync, so that a checkpoint never counts a line that a crash of the machine could
+/// lose.
 void EvaluationRecorder::save(std::map<std::string, std::string>& metadata) {
   if (lines_) metadata["log." + folder_.metrics().filename().string()] = std::to_string(lines_->flush());
 }

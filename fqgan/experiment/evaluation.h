@@ -1,5 +1,5 @@
-// Evaluation while training: a pure reader of the averages, with random streams of its own, so that a run with it ends
-// in the same bits as one without.
+// Evaluation during a training. It only reads the averages and has its own random streams, so that a run with
+// evaluation is bit-identical to one without.
 #pragma once
 
 #include "fqgan/experiment/evaluation_side.h"
@@ -11,24 +11,23 @@
 
 namespace fqgan {
 
-/// What a training measures its generated images with, and against what. The metric "error" is the fraction of the test
-/// split's images that a family's own classifier gets wrong.
+/// Measures the generated images of a training against a reference set. The metric "error" is the test error of the
+/// family's own classifier.
 class TrainingEvaluator {
  public:
-  /// Opens files and views, and refuses what cannot be measured: `family` as it was built for images of `data`; `sets`:
-  /// the training's data sets, which must outlive this.
-  /// Errors: UserError.
+  /// Opens files and views, and refuses impossible metrics. `family`: built for images of `data`; `sets`: the
+  /// training's data sets, which must outlive this. Errors: UserError.
   TrainingEvaluator(const Recipe& recipe, std::shared_ptr<OpenedData> opened, const DataInfo& data,
                     const DatasetsByName& sets, const Family& family);
-  /// The slow part, once: trains the classifier if the cache has none, and reads the other side's images.
+  /// The slow part, called once: trains the classifier if the cache has none, and reads the reference images.
   void prepare();
-  /// The metrics of the averages as they are. Needs prepare().
+  /// Measures the current averages. Needs prepare().
   Evaluation measure(Family& family) const;
 
   const EvaluationOptions& options() const { return options_; }
-  /// "2000 images against 10000", or which images are classified.
+  /// The images of a measurement, for messages: "2000 images against 10000", or the images that are classified.
   std::string scope() const;
-  /// Generated images, and what they are held against.
+  /// The numbers of generated images and of reference images.
   std::pair<int64_t, int64_t> counts() const;
   bool smaller_is_better(const std::string& metric) const;
   /// The first value of `metric`, by its full name. Needs prepare().
@@ -40,10 +39,10 @@ class TrainingEvaluator {
   void open_images(const Recipe& recipe, const DataInfo& data, const DatasetsByName& sets, const Family& family);
 
   EvaluationOptions options_;
-  std::vector<std::string> of_images_;  // the metrics of generated images; the other is "error", of the classifier
-  const Dataset* source_ = nullptr;     // what a translator starts from; the training's, and outlives this
+  std::vector<std::string> of_images_;  // the metrics of generated images; the only other one is "error"
+  const Dataset* source_ = nullptr;     // source images of a translator, from the training; must outlive this
   std::shared_ptr<OpenedData> data_;
-  std::shared_ptr<const Dataset> test_;  // what the classifier classifies
+  std::shared_ptr<const Dataset> test_;  // test images of the metric "error"
   torch::Device device_;
   SideFacts generated_;
   Side against_;
@@ -51,11 +50,11 @@ class TrainingEvaluator {
   std::unique_ptr<FeatureExtractor> extractor_;
 };
 
-/// metrics.jsonl, TensorBoard scalars, curves/<metric>.png and checkpoints/best.safetensors.
+/// Writes metrics.jsonl, TensorBoard scalars, curves/<metric>.png and checkpoints/best.safetensors.
 class EvaluationRecorder : public Observer {
  public:
-  /// `evaluator`: prepared; null: no evaluations, but the lines that are there stay. `checkpoint` gives what a best
-  /// checkpoint holds.
+  /// `evaluator`: prepared; null: no evaluations, but existing lines are kept. `checkpoint` returns the content of a
+  /// best checkpoint.
   EvaluationRecorder(const RunFolder& folder, TrainingEvaluator* evaluator, EventFile& events,
                      std::function<Checkpoint()> checkpoint);
   void on_start(const Progress& progress) override;
@@ -78,7 +77,7 @@ class EvaluationRecorder : public Observer {
   EventFile& events_;
   std::function<Checkpoint()> checkpoint_;
   std::optional<JsonLines> lines_;
-  std::vector<Point> points_;  // of the whole run
+  std::vector<Point> points_;  // all evaluations of the run
 };
 
 }  // namespace fqgan

@@ -3,17 +3,21 @@
 namespace fqgan {
 
 void EvaluationOptions::fields(FieldVisitor& visit) {
-  visit("every", every, about("iterations between evaluations; 0: none").at_least(0).on_resume());
-  visit("count", count, about("number of generated images").at_least(1));
-  visit("seed", seed, about("seed of the generated images, the same ones every time").at_least(0));
+  visit("every", every, about("iterations between evaluations (0: none)").at_least(0).on_resume());
+  visit("count", count, about("number of generated images per evaluation").at_least(1));
+  visit("seed", seed,
+        about("seed of the generated images, which have the same latents in every evaluation").at_least(0));
   visit("metrics", metrics,
-        about("what is measured: fid, kid, is, pr, prdc, accuracy, intra_fid; error: of a family's classifier"));
-  visit(
-      "features", features,
-      about("'classifier' (trained on the data's labels once, then cached), a saved classifier or a TorchScript file"));
+        about("metrics: fid, kid, is, pr, prdc, accuracy, intra_fid; or error (test error of a family that is a "
+              "classifier)"));
+  visit("features", features,
+        about("feature extractor: 'classifier' (trained once on the labelled data, then cached), the file of a saved "
+              "classifier, or a TorchScript file"));
   visit("against", against,
-        about("images or saved statistics; unset: the data's test split where there is one, else the training images"));
-  visit("keep_best", keep_best, about("the metric whose best value keeps checkpoints/best.safetensors; unset: none"));
+        about("reference images or saved statistics; unset: the test split of the data if there is one, else the "
+              "training images"));
+  visit("keep_best", keep_best,
+        about("metric by which the best checkpoint is kept, as checkpoints/best.safetensors; unset: none"));
   generation.fields(visit);
   settings.fields(visit);
 }

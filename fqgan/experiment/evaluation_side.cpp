@@ -29,7 +29,7 @@ Side side_of_dataset(std::shared_ptr<const Dataset> dataset, std::shared_ptr<Ope
   return side;
 }
 
-/// What belongs to the training images to test with, else they themselves, whole.
+/// The test images of the training data if there are any, else all of the training images.
 struct Tested {
   std::shared_ptr<const Dataset> images;
   bool whole;
@@ -42,12 +42,12 @@ Tested tested_images(OpenedData& data, const std::optional<std::string>& domain)
   return {data.view(whole), true};
 }
 
-/// The images that a translator starts from: those that are named, else the test split (or the whole) of `own`, the
-/// data of its recipe, of the direction's source.
+/// The source images of a translator: the named ones, else from the direction's source domain in `own`, the data of its
+/// recipe: the test split, or all.
 std::shared_ptr<const Dataset> source_images(const NamedSide& named, const Model& model, OpenedData* own,
                                              const Generated& generated) {
   if (!model.family->translator) {
-    if (!generated.source.empty()) fail("--source", "this model draws from latents: it translates no images");
+    if (!generated.source.empty()) fail("--source", "this model draws from latents and cannot translate source images");
     return nullptr;
   }
   if (!generated.source.empty()) {
@@ -56,7 +56,9 @@ std::shared_ptr<const Dataset> source_images(const NamedSide& named, const Model
     return open_dataset(data);
   }
   if (!own || own->options().path.value_or("").empty())
-    fail("--source", "this model translates images: expected --source IMAGES, and its recipe names none");
+    fail("--source",
+         "expected source images for a model that translates images, and its recipe has none. Hint: use --source "
+         "IMAGES");
   return tested_images(*own, domains_of(*model.family, *named.recipe->model, generated.options.direction).source)
       .images;
 }
@@ -95,9 +97,10 @@ NamedSide look_at_side(const std::string& path) {
     else if (kind == "full" || kind == "weights")
       named.checkpoint = open_checkpoint(path);
     else
-      fail(path, "expected a checkpoint or saved statistics, found " +
-                     (kind.empty() ? "another safetensors file" : "a " + kind) +
-                     (kind == "classifier" ? ". Hint: --features takes it" : ". Hint: images go in a folder or zip"));
+      fail(path,
+           "expected a checkpoint or saved statistics, found " +
+               (kind.empty() ? "another safetensors file" : "a " + kind) +
+               (kind == "classifier" ? ". Hint: give it as --features" : ". Hint: give images as a folder or zip"));
   }
   if (named.checkpoint) named.recipe = recipe_in(*named.checkpoint);
   return named;

@@ -1,4 +1,4 @@
-// How a trained model wants to be shown images: as its own recipe reads them, at the size that it was trained on.
+// The data options by which a trained model reads other images: as its recipe reads them, at the size of its training.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 
 namespace fqgan {
 
-/// The [data] of the recipe in the checkpoint (defaults where there is none) for other images, whose path the caller
-/// sets: all of them, whatever part the training took, of the size and channels of `trained`. set: overrides by the
-/// user, which come last. Errors: UserError as read_options.
+/// The table [data] of the recipe in the checkpoint (or the defaults), changed to use all images, with the size and
+/// channels of `trained`; the caller sets the path. set: the user's overrides, which come last. Errors: UserError as
+/// read_options.
 DataOptions data_of_model(const Checkpoint& checkpoint, const std::string& where, const DataInfo& trained,
                           const std::vector<std::string>& set);
 

@@ -1,4 +1,4 @@
-// The observers of a training: what fqgan/run and fqgan/inference do with the loop's events.
+// The observers of a training: they write the run folder by fqgan/run and fqgan/inference on the loop's events.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace fqgan {
 
-/// log.jsonl and TensorBoard scalars.
+/// Writes log.jsonl and TensorBoard scalars.
 class RunRecorder : public Observer {
  public:
   explicit RunRecorder(const RunFolder& folder);
@@ -21,7 +21,7 @@ class RunRecorder : public Observer {
   void save(std::map<std::string, std::string>& metadata) override;
   EventFile& events() { return events_; }
 
-  /// The offsets that save() left in a checkpoint.
+  /// The offsets that save() wrote into a checkpoint's metadata.
   static LogOffsets offsets(const std::map<std::string, std::string>& metadata);
 
  private:
@@ -30,10 +30,10 @@ class RunRecorder : public Observer {
   EventFile events_;
 };
 
-/// samples/step-*.png: fixed latents, one row per class; of a translator, source images and what becomes of them.
+/// Writes samples/step-*.png: images of fixed latents, one row per class, or source images and their translations.
 class SampleGrids : public Observer {
  public:
-  /// data: what the generator draws (inference/model.h); sets: the training's, from which a translator takes images.
+  /// data: as drawn by the generator (inference/model.h); sets: the training's, for source images of a translator.
   SampleGrids(const RunFolder& folder, DataInfo data, SampleOptions options, const DatasetsByName& sets,
               EventFile& events)
       : folder_(folder), data_(std::move(data)), options_(std::move(options)), sets_(sets), events_(events) {}
@@ -59,7 +59,7 @@ class CheckpointKeeper : public Observer {
   int64_t keep_;
 };
 
-/// A bar on a terminal, plain lines elsewhere: iterations, images a second, time left, losses.
+/// Shows iterations, images per second, time left and losses: a progress bar on a terminal, plain lines elsewhere.
 std::unique_ptr<Observer> progress_bar();
 
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// The progress bar: redrawn in place on a terminal, a plain line now and then elsewhere.
+// The progress bar: redrawn in place on a terminal, occasional lines elsewhere.
 #include <chrono>
 #include <cstdio>
 

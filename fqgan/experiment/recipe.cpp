@@ -9,9 +9,9 @@ void Recipe::fields(FieldVisitor& visit) {
   visit("seed", seed, about("seed of all random streams").at_least(0));
   compute.fields(visit);
   visit("data", data, about("the images"));
-  visit("training", training, about("length of the training, and how often it reports"));
-  visit("evaluation", evaluation, about("metrics while training"));
-  visit("samples", samples, about("the sample grids"));
+  visit("training", training, about("the length of the training and the intervals of its outputs"));
+  visit("evaluation", evaluation, about("metrics during the training"));
+  visit("samples", samples, about("sample grids during the training"));
   visit("model", *model, about("the family's own options"));
 }
 

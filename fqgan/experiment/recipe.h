@@ -1,5 +1,5 @@
-// A recipe: everything that an experiment is. Read from TOML, written resolved into the run folder and every
-// checkpoint.
+// A recipe: the complete description of an experiment. It is read from TOML, and written with all defaults into the run
+// folder and every checkpoint.
 #pragma once
 
 #include <memory>
@@ -16,12 +16,12 @@ namespace fqgan {
 struct Recipe : Options {
   std::string family = "biggan";
   int64_t seed = 0;
-  ComputeOptions compute;  // its fields stand at the top of the recipe
+  ComputeOptions compute;  // top-level fields of the recipe
   DataOptions data;
   TrainingOptions training;
   EvaluationOptions evaluation;
-  GenerationOptions samples;             // of the sample grids
-  std::unique_ptr<FamilyOptions> model;  // the family's; made before the fields are read
+  GenerationOptions samples;             // for the sample grids
+  std::unique_ptr<FamilyOptions> model;  // the family's options, made before the fields are read
   void fields(FieldVisitor& visit) override;
 };
 

@@ -1,4 +1,4 @@
-// The evaluator of a training: what it measures with, and what against.
+// The evaluator of a training: its feature extractor and its reference images.
 #include <algorithm>
 
 #include "fqgan/core/error.h"
@@ -37,15 +37,15 @@ TrainingEvaluator::TrainingEvaluator(const Recipe& recipe, std::shared_ptr<Opene
   if (const auto& best = options_.keep_best) {
     if (best != of_classifier) metric_named(*best, "evaluation.keep_best");
     if (std::find(options_.metrics.begin(), options_.metrics.end(), *best) == options_.metrics.end())
-      fail("evaluation.keep_best", "'" + *best + "' is not among evaluation.metrics");
+      fail("evaluation.keep_best", "expected one of evaluation.metrics, got '" + *best + "'");
   }
   if (of_images_.size() < options_.metrics.size()) {
     if (!family.classifier)
       fail("evaluation.metrics",
-           "'error' is that of a family's own classifier, and this family has none. Hint: "
-           "'accuracy' tells whether generated images show their class");
+           "'error' needs a family with a classifier, and this one has none. Hint: "
+           "'accuracy' measures whether generated images show their class");
     test_ = data_->test();
-    if (!test_) fail("evaluation.metrics", "'error' needs data with a test split; this has none");
+    if (!test_) fail("evaluation.metrics", "'error' needs test images, and the data has none. Hint: set data.held_out");
     if (test_->info().unlabelled == test_->info().images)
       fail("evaluation.metrics", "'error' needs images with labels to test with; none of the " +
                                      std::to_string(test_->info().images) +
@@ -68,15 +68,15 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
     check();
   } else if (data.classes < 2 && data_->options().labels) {
     fail("evaluation.features",
-         "a classifier needs data with labels of at least two classes. Hint: a TorchScript file; "
-         "--set evaluation.every=0 trains without measuring");
+         "a classifier needs data with labels of at least two classes. Hint: use a TorchScript file, or "
+         "--set evaluation.every=0 to train without evaluation");
   }
 }
 
 void TrainingEvaluator::check() try {
   check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings);
 } catch (const UserError& error) {
-  throw UserError(std::string(error.what()) + "; --set evaluation.every=0 trains without measuring");
+  throw UserError(std::string(error.what()) + "; --set evaluation.every=0 trains without evaluation");
 }
 
 void TrainingEvaluator::prepare() {

@@ -7,13 +7,13 @@ namespace fqgan {
 TrainingSets::TrainingSets(const Recipe& recipe) : opened_(std::make_shared<OpenedData>(recipe.data)) {
   if (recipe.data.part == "held_out")
     fail("data.part",
-         "expected images to train on, got those that are held out of the training. Hint: all, labelled or "
+         "expected images to train on, got the part that is held out of the training. Hint: use all, labelled or "
          "unlabelled");
   const auto requests = recipe.model->datasets();
   try {
     open_requests(*opened_, requests, sets_);
   } catch (const UserError&) {
-    // What the family says of the first set tells more than that another view of it is empty.
+    // The family's message about the first set is more helpful than the message that another view is empty.
     if (!sets_.empty()) recipe.model->require(infos_of(requests, train().info()));
     throw;
   }

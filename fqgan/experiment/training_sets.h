@@ -14,14 +14,15 @@ using DatasetsByName = std::map<std::string, const Dataset*>;
 
 class TrainingSets {
  public:
-  /// The views that the recipe's family requests. Errors: UserError as open_requests; data that the family cannot take.
+  /// Opens the views that the recipe's family requests. Errors: UserError as open_requests; data that the family cannot
+  /// use.
   explicit TrainingSets(const Recipe& recipe);
 
   /// "train", or the first by name of a family that has no such set.
   const Dataset& train() const;
   DatasetsByName by_name() const;
   DataInfos infos() const { return infos_of(sets_); }
-  /// What the views show, for further views.
+  /// The opened data, for further views.
   std::shared_ptr<OpenedData> opened() const { return opened_; }
 
  private:

@@ -13,17 +13,17 @@ std::optional<NamedCheckpoint> newest_checkpoint(const RunFolder& run) {
     try {
       return NamedCheckpoint{path->string(), load_checkpoint(*path)};
     } catch (const DamagedFile& error) {
-      log_warning(std::string(error.what()) + " Going back to the one before.");
+      log_warning(std::string(error.what()) + ". Using the one before it");
     }
   }
-  if (!paths.empty()) fail(run.path().string(), "no checkpoint of this run is whole");
+  if (!paths.empty()) fail(run.path().string(), "expected a complete checkpoint, but all of this run's are damaged");
   return std::nullopt;
 }
 
 NamedCheckpoint open_checkpoint(const std::string& file_or_run) {
   if (!std::filesystem::is_directory(file_or_run)) return {file_or_run, load_checkpoint(file_or_run)};
   auto found = newest_checkpoint(RunFolder::open(file_or_run));
-  if (!found) fail(file_or_run, "this run has no checkpoint yet");
+  if (!found) fail(file_or_run, "expected a run with a checkpoint, found none yet");
   return std::move(*found);
 }
 

@@ -1,4 +1,4 @@
-// Checkpoints as commands name them: a file, or a run folder (its newest).
+// Finds the checkpoint that a command names: a file, or a run folder (its newest checkpoint).
 #pragma once
 
 #include <optional>
@@ -14,8 +14,8 @@ struct NamedCheckpoint {
   Checkpoint checkpoint;
 };
 
-/// The newest checkpoint of a run that is whole; damaged ones are named in a warning and passed over. Unset: the run
-/// has none yet. Errors: UserError when it has some and none is whole.
+/// The newest complete checkpoint of a run; damaged ones are skipped with a warning. Unset: the run has none yet.
+/// Errors: UserError if all of its checkpoints are damaged.
 std::optional<NamedCheckpoint> newest_checkpoint(const RunFolder& run);
 
 /// Errors: UserError for a path that is neither a checkpoint nor a run with one.

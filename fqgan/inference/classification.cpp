@@ -16,7 +16,7 @@ torch::Tensor probabilities_of(Family& family, const ChunkPixels& pixels) {
   return at::softmax(logits.to(torch::kCPU, torch::kFloat), 1);
 }
 
-/// The sum over classifiers that take images in the same chunks.
+/// Sums the probabilities of classifiers that use the same chunks.
 Classification summed(const std::vector<Family*>& classifiers, int64_t batch, const Dataset& images,
                       const std::function<void(int64_t)>& progress) {
   std::vector<torch::Tensor> sums, labels;
@@ -39,7 +39,7 @@ Classification summed(const std::vector<Family*>& classifiers, int64_t batch, co
 Classification classify_all(const std::vector<Family*>& classifiers, const Dataset& images,
                             const std::function<void(int64_t)>& progress) {
   torch::NoGradGuard no_grad;
-  std::map<int64_t, std::vector<Family*>> alike;  // by the size of their chunks
+  std::map<int64_t, std::vector<Family*>> alike;  // classifiers by the size of their chunks
   for (auto* family : classifiers) alike[family->classifier->batch].push_back(family);
   Classification found;
   for (const auto& [batch, families] : alike) {

@@ -4,16 +4,16 @@ namespace fqgan {
 
 void GenerationOptions::fields(FieldVisitor& visit) {
   visit("weights", weights,
-        about("weights that make the images: the moving average, or the trained network itself ('raw')")
+        about("weights of the generator: their moving average, or the trained weights themselves ('raw')")
             .one_of({"average", "raw"})
             .on_resume());
   visit("truncation", truncation,
-        about("truncation of the latents: a small value gives typical images, less varied; unset: none")
+        about("truncation of the latents: a smaller value gives more typical and less varied images; unset: none")
             .at_least(0)
             .at_most(10)
             .on_resume());
   visit("direction", direction,
-        about("direction of a model that translates images ('a2b'); empty: its first").on_resume());
+        about("direction of an image translation model, such as 'a2b'; empty: its first one").on_resume());
 }
 
 SampleOptions GenerationOptions::sampling(uint64_t seed) const {

@@ -1,4 +1,4 @@
-// How a family's images are made wherever a recipe or a command asks for some: sample grids, evaluation, sampling.
+// How images are generated, for sample grids, evaluation and sampling.
 #pragma once
 
 #include "fqgan/core/fields.h"
@@ -7,11 +7,11 @@
 namespace fqgan {
 
 struct GenerationOptions : Options {
-  std::string weights = "average";   // or "raw"
-  std::optional<double> truncation;  // unset: none
-  std::string direction;             // of a translator; "": its first
+  std::string weights = "average";
+  std::optional<double> truncation;
+  std::string direction;
   void fields(FieldVisitor& visit) override;
-  /// These, with the seed.
+  /// These options with a seed, as the sampler takes them.
   SampleOptions sampling(uint64_t seed) const;
 };
 

@@ -9,10 +9,11 @@ namespace {
 
 using Tensors = TraceRequest::Tensors;
 
-// Images in [-1, 1]: two orders of the same float32 sums differ by 8e-6 in BigGAN for CIFAR-10, by more in larger ones.
+// Tolerance of images in [-1, 1]: the order of float32 sums changes BigGAN's images for CIFAR-10 by 8e-6, larger ones
+// more.
 constexpr double rounding = 1e-4;
 
-/// Latents of this kind, and classes that take turns; truncation as given.
+/// Inputs of the generator: random latents, classes in turn, and the given truncation.
 Tensors examples(const LatentSpace& space, bool truncation_is_input, int64_t batch) {
   auto random = Streams::unused();
   const std::vector<int64_t> shape{batch, space.width};
@@ -25,7 +26,7 @@ Tensors examples(const LatentSpace& space, bool truncation_is_input, int64_t bat
 Tensors images_of(const Generator& generator, std::optional<double> fixed, const Tensors& inputs) {
   const auto& space = generator.space;
   Latents latents;
-  latents.z = inputs[0].unflatten(1, {space.width});  // refuses another width, which a narrow would not notice
+  latents.z = inputs[0].unflatten(1, {space.width});  // fails for another width
   if (space.truncation == Truncation::resample)
     latents.z = truncated_normal(latents.z, fixed ? at::scalar_tensor(*fixed) : inputs.back()).to(torch::kFloat);
   if (space.truncation == Truncation::towards_mean) latents.truncation = fixed;
@@ -37,7 +38,7 @@ Tensors images_of(const Generator& generator, std::optional<double> fixed, const
   return {generator.images(latents, pass).contiguous()};
 }
 
-/// Largest difference of the file's images from those of the network's fast operators, without truncation and with it.
+/// Largest difference of the file's images from the sampler's, without and with truncation.
 double difference_from_sampling(Traced& traced, const LatentSampler& sampler, const TraceRequest& request,
                                 std::optional<double> fixed) {
   torch::NoGradGuard no_grad;
@@ -53,18 +54,18 @@ double difference_from_sampling(Traced& traced, const LatentSampler& sampler, co
         sampler.images(inputs[0], space.classes ? inputs[1] : torch::Tensor(), truncation, NoiseMode::none);
     largest = std::max(largest, (ours - theirs).abs().max().item<double>());
   }
-  FQGAN_CHECK(largest <= rounding, "images of the file differ by " + std::to_string(largest) + " from sampled ones");
+  FQGAN_CHECK(largest <= rounding, "the file's images differ by " + std::to_string(largest) + " from the sampler's");
   return largest;
 }
 
 }  // namespace
 
 Traced trace_generator(const Family& family, const GeneratorExport& options) {
-  if (!family.generator) fail("model", "this family has no generator of images from latents");
+  if (!family.generator) fail("model", "expected a family with a generator from latents, got one without");
   const auto generator = family.generator->open(options.weights);
   const auto& space = generator.space;
   if (options.truncation && space.truncation == Truncation::none)
-    fail("--truncation", "this generator's latents are uniform: there is nothing to cut off");
+    fail("--truncation", "this generator has uniform latents, which have no truncation");
   const bool asks = space.truncation == Truncation::resample && !options.truncation;
 
   TraceRequest request;

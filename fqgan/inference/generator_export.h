@@ -1,7 +1,7 @@
-// A trained generator as a TorchScript file that gives the images of `fqgan sample`: float32, spectral norm folded into
-// the weights, the statistics that sampling uses.
-//   inputs   z: N x Z float32 | class: N int64, where there are classes | truncation: a scalar, where latents can be
-//            truncated and no fixed value was given; above 10: none
+// Exports a trained generator as a TorchScript file that gives the images of `fqgan sample`, in float32, with spectral
+// normalization folded into the weights and the normalization statistics of sampling.
+//   inputs   z: N x Z float32 | class: N int64, if there are classes | truncation: a scalar, if the generator has a
+//            truncation and no fixed value was given; above 10: none
 //   output   images: N x C x H x W float32 in [-1, 1]
 #pragma once
 
@@ -19,8 +19,8 @@ struct GeneratorExport {
   std::string description;           // JSON object for the file
 };
 
-/// Traced::difference is that of 31 images from the sampler's own. Errors: UserError for a family without a generator
-/// of images from latents, or a truncation that it does not have; InternalError for images that differ.
+/// Traced::difference compares 31 images with the sampler's. Errors: UserError for a family without a generator, or a
+/// truncation that it does not have; InternalError for images that differ.
 Traced trace_generator(const Family& family, const GeneratorExport& options);
 
 }  // namespace fqgan

@@ -10,17 +10,17 @@ namespace fqgan {
 namespace {
 
 void check_labels(const torch::Tensor& labels, int64_t rows, int64_t classes) {
-  if (!classes && labels.defined()) fail("labels", "this generator is unconditional: it has no classes");
+  if (!classes && labels.defined()) fail("labels", "this generator is unconditional and has no classes");
   if (!classes) return;
   if (!labels.defined()) fail("labels", "expected a class for each row of z, got none");
-  if (labels.scalar_type() != torch::kLong) fail("labels", "expected int64 class indices");
+  if (labels.scalar_type() != torch::kLong) fail("labels", "expected class indices of type int64, got another type");
   check_shape(labels, {rows}, "labels");
   if (rows && (labels.min().item<int64_t>() < 0 || labels.max().item<int64_t>() >= classes))
-    fail("labels", "expected classes from 0 to " + std::to_string(classes - 1));
+    fail("labels", "expected class indices from 0 to " + std::to_string(classes - 1) + ", got others");
 }
 
-/// Latents beyond the limit are drawn again (Brock et al. 2019, section 3.1): drawn from what remains of the normal
-/// distribution, by its inverse.
+/// Draws latents beyond the limit again (Brock et al. 2019, section 3.1), from the truncated normal distribution by its
+/// inverse.
 torch::Tensor drawn_within(Streams random, int64_t width, double limit) {
   const double root = std::sqrt(2.), inside = std::erf(limit / root);
   const auto position = random.uniform({width}, "latents").to(torch::kDouble) * 2 - 1;
@@ -38,25 +38,25 @@ torch::Tensor rows_of(const torch::Tensor& given, int64_t first, int64_t count) 
 
 void check_drawing(const LatentSpace& space, const SampleOptions& options) {
   for (const auto label : options.labels) {
-    if (!space.classes) fail("class", "this generator is unconditional: it has no classes");
+    if (!space.classes) fail("class", "this generator is unconditional and has no classes");
     if (label < 0 || label >= space.classes)
-      fail("class", "expected 0 to " + std::to_string(space.classes - 1) + ", got " + std::to_string(label));
+      fail("class",
+           "expected a class from 0 to " + std::to_string(space.classes - 1) + ", got " + std::to_string(label));
   }
   if (options.truncation && !std::isfinite(*options.truncation))
     fail("truncation", "expected a number in [0, 10], got one that is not finite");
   if (!options.direction.empty())
-    fail("direction",
-         "this generator draws from latents: it translates in no direction, got '" + options.direction + "'");
+    fail("direction", "this generator draws from latents and has no directions, got '" + options.direction + "'");
   if (options.truncation && space.truncation == Truncation::none)
-    fail("truncation", space.law == LatentLaw::uniform
-                           ? "this generator's latents are uniform: there is nothing to cut off"
-                           : "this generator has no truncation");
+    fail("truncation", space.law == LatentLaw::uniform ? "this generator has uniform latents, which have no truncation"
+                                                       : "this generator has no truncation");
   if (options.latents.defined()) check_shape(options.latents, {any, space.width}, "latents");
-  if (options.mapped.defined() && !space.mapped) fail("latents", "this generator has no mapping: expected z, got w");
+  if (options.mapped.defined() && !space.mapped)
+    fail("latents", "expected z for a generator without a mapping network, got w");
   if (options.mapped.defined() && options.mapped.size(-1) != space.mapped)
     fail("latents",
          "expected w of width " + std::to_string(space.mapped) + ", got " + shape_text(options.mapped.sizes()));
-  if (options.source) fail("source", "this generator draws from latents: it translates no images");
+  if (options.source) fail("source", "this generator draws from latents and cannot translate source images");
 }
 
 torch::Tensor LatentSampler::drawn(const SampleOptions& options, int64_t first, int64_t count) const {

@@ -54,9 +54,10 @@ DataInfos read_data(const std::string& text, const std::string& where) {
 
 void require_current_layout(const Checkpoint& checkpoint, const std::string& where) {
   if (!checkpoint.metadata.contains("family"))
-    fail(where,
-         "expected the checkpoint of a model, found another safetensors file. Hint: a run folder, or a file of its "
-         "checkpoints");
+    fail(
+        where,
+        "expected the checkpoint of a model, found another safetensors file. Hint: give a run folder, or a file of its "
+        "checkpoints");
   const auto found = checkpoint.metadata.find(layout_key);
   const std::string layout = found == checkpoint.metadata.end() ? "1" : found->second;
   if (layout != current_layout)

@@ -1,4 +1,4 @@
-// From a checkpoint back to a family: its metadata say which one, with which options, for which images.
+// Loads a model from a checkpoint, whose metadata give the family, its options and the properties of the images.
 #pragma once
 
 #include <map>
@@ -10,29 +10,28 @@
 
 namespace fqgan {
 
-/// Metadata: a network that the file has in its initial state only ("discriminator").
+/// Metadata: the name of a network that the file has only with its initial weights ("discriminator").
 inline constexpr const char* untrained_key = "untrained";
 
-/// Metadata: which names and shapes of tensors, options and data sets a checkpoint is written with.
+/// Metadata: the version of the names and shapes of tensors, options and data sets in a checkpoint.
 inline constexpr const char *layout_key = "layout", *current_layout = "2";
-/// Errors: UserError for a checkpoint of a model that another version of this program wrote.
+/// Errors: UserError for a checkpoint with another layout.
 void require_current_layout(const Checkpoint& checkpoint, const std::string& where);
 
-/// The metadata by which load_model finds its way back: family, model (its options as TOML), data (JSON), seed,
-/// layout.
+/// The metadata that load_model needs: family, model (its options as TOML), data (JSON), seed, layout.
 std::map<std::string, std::string> model_metadata(const std::string& family, FamilyOptions& options,
                                                   const DataInfos& data, uint64_t seed);
 
-/// The data as the family's generator draws it: without classes where it is unconditional.
+/// The data as the family's generator draws it: without classes if it is unconditional.
 DataInfo drawn_data(const Family& family, DataInfo data);
 
 struct Model {
   std::unique_ptr<Family> family;
   std::string family_name;
-  DataInfo data;  // that the family was trained on; of several sets the main one
+  DataInfo data;  // the training data; of several sets the main one
 };
 
-/// Errors: UserError for a checkpoint without that metadata or of another architecture than it says.
+/// Errors: UserError for a checkpoint without this metadata, or with tensors of another architecture.
 Model load_model(const Checkpoint& checkpoint, const std::string& where, const Numerics& numerics);
 
 }  // namespace fqgan

@@ -26,10 +26,10 @@ constexpr OutputKind kinds[] = {
     {".safetensors", open_tensor_output},
 };
 
-// Whoever writes these means a file; a folder of that name would be a surprise.
+// Extensions of other image and archive files, which are refused as names of folders.
 constexpr const char* not_folders[] = {".jpg", ".jpeg", ".webp", ".gif", ".npy", ".npz", ".pt", ".tar", ".gz"};
 
-// Keeps the promises of output_kinds.h.
+// Checks the input of the outputs, as output_kinds.h promises.
 class CheckedOutput : public ImageOutput {
  public:
   CheckedOutput(std::string target, std::unique_ptr<ImageOutput> output)
@@ -45,7 +45,7 @@ class CheckedOutput : public ImageOutput {
       shape_[0] = any;
       has_labels_ = images.labels.defined();
     }
-    FQGAN_CHECK(images.labels.defined() == has_labels_, "labels for some batches only");
+    FQGAN_CHECK(images.labels.defined() == has_labels_, "some batches have labels and others have none");
     if (has_labels_) check_shape(images.labels, {count}, target_ + " labels");
     output_->add({images.pixels.detach().cpu(), has_labels_ ? images.labels.cpu() : images.labels});
   }
@@ -60,7 +60,7 @@ class CheckedOutput : public ImageOutput {
  private:
   std::string target_;
   std::unique_ptr<ImageOutput> output_;
-  std::vector<int64_t> shape_ = {any, any, any, any};  // of a batch; from the first one on with C, H, W
+  std::vector<int64_t> shape_ = {any, any, any, any};  // of a batch; C, H and W are set by the first one
   bool has_labels_ = false, finished_ = false;
 };
 

@@ -1,8 +1,8 @@
-// Where sampled images go, by the name of the target:
+// Writes sampled images. The name of the target decides the format:
 // - X.png: one grid.
 // - X.safetensors: `images`, float32 N x C x H x W in [-1, 1], and `labels`, int64 N.
 // - X.zip, or any other name (a folder): one PNG per image. With classes there is one folder per class, named by it;
-//   files are numbered over all classes, so that image 17 is 00017.png wherever it stands.
+//   files are numbered over all classes, so that image 17 is 00017.png in any folder.
 #pragma once
 
 #include <memory>
@@ -19,17 +19,17 @@ struct OutputOptions {
   std::vector<std::string> class_names;  // empty: no classes
 };
 
-/// Takes images batch by batch; finish() completes the file. Without it nothing that was there before is lost.
+/// Takes images batch by batch; finish() completes the file. Without finish() an existing file is unchanged.
 struct ImageOutput {
   virtual ~ImageOutput() = default;
-  /// Errors: UserError (images of another shape than the first, too many for a grid), SystemError (disk full).
+  /// Errors: UserError (images of different shapes, too many for a grid), SystemError (disk full).
   virtual void add(const SampledImages& images) = 0;
   /// Errors: UserError (no images, wrong row labels), SystemError (disk full).
   virtual void finish() = 0;
 };
 
-/// Makes the folders above the target. Errors: UserError for a target that cannot be written, a folder that is not
-/// empty, a kind of file that this program does not write ("X.jpg").
+/// Makes the parent folders of the target. Errors: UserError for a target that cannot be written, a folder that is not
+/// empty, an unknown format ("X.jpg").
 std::unique_ptr<ImageOutput> open_output(const std::string& target, OutputOptions options);
 
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// Names and encoding of a PNG an image.
+// Names and encoding of outputs with one PNG per image.
 #include "fqgan/inference/output_files.h"
 
 #include <cerrno>
@@ -42,7 +42,7 @@ std::vector<std::string> class_folders(const std::vector<std::string>& class_nam
 
 void fail_writing(const std::filesystem::path& path) {
   fail<SystemError>(path.string(),
-                    "cannot write: " + std::string(std::strerror(errno)) + ". Hint: is there space left on the disk?");
+                    "cannot write: " + std::string(std::strerror(errno)) + ". Hint: check the free space on the disk");
 }
 
 std::string PngFiles::folder_of(const at::Tensor& labels, int64_t row) const {

@@ -1,4 +1,4 @@
-// What outputs with a PNG an image share: names and encoding. How a file is put down is theirs.
+// Names and encoding of outputs with one PNG per image; each output writes the files in its own way.
 #pragma once
 
 #include <filesystem>
@@ -10,11 +10,11 @@
 
 namespace fqgan {
 
-/// A folder name for each class: characters that some file system or archive refuses, and a '.' in front, become '_';
-/// a name that is taken gets a number ("a/b", "a_b" -> "a_b", "a_b_2").
+/// A folder name for each class: characters that a file system or archive may refuse, and a leading '.', become '_';
+/// duplicates get a number ("a/b", "a_b" -> "a_b", "a_b_2").
 std::vector<std::string> class_folders(const std::vector<std::string>& class_names);
 
-/// SystemError with the reason that the system gives in `errno`.
+/// Throws a SystemError with the reason of `errno`.
 [[noreturn]] void fail_writing(const std::filesystem::path& path);
 
 class PngFiles : public ImageOutput {

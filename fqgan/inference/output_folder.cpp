@@ -1,5 +1,4 @@
-// A folder with a PNG an image. Written plainly: an fsync for each of fifty thousand images would take minutes, and a
-// folder that was cut short is seen by its count.
+// A folder with one PNG per image. Files are written without fsync, which would take minutes for fifty thousand images.
 #include <fstream>
 
 #include "fqgan/core/atomic_file.h"

@@ -1,4 +1,4 @@
-// X.png: all images in one picture.
+// X.png: a grid of all images.
 #include <ATen/ops/cat.h>
 
 #include "fqgan/core/error.h"

@@ -1,5 +1,5 @@
-// The kinds of output behind output.h, one file each; the table is in output.cpp. What they are given has been checked:
-// batches on the CPU, all of one shape, with labels or all without; finish() comes once, after at least one image.
+// The kinds of output of output.h, one file each; the table is in output.cpp. Their input is checked: batches on the
+// CPU, all of one shape, all with or all without labels; finish() is called once, after at least one image.
 #pragma once
 
 #include <filesystem>

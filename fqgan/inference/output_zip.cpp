@@ -1,5 +1,5 @@
-// X.zip: a PNG an image, stored as it is (PNG is compressed). libzip reads all contents when the archive is closed, so
-// until then they wait in one file beside it, not in memory. The same images give the same bytes.
+// X.zip: one PNG per image, stored without further compression. libzip reads all contents when the archive is closed;
+// until then they are in a temporary file, not in memory. The same images give the same bytes.
 #include "fqgan/core/error.h"
 #include "fqgan/inference/output_files.h"
 #include "fqgan/inference/output_kinds.h"
@@ -19,7 +19,7 @@ constexpr zip_uint16_t first_dos_date = 1 << 5 | 1;  // 1 January 1980
 
 struct Entry {
   std::string name;
-  uint64_t offset, bytes;  // in the waiting file
+  uint64_t offset, bytes;  // in the temporary file
 };
 
 struct DiscardZip {
@@ -45,7 +45,7 @@ bool add_entry(zip_t* archive, const Entry& entry, const fs::path& waiting) {
          zip_file_set_dostime(archive, static_cast<zip_uint64_t>(index), 0, first_dos_date, 0) == 0;
 }
 
-// Closing writes a temporary file and renames it; when it fails, what stood at `target` is untouched.
+// Closing writes a temporary file and renames it; if it fails, an existing file at `target` is unchanged.
 void write_archive(const fs::path& target, const std::vector<Entry>& entries, const fs::path& waiting) {
   Archive archive = create_archive(target);
   bool written = true;

@@ -64,12 +64,13 @@ const Direction& direction_named(const TranslatorAccess& translator, const std::
 
 void check_sampling(const Family& family, const SampleOptions& options) {
   if (family.generator) return check_drawing(family.generator->space, options);
-  if (!family.translator) fail("sample", "this family makes no images");
-  if (!options.source) fail("source", "this model translates images: expected source images. Hint: --source IMAGES");
-  if (!options.labels.empty()) fail("class", "this model translates images: it has no classes");
-  if (options.truncation) fail("truncation", "this model translates images: it has no latents to cut off");
+  if (!family.translator) fail("sample", "this family does not generate images");
+  if (!options.source)
+    fail("source", "expected source images for a model that translates images, got none. Hint: use --source IMAGES");
+  if (!options.labels.empty()) fail("class", "this model translates images and has no classes");
+  if (options.truncation) fail("truncation", "this model translates images and has no latents to truncate");
   if (options.latents.defined() || options.mapped.defined())
-    fail("latents", "this model translates images: it takes no latents");
+    fail("latents", "this model translates images and takes no latents");
   direction_named(*family.translator, options.direction);
 }
 

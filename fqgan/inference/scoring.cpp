@@ -12,19 +12,19 @@ namespace {
 
 constexpr int64_t images_at_once = 100;
 
-/// One quantized tap, chunk by chunk.
+/// Collects the codes and errors of a tap, chunk by chunk.
 struct TapChunks {
   std::vector<torch::Tensor> codes, errors;
 };
 
-/// Whether the names are those of a set without names: "0", "1", ...
+/// Whether the names are "0", "1", ..., which stand for classes without names.
 bool are_numbers(const std::vector<std::string>& names) {
   for (size_t k = 0; k < names.size(); ++k)
     if (names[k] != std::to_string(k)) return false;
   return true;
 }
 
-/// The model's class for each class of the images: by name; by index where one of the two has no names.
+/// The model's class for each class of the images: by name, or by index if one of the two has no names.
 std::vector<int64_t> classes_of(const DataInfo& images, const DataInfo& model) {
   std::vector<int64_t> by_name, by_index;
   std::string unknown;
@@ -41,12 +41,13 @@ std::vector<int64_t> classes_of(const DataInfo& images, const DataInfo& model) {
   if (!are_numbers(model.class_names))
     fail("score", "expected classes that the model knows, got '" + unknown + "'" +
                       suggestion(unknown, model.class_names, ". Hint: fqgan inspect lists them"));
-  log_warning("the model's classes have no names: the images' classes are taken in the order of their names, '" +
-              images.class_names.front() + "' for class 0");
+  log_warning(
+      "the model's classes have no names; the images' classes are numbered in the order of their names, from '" +
+      images.class_names.front() + "' for class 0");
   return by_index;
 }
 
-/// The images' classes as the model counts them.
+/// The images' classes as the model's indices.
 torch::Tensor labels_for(int64_t wanted, const std::vector<int64_t>& classes, const Dataset& dataset, int64_t first,
                          const torch::Tensor& labels) {
   auto known = labels.clone();
@@ -54,8 +55,8 @@ torch::Tensor labels_for(int64_t wanted, const std::vector<int64_t>& classes, co
     auto label = labels[i].item<int64_t>();
     if (label >= 0 && label < static_cast<int64_t>(classes.size())) label = classes[label];
     if (wanted && (label < 0 || label >= wanted))
-      fail(dataset.name(first + i), "this discriminator is conditional: expected a class in 0 to " +
-                                        std::to_string(wanted - 1) + ", found " +
+      fail(dataset.name(first + i), "expected a class from 0 to " + std::to_string(wanted - 1) +
+                                        " for a conditional discriminator, found " +
                                         (label < 0 ? "none" : std::to_string(label)) + ". Hint: one folder per class");
     known[i] = label;
   }
@@ -66,7 +67,7 @@ torch::Tensor labels_for(int64_t wanted, const std::vector<int64_t>& classes, co
 
 Scores score_images(const Family& family, const DataInfo& trained, const Dataset& images,
                     const std::function<void(int64_t)>& progress) {
-  if (!family.scorer) fail("model", "this family has no discriminator that scores images");
+  if (!family.scorer) fail("model", "expected a family with a discriminator that scores images, got one without");
   torch::NoGradGuard no_grad;
   const auto& scorer = *family.scorer;
   const auto& info = images.info();

@@ -1,4 +1,4 @@
-// What a trained discriminator says of the images of a data set: logits, and what its quantizers make of them.
+// Scores the images of a data set by a trained discriminator: logits, and the codes and errors of its quantizers.
 #pragma once
 
 #include <functional>
@@ -18,14 +18,14 @@ struct Scores {
   std::map<std::string, TapScores> taps;  // by tap name
 };
 
-/// `trained`: the images of the training, whose classes a conditional discriminator knows. Images' classes are matched
-/// by name; by index where one of the two has no names. progress(done), if there is one, after each chunk.
-/// Errors: UserError for a family without a scorer, a class that the model does not know, an image without a class
-/// under a conditional discriminator.
+/// `trained`: the training data, whose classes a conditional discriminator knows. Classes are matched by name, or by
+/// index if one of the two has no names. progress(done) is called after each chunk; may be empty.
+/// Errors: UserError for a family without a scorer, a class that the model does not know, an image without a class for
+/// a conditional discriminator.
 Scores score_images(const Family& family, const DataInfo& trained, const Dataset& images,
                     const std::function<void(int64_t)>& progress = {});
 
-/// exp of the entropy (natural logarithm) of how often each code stands there.
+/// exp of the entropy (natural logarithm) of the frequencies of the codes.
 double perplexity_of(const torch::Tensor& codes);
 
 }  // namespace fqgan

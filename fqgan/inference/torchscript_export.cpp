@@ -46,7 +46,7 @@ std::shared_ptr<jit::Graph> recorded(const TraceRequest& request) {
   return graph;
 }
 
-/// The name that the network has for this tensor, as an attribute can be called; "weight" for one that was computed.
+/// The network's name for this tensor, as a valid attribute name; "weight" for a computed one.
 std::string buffer_name(const torch::Tensor& tensor, const TraceRequest& request, std::set<std::string>& taken) {
   std::string name = "weight";
   if (request.network)
@@ -58,7 +58,7 @@ std::string buffer_name(const torch::Tensor& tensor, const TraceRequest& request
   return unique;
 }
 
-/// Constants of one dimension and more become buffers; scalars stay in the graph, where they work on any device.
+/// Makes constants with at least one dimension to buffers; scalars stay in the graph, where they work on any device.
 void keep_as_buffers(jit::Graph& graph, jit::Module& module, const TraceRequest& request) {
   auto* self = graph.insertInput(0, "self");
   self->setType(module._ivalue()->type());
@@ -96,7 +96,7 @@ Tensors outputs_of(jit::Module& module, const Tensors& inputs) {
   return as_tensors(result.toTupleRef().elements().vec());
 }
 
-/// The reason, without the interpreter's trace before it.
+/// The reason of an error, without the interpreter's trace before it.
 std::string last_line(const std::exception& error) {
   std::istringstream lines(error.what());
   std::string line, last;
@@ -105,7 +105,7 @@ std::string last_line(const std::exception& error) {
   return last;
 }
 
-/// Largest difference over several batch sizes: a size that was recorded as a number fails in one of them.
+/// Largest difference over several batch sizes; a size that was recorded as a constant fails for one of them.
 double difference_from_the_computation(jit::Module& module, const TraceRequest& request, double tolerance) {
   double largest = 0;
   for (const int64_t batch : {1, 2, 3, 5}) {

@@ -1,4 +1,4 @@
-// See adversarial.h. A new objective is one line of the table.
+// The table of adversarial losses; a new loss adds one line.
 #include "fqgan/losses/adversarial.h"
 
 #include <ATen/ATen.h>
@@ -37,7 +37,7 @@ const AdversarialLoss table[] = {
 const AdversarialLoss& adversarial_loss(const std::string& name) {
   for (const auto& entry : table)
     if (entry.name == name) return entry;
-  fail("loss", "there is no adversarial loss '" + name + "'");
+  fail("loss", "expected the name of an adversarial loss, got '" + name + "'");
 }
 
 std::vector<std::string> adversarial_loss_names() {

@@ -1,4 +1,4 @@
-// Adversarial objectives: logits in, a scalar out.
+// Adversarial losses: from logits to a scalar.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,7 +8,7 @@
 
 namespace fqgan {
 
-/// The discriminator's and the generator's side of one objective. real, fake: logits of any shape, float32 or float64.
+/// The discriminator's and the generator's loss. real, fake: logits of any shape, float32 or float64.
 struct AdversarialLoss {
   std::string name;
   at::Tensor (*discriminator)(const at::Tensor& real, const at::Tensor& fake);
@@ -18,7 +18,7 @@ struct AdversarialLoss {
 /// hinge (Lim and Ye 2017; Tran et al. 2017): D mean max(0, 1 - real) + mean max(0, 1 + fake), G -mean fake.
 /// non_saturating (Goodfellow et al. 2014): D mean softplus(-real) + mean softplus(fake), G mean softplus(-fake).
 /// lsgan (Mao et al. 2017): D mean (real - 1)^2 + mean fake^2, G mean (fake - 1)^2.
-/// wasserstein (Arjovsky et al. 2017): D mean fake - mean real, G -mean fake; it wants a gradient penalty.
+/// wasserstein (Arjovsky et al. 2017): D mean fake - mean real, G -mean fake; use it with a gradient penalty.
 /// Errors: UserError for an unknown name.
 const AdversarialLoss& adversarial_loss(const std::string& name);
 std::vector<std::string> adversarial_loss_names();

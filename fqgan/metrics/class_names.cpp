@@ -12,7 +12,7 @@
 namespace fqgan {
 namespace {
 
-/// "T-shirt/top" and the folder "T-shirt_top" that it becomes are one class.
+/// A form of the name in which "T-shirt/top" and its folder "T-shirt_top" are equal.
 std::string plain_name(std::string name) {
   for (char& c : name)
     c = std::isalnum(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 128
@@ -21,7 +21,7 @@ std::string plain_name(std::string name) {
   return name;
 }
 
-/// "0", "1", ...: what classes are called that have no names.
+/// Whether the names are "0", "1", ..., which stand for classes without names.
 bool are_numbers(const std::vector<std::string>& names) {
   for (size_t i = 0; i < names.size(); ++i)
     if (names[i] != std::to_string(i)) return false;
@@ -34,7 +34,7 @@ std::string some_of(const std::vector<std::string>& names) {
   return std::to_string(names.size()) + " (" + text + (names.size() > 3 ? ", ..." : "") + ")";
 }
 
-/// For each class of `from` its number in `to`; empty where they do not match.
+/// For each class of `from` its index in `to`; empty if they do not match.
 std::vector<int64_t> matched_classes(const std::vector<std::string>& from, const std::vector<std::string>& to) {
   std::vector<int64_t> same(from.size());
   std::iota(same.begin(), same.end(), 0);
@@ -54,9 +54,9 @@ at::Tensor matched_labels(const at::Tensor& labels, const std::vector<std::strin
                           const std::vector<std::string>& to, const std::string& where) {
   auto matched = matched_classes(from, to);
   if (matched.empty())
-    fail(where, "its classes, " + some_of(from) + ", are not those expected, " + some_of(to) +
+    fail(where, "expected the classes " + some_of(to) + ", got " + some_of(from) +
                     ". Hint: name them with --set 'data.class_names=[...]', or leave out accuracy and intra_fid");
-  matched.push_back(-1);  // what the index -1 picks
+  matched.push_back(-1);  // for the label -1
   return torch::tensor(matched).index({labels});
 }
 

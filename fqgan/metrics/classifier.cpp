@@ -44,12 +44,12 @@ ClassifierFacts read_facts(const std::map<std::string, std::string>& metadata, c
     facts.class_names = nlohmann::json::parse(text_of(metadata, "class_names", where)).get<std::vector<std::string>>();
     facts.accuracy = nlohmann::json::parse(text_of(metadata, "accuracy", where)).get<double>();
   } catch (const nlohmann::json::exception&) {
-    fail(where, "expected class names and an accuracy in the metadata of this classifier, found something else");
+    fail(where, "expected class names and an accuracy in the metadata of this classifier, found other values");
   }
   const auto& shape = facts.shape;
   const bool sizes = shape.height >= 1 && shape.width >= 1 && shape.height <= 8192 && shape.width <= 8192;
   if (!sizes || shape.channels < 1 || shape.channels > 4 || facts.class_names.empty())
-    fail(where, "the metadata of this classifier makes no sense: images of " + shape_text(shape) + ", " +
+    fail(where, "the metadata of this classifier is invalid: images of " + shape_text(shape) + ", " +
                     std::to_string(facts.class_names.size()) + " classes");
   return facts;
 }
@@ -104,10 +104,10 @@ void Classifier::check(const ImageShape& shape, const std::string& where) const 
   FeatureExtractor::check(shape, where);
   if (shape.height == facts_.shape.height && shape.width == facts_.shape.width) return;
   const auto height = std::to_string(facts_.shape.height), width = std::to_string(facts_.shape.width);
-  fail(where, "expected images of " + shape_text(facts_.shape) + " for " + name_ + ", which was trained on such, got " +
+  fail(where, "expected images of " + shape_text(facts_.shape) + " for " + name_ + ", as in its training, got " +
                   shape_text(shape) + ". Hint: --set data.resolution=" + height +
                   (height == width ? "" : " --set data.width=" + width) +
-                  ", or features that were made for such images ('classifier' trains some)");
+                  ", or use features for such images ('classifier' trains a classifier)");
 }
 
 Extracted Classifier::extract(const at::Tensor& pixels) {
@@ -139,7 +139,7 @@ std::unique_ptr<Classifier> load_classifier(const std::string& path, torch::Devi
   const auto file = load_checkpoint(path, false);
   const auto kind = file.metadata.find("kind");
   if (kind == file.metadata.end() || kind->second != classifier_kind)
-    fail(path, "expected a classifier that fqgan saved, found " +
+    fail(path, "expected a classifier saved by fqgan, found " +
                    (kind == file.metadata.end() ? "another safetensors file" : "'" + kind->second + "'"));
   auto facts = read_facts(file.metadata, path);
   auto random = Streams::unused();
@@ -149,8 +149,8 @@ std::unique_ptr<Classifier> load_classifier(const std::string& path, torch::Devi
   for (auto [name, target] : targets) {
     const auto saved = file.tensors.find(name);
     if (saved == file.tensors.end() || saved->second.sizes() != target.sizes())
-      fail(path, "this classifier is of another architecture: it lacks '" + name + "' of shape " +
-                     shape_text(target.sizes()));
+      fail(path,
+           "this classifier has another architecture: it lacks '" + name + "' of shape " + shape_text(target.sizes()));
     target.copy_(saved->second);
   }
   network->to(device);

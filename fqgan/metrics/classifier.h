@@ -1,6 +1,6 @@
-// The classifier: a small convolutional network that was trained on a data set's own labels, for metrics where no
-// weights from outside are wanted. Its features are the 128 activations before the logits. Figures over it rank
-// generators of that data set; they are no Inception metrics and are never shown as such.
+// The classifier: a small convolutional network, trained on a data set's own labels, whose 128 activations before the
+// logits serve as features, so that metrics need no pretrained weights. Its metrics can rank generators of that data
+// set; they are not comparable with Inception metrics, and their names say so.
 #pragma once
 
 #include <torch/torch.h>
@@ -36,13 +36,13 @@ TORCH_MODULE(ClassifierNetwork);
 /// uint8 N x C x H x W -> float32 in [-1, 1], channels_last.
 torch::Tensor classifier_input(const torch::Tensor& pixels, torch::Device device);
 
-/// What is known of a classifier besides its weights; stored with them.
+/// Facts about a classifier, stored with its weights.
 struct ClassifierFacts {
   ImageShape shape;
   std::vector<std::string> class_names;
-  std::string data, data_key;  // name (for people) and key of the data set
+  std::string data, data_key;  // name (for messages) and key of the data set
   int64_t training_images = 0;
-  double accuracy = 0;  // fraction of the images below
+  double accuracy = 0;  // on the images below
   int64_t tested_images = 0;
   std::string tested_on;  // "test split", "images held out"
 };
@@ -71,10 +71,10 @@ class Classifier : public FeatureExtractor {
   std::string name_;
 };
 
-/// Errors: UserError for a file that is no classifier, or not whole.
+/// Errors: UserError for a file that is not a classifier, or damaged.
 std::unique_ptr<Classifier> load_classifier(const std::string& path, torch::Device device);
 
-/// The fraction of the labelled images whose class gets the largest logit.
+/// The accuracy: the fraction of the labelled images whose class has the largest logit.
 double class_accuracy(const at::Tensor& logits, const at::Tensor& labels);
 
 }  // namespace fqgan

@@ -1,4 +1,5 @@
-// The cache of classifiers: one is trained by one process at a time, under a lock, and gets its name when it is whole.
+// The cache of classifiers. One process at a time trains a classifier, under a lock; the file gets its name when it is
+// complete.
 #include <unistd.h>
 
 #include <filesystem>
@@ -14,7 +15,7 @@
 namespace fqgan {
 namespace {
 
-constexpr const char* training_version = "-1";  // raised when another training would give another classifier
+constexpr const char* training_version = "-1";  // must change when the training gives another classifier
 
 std::unique_ptr<Classifier> find_classifier(const std::filesystem::path& path, torch::Device device) {
   std::error_code problem;
@@ -28,7 +29,7 @@ std::unique_ptr<Classifier> find_classifier(const std::filesystem::path& path, t
   }
 }
 
-/// The folder, where it is there and can be written.
+/// The folder, if it can be written to.
 std::optional<std::filesystem::path> classifier_folder() {
   const auto cache = cache_folder();
   if (!cache) return std::nullopt;
@@ -36,7 +37,7 @@ std::optional<std::filesystem::path> classifier_folder() {
   try {
     make_folder(folder);
     if (access(folder.c_str(), W_OK) == 0) return folder;
-    log_warning("[" + folder.string() + "] cannot be written: the classifier is not kept");
+    log_warning("[" + folder.string() + "] cannot be written; the classifier is not kept");
   } catch (const UserError& error) {
     log_warning(std::string(error.what()) + ": the classifier is not kept");
   }

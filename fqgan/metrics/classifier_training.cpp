@@ -15,12 +15,12 @@ namespace fqgan {
 namespace {
 
 constexpr uint64_t classifier_seed = 0;
-constexpr int64_t testing_batch = 250;   // images a forward
-constexpr int64_t held_out_one_in = 10;  // one in so many
+constexpr int64_t testing_batch = 250;   // images per forward
+constexpr int64_t held_out_one_in = 10;  // one of ten images
 
-/// What a classifier is trained on and measured with.
+/// The training and test images of a classifier.
 struct TrainingSplits {
-  std::shared_ptr<const Dataset> own_train, own_test;  // where they are parts
+  std::shared_ptr<const Dataset> own_train, own_test;  // keep the sets alive, if they are views made here
   const Dataset* train;
   const Dataset* test;
   std::string tested_on;
@@ -42,21 +42,22 @@ TrainingSplits splits_of(const Dataset& train, const Dataset* test) {
 void check_training_data(const Dataset& train, const Dataset* test, const std::string& data) {
   const auto& info = train.info();
   if (info.classes < 2)
-    fail("classifier", "expected labels of at least two classes to train a classifier on, " + data + " has " +
-                           (info.classes == 0 ? "none" : "one class") + ". Hint: other --features");
+    fail("classifier", "expected labels of at least two classes to train a classifier, " + data + " has " +
+                           (info.classes == 0 ? "none" : "one class") + ". Hint: use other --features");
   FQGAN_CHECK(info.unlabelled == 0, "a classifier is trained on labelled images only");
-  if (info.images < 2) fail("classifier", data + ": expected at least 2 images to train a classifier on, got 1");
+  if (info.images < 2) fail("classifier", data + ": expected at least 2 images to train a classifier, got 1");
   if (!test) return;
   const auto& other = test->info();
   const ImageShape shape{info.channels, info.height, info.width}, tested{other.channels, other.height, other.width};
   if (shape_text(shape) != shape_text(tested))
-    fail("classifier", data + ": the training images are " + shape_text(shape) + ", the test images " +
-                           shape_text(tested) + ". Hint: --set data.resolution=" + std::to_string(info.height));
+    fail("classifier", data + ": expected images of one size, got training images of " + shape_text(shape) +
+                           " and test images of " + shape_text(tested) +
+                           ". Hint: --set data.resolution=" + std::to_string(info.height));
   if (info.class_names != other.class_names)
-    fail("classifier", data + ": the training and test split have different classes");
+    fail("classifier", data + ": expected the same classes in the training and test split, got different ones");
 }
 
-/// Rises linearly to 1 and falls linearly to almost 0.
+/// The factor of the learning rate: increases linearly to 1, then decreases linearly to almost 0.
 double one_cycle(double done, double warm_up) {
   return std::max(1e-3, done < warm_up ? done / warm_up : (1 - done) / (1 - warm_up));
 }

@@ -19,16 +19,18 @@ const MetricRow& row_named(const std::string& name, const std::string& where) {
     if (row.metric.name == name) return row;
     known.push_back(row.metric.name);
   }
-  fail(where, "there is no metric '" + name + "'" + suggestion(name, known, ". Hint: there are " + join(known)));
+  fail(where, "expected the name of a metric, got '" + name + "'" +
+                  suggestion(name, known, ". Hint: the metrics are " + join(known)));
 }
 
 void require_labels(const Metric& metric, const SideFacts& side) {
   if (side.class_names.empty())
-    fail(side.name, metric.name + " needs the classes of the images, there are none here. Hint: a folder a class, or " +
+    fail(side.name, metric.name +
+                        " needs images with classes, got none. Hint: use one folder per class, or "
                         "leave it out of --metrics");
 }
 
-/// A size that only one side has would be measured as a difference.
+/// Requires images of one size, because a difference of size would count as a difference of the images.
 void check_shapes(const SideFacts& a, const SideFacts& b, const FeatureExtractor& extractor) {
   for (const auto* side : {&a, &b})
     if (side->shape) extractor.check(*side->shape, side->name);
@@ -41,7 +43,7 @@ void check_shapes(const SideFacts& a, const SideFacts& b, const FeatureExtractor
 }  // namespace
 
 void MetricOptions::fields(FieldVisitor& visit) {
-  visit("kid", kid, about("kernel distance"));
+  visit("kid", kid, about("kernel inception distance"));
   visit("inception_score", inception_score, about("inception score"));
 }
 
@@ -74,7 +76,7 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
     const auto& metric = metric_named(name, "metrics");
     for (const auto* side : {&generated, &against}) {
       if (metric.needs_images && side->statistics_only)
-        fail(side->name, name + " needs images, this file holds statistics for fid only. Hint: --metrics fid");
+        fail(side->name, name + " needs images, but this file only has statistics for fid. Hint: --metrics fid");
       if (name == "kid" && side->images && *side->images < options.kid.subset_size)
         fail(side->name, "expected at least kid.subset_size = " + std::to_string(options.kid.subset_size) +
                              " images, got " + std::to_string(*side->images) + ". Hint: --set kid.subset_size=" +
@@ -92,8 +94,8 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
                     const FeatureExtractor& extractor, const MetricOptions& options) {
   for (const auto* side : {&generated, &against})
     if (side->extractor != extractor.name())
-      fail(side->name, "expected features of " + extractor.name() + ", got those of " + side->extractor +
-                           ". Hint: give the same --features to both");
+      fail(side->name, "expected features of " + extractor.name() + ", got features of " + side->extractor +
+                           ". Hint: use the same --features for both sides");
   const auto facts = [](const Measured& side) {
     return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}};
   };
@@ -106,8 +108,8 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
     if (row.biased_by_few) biased.push_back(name);
   }
   if (const auto least = std::min(generated.images, against.images); least < few_images && !biased.empty())
-    result.warnings.push_back("biased by few images (" + std::to_string(least) + "): " + join(biased) +
-                              "; compare only with values over the same counts");
+    result.warnings.push_back("biased because of few images (" + std::to_string(least) + "): " + join(biased) +
+                              "; compare only with values over the same number of images");
   return result;
 }
 

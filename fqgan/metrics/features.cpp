@@ -17,14 +17,15 @@ void FeatureExtractor::check(const ImageShape& shape, const std::string& where) 
   if (shape.channels == wanted || (shape.channels == 1 && wanted == 3)) return;
   fail(where, "expected images of " + std::to_string(wanted) + (wanted == 1 ? " channel" : " channels") + " for " +
                   name() + ", got " + shape_text(shape) + ". Hint: --set data.channels=" + std::to_string(wanted) +
-                  ", or features that were made for such images ('classifier' trains some)");
+                  ", or use features for such images ('classifier' trains a classifier)");
 }
 
 std::unique_ptr<FeatureExtractor> open_features(const std::string& path, c10::Device device) {
   if (!std::filesystem::is_regular_file(path))
-    fail("features", "there is no file '" + path +
-                         "'. Hint: 'classifier', a saved classifier (extractors/*.safetensors) or a TorchScript file; "
-                         "relative paths start at the working folder");
+    fail("features",
+         "expected a file, found none at '" + path +
+             "'. Hint: use 'classifier', a saved classifier (extractors/*.safetensors) or a TorchScript file; "
+             "relative paths start at the working folder");
   if (path.ends_with(".safetensors")) return load_classifier(path, device);
   return open_torchscript(path, device);
 }

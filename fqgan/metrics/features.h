@@ -1,6 +1,6 @@
-// Turns images into features. Values from two extractors cannot be compared, so every value carries the name of its
-// extractor ("fid/classifier-1a2b3c4d"). An extractor takes uint8 images as they are stored; resizing and
-// normalization belong to it.
+// Feature extractors. Metrics of different extractors cannot be compared, so that the name of every value has the
+// extractor's name ("fid/classifier-1a2b3c4d"). An extractor takes uint8 images, and does its own resizing and
+// normalization.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,7 +14,7 @@ namespace fqgan {
 
 struct Extracted {
   at::Tensor features;  // float32 N x D, on the CPU
-  at::Tensor logits;    // float32 N x classes, on the CPU; undefined where the extractor has none
+  at::Tensor logits;    // float32 N x classes, on the CPU; undefined if the extractor has none
 };
 
 struct ImageShape {
@@ -26,20 +26,20 @@ class FeatureExtractor {
  public:
   virtual ~FeatureExtractor() = default;
   virtual std::string name() const = 0;         // "classifier-1a2b3c4d", "file-1a2b3c4d": changes with the weights
-  virtual std::string description() const = 0;  // one line for people
-  virtual int64_t channels() const = 0;         // of the images that it takes
-  /// What the logits stand for, in order; empty: not known.
+  virtual std::string description() const = 0;  // one line for messages
+  virtual int64_t channels() const = 0;         // of the input images
+  /// The classes of the logits, in order; empty: unknown.
   virtual std::vector<std::string> class_names() const { return {}; }
-  /// What the last layer adds to the logits and the inception score leaves out; undefined: nothing, or not known.
+  /// The bias of the last layer, which the inception score subtracts from the logits; undefined: none, or unknown.
   virtual at::Tensor logit_bias() const { return {}; }
-  /// Errors: UserError that starts with `where` for images that this extractor does not take. Gray images are taken by
-  /// an extractor of three channels: measure() repeats them.
+  /// Errors: UserError that starts with `where` for images that this extractor does not take. An extractor of three
+  /// channels takes gray images, which measure() repeats.
   virtual void check(const ImageShape& shape, const std::string& where) const;
   /// pixels: uint8 N x channels() x H x W on the CPU, channels_last in memory, N >= 1. Errors: UserError.
   virtual Extracted extract(const at::Tensor& pixels) = 0;
 };
 
-/// A classifier that was saved (.safetensors) or a TorchScript file. Errors: UserError for a file that is neither.
+/// Opens a saved classifier (.safetensors) or a TorchScript file. Errors: UserError for another file.
 std::unique_ptr<FeatureExtractor> open_features(const std::string& path, c10::Device device);
 
 }  // namespace fqgan

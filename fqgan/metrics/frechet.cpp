@@ -21,7 +21,7 @@ namespace {
 constexpr int64_t congruence_tile = 256;
 constexpr char more_images[] = "a covariance needs two images; use more";
 
-/// The lower triangle of L^T S L, for a lower triangular L (D x D): a third of the work of two full products.
+/// The lower triangle of L^T S L, for a lower triangular L (D x D), with a third of the work of two full products.
 at::Tensor congruence(const at::Tensor& l, const at::Tensor& s) {
   const int64_t dimension = l.size(0);
   const auto right = at::empty_like(s), result = at::zeros_like(s);
@@ -37,7 +37,8 @@ at::Tensor congruence(const at::Tensor& l, const at::Tensor& s) {
   return result;
 }
 
-/// Sum of the roots of the `rank` largest eigenvalues of a symmetric positive semidefinite matrix (lower triangle).
+/// Sum of the square roots of the `rank` largest eigenvalues of a symmetric positive semidefinite matrix (lower
+/// triangle).
 double sum_of_roots(const at::Tensor& matrix, int64_t rank) {
   const auto values = at::linalg_eigvalsh(matrix, "L");  // ascending
   return values.slice(0, values.size(0) - rank).clamp_min(0).sqrt().sum().item<double>();
@@ -45,8 +46,8 @@ double sum_of_roots(const at::Tensor& matrix, int64_t rank) {
 
 struct Gaussian {
   at::Tensor mean, covariance;  // D, D x D float64
-  at::Tensor factor;            // N x D with factor^T factor = covariance, then undefined: where N <= D
-  int64_t rank;                 // of the covariance, at most
+  at::Tensor factor;            // N x D with factor^T factor = covariance, if N <= D; covariance is then undefined
+  int64_t rank;                 // upper bound of the covariance's rank
 
   double spread() const {  // the trace
     return (factor.defined() ? factor.square().sum() : covariance.trace()).item<double>();
@@ -55,7 +56,7 @@ struct Gaussian {
 
 double distance(const Gaussian& a, const Gaussian& b, double root_trace) {
   const double apart = (a.mean - b.mean).square().sum().item<double>();
-  return std::max(0., apart + a.spread() + b.spread() - 2 * root_trace);  // rounding alone makes it negative
+  return std::max(0., apart + a.spread() + b.spread() - 2 * root_trace);  // negative only by rounding
 }
 
 Gaussian gaussian_of(const Moments& moments) {
@@ -65,8 +66,8 @@ Gaussian gaussian_of(const Moments& moments) {
   return {moments.mean(), moments.covariance(), {}, degrees};
 }
 
-/// With S1 = A^T A, the eigenvalues of S1 S2 that are not 0 are those of A S2 A^T, which is N x N; with S2 = B^T B too,
-/// their roots are the singular values of A B^T.
+/// With S1 = A^T A, S1 S2 has the same nonzero eigenvalues as A S2 A^T, which is N x N; with S2 = B^T B too, their
+/// square roots are the singular values of A B^T.
 double root_trace_of(const Gaussian& a, const Gaussian& b) {
   if (a.factor.defined() && b.factor.defined())
     return at::linalg_svdvals(a.factor.mm(b.factor.t())).sum().item<double>();
@@ -86,7 +87,7 @@ Gaussian checked(const at::Tensor& mean, const at::Tensor& covariance, const std
   const auto wide = covariance.detach().to(at::kDouble);
   const double largest = wide.abs().max().item<double>();
   if ((wide - wide.t()).abs().max().item<double>() > 1e-5 * largest || wide.diagonal().min().item<double>() < 0)
-    fail(where, "expected the covariance of " + side + " to be symmetric with no negative variance. Hint: is it one?");
+    fail(where, "expected a symmetric covariance of " + side + " without negative variances, got another matrix");
   return {mean.detach().to(at::kDouble), (wide + wide.t()) / 2, {}, mean.size(0)};
 }
 
@@ -99,7 +100,7 @@ double trace_of_root(const at::Tensor& s1, const at::Tensor& s2, int64_t rank) {
     const auto [l, failed] = at::linalg_cholesky_ex(sides[side]);
     if (failed.item<int>() == 0) return sum_of_roots(congruence(l, sides[1 - side]), rank);
   }
-  // Both are singular. With S1 = F F^T, the eigenvalues of S1 S2 are those of F^T S2 F.
+  // Both are singular. With S1 = F F^T, S1 S2 and F^T S2 F have the same nonzero eigenvalues.
   const auto [values, vectors] = at::linalg_eigh(s1, "L");
   const auto factor = vectors * values.clamp_min(0).sqrt();
   return sum_of_roots(factor.t().mm(s2).mm(factor), rank);

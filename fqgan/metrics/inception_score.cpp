@@ -18,7 +18,7 @@ namespace {
 
 double score_of_split(const at::Tensor& logits) {
   const auto log_p = at::log_softmax(logits.to(at::kDouble), 1);
-  // log p(y) from logarithms: a class that no image has would else be log 0
+  // log p(y) is computed from logarithms, because it would be log 0 for a class without images
   const auto log_q = at::logsumexp(log_p, 0, true) - std::log(static_cast<double>(logits.size(0)));
   return std::exp((log_p.exp() * (log_p - log_q)).sum(1).mean().item<double>());
 }
@@ -26,8 +26,10 @@ double score_of_split(const at::Tensor& logits) {
 }  // namespace
 
 void InceptionScoreOptions::fields(FieldVisitor& visit) {
-  visit("splits", splits, about("parts of the images that whose mean and standard deviation are reported").at_least(1));
-  visit("shuffle", shuffle, about("shuffle the images before splitting, as torch-fidelity does"));
+  visit("splits", splits,
+        about("number of splits of the images, over which mean and standard deviation are reported").at_least(1));
+  visit("shuffle", shuffle,
+        about("shuffle the images before the split, as torch-fidelity does (needed if they are sorted by class)"));
   visit("seed", seed, about("seed of the shuffle").at_least(0).at_most(4294967295.));
 }
 

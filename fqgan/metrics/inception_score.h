@@ -11,12 +11,13 @@ namespace fqgan {
 
 struct InceptionScoreOptions : Options {
   int64_t splits = 10;
-  bool shuffle = true;  // as numpy.random.RandomState(seed).permutation; images that are sorted by class need it
+  bool shuffle = true;  // by numpy.random.RandomState(seed).permutation
   int64_t seed = 2020;
   void fields(FieldVisitor& visit) override;
 };
 
-/// logits N x classes. Split i holds images i * N / splits to (i + 1) * N / splits. Biased by the images in a split.
+/// logits: N x classes. Split i holds images i * N / splits to (i + 1) * N / splits. The value is biased by the number
+/// of images in a split.
 /// Errors: UserError for shapes, NaN or infinity, and for fewer images than `inception_score.splits`.
 MeanAndStd inception_score(const at::Tensor& logits, const InceptionScoreOptions& options);
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kernel_tile_rows = 512;
 
-/// The images of one subset, m on each side.
+/// The indices of a subset's images, m on each side.
 struct Subset {
   at::Tensor a, b;  // m int64
 };
@@ -40,14 +40,14 @@ std::vector<Subset> draw_subsets(int64_t images_a, int64_t images_b, const Kerne
   return subsets;
 }
 
-/// One tile of one of the three kernel matrices of a subset.
+/// A tile of one of the three kernel matrices of a subset.
 struct Tile {
   int64_t subset, row, column;
   bool left_is_a, right_is_a;
   bool within() const { return left_is_a == right_is_a; }
 };
 
-/// Of the matrices within a side, which are symmetric, only the lower tiles.
+/// The tiles of a subset; of the symmetric matrices within a side only the lower ones.
 std::vector<Tile> all_tiles(const KernelDistanceOptions& options) {
   std::vector<Tile> tiles;
   for (int64_t s = 0; s < options.subsets; ++s)
@@ -60,7 +60,7 @@ std::vector<Tile> all_tiles(const KernelDistanceOptions& options) {
   return tiles;
 }
 
-/// Sum of the tile's kernel values with the weight that they have in the unbiased MMD^2.
+/// Sum of the tile's kernel values, with their weight in the unbiased MMD^2.
 double tile_term(const Tile& tile, const at::Tensor& left, const at::Tensor& right, int64_t subset_size) {
   auto kernel = left.mm(right.t()).div_(static_cast<double>(left.size(1))).add_(1).pow_(3);
   const auto m = static_cast<double>(subset_size);
@@ -73,9 +73,12 @@ double tile_term(const Tile& tile, const at::Tensor& left, const at::Tensor& rig
 
 void KernelDistanceOptions::fields(FieldVisitor& visit) {
   visit("subsets", subsets,
-        about("number of random subsets; mean and standard deviation over them are reported").at_least(1));
-  visit("subset_size", subset_size, about("images of each side in a subset, without replacement").at_least(2));
-  visit("draw", draw, about("who draws the subsets; numpy: as torch-fidelity does").one_of({"streams", "numpy"}));
+        about("number of random subsets, over which mean and standard deviation are reported").at_least(1));
+  visit("subset_size", subset_size,
+        about("number of images of each set in a subset, drawn without replacement").at_least(2));
+  visit("draw", draw,
+        about("random generator of the subsets: fqgan's streams, or numpy's, which gives the subsets of torch-fidelity")
+            .one_of({"streams", "numpy"}));
   visit("seed", seed, about("seed of the subsets").at_least(0).at_most(4294967295.));
 }
 

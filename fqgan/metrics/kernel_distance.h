@@ -13,13 +13,13 @@ namespace fqgan {
 struct KernelDistanceOptions : Options {
   int64_t subsets = 100;
   int64_t subset_size = 1000;
-  std::string draw = "streams";  // "numpy": torch-fidelity's subsets to the bit
+  std::string draw = "streams";
   int64_t seed = 2020;
   void fields(FieldVisitor& visit) override;
 };
 
-/// a N_a x D, b N_b x D, any floating type; needs one tile of memory besides. The same bits for any number of threads.
-/// Subsets are without replacement; the estimate is unbiased, so it may be below 0.
+/// a: N_a x D, b: N_b x D, any floating type. Gives the same bits for any number of threads. The estimate is unbiased,
+/// so it may be below 0.
 /// Errors: UserError for shapes, NaN or infinity, and for fewer images than `kid.subset_size`.
 MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const KernelDistanceOptions& options);
 

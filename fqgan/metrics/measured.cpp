@@ -11,7 +11,7 @@ namespace fqgan {
 namespace {
 
 constexpr const char* statistics_kind = "statistics";
-constexpr int64_t measured_batch = 250;  // images a forward; one size always, as some convolutions' last bits follow it
+constexpr int64_t measured_batch = 250;  // images per forward; fixed, because some convolutions' last bits depend on it
 
 ImageShape shape_of(const Image& image) { return {image.pixels.size(2), image.pixels.size(0), image.pixels.size(1)}; }
 
@@ -21,7 +21,7 @@ at::Tensor stacked(const std::vector<Image>& batch, const ImageShape& shape, con
   for (const auto& image : batch) {
     const auto own = shape_of(image);
     if (shape_text(own) != shape_text(shape))
-      fail(where, "the images have mixed sizes: " + shape_text(shape) + " and, in " + image.name + ", " +
+      fail(where, "expected images of one size, got " + shape_text(shape) + " and, in " + image.name + ", " +
                       shape_text(own) + ". Hint: --set data.resolution=" + std::to_string(shape.height));
     pixels.push_back(image.pixels);
   }

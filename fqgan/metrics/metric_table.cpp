@@ -32,8 +32,8 @@ void measure_fid(const MetricWork& work) {
   work.add("fid", frechet_distance(work.a.moments, work.b.moments));
   const auto least = std::min(work.a.images, work.b.images), width = work.a.moments.dimension();
   if (least <= width)
-    work.warn("fid is biased upwards: " + std::to_string(least) + " images for " + std::to_string(width) +
-              " features do not determine a covariance");
+    work.warn("fid is biased upwards, because " + std::to_string(least) +
+              " images do not determine the covariance of " + std::to_string(width) + " features");
 }
 
 void measure_kid(const MetricWork& work) {
@@ -45,8 +45,8 @@ void measure_kid(const MetricWork& work) {
 
 void measure_inception_score(const MetricWork& work) {
   if (!work.a.logits.defined())
-    fail("is", "the inception score needs logits; " + work.extractor.name() +
-                   " gives features only. Hint: a TorchScript file that returns (features, logits)");
+    fail("is", "the inception score needs logits, but " + work.extractor.name() +
+                   " only gives features. Hint: use a TorchScript file that returns (features, logits)");
   auto logits = work.a.logits.to(at::kDouble);
   if (const auto bias = work.extractor.logit_bias(); bias.defined()) logits = logits - bias;
   const auto [mean, stddev] = inception_score(logits, work.options.inception_score);
@@ -71,12 +71,12 @@ void measure_prdc(const MetricWork& work) {
 
 void measure_accuracy(const MetricWork& work) {
   if (!work.a.logits.defined())
-    fail("accuracy", "class accuracy needs a classifier; " + work.extractor.name() + " gives features only");
+    fail("accuracy", "the accuracy needs a classifier, but " + work.extractor.name() + " only gives features");
   const auto known = work.extractor.class_names();
   const auto& classes = classes_of_logits(known, work.a.class_names);
   if (work.a.logits.size(1) != static_cast<int64_t>(classes.size()))
-    fail("accuracy", work.extractor.name() + " tells " + std::to_string(work.a.logits.size(1)) + " classes apart, " +
-                         work.a.name + " has " + std::to_string(classes.size()));
+    fail("accuracy", "expected the " + std::to_string(work.a.logits.size(1)) + " classes of " + work.extractor.name() +
+                         ", got " + std::to_string(classes.size()) + " in " + work.a.name);
   const auto labels = matched_labels(work.a.labels, work.a.class_names, classes, work.a.name);
   work.add("class_accuracy", class_accuracy(work.a.logits, labels));
   for (size_t k = 0; k < classes.size(); ++k) {
@@ -109,34 +109,36 @@ void measure_intra_fid(const MetricWork& work) {
   for (const auto& [name, distance] : of_classes) work.add("intra_fid", distance, name);
   if (least < few_images)
     work.warn("intra_fid is biased upwards: a class has only " + std::to_string(least) +
-              " images; compare it only with values over the same counts");
+              " images; compare it only with values over the same number of images");
 }
 
 const std::vector<MetricRow> table = {
     {{.name = "fid",
-      .meaning = "Frechet distance of the features",
+      .meaning = "Frechet inception distance: Frechet distance of the features",
       .value_name = "fid",
       .smaller_is_better = true,
       .needs_images = false},
      true,
      measure_fid},
     {{.name = "kid",
-      .meaning = "kernel distance: mean and standard deviation over subsets",
+      .meaning = "kernel inception distance: mean and standard deviation over subsets",
       .value_name = "kid",
       .smaller_is_better = true},
      false,
      measure_kid},
     {{.name = "is",
-      .meaning = "inception score of the first side: mean and standard deviation over splits",
+      .meaning = "inception score of the generated images: mean and standard deviation over splits",
       .value_name = "inception_score"},
      true,
      measure_inception_score},
-    {{.name = "pr", .meaning = "precision and recall, 3 neighbours", .value_name = "precision"},
+    {{.name = "pr", .meaning = "precision and recall with 3 nearest neighbours", .value_name = "precision"},
      true,
      measure_precision_recall},
-    {{.name = "prdc", .meaning = "density and coverage, 5 neighbours", .value_name = "density"}, true, measure_prdc},
+    {{.name = "prdc", .meaning = "density and coverage with 5 nearest neighbours", .value_name = "density"},
+     true,
+     measure_prdc},
     {{.name = "accuracy",
-      .meaning = "fraction of the first side's images whose class the classifier finds",
+      .meaning = "fraction of the generated images that the classifier assigns to their class",
       .value_name = "class_accuracy",
       .needs_labels = true},
      false,

@@ -1,14 +1,14 @@
-// The table of metrics: what is told of each, and how it is measured. Internal to evaluate.
+// The table of metrics: the description and the function of each. Internal to evaluate.
 #pragma once
 
 #include "fqgan/metrics/evaluate.h"
 
 namespace fqgan {
 
-/// Images below which the bias of FID and its kin is larger than most differences.
+/// With fewer images the bias of FID and similar metrics is larger than most differences.
 inline constexpr int64_t few_images = 10'000;
 
-/// What a metric works on, and where its values go.
+/// The input of a metric, and its result.
 struct MetricWork {
   const Measured& a;  // generated
   const Measured& b;  // against
@@ -24,15 +24,15 @@ struct MetricWork {
 
 struct MetricRow {
   Metric metric;
-  bool biased_by_few;  // evaluate() warns, with the other such metrics, below few_images
+  bool biased_by_few;  // evaluate() warns below few_images
   void (*measure)(const MetricWork&);
 };
 const std::vector<MetricRow>& metric_table();
 
-/// "[subset_size=500]": the settings of a metric that differ from its convention; empty for the defaults.
+/// The settings of a metric that differ from its convention: "[subset_size=500]"; empty for the defaults.
 std::string settings_of(const Metric& metric, const MetricOptions& options);
 
-/// The classes that a classifier's logits stand for: `known` to it, else, for logits without names, those of the data.
+/// The classes of a classifier's logits: `known` to it, else (for logits without names) the classes of the data.
 const std::vector<std::string>& classes_of_logits(const std::vector<std::string>& known,
                                                   const std::vector<std::string>& of_data);
 

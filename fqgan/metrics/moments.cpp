@@ -20,7 +20,7 @@ namespace fqgan {
 namespace {
 
 constexpr int64_t moment_tile = 256;
-constexpr int uneven = -1;  // the level of what is no power of two of whole blocks
+constexpr int uneven = -1;  // the level of a node whose number of blocks is not a power of two
 
 /// The tiles of the lower triangle of a D x D matrix, by their first row and column.
 std::vector<std::pair<int64_t, int64_t>> lower_tiles(int64_t dimension) {
@@ -87,7 +87,7 @@ Moments::Sums Moments::total() const {
   return waiting_.empty() ? sums : combined(std::move(sums), of_block(at::cat(waiting_)));
 }
 
-/// Two neighbours of one level become one of the next where the first is an even one, as in a tree over the stream.
+/// Combines two neighbours of one level into one of the next level if the first is even, as in a tree over the stream.
 void Moments::append(Node node) {
   while (!nodes_.empty() && node.level != uneven && nodes_.back().level == node.level &&
          (nodes_.back().first >> node.level) % 2 == 0) {
@@ -100,7 +100,7 @@ void Moments::append(Node node) {
 void Moments::set_dimension(int64_t dimension) {
   if (dimension_ != 0 && dimension != dimension_)
     fail("moments", "expected features with D = " + std::to_string(dimension_) +
-                        " like those before, got D = " + std::to_string(dimension));
+                        " as before, got D = " + std::to_string(dimension));
   dimension_ = dimension;
 }
 

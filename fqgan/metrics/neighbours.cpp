@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t most_tile_rows = 1024;
 constexpr float none = -std::numeric_limits<float>::infinity();
 
-/// The rows of a tile: the points are shared out evenly, so that no tile is too small to seed a bound.
+/// The rows of a tile: the points are divided evenly, so that every tile is large enough for an initial bound.
 int64_t even_tile_rows(int64_t points) {
   const int64_t tiles = (points + most_tile_rows - 1) / most_tile_rows;
   return (points + tiles - 1) / tiles;
@@ -47,7 +47,7 @@ class NearestSearch {
   }
 
  private:
-  /// Bounds each point's radius by what is in this tile, and takes its distances in.
+  /// Bounds each point's radius by the points of this tile, and adds their distances.
   void diagonal_tile(int64_t begin, int64_t end) {
     const auto products = screen_.products(set_, begin, end, set_, begin, end);
     const auto* product = products.const_data_ptr<float>();
@@ -68,8 +68,8 @@ class NearestSearch {
     });
   }
 
-  /// Takes the distances between two disjoint ranges in, first for the rows, then for the columns. Each point is
-  /// written by one thread.
+  /// Adds the distances between two disjoint ranges, first for the rows, then for the columns. Only one thread writes
+  /// to a point.
   void tile(int64_t row_begin, int64_t row_end, int64_t column_begin, int64_t column_end) {
     const auto products = screen_.products(set_, row_begin, row_end, set_, column_begin, column_end);
     const auto* product = products.const_data_ptr<float>();
@@ -89,9 +89,9 @@ class NearestSearch {
     });
   }
 
-  /// Every point of begin..end that can be within the bound of i.
+  /// Visits every point of [begin, end) that can be within the bound of i.
   void visit_row(int64_t i, const float* products, int64_t begin, int64_t end) {
-    for (int64_t start = begin; start < end; start += screen_chunk) {  // the bound shrinks from chunk to chunk
+    for (int64_t start = begin; start < end; start += screen_chunk) {  // the bound decreases from chunk to chunk
       const ScreenedRow part{products + (start - begin), &points_.below[start], &no_limits_[start], points_.below[i],
                              bounds_[i]};
       visit_within(screen_, part, std::min(end - start, screen_chunk), [&](int64_t j) {
@@ -115,11 +115,11 @@ class NearestSearch {
   const ScreenedPoints& points_;
   const int64_t neighbours_;
   std::vector<double> best_;   // N x k, ascending: the exact distances so far
-  std::vector<float> bounds_;  // N: at least k others are within it
+  std::vector<float> bounds_;  // N: at least k other points are within the bound
   std::vector<float> no_limits_;
 };
 
-/// The real points' balls and the fake points' balls, and who is inside.
+/// Counts the points inside of the real points' balls and of the fake points' balls.
 class BallCounts {
  public:
   BallCounts(const Screen& screen, NeighbourConvention convention)
@@ -164,8 +164,8 @@ class BallCounts {
     });
   }
 
-  /// Whether a pair is within a squared radius: by the bounds where they tell, else by the exact distance, which is
-  /// worked out once.
+  /// Whether a pair is within a squared radius: by the bounds if they decide it, else by the exact distance, which is
+  /// computed once.
   bool within(double squared_radius, float lower, float upper, double& exact, int64_t i, int64_t j) const {
     if (lower > screen_.ceiling(squared_radius)) return false;
     if (upper < screen_.floor(squared_radius)) return true;
@@ -189,12 +189,12 @@ class BallCounts {
   const NeighbourConvention convention_;
   const std::vector<double> real_radii_, fake_radii_;  // squared
   std::vector<float> fake_limits_;
-  std::vector<std::atomic<uint8_t>> fake_is_inside_;  // a fake's column belongs to the rows of several threads
+  std::vector<std::atomic<uint8_t>> fake_is_inside_;  // several threads write to a fake's entry
   std::vector<uint8_t> real_is_inside_;
-  std::vector<int64_t> fakes_inside_;  // of each real's ball
+  std::vector<int64_t> fakes_inside_;  // number of fakes inside of each real's ball
 };
 
-/// float64 if any of them is, else float32: bfloat16 and float16 fit into it.
+/// float64 if any of them is float64, else float32, which can hold bfloat16 and float16.
 std::vector<at::Tensor> as_points(const std::vector<at::Tensor>& sets) {
   auto type = at::kFloat;
   for (const auto& x : sets)

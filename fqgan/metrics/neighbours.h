@@ -1,15 +1,15 @@
 // Precision and recall (Kynkaanniemi et al. 2019) and density and coverage (Naeem et al. 2020) from k-nearest-neighbour
-// balls. Matches torch-fidelity's prc and the published prdc code, on distances in float64.
-// Distances are screened by a low-precision matrix product, and every pair whose answer the product's error bound
-// leaves open is decided by its float64 distance: the counts are exact, whatever the threads or the processor.
+// balls. Matches torch-fidelity's prc and the package prdc, with distances in float64.
+// A low-precision matrix product screens the distances; the pairs that its error bound leaves undecided are decided by
+// their float64 distance. The counts are therefore exact, for any number of threads and any processor.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 namespace fqgan {
 
-/// A point is inside a ball where distance <= radius, or distance < radius (strict). The radius of a point is its
-/// distance to its k-th nearest neighbour in its own set, itself not counted; equal points count, at distance 0.
+/// A point is inside a ball if distance <= radius, or distance < radius (strict). The radius of a point is its distance
+/// to its k-th nearest neighbour in its own set without itself; equal points count, at distance 0.
 struct NeighbourConvention {
   int64_t neighbours;
   bool strict;
@@ -31,12 +31,12 @@ struct NeighbourCounts {
   double coverage() const { return static_cast<double>(real_balls_with_a_fake) / static_cast<double>(real); }
 };
 
-/// real N x D, fake M x D, any floating type. Memory besides the features: their copies in bfloat16 (float32 where the
-/// processor has no bfloat16 product) and a few tiles; never N x M.
+/// real: N x D, fake: M x D, any floating type. Needs memory for copies of the features in bfloat16 (float32 on a
+/// processor without bfloat16 products) and a few tiles, never N x M.
 /// Errors: UserError for shapes, NaN or infinity, k < 1, and for fewer than k + 1 images on a side.
 NeighbourCounts neighbour_counts(const at::Tensor& real, const at::Tensor& fake, NeighbourConvention convention);
 
-/// features N x D -> N float64: squared distance of each point to its k-th nearest neighbour. Errors as above.
+/// features: N x D -> N float64, the squared distance of each point to its k-th nearest neighbour. Errors as above.
 at::Tensor squared_radii(const at::Tensor& features, int64_t neighbours);
 
 }  // namespace fqgan

@@ -6,7 +6,7 @@
 
 namespace fqgan {
 
-/// A number from 0 to `limit`: words cut to as many bits as `limit` has, until one is not above it.
+/// A number from 0 to `limit`: draws words with as many bits as `limit`, until one is not above it.
 uint64_t NumpyRandom::at_most(uint64_t limit) {
   if (limit == 0) return 0;
   const uint64_t mask = ~uint64_t{0} >> std::countl_zero(limit);

@@ -1,4 +1,4 @@
-// The part of numpy.random.RandomState that torch-fidelity draws with, to the bit: MT19937 and the legacy shuffle by
+// The part of numpy.random.RandomState that torch-fidelity uses, bit-identical: MT19937, and the legacy shuffle by
 // masked rejection. NumPy promises that RandomState's streams never change (NEP 19).
 #pragma once
 

@@ -8,8 +8,8 @@
 
 #include "fqgan/core/error.h"
 
-// One function body compiled for several instruction sets, chosen when the program starts. Sanitizers are not ready yet
-// at that moment.
+// Compiles a function for several instruction sets, of which the loader chooses one when the program starts. Not under
+// sanitizers, which are not ready at that time.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
 #define FQGAN_FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -20,7 +20,7 @@
 namespace fqgan {
 namespace {
 
-typedef float Floats __attribute__((vector_size(64)));  // 16 numbers; the compiler splits them where it has to
+typedef float Floats __attribute__((vector_size(64)));  // 16 numbers; the compiler splits them if necessary
 typedef int32_t Bits __attribute__((vector_size(64)));
 typedef double Doubles __attribute__((vector_size(32)));
 
@@ -67,7 +67,7 @@ FQGAN_FOR_EACH_PROCESSOR
 bool any_chunk_within(const float* products, const float* below, const float* limits, float own_below, float own_limit,
                       float product_error) {
   const Floats start = Floats{} + own_below, limit = Floats{} + own_limit, error = Floats{} + product_error;
-  Bits signs = Bits{} - 1;  // a sign that stays set: every lower bound is above its limit
+  Bits signs = Bits{} - 1;  // a sign bit stays set if every lower bound is above its limit
   for (int64_t j = 0; j < screen_chunk; j += 16) {
     Floats product, other, own;
     std::memcpy(&product, products + j, sizeof product);
@@ -89,7 +89,7 @@ bool any_chunk_within(const float* products, const float* below, const float* li
 
 constexpr int64_t rows_at_once = 256;
 
-/// Where the low-precision copies live: (x - centre) * scale, with the longest vector between 1/2 and 1.
+/// The transform of the low-precision copies: (x - centre) * scale, with the longest vector between 1/2 and 1.
 struct Frame {
   at::Tensor centre;         // D float64
   double scale = 1;          // a power of two
@@ -114,10 +114,10 @@ Frame make_frame(const std::vector<at::Tensor>& sets) {
   return frame;
 }
 
-/// What rounding to the low type costs, relative to a row's length, and the squared lengths.
+/// The rounded copies, their squared lengths, and the largest rounding error relative to a row's length.
 struct LowCopy {
   at::Tensor low, squares;  // N x D, N float64
-  double rounding = 0;      // the largest of all rows
+  double rounding = 0;      // the largest relative error of all rows
 };
 
 LowCopy low_copy(const at::Tensor& x, const Frame& frame, at::ScalarType type) {
@@ -144,10 +144,11 @@ at::ScalarType screen_type() {
 }
 
 // The bound. With x', y' the low copies of centred x, y, and e the largest |x - x'| / |x|:
-//   | |x - y|^2 - (|x|^2 + |y|^2 - 2 p) | <= c (|x|^2 + |y|^2) + w |p| + slack,   p the product that came back
-// rounding of the copies, |x.y - x'.y'| <= e |x| |y'| + ... : 2 e (1 + e)^2 of the squares; D float32 additions in any
-// order: D 2^-23 (1 + e)^2 of them, twice what is proven; this formula itself in float32: 2^-20; p rounded to bfloat16:
-// w = 2^-7 |p|, a little more. The slack is for centring in float64 and for numbers too small for float32.
+//   | |x - y|^2 - (|x|^2 + |y|^2 - 2 p) | <= c (|x|^2 + |y|^2) + w |p| + slack,   p the computed product
+// where c has three terms: the rounding of the copies, |x.y - x'.y'| <= e |x| |y'| + ..., gives 2 e (1 + e)^2; D
+// float32 additions in any order give D 2^-23 (1 + e)^2 (twice the proven bound); this formula in float32 gives 2^-20.
+// w is a little more than 2^-7, for p rounded to bfloat16. The slack covers centring in float64 and underflow in
+// float32.
 Screen make_screen(const std::vector<at::Tensor>& sets, at::ScalarType type) {
   const auto frame = make_frame(sets);
   Screen screen;

@@ -1,6 +1,6 @@
-// A cheap look at all pairs of points: squared distances from a low-precision matrix product, with bounds that hold for
-// every pair, so that only pairs near a threshold need their float64 distance. bfloat16 where the processor multiplies
-// it fast, else float32; that changes the speed alone.
+// Screens all pairs of points: squared distances from a low-precision matrix product, with error bounds, so that only
+// pairs near a threshold need their float64 distance. The product is in bfloat16 if the processor multiplies it fast,
+// else in float32; the choice only changes the speed.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,20 +12,20 @@
 
 namespace fqgan {
 
-inline constexpr int64_t screen_chunk = 64;  // columns that are looked at together
+inline constexpr int64_t screen_chunk = 64;  // columns that are screened together
 
-/// One set of points: as given, and for the screen moved to a common centre and scaled by a common power of two.
+/// A set of points: as given, and for the screen centred by a common centre and scaled by a common power of two.
 struct ScreenedPoints {
   at::Tensor exact;                 // N x D float32 or float64, contiguous
   at::Tensor low;                   // N x D bfloat16 or float32
-  std::vector<float> below, above;  // N: the squared norm, made smaller and larger by its fraction of the bound
+  std::vector<float> below, above;  // N: lower and upper bound of the squared norm, with its part of the error bound
   int64_t count() const { return exact.size(0); }
 };
 
 struct Screen {
   std::vector<ScreenedPoints> sets;
   double unit = 1;          // screened squared distance per squared distance, a power of two
-  float product_error = 0;  // relative, of what the matrix product returns
+  float product_error = 0;  // relative error of the matrix product's result
 
   /// The screened products of rows a_begin..a_end of set a with rows b_begin..b_end of set b, float32.
   at::Tensor products(int64_t a, int64_t a_begin, int64_t a_end, int64_t b, int64_t b_begin, int64_t b_end) const;
@@ -38,12 +38,13 @@ struct Screen {
     return above_i + above_j - (product + product - product_error * std::fabs(product));
   }
 
-  /// A squared distance as a screened one, rounded up or down: a lower bound above ceiling(t) means a distance above t.
+  /// Converts a squared distance to a screened one, rounded up or down: a lower bound above ceiling(t) means a distance
+  /// above t.
   float ceiling(double squared) const { return std::nextafter(static_cast<float>(squared * unit), INFINITY); }
   float floor(double squared) const { return std::nextafter(static_cast<float>(squared * unit), -INFINITY); }
 };
 
-/// bfloat16 where the processor multiplies it fast, else float32.
+/// bfloat16 if the processor multiplies it fast, else float32.
 at::ScalarType screen_type();
 
 /// For sets of points with the same D, all float32 or all float64. type: bfloat16 or float32.
@@ -52,7 +53,7 @@ Screen make_screen(const std::vector<at::Tensor>& sets, at::ScalarType type);
 /// |x - y|^2 in float64, the same for (x, y) and (y, x).
 double squared_distance(const ScreenedPoints& a, int64_t i, const ScreenedPoints& b, int64_t j);
 
-/// One row of a tile of products.
+/// A row of a tile of products.
 struct ScreenedRow {
   const float* products;  // of the row with `screen_chunk` or fewer columns
   const float* below;     // of the columns

@@ -16,7 +16,7 @@ namespace {
 constexpr const char* torchscript_contract =
     "features N x D (float) of uint8 N x 3 x H x W images, or a tuple of features and logits";
 
-/// The line that says what went wrong, without the interpreter's trace before it.
+/// The line with the error, without the interpreter's trace before it.
 std::string last_line(const std::string& text) {
   const auto end = text.find_last_not_of(" \n");
   if (end == std::string::npos) return "no reason given";
@@ -35,7 +35,7 @@ class TorchScriptFeatures : public FeatureExtractor {
     } catch (const std::exception&) {
       fail(path_, "expected a TorchScript file (torch.jit.save) or a saved classifier (.safetensors), found neither");
     }
-    if (!module_.find_method("forward")) fail(path_, "this TorchScript file has no method 'forward'");
+    if (!module_.find_method("forward")) fail(path_, "expected a TorchScript file with a method 'forward', found none");
   }
 
   std::string name() const override { return name_; }
@@ -48,7 +48,8 @@ class TorchScriptFeatures : public FeatureExtractor {
     try {
       result = module_.forward({pixels.contiguous().to(device_)});
     } catch (const std::exception& error) {
-      fail(path_, "it fails for uint8 images of shape " + shape_text(pixels.sizes()) + ": " + last_line(error.what()));
+      fail(path_, "the TorchScript file fails for uint8 images of shape " + shape_text(pixels.sizes()) + ": " +
+                      last_line(error.what()));
     }
     if (result.isTensor()) return {checked(result.toTensor(), pixels.size(0), "features"), {}};
     if (!result.isTuple() || result.toTupleRef().elements().size() != 2) refuse("a " + result.type()->str());

@@ -1,5 +1,5 @@
-// Any TorchScript file as a feature extractor: a module or function that maps uint8 N x 3 x H x W to features N x D, or
-// to a tuple of features and logits N x classes. The file is run as it is: use files of people that you trust.
+// A TorchScript file as a feature extractor: a module or function that maps uint8 N x 3 x H x W to features N x D, or
+// to a tuple of features and logits N x classes. The file is code that is run, so only use files from people you trust.
 #pragma once
 
 #include "fqgan/metrics/features.h"

@@ -1,5 +1,5 @@
-// The one door to a discriminator: augmentation, then the network with its taps. Losses, penalties, scoring, feature
-// matching and data-dependent initialisation all go through it, so that what stands before D stands in one place.
+// The one way to call a discriminator: augmentation, then the network with its taps. Losses, penalties, scoring,
+// feature matching and data-dependent initialisation all use it, so that augmentation is in one place.
 #pragma once
 
 #include <functional>
@@ -10,18 +10,18 @@
 namespace fqgan {
 
 struct Critic {
-  /// images N x C x H x W in [-1, 1], labels int64 N or undefined -> logits. Empty images are an internal error.
+  /// images N x C x H x W in [-1, 1], labels int64 N or undefined -> logits. Errors: InternalError without images.
   std::function<torch::Tensor(const Batch& batch, Pass& pass)> network;
-  /// In front of the network, in training passes only; empty: none. N x C x H x W -> the same.
+  /// Augmentation before the network, in training passes only; empty: none. N x C x H x W -> the same.
   std::function<torch::Tensor(const torch::Tensor& images, Pass& pass)> augment;
-  /// Where a family has several: the network's name, which its taps then carry ("global_a/block0").
+  /// The network's name, which prefixes its taps ("global_a/block0"), if a family has several discriminators.
   std::string name;
 
   torch::Tensor operator()(const Batch& batch, Pass& pass) const;
-  /// Features at a tap (without the network's name), of a training pass that neither records nor changes any state.
+  /// Features at a tap (named without the network's name) in a training pass without gradients and state changes.
   torch::Tensor features(const std::string& tap, const Batch& batch, Role role, Step& step) const;
-  /// Data-dependent initialisation of whatever in the network has one: weight normalization, minibatch discrimination,
-  /// a first dictionary of k-means centres.
+  /// Data-dependent initialisation of all parts of the network that have one: weight normalization, minibatch
+  /// discrimination, a dictionary that starts from k-means centres.
   void initialise(const Batch& batch, Role role, Step& step) const;
 };
 

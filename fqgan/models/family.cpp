@@ -70,14 +70,14 @@ std::unique_ptr<Family> FamilyOptions::build(const DataInfos& data, const Numeri
   auto initial = seed ? Streams::initial(*seed) : Streams::unused();
   auto family = make(data, numerics, initial);
   FQGAN_CHECK(family->numerics.compute == numerics.compute && family->numerics.device == numerics.device,
-              "a family keeps the numerics that it is made with");
+              "the numerics of a family cannot change after it is built");
   family->check_names();
   return family;
 }
 
 void Family::check_names() const {
   const auto network = [&](const std::string& who, const std::string& name) {
-    FQGAN_CHECK(networks.count(name), who + " names a network '" + name + "' that the family has not");
+    FQGAN_CHECK(networks.count(name), who + " names a network '" + name + "' that the family does not have");
   };
   for (const auto& [name, spec] : optimizers)
     for (const auto& of : spec.networks) network("optimizer '" + name + "'", of);
@@ -89,7 +89,7 @@ void Family::check_names() const {
     const auto who = "phase '" + phase.name + "'";
     FQGAN_CHECK(phase.gradients, who + " has no gradients");
     FQGAN_CHECK(optimizers.count(phase.optimizer),
-                who + " names an optimizer '" + phase.optimizer + "' that the family has not");
+                who + " names an optimizer '" + phase.optimizer + "' that the family does not have");
     for (const auto& of : phase.trains) network(who, of);
     for (const auto& of : phase.records) network(who, of);
   }

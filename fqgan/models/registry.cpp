@@ -1,4 +1,4 @@
-// A new family is one line in the table here.
+// The table of families; a new family adds one line.
 #include "fqgan/models/registry.h"
 
 #include "fqgan/core/error.h"
@@ -25,7 +25,7 @@ std::vector<Entry>& table() {
 }  // namespace
 
 void add_family(const std::string& name, MakeFamilyOptions make) {
-  for (const auto& entry : table()) FQGAN_CHECK(entry.name != name, "there is a family '" + name + "' already");
+  for (const auto& entry : table()) FQGAN_CHECK(entry.name != name, "family '" + name + "' exists already");
   table().push_back({name, make});
 }
 

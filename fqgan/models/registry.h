@@ -19,8 +19,8 @@ std::unique_ptr<FamilyOptions> make_options() {
   return std::make_unique<T>();
 }
 
-/// A family that is not in the program's own table: of a program that uses the library, or of a test. Call it before
-/// anything else is done. Errors: InternalError when the name is taken.
+/// Adds a family from outside of the library (a program that uses it, or a test). Call it before all else. Errors:
+/// InternalError when the name is taken.
 void add_family(const std::string& name, MakeFamilyOptions make);
 
 }  // namespace fqgan

@@ -40,21 +40,21 @@ void load_tensors(const std::map<std::string, torch::Tensor>& saved,
     if (wrong++ == 0) first = problem;
   }
   if (wrong)
-    fail(where, "the checkpoint is of another architecture: " + first +
+    fail(where, "the checkpoint has another architecture: " + first +
                     (wrong > 1 ? " (and " + std::to_string(wrong - 1) + " more differ)" : "") +
                     ". Hint: use the recipe that it was trained with");
   torch::NoGradGuard no_grad;
   for (auto [name, target] : targets) target.copy_(saved.at(name));
 }
 
-/// A layer's tensors that find no place: it was normalized in another way, or had a bias, and its weight alone is
-/// another.
+/// Refuses a checkpoint whose layer has tensors that ours lacks (another normalization, a bias): its weight alone means
+/// something else.
 void check_layers(const std::map<std::string, torch::Tensor>& saved,
                   const std::map<std::string, torch::Tensor>& targets, const std::string& where) {
   for (const auto& [name, tensor] : saved)
     if (!targets.contains(name) && targets.contains(name.substr(0, name.rfind('.')) + ".weight"))
-      fail(where, "the checkpoint is of another architecture: its '" + name +
-                      "' has no place. Hint: use the recipe that it was trained with");
+      fail(where, "the checkpoint has another architecture: its '" + name +
+                      "' does not exist in this model. Hint: use the recipe that it was trained with");
 }
 
 void load_weights(Family& family, const std::map<std::string, torch::Tensor>& saved, const std::string& where) {

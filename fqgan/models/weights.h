@@ -8,7 +8,7 @@
 
 namespace fqgan {
 
-/// Handles to everything that the family itself holds.
+/// Handles to all tensors of the family.
 std::map<std::string, torch::Tensor> family_tensors(const Family& family);
 
 /// Copies `saved` into `targets` (handles by name). Errors: UserError that names the first tensor that is missing or
@@ -16,8 +16,8 @@ std::map<std::string, torch::Tensor> family_tensors(const Family& family);
 void load_tensors(const std::map<std::string, torch::Tensor>& saved,
                   const std::map<std::string, torch::Tensor>& targets, const std::string& where);
 
-/// Networks and averages of the same architecture: for sampling and fine-tuning. Averages that `saved` lacks altogether
-/// start from their networks.
+/// Loads networks and averages of the same architecture, for sampling and fine-tuning. If `saved` has no averages, they
+/// become copies of their networks.
 void load_weights(Family& family, const std::map<std::string, torch::Tensor>& saved, const std::string& where);
 
 }  // namespace fqgan

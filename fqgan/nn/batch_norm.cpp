@@ -33,7 +33,7 @@ BatchNormImpl::BatchNormImpl(int64_t channels, const Condition& condition, Strea
   }
 }
 
-/// Gain and bias: C, or N x C.
+/// Gain and bias, each C or N x C.
 std::pair<torch::Tensor, torch::Tensor> BatchNormImpl::affine(const torch::Tensor& condition, Pass& pass) {
   if (gain.defined()) return {gain, bias};
   const auto scale = class_gain ? class_gain->forward(condition, pass) : vector_gain->forward(condition, pass);
@@ -41,7 +41,7 @@ std::pair<torch::Tensor, torch::Tensor> BatchNormImpl::affine(const torch::Tenso
   return {scale + 1, shift};
 }
 
-/// Stored statistics follow the batch's; the variance of `rows` values made unbiased, as in PyTorch.
+/// Updates the stored statistics; the stored variance is the unbiased one, as in PyTorch.
 void BatchNormImpl::store(const torch::Tensor& mean, const torch::Tensor& var, int64_t rows, const Pass& pass) {
   torch::NoGradGuard no_grad;
   const double momentum = momentum_of(pass), others = std::max(1., static_cast<double>(rows - 1));
@@ -49,7 +49,7 @@ void BatchNormImpl::store(const torch::Tensor& mean, const torch::Tensor& var, i
   stored_var.mul_(1 - momentum).add_(var, momentum * static_cast<double>(rows) / others);
 }
 
-/// The reference's moments, from its rows in the pass or as they were stored last.
+/// The reference batch's moments, from its rows in the pass or from the stored statistics.
 torch::Tensor BatchNormImpl::normalized_by_reference(const torch::Tensor& x, const Pass& pass) {
   if (!ReferenceLatentsImpl::wanted(pass))
     return virtual_batch_norm(x, {stored_mean, stored_var}, reference, epsilon, pass);

@@ -1,7 +1,7 @@
-// Batch normalization, with one gain and bias a channel or with conditional ones (conditional batch norm, Dumoulin et
-// al. 2017, in BigGAN's form: gain = 1 + what an embedding makes of the class, or a linear layer of a vector). Stored
-// statistics follow with momentum 0.1, or average the batches of a pass that collects standing statistics (BigGAN,
-// appendix A). With a reference batch it is virtual batch normalization.
+// Batch normalization with one gain and bias per channel, or conditional batch norm (Dumoulin et al. 2017) in BigGAN's
+// form: gain = 1 + an embedding of the class, or 1 + a linear layer of a vector. Stored statistics are updated with
+// momentum 0.1, or are the average over the batches of a pass that collects standing statistics (BigGAN, appendix A).
+// With a reference batch it is virtual batch normalization.
 #pragma once
 
 #include <torch/torch.h>
@@ -12,13 +12,13 @@
 
 namespace fqgan {
 
-/// Where gain and bias come from; both zero: parameters of the layer.
+/// What gain and bias depend on. With classes = width = 0 they are parameters of the layer.
 struct Condition {
-  int64_t classes = 0;    // an embedding of the class, never spectrally normalized
-  int64_t width = 0;      // else a linear layer without bias of a vector this wide
-  WeightOptions weight;   // of either
-  bool gain = true;       // the layer's own gain is learnt, else it stays 1
-  int64_t reference = 0;  // rows of a reference batch: virtual batch normalization, the stored statistics are its
+  int64_t classes = 0;    // above 0: an embedding of the class, never spectrally normalized
+  int64_t width = 0;      // above 0: a linear layer without bias of a vector of this width
+  WeightOptions weight;   // options of the embedding or the linear layer
+  bool gain = true;       // whether an unconditional gain is learnt; false: it stays 1
+  int64_t reference = 0;  // above 0: virtual batch normalization with a reference batch of this size
 };
 
 struct BatchNormImpl : torch::nn::Module {

@@ -14,10 +14,10 @@ namespace fqgan {
 namespace {
 
 void require_finite(bool finite, const std::string& tap) {
-  if (!finite) throw NumericalError("tap " + tap, "the features are not finite; the dictionary was left as it was");
+  if (!finite) throw NumericalError("tap " + tap, "the features are not finite; the dictionary is unchanged");
 }
 
-/// The batch as one, or its real and then its fake rows.
+/// The whole batch, or its real rows and then its fake rows.
 std::vector<QuantizedRows> in_order(const torch::Tensor& h, const Pass& pass, const std::string& order) {
   const auto groups = pass.groups(h.size(0));
   if (order == "together" || groups.size() < 2) return {QuantizedRows::whole(h, groups)};
@@ -29,29 +29,34 @@ std::vector<QuantizedRows> in_order(const torch::Tensor& h, const Pass& pass, co
 }  // namespace
 
 void FeatureQuantizerOptions::fields(FieldVisitor& visit) {
-  visit("codes", codes, about("dictionary entries K").at_least(1).at_most(1 << 24));
-  visit("decay", decay, about("momentum lambda of the dictionary updates").at_least(0).at_most(0.999999));
-  visit("commitment", commitment, about("factor of the commitment loss").at_least(0));
+  visit("codes", codes, about("number of dictionary entries K").at_least(1).at_most(1 << 24));
+  visit("decay", decay,
+        about("momentum of the dictionary updates (lambda in the paper)").at_least(0).at_most(0.999999));
+  visit("commitment", commitment, about("weight of the commitment loss").at_least(0));
   visit("mode", mode,
-        about("what flows on: the features, or their nearest entries").one_of({"loss_only", "straight_through"}));
+        about("output of the layer: the features ('loss_only'), or their nearest entries ('straight_through')")
+            .one_of({"loss_only", "straight_through"}));
   visit("warmup_images", warmup_images,
-        about("straight_through: real images over which the quantized fraction grows to 1").at_least(0));
-  visit("epsilon", epsilon, about("Laplace smoothing of the cluster sizes").more_than(0));
+        about("mode 'straight_through': number of real images over which the quantized fraction of the output grows "
+              "from 0 to 1")
+            .at_least(0));
+  visit("epsilon", epsilon, about("constant of the Laplace smoothing of the cluster sizes").more_than(0));
   visit("initialisation", initialisation,
-        about("the first dictionary: N(0, 1) entries (FQ-BigGAN, FQ-U-GAT-IT), variance scaling, that is N(0, 1 / D) "
-              "cut off at two standard deviations (FQ-StyleGAN), or k-means centres of the first batch")
+        about("initial dictionary: entries from N(0, 1) (FQ-BigGAN, FQ-U-GAT-IT), from N(0, 1 / D) cut off at two "
+              "standard deviations ('variance_scaling', FQ-StyleGAN), or k-means centres of the first batch")
             .one_of({"normal", "variance_scaling", "kmeans"}));
   visit("average", average,
-        about("the momentum averages of counts and sums: plain (FQ-BigGAN), or divided by 1 - decay^updates, so that "
-              "the first dictionary has no weight and unused codes become zero (FQ-StyleGAN, FQ-U-GAT-IT)")
+        about("momentum averages of counts and sums: plain (FQ-BigGAN), or divided by 1 - decay^updates, so that the "
+              "initial dictionary has no weight and unused codes become zero (FQ-StyleGAN, FQ-U-GAT-IT)")
             .one_of({"plain", "zero_debiased"}));
   visit("order", order,
-        about("real and generated rows of a batch update the dictionary together (FQ-BigGAN), or one after the other "
-              "(FQ-StyleGAN, FQ-U-GAT-IT)")
+        about("order of the dictionary updates: from real and generated images together (FQ-BigGAN), or from the real "
+              "and then from the generated ones (FQ-StyleGAN, FQ-U-GAT-IT)")
             .one_of({"together", "real_then_fake"}));
-  visit(
-      "dead_code_threshold", dead_code_threshold,
-      about("a code with a smaller momentum count (rows per update) becomes a row of the batch; 0: never").at_least(0));
+  visit("dead_code_threshold", dead_code_threshold,
+        about("a code whose momentum count (positions per update) falls below this is replaced by a feature of the "
+              "batch (0: never)")
+            .at_least(0));
 }
 
 FeatureQuantizer::FeatureQuantizer(int64_t channels, FeatureQuantizerOptions o, Streams& random)
@@ -82,16 +87,16 @@ torch::Tensor FeatureQuantizer::apply(const std::string& tap, const torch::Tenso
   return in_batch_order(batches, replaced);
 }
 
-/// The k-means start; of the taps that share a dictionary the first gives it.
+/// Initialises the dictionary by k-means; if taps share it, the first tap's features are used.
 void FeatureQuantizer::start(const std::string& tap, const torch::Tensor& features, const Pass& pass) {
-  if (features.is_meta() || cluster_size.any().item<bool>()) return;  // without data there is nothing to choose from
+  if (features.is_meta() || cluster_size.any().item<bool>()) return;  // no data to cluster, or already initialised
   const auto squares = features.to(codebook.scalar_type()).pow(2).sum();
   const bool broken = !at::isfinite(squares).item<bool>();
   require_finite(!(pass.ranks ? pass.ranks->any(broken) : broken), tap);
   const auto rows = QuantizedRows::whole(features, pass.groups(features.size(0)));
   const auto [centres, counts] = kmeans_entries(rows, options.codes, codebook.scalar_type(), pass);
   const auto size = counts.clamp_min(1);
-  // Zero-debiased: as after a first update with these counts, so that they have their weight in what follows.
+  // Zero-debiased: the state after a first update with these counts, so that the centres count in later averages.
   const double fraction = zero_debiased() ? 1 - options.decay : 1;
   take({centres, centres * size.unsqueeze(1) * fraction, size * fraction});
   if (zero_debiased()) updates.set_data(torch::ones_like(updates));
@@ -100,7 +105,7 @@ void FeatureQuantizer::start(const std::string& tap, const torch::Tensor& featur
 Lookup FeatureQuantizer::look_up(const std::string& tap, const QuantizedRows& rows, Pass& pass) {
   Lookup found;
   found.features = rows.h.detach();
-  // An alias with its own identity: what the graph keeps stays as it is when the dictionary is replaced.
+  // An alias: the graph keeps this dictionary when a later update replaces it.
   found.entries = codebook.detach();
   found.codes = ops::nearest_code(found.features, found.entries);
   found.loss = pass.reference_operators ? ops::reference::commitment_loss(rows.h, found.entries, found.codes)
@@ -138,7 +143,7 @@ torch::Tensor FeatureQuantizer::update(const QuantizedRows& rows, const Lookup& 
     idle = idle.masked_fill(dead, 0);
     revived = dead.sum().to(counts.scalar_type());
   }
-  if (!rows.h.is_cpu() && !rows.h.is_meta()) {  // nobody has waited to see whether an accelerator's features are finite
+  if (!rows.h.is_cpu() && !rows.h.is_meta()) {  // not checked yet on an accelerator
     const auto finite = at::isfinite(lookup.errors).all();
     entries = at::where(finite, entries, codebook);
     sum = at::where(finite, sum, codebook_sum);

@@ -1,10 +1,10 @@
-// Feature quantization at a tap (FQ-GAN, Zhao et al. 2020, section 3): each position of a feature map is matched with
-// its nearest entry of a dictionary that follows the features by momentum updates. In mode "loss_only" it equals
-// FQ-BigGAN/vq_layer.py of YangNaruto/FQ-GAN (there the quantized map is computed and dropped); with average =
-// "zero_debiased" and order = "real_then_fake" the layers of its TensorFlow programs (FQ-StyleGAN, FQ-U-GAT-IT).
-// "straight_through" is the paper's text. On purpose different: the dictionary is replaced, never written into, so that
-// two forwards before one backward are right; it is stored K x D. Revival of dead codes follows
-// vector-quantize-pytorch's threshold_ema_dead_code.
+// Feature quantization at a tap (FQ-GAN, Zhao et al. 2020, section 3): each position of a feature map is assigned to
+// the nearest entry of a dictionary, which follows the features by momentum updates. In mode "loss_only" it matches
+// FQ-BigGAN/vq_layer.py of YangNaruto/FQ-GAN (which computes the quantized map and drops it). With average =
+// "zero_debiased" and order = "real_then_fake" it matches the layers of FQ-StyleGAN and FQ-U-GAT-IT (TensorFlow). Mode
+// "straight_through" follows the text of the paper. Revival of dead codes follows vector-quantize-pytorch's
+// threshold_ema_dead_code. On purpose different: an update replaces the dictionary and never writes into it, so that
+// two forwards before one backward are correct; the dictionary is stored as K x D.
 #pragma once
 
 #include "fqgan/core/fields.h"
@@ -14,7 +14,7 @@
 namespace fqgan {
 
 struct FeatureQuantizerOptions : Options {
-  int64_t codes = 256;  // K
+  int64_t codes = 256;
   double decay = 0.8;
   double commitment = 1.0;
   std::string mode = "loss_only";
@@ -27,22 +27,22 @@ struct FeatureQuantizerOptions : Options {
   void fields(FieldVisitor& visit) override;
 };
 
-/// One quantizer may stand at several taps with the same channels: they share its dictionary, and each tap's features
-/// update it in turn. Its k-means start are the centres of the first tap.
+/// One quantizer may be attached to several taps with the same channels. They share its dictionary, and each tap's
+/// features update it in turn; a k-means initialisation uses the features of the first tap.
 struct FeatureQuantizer : TapModule {
   FeatureQuantizer(int64_t channels, FeatureQuantizerOptions options, Streams& random);
 
-  /// h: N x D x H x W, contiguous or channels_last. Loss-only: returns h. Straight-through: h + fraction *
-  /// stop_gradient(e - h).
-  /// Reports for real and for fake rows: loss [rows] (the commitment loss, mean over an image's elements times
-  /// `commitment`), and when they are asked for the log entries of quantizer_lookup.h.
-  /// With pass.update_state the dictionary takes one momentum step over all rows of the batch, or with order =
-  /// "real_then_fake" one over its real rows and then one over its fake rows, which are looked up in what the first has
-  /// made of it. With pass.ranks all statistics are those of the batches of all ranks together, R ranks of N/R images
-  /// equal one of N; a lookup costs one collective (a k-means start and a revival have their own).
-  /// Errors: NumericalError that names the tap when features are not finite on any rank, thrown on all ranks; the
-  /// dictionary then stays as it was. So it does on an accelerator, which nobody waits for here: there the loss that is
-  /// not finite is found when a report is due.
+  /// h: N x D x H x W, contiguous or channels_last. Returns h (loss_only), or h + fraction * stop_gradient(e - h)
+  /// (straight_through).
+  /// Reports, for real and for fake rows: loss [rows] (the commitment loss, mean over an image's elements times
+  /// `commitment`), and on request the log entries of quantizer_lookup.h.
+  /// With pass.update_state the dictionary takes one momentum step over all rows of the batch. With order =
+  /// "real_then_fake" it takes a step over the real rows and then one over the fake rows, which are looked up in the
+  /// updated dictionary. With pass.ranks the statistics are over the batches of all ranks, so that R ranks with N/R
+  /// images equal one with N; a lookup takes one collective (k-means and revival have their own).
+  /// Errors: NumericalError that names the tap when features are not finite, thrown on all ranks; the dictionary is
+  /// then unchanged. On an accelerator the dictionary is unchanged too, but the error is found at the next report,
+  /// because nothing here waits for the device.
   torch::Tensor apply(const std::string& tap, const torch::Tensor& h, Pass& pass) override;
 
   FeatureQuantizerOptions options;

@@ -1,4 +1,4 @@
-// Initial weights, from explicit generators (torch::nn::init draws from the global one).
+// Initial weights, drawn from explicit generators (torch::nn::init draws from the global one).
 #pragma once
 
 #include <torch/torch.h>
@@ -17,8 +17,7 @@ namespace fqgan {
 void initialise_weight(torch::Tensor weight, const std::string& style, Streams& random);
 const std::vector<std::string>& initialisation_styles();
 
-/// A layer's initial biases. `style`: "uniform", bound 1 / sqrt(fan_in), PyTorch's default, which the releases keep; or
-/// "zero".
+/// Fills a layer's initial biases. `style`: "uniform", with bound 1 / sqrt(fan_in), PyTorch's default; or "zero".
 torch::Tensor initial_bias(const std::string& style, int64_t count, int64_t fan_in, Streams& random);
 const std::vector<std::string>& bias_styles();
 

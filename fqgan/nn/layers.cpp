@@ -22,7 +22,7 @@ void check_conv2d(const Conv2dOptions& o) {
   FQGAN_CHECK(o.resample == Resample::none || (o.stride == 1 && !o.transposed),
               "[conv2d] expected one of resampling, a stride and a transposed convolution");
   FQGAN_CHECK(o.border == Border::zeros || !o.transposed, "[conv2d] a transposed convolution has zeros as border");
-  FQGAN_CHECK(!o.output_padding || o.transposed, "[conv2d] output_padding is that of a transposed convolution");
+  FQGAN_CHECK(!o.output_padding || o.transposed, "[conv2d] output_padding is only for transposed convolutions");
 }
 
 Padding same_padding(const KernelSize& k, bool transposed) {
@@ -31,7 +31,7 @@ Padding same_padding(const KernelSize& k, bool transposed) {
   return {half(k.width), k.width / 2, half(k.height), k.height / 2};
 }
 
-/// Unset for what ops/convolution.h has an operator for.
+/// The geometry of a convolution; unset for the forms that ops/convolution.h has an operator for.
 std::optional<ops::Geometry> geometry_of(const Conv2dOptions& o) {
   check_conv2d(o);
   const auto same = same_padding(o.kernel, o.transposed), p = o.padding.value_or(same);
@@ -39,7 +39,7 @@ std::optional<ops::Geometry> geometry_of(const Conv2dOptions& o) {
   ops::Geometry geometry{o.stride, o.groups, p, o.border, o.transposed};
   if (o.transposed) {
     FQGAN_CHECK(p.left == p.right && p.top == p.bottom,
-                "[conv2d] a transposed convolution takes the same away on both sides");
+                "[conv2d] a transposed convolution needs the same padding on both sides");
     geometry.output_height = o.output_padding.value_or(o.stride + 2 * p.top - o.kernel.height);
     geometry.output_width = o.output_padding.value_or(o.stride + 2 * p.left - o.kernel.width);
     for (const auto more : {geometry.output_height, geometry.output_width})

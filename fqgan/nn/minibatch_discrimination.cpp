@@ -7,7 +7,7 @@
 namespace fqgan {
 namespace {
 
-/// N x B: the L1 distance to the nearest other example, one row after another: never N x N x B x C.
+/// The L1 distance to the nearest other example, N x B. Goes row by row, to save the memory of N x N x B x C.
 torch::Tensor nearest_distances(const torch::Tensor& projected) {
   std::vector<torch::Tensor> nearest;
   for (int64_t i = 0; i < projected.size(0); ++i) {
@@ -33,7 +33,7 @@ torch::Tensor MinibatchDiscriminationImpl::forward(const torch::Tensor& features
   const auto directions = weight * (log_scale.exp() / at::linalg_vector_norm(weight, 2, at::IntArrayRef{0}));
   const auto projected = at::matmul(features, directions.flatten(1).to(features.scalar_type()))
                              .view({features.size(0), weight.size(1), weight.size(2)})
-                             .to(weight.scalar_type());  // differences want the digits
+                             .to(weight.scalar_type());  // differences need the precision
   const auto close = pass.initialise ? initialised(projected, pass) : similarity(projected, pass) + bias;
   return at::cat({features, close.to(features.scalar_type())}, 1);
 }

@@ -5,7 +5,7 @@
 namespace fqgan {
 namespace {
 
-/// Ranks have other rows, and noise of their own for them.
+/// Each rank draws its own noise, because it has other rows.
 std::string of_rank(const char* name, const Pass& pass) {
   const auto rank = rank_in(pass.ranks);
   return rank == 0 ? name : name + ("/rank " + std::to_string(rank));

@@ -10,7 +10,7 @@ namespace fqgan {
 /// x + N(0, stddev^2) in training; x itself otherwise.
 torch::Tensor gaussian_noise(const torch::Tensor& x, double stddev, Pass& pass);
 
-/// In training zeroes each element with this probability and divides the others by what is left; else x itself.
+/// Dropout: in training zeroes each element with probability p and divides the others by 1 - p; else x itself.
 torch::Tensor dropout(const torch::Tensor& x, double probability, Pass& pass);
 
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// Which rows belong to whom, and the sum of what the taps add to an objective.
+// The segments of a batch, and the sum of the taps' losses.
 #include "fqgan/nn/pass.h"
 
 #include <torch/torch.h>

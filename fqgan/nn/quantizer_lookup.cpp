@@ -32,8 +32,8 @@ torch::Tensor total_variation(const torch::Tensor& a, const torch::Tensor& b) {
   return (a / a.sum().clamp_min(1) - b / b.sum().clamp_min(1)).clamp_min(0).sum();
 }
 
-/// Of the features of all ranks, per channel, averaged; from the errors: sum |x|^2 = sum |x - e|^2 + 2 sum x.e - sum
-/// |e|^2.
+/// The variance of the features of all ranks, averaged over channels, computed from the errors: sum |x|^2 = sum |x -
+/// e|^2 + 2 sum x.e - sum |e|^2.
 torch::Tensor variance(const Lookup& lookup, const std::vector<RowGroup>& groups) {
   const auto wide = torch::kDouble;
   const auto e = lookup.entries.to(wide), n = lookup.counts.to(wide), total = lookup.sums.to(wide);
@@ -50,7 +50,7 @@ torch::Tensor variance(const Lookup& lookup, const std::vector<RowGroup>& groups
   return (squares - (total.sum(0) / rows).pow(2).mean()).clamp_min(1e-12);
 }
 
-/// One lookup with what its groups' log entries share; made whole when the first of them is asked for.
+/// One lookup with the values that the log entries of its groups share; computed at the first request.
 struct Logged {
   std::vector<RowGroup> groups;
   Lookup lookup;
@@ -66,7 +66,7 @@ struct Logged {
   }
 };
 
-/// A group's place among the lookups.
+/// A group's index among the lookups.
 struct Place {
   std::shared_ptr<Logged> logged;
   int64_t group = 0;
@@ -111,7 +111,7 @@ QuantizedRows QuantizedRows::only(const torch::Tensor& h, const RowGroup& group)
 
 torch::Tensor in_batch_order(const std::vector<QuantizedRows>& batches, const std::vector<torch::Tensor>& parts) {
   if (batches.size() == 1) return parts[0];
-  std::map<int64_t, torch::Tensor> pieces;  // by place in the batch
+  std::map<int64_t, torch::Tensor> pieces;  // by position in the batch
   for (size_t i = 0; i < batches.size(); ++i) {
     int64_t first = 0;
     for (const auto& group : batches[i].origin)
@@ -148,11 +148,11 @@ void report_lookups(const std::string& tap, const std::vector<QuantizedRows>& ba
                     const std::vector<Lookup>& lookups, const torch::Tensor& idle_updates, double commitment,
                     Pass& pass) {
   const auto idle = idle_updates.detach();  // an alias: the buffer is replaced by later updates
-  std::map<int64_t, TapReport> reports;     // by place in the batch
+  std::map<int64_t, TapReport> reports;     // by position in the batch
   std::map<Role, Place> places;
   for (size_t i = 0; i < batches.size(); ++i) {
     const auto logged = std::make_shared<Logged>(Logged{batches[i].groups, lookups[i]});
-    logged->lookup.loss.reset();  // the log needs no graph
+    logged->lookup.loss.reset();  // frees the graph, which the log does not need
     for (size_t g = 0; g < batches[i].groups.size(); ++g) {
       const auto& group = batches[i].groups[g];
       const auto loss = group.of(lookups[i].loss);

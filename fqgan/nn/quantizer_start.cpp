@@ -14,7 +14,7 @@ constexpr double cut_off_stddev = 0.87962566103423978;
 }  // namespace
 
 torch::Tensor variance_scaled_entries(int64_t codes, int64_t channels, Streams& random) {
-  // By the inverse of the distribution function, so that each value costs one draw.
+  // Uses the inverse of the distribution function, so that each value takes one draw.
   const double below = std::erfc(std::sqrt(2.)) / 2;  // P(x < -2)
   const auto p = below + (1 - 2 * below) * random.uniform({codes, channels}, "feature_quantizer").to(torch::kDouble);
   const auto cut_off = at::erfinv(2 * p - 1) * std::sqrt(2.);
@@ -46,7 +46,7 @@ torch::Tensor picked_rows(const QuantizedRows& rows, const torch::Tensor& indice
 
 std::pair<torch::Tensor, torch::Tensor> kmeans_entries(const QuantizedRows& rows, int64_t codes, torch::ScalarType type,
                                                        const Pass& pass) {
-  // The first centres: rows without replacement while there are enough, then again.
+  // The initial centres are distinct rows; if there are fewer rows than codes, rows are used again.
   const auto positions = rows.positions(pass.ranks);
   const auto order = at::argsort(pass.random.uniform({positions}, "feature_quantizer"));
   const auto first = order.repeat({codes / positions + 1}).narrow(0, 0, codes);

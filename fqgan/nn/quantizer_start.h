@@ -1,4 +1,4 @@
-// Where a quantizer's entries come from: random draws, k-means centres, rows of the batch.
+// Sources of dictionary entries: random draws, k-means centres, rows of the batch.
 #pragma once
 
 #include <torch/torch.h>
@@ -8,11 +8,11 @@
 
 namespace fqgan {
 
-/// K x D: normal with variance 1 / D after it is cut off at two standard deviations, as TensorFlow's
-/// variance_scaling_initializer makes a D x K variable (FQ-StyleGAN/training of YangNaruto/FQ-GAN).
+/// K x D normal values cut off at two standard deviations, with variance 1 / D after that; as TensorFlow's
+/// variance_scaling_initializer for a D x K variable (FQ-StyleGAN/training of YangNaruto/FQ-GAN).
 torch::Tensor variance_scaled_entries(int64_t codes, int64_t channels, Streams& random);
 
-/// Rows of the batches of all ranks, segment by segment as if they were one batch; the same on every rank.
+/// Selects rows from the batches of all ranks, numbered segment by segment as in one batch; the same on every rank.
 /// indices: K, below rows.positions(ranks). -> K x D. One collective with several ranks.
 torch::Tensor picked_rows(const QuantizedRows& rows, const torch::Tensor& indices, torch::ScalarType type,
                           const Ranks* ranks);

@@ -9,8 +9,8 @@ namespace fqgan {
 int64_t rows_per_rank(int64_t rows, const Ranks* ranks) {
   const auto size = ranks_in(ranks);
   if (rows % size)
-    fail("ranks", "expected a batch that " + std::to_string(size) + " processes divide, got " + std::to_string(rows) +
-                      " images. Hint: a multiple of " + std::to_string(size));
+    fail("ranks", "expected a batch size divisible by the number of processes (" + std::to_string(size) + "), got " +
+                      std::to_string(rows) + ". Hint: use a multiple of " + std::to_string(size));
   return rows / size;
 }
 

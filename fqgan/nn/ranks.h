@@ -18,33 +18,33 @@ struct Ranks {
   virtual void sum(std::vector<at::Tensor>& tensors) const = 0;
   /// The tensors of all ranks, in rank order. Shapes and types are the same on all ranks.
   virtual std::vector<at::Tensor> gather(const at::Tensor& tensor) const = 0;
-  /// Replaces each tensor by that of rank `root`.
+  /// Replaces each tensor by rank `root`'s.
   virtual void broadcast(std::vector<at::Tensor>& tensors, int64_t root) const = 0;
-  /// Whether it is true on any rank: the same answer on all.
+  /// Whether the value is true on any rank; all ranks get the same answer.
   virtual bool any(bool condition) const = 0;
 };
 
-// What follows takes null for a single process, and costs nothing then.
+// The functions below take null for a single process, and then cost nothing.
 
 inline int64_t ranks_in(const Ranks* ranks) { return ranks ? ranks->size() : 1; }
 inline int64_t rank_in(const Ranks* ranks) { return ranks ? ranks->rank() : 0; }
 
-/// Rows of one rank out of `rows` rows of the global batch. Errors: UserError when the ranks do not divide them.
+/// The number of rows that each rank has of a global batch. Errors: UserError when the ranks do not divide it.
 int64_t rows_per_rank(int64_t rows, const Ranks* ranks);
 
-/// This rank's rows of a tensor that all ranks have whole. Same error.
+/// This rank's rows of a tensor of which all ranks have the whole. Same error.
 at::Tensor part_of(const at::Tensor& global, const Ranks* ranks);
 
-/// The mean over ranks of `local`, which is a mean over this rank's rows: the mean over the global batch, for losses
-/// that are not linear in it. Its gradient is that of `local`: averaging the gradients of all ranks, as the loop does,
-/// then gives the gradient of the global batch, to any order, provided that each rank computes the same from it.
+/// The mean over ranks of `local`, a mean over this rank's rows: the mean over the global batch, for losses that are
+/// not linear in it. Its gradient is the gradient of `local`, so that the loop's average of all ranks' gradients is the
+/// gradient over the global batch, to any order, provided that each rank computes the same function of it.
 at::Tensor mean_over(const at::Tensor& local, const Ranks* ranks);
 
-/// Rows whose mean is that of `rows` over all ranks, for losses of mean features: `rows` itself in one process, else
-/// one row, made by mean_over.
+/// For losses of mean features: a tensor whose mean over rows is the mean of `rows` over all ranks. It is `rows` itself
+/// in one process, else one row made by mean_over.
 at::Tensor mean_row_over(const at::Tensor& rows, const Ranks* ranks);
 
-/// Errors: UserError, when there are several ranks, that `what` works in one process only.
+/// Fails with a UserError if there are several ranks: `what` works in one process only.
 void require_one_rank(const Ranks* ranks, const std::string& what);
 
 }  // namespace fqgan

@@ -6,7 +6,7 @@
 namespace fqgan {
 namespace {
 
-// Max over 2x2 blocks through amax, whose backward can be differentiated again in every type.
+// Max pooling over 2x2 blocks by amax, which is twice differentiable in every type.
 torch::Tensor pooled(const torch::Tensor& x) {
   return x.unflatten(3, {x.size(3) / 2, 2}).unflatten(2, {x.size(2) / 2, 2}).amax({3, 5});
 }

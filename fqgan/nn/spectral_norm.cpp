@@ -7,7 +7,7 @@ namespace {
 
 torch::Tensor normalized(const torch::Tensor& x, double epsilon) { return x / x.norm().clamp_min(epsilon); }
 
-/// W / sigma with sigma = u^T W v, its gradient in closed form: g / sigma - (g . W) / sigma^2 u v^T.
+/// W / sigma with sigma = u^T W v. The gradient in closed form: g / sigma - (g . W) / sigma^2 u v^T.
 struct DividedBySigma : torch::autograd::Function<DividedBySigma> {
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& weight,
                                const torch::Tensor& u, const torch::Tensor& v, const torch::Tensor& sigma) {
@@ -17,7 +17,7 @@ struct DividedBySigma : torch::autograd::Function<DividedBySigma> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     if (at::GradMode::is_enabled())
-      fail("spectral_norm", "this form can be differentiated once only. Hint: set Pass::reference_operators");
+      fail("spectral_norm", "expected one backward, got a second one through it. Hint: set Pass::reference_operators");
     const auto saved = context->get_saved_variables();
     const auto &weight = saved[0], &sigma = saved[3];
     const auto gradient = gradients[0].contiguous();
@@ -48,7 +48,7 @@ torch::Tensor spectrally_normalized(const torch::Tensor& weight, torch::Tensor& 
       left = normalized(image, options.epsilon);
     }
     sigma = at::dot(left, iterates ? image : at::mv(matrix, right));
-    if (iterates && pass.update_state) {  // replaced, not written into: graphs of earlier forwards still read the old
+    if (iterates && pass.update_state) {  // not in place: the graphs of earlier forwards still read the old vectors
       u.set_data(left);
       v.set_data(right);
     }

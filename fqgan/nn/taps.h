@@ -1,6 +1,6 @@
-// Named points in a network's forward pass: `h = taps("block2", h, pass)`. What stands at a tap (a quantizer) may
-// replace the features, keeping their shape; feature matching and diagnostics ask for features by name through
-// Pass::keep. Owned by its network, so that what stands at a tap is saved with it.
+// Named points in a network's forward pass: `h = taps("block2", h, pass)`. A module attached to a tap (a quantizer) may
+// replace the features by others of the same shape. Feature matching and diagnostics read features by name through
+// Pass::keep. The taps belong to their network, so that attached modules are saved with it.
 #pragma once
 
 #include <torch/torch.h>
@@ -13,10 +13,10 @@
 
 namespace fqgan {
 
-/// A module that can stand at a tap.
+/// A module that can be attached to a tap.
 struct TapModule : torch::nn::Module {
-  /// h: N x C x H x W -> the same shape. tap: the name under which it reports, with the network's where a family has
-  /// several.
+  /// h: N x C x H x W -> the same shape. tap: the name under which the module reports, with the network's name as
+  /// prefix if a family has several.
   virtual torch::Tensor apply(const std::string& tap, const torch::Tensor& h, Pass& pass) = 0;
 };
 
@@ -29,9 +29,9 @@ struct Taps : torch::nn::Module {
   /// `points`: every point that the network's forward calls, in order.
   explicit Taps(std::vector<TapPoint> points);
 
-  /// Several modules at one tap act in the order in which they were attached. One module may stand at several taps; it
-  /// is saved under the first.
-  /// Errors: UserError when there is no such point; it lists those that there are.
+  /// Several modules at one tap act in the order in which they were attached. One module may be attached to several
+  /// taps; it is saved under the first.
+  /// Errors: UserError when there is no such point; it lists the existing ones.
   void attach(const std::string& point, std::shared_ptr<TapModule> module);
   const std::vector<TapPoint>& points() const { return points_; }
   int64_t channels(const std::string& point) const;  // same error

@@ -11,8 +11,8 @@ torch::ScalarType wide(const torch::Tensor& x) {
 
 bool has_reference(const Pass& pass) { return !pass.segments.empty() && pass.segments.front().role == Role::reference; }
 
-/// What an example's own moments count beside the reference's; reference rows of the pass count nothing. N x 1, or one
-/// scalar for a pass without reference rows.
+/// The weight of an example's own moments beside the reference batch's; 0 for reference rows. N x 1, or a scalar for a
+/// pass without reference rows.
 torch::Tensor fraction_of_own(int64_t examples, int64_t rows, const torch::Tensor& like, const Pass& pass) {
   const double fraction = 1. / static_cast<double>(rows + 1);
   if (!has_reference(pass)) return at::scalar_tensor(fraction, like.options());
@@ -33,7 +33,7 @@ ReferenceMoments reference_moments(const torch::Tensor& x, const Pass& pass) {
 torch::Tensor virtual_batch_norm(const torch::Tensor& x, const ReferenceMoments& reference, int64_t rows,
                                  double epsilon, const Pass& pass) {
   const auto values = x.to(wide(x));
-  // Moments about the reference's mean: the small difference of large squares never arises.
+  // Moments about the reference's mean avoid the cancellation of E x^2 - (E x)^2.
   const auto centred = values - reference.mean.view({1, -1, 1, 1});
   const auto own = fraction_of_own(x.size(0), rows, values, pass);
   const auto shift = centred.mean({2, 3}) * own;  // N x C

@@ -3,7 +3,7 @@
 namespace fqgan {
 namespace {
 
-/// Every dimension but `kept`.
+/// All dimensions except `kept`.
 std::vector<int64_t> others(int64_t dims, int64_t kept) {
   std::vector<int64_t> list;
   for (int64_t d = 0; d < dims; ++d)
@@ -11,14 +11,14 @@ std::vector<int64_t> others(int64_t dims, int64_t kept) {
   return list;
 }
 
-/// C -> 1 x C (x 1 x 1), or with its place elsewhere.
+/// Reshapes C for broadcasting: C in dimension `place`, 1 in the others.
 torch::Tensor along(const torch::Tensor& values, int64_t dims, int64_t place) {
   std::vector<int64_t> shape(dims, 1);
   shape[place] = values.size(0);
   return values.view(shape);
 }
 
-/// Ci x Co / G x ... -> G x Ci / G x Co / G x ...: an output sees the inputs of its group.
+/// Ci x Co / G x ... -> G x Ci / G x Co / G x ..., because an output sees only the inputs of its group.
 torch::Tensor by_group(const torch::Tensor& weight, int64_t groups) { return weight.unflatten(0, {groups, -1}); }
 
 }  // namespace

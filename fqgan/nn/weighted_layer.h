@@ -1,4 +1,4 @@
-// The base of every layer with a weight: how the weight begins, and how it is normalized in each forward.
+// The base of every layer with a weight: its initialisation, and its normalization in each forward.
 #pragma once
 
 #include <torch/torch.h>
@@ -19,25 +19,25 @@ enum class WeightNormalization { none, spectral, weight };
 const std::vector<std::string>& weight_normalizations();
 WeightNormalization weight_normalization(const std::string& name);
 
-/// What the scales of weight normalization are at first.
+/// The initial scales of weight normalization.
 enum class ScaleStart {
-  length,  // the lengths of the initial weights, so that the effective weight is the initial one
+  length,  // the lengths of the initial weights, so that the effective weight equals the initial one
   one
 };
 
-/// How a layer's weight and bias are made, and how the weight is normalized.
+/// How a layer's weight and bias are initialised, and how the weight is normalized.
 struct WeightOptions {
   WeightNormalization normalization = WeightNormalization::spectral;
   double epsilon = 1e-8;                             // spectral: lower bound of the norms of the power iteration
-  std::string initialisation = "orthogonal";         // of the weight: a style of nn/initialise.h
-  std::string biases = "uniform";                    // a style of nn/initialise.h
-  std::optional<double> initial_std = std::nullopt;  // set: weights N(0, initial_std^2) instead of the style
+  std::string initialisation = "orthogonal";         // style of the initial weight (nn/initialise.h)
+  std::string biases = "uniform";                    // style of the initial bias (nn/initialise.h)
+  std::optional<double> initial_std = std::nullopt;  // if set, the initial weight is N(0, initial_std^2) instead
   SpectralForm spectral_form = SpectralForm::biggan;
-  int64_t iterations = 1;  // spectral: of the power iteration in a forward
+  int64_t iterations = 1;  // spectral: power iterations per forward
   ScaleStart scale_start = ScaleStart::length;
-  bool train_scale = true;     // weight: else the scale is a buffer, which only the data set
-  bool starts_by_data = true;  // weight: a pass with `initialise` sets scale and bias (not of an embedding)
-  double data_std = 1;         // weight: standard deviation of the outputs after such a pass
+  bool train_scale = true;     // weight: false: the scale is a buffer, which only data-dependent initialisation sets
+  bool starts_by_data = true;  // weight: a pass with `initialise` sets scale and bias (embeddings: never)
+  double data_std = 1;         // weight: standard deviation of the outputs after that pass
 };
 
 /// A module with a weight. Parameter `weight`; buffers `u` and `v` (spectral); parameter or buffer `scale` Co (weight).
@@ -45,21 +45,21 @@ struct WeightedLayer : torch::nn::Module {
   WeightedLayer(WeightShape shape, WeightOptions options, Streams& random);
   /// The effective weight in the parameter's type. Differentiable; with pass.reference_operators also twice.
   torch::Tensor effective_weight(Pass& pass);
-  /// v anew from the weight and u, for a weight that comes from elsewhere without its v. Spectral only.
+  /// Computes v from the weight and u, for imported weights, which have no v. Spectral only.
   void recompute_v();
 
   torch::Tensor weight, u, v, scale;
   WeightOptions weight_options;
 
  protected:
-  /// Whether a forward first sets scale and bias by its data.
+  /// Whether a forward first initialises scale and bias by its data.
   bool takes_start(const Pass& pass) const;
-  /// Co, or undefined; fan_in: how many numbers an output is made of.
+  /// -> Co, or undefined if no bias is wanted. fan_in: the number of inputs of an output.
   torch::Tensor register_bias(bool wanted, int64_t fan_in, Streams& random);
 
  private:
-  torch::Tensor rows() const;    // the weight with its outputs first
-  torch::Tensor matrix() const;  // the same as a matrix, without gradient
+  torch::Tensor rows() const;    // the weight with its output dimension first
+  torch::Tensor matrix() const;  // rows() as a matrix, without gradient
   WeightShape shape_;
 };
 

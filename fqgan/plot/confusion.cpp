@@ -14,7 +14,7 @@ constexpr int64_t most_classes = 100, most_name = 24, gap = 1, margin = 4;  // c
 
 int64_t width_of(const std::string& text) { return std::ssize(text) * glyph_width; }
 
-/// From white to blue, or to orange off the diagonal, by the fraction of the row.
+/// The colour of a cell: from white to blue (orange off the diagonal) by the fraction of the row.
 void shade(at::Tensor cell, double fraction, bool right) {
   const double full[2][3] = {{213, 94, 0}, {0, 114, 178}};
   const double strength = fraction > 0 ? 0.1 + 0.9 * fraction : 0;
@@ -26,7 +26,7 @@ void shade(at::Tensor cell, double fraction, bool right) {
 at::Tensor draw_confusion(const at::Tensor& counts, const std::vector<std::string>& names) {
   const auto classes = counts.size(0);
   if (classes > most_classes)
-    fail("confusion matrix", "a picture takes at most 100 classes, got " + std::to_string(classes));
+    fail("confusion matrix", "expected at most 100 classes for a picture, got " + std::to_string(classes));
   std::vector<std::string> shown;
   int64_t widest_name = 0, widest = 0;
   for (int64_t k = 0; k < classes; ++k) {

@@ -1,4 +1,4 @@
-// Each curve is first a map of how far it covers each pixel, which gives smooth edges and joints without seams.
+// A curve is drawn first as its coverage of each pixel, which gives smooth edges and joints.
 #include "fqgan/plot/curve.h"
 
 #include <ATen/ops/full.h>
@@ -19,22 +19,22 @@ namespace {
 using Colour = std::array<float, 3>;  // red, green, blue, 0..255
 constexpr int plot_paper = 255, plot_ink = 40;
 constexpr float grid_gray = 225, axis_gray = 110;
-// Okabe and Ito's plot_colours, which most colour-blind people can tell apart.
+// Okabe and Ito's colours, which most colour-blind people can tell apart.
 constexpr Colour plot_colours[] = {{0, 114, 178},   {213, 94, 0},  {0, 158, 115},
                                    {204, 121, 167}, {230, 159, 0}, {86, 180, 233}};
 constexpr double line_width = 2, marker_radius = 3, band_opacity = 0.2;  // pixels; pixels; 0 to 1
-constexpr size_t most_markers = 40;                                      // points of a curve that are marked as such
+constexpr size_t most_markers = 40;                                      // curves with more points have no markers
 constexpr int64_t tick_pixels = 4, plot_margin = 10;                     // pixels
 
 int64_t drawn_width(const std::string& text) { return std::ssize(drawable(text)) * glyph_width; }
 
-/// picture <- colour where `coverage` (float H x W in [0, 1]) is one. picture: float 3 x H x W.
+/// Blends `colour` into the picture (float 3 x H x W) by `coverage` (float H x W in [0, 1]).
 void blend(at::Tensor picture, const at::Tensor& coverage, const Colour& colour) {
   const auto paint = at::tensor(at::ArrayRef<float>(colour.data(), colour.size())).view({3, 1, 1});
   picture.add_(coverage.unsqueeze(0) * (paint - picture));
 }
 
-/// Raises `coverage` to what a line of this width from (x0, y0) to (x1, y1) covers; a point where both are the same.
+/// Adds a line of this width from (x0, y0) to (x1, y1) to `coverage`; equal ends give a point.
 void cover_line(at::Tensor coverage, double x0, double y0, double x1, double y1, double width) {
   auto cells = coverage.accessor<float, 2>();
   const double reach = width / 2 + 1, dx = x1 - x0, dy = y1 - y0, length2 = dx * dx + dy * dy;
@@ -82,7 +82,7 @@ class Plot {
   bool shown(const Curve& curve, size_t i) const { return std::isfinite(curve.x[i]) && y_.shows(curve.y[i]); }
 
   void collect(const Curve& curve, std::vector<double>& xs, std::vector<double>& ys) const {
-    FQGAN_CHECK(curve.x.size() == curve.y.size(), "a curve has as many x as y");
+    FQGAN_CHECK(curve.x.size() == curve.y.size(), "a curve needs as many x as y");
     FQGAN_CHECK(curve.stddev.empty() || curve.stddev.size() == curve.y.size(),
                 "one standard deviation per point, or none");
     for (size_t i = 0; i < curve.x.size(); ++i) {
@@ -142,7 +142,7 @@ class Plot {
     blend(picture_, line, colour);
   }
 
-  /// The columns between points i - 1 and i, from y - stddev to y + stddev.
+  /// Fills the columns between points i - 1 and i, from y - stddev to y + stddev.
   void cover_band(at::Tensor band, const Curve& curve, size_t i) const {
     auto cells = band.accessor<float, 2>();
     const double x0 = x_.pixel(curve.x[i - 1]), x1 = x_.pixel(curve.x[i]);
@@ -177,7 +177,7 @@ class Plot {
     draw_text(pixels, plot_margin, y_.end - glyph_height - 4, drawable(options_.y_label), plot_ink);
   }
 
-  /// In the upper right corner, which falling curves leave free.
+  /// The legend is in the upper right corner, which falling curves leave free.
   void write_legend(at::Tensor pixels, const std::vector<Curve>& curves) const {
     int64_t widest = 0;
     for (const auto& curve : curves) widest = std::max(widest, drawn_width(curve.name));

@@ -11,7 +11,7 @@ static_assert(sizeof(font_table[0]) == glyph_height);
 
 bool is_continuation(char byte) { return (static_cast<uint8_t>(byte) & 0xc0) == 0x80; }
 
-// Bytes of a UTF-8 character by its first one; 1 for what is not UTF-8.
+// The number of bytes of a UTF-8 character, from its first byte; 1 if it is not UTF-8.
 size_t character_bytes(char first) {
   const auto byte = static_cast<uint8_t>(first);
   return byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;

@@ -7,13 +7,13 @@
 
 namespace fqgan {
 
-inline constexpr int64_t glyph_width = 6, glyph_height = 13;  // pixels; letters stand on row 10, counted from 0
+inline constexpr int64_t glyph_width = 6, glyph_height = 13;  // pixels; the baseline is row 10, counted from 0
 
-/// What draw_text shows, one byte a character: printable ASCII as it is, any other UTF-8 character as '?'.
+/// The text that draw_text shows, one byte per character: printable ASCII, and '?' for any other UTF-8 character.
 std::string drawable(const std::string& text);
 
-/// Draws into `picture` (uint8 C x H x W, on the CPU): sets the pixels of the letters, in every channel, to `value`
-/// (0..255). (x, y) is the upper left corner of the first character; what lies outside of the picture is left out.
+/// Draws into `picture` (uint8 C x H x W, on the CPU): sets the pixels of the letters, in every channel, to `value` (0
+/// to 255). (x, y) is the upper left corner of the first character; pixels outside of the picture are left out.
 void draw_text(at::Tensor picture, int64_t x, int64_t y, const std::string& text, int value);
 
 }  // namespace fqgan

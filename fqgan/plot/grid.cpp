@@ -1,4 +1,4 @@
-// A grid is laid out in whole pixels first, then images and labels are copied into one picture.
+// The layout of a grid is computed first; then images and labels are copied into one picture.
 #include "fqgan/plot/grid.h"
 
 #include <ATen/ops/arange.h>
@@ -15,9 +15,9 @@ namespace fqgan {
 namespace {
 
 constexpr int background = 32, ink = 224;           // gray levels
-constexpr int board_dark = 102, board_light = 153;  // of the checkerboard
+constexpr int board_dark = 102, board_light = 153;  // gray levels of the checkerboard
 constexpr int64_t board_square = 8;                 // pixels
-constexpr int64_t label_margin = 4;                 // pixels before and behind a label
+constexpr int64_t label_margin = 4;                 // pixels before and after a label
 constexpr size_t label_limit = 24;                  // characters
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -25,10 +25,10 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // Sizes in pixels.
 struct Layout {
   int64_t rows = 0, columns = 0;
-  int64_t factor = 1;                       // of the enlargement
-  int64_t cell_height = 0, cell_width = 0;  // an enlarged image
-  int64_t row_height = 0;                   // more than a cell's where letters are higher
-  int64_t label_width = 0;                  // the column of labels; 0: none
+  int64_t factor = 1;                       // enlargement of the images
+  int64_t cell_height = 0, cell_width = 0;  // of an enlarged image
+  int64_t row_height = 0;                   // the larger of a cell's and a label's height
+  int64_t label_width = 0;                  // width of the column of labels; 0: none
 };
 
 int64_t columns_for(int64_t images, const GridOptions& options) {
@@ -51,7 +51,7 @@ Layout layout_of(const at::Tensor& pixels, const GridOptions& options, const std
   if (std::ssize(labels) != layout.rows) {
     fail("grid", "expected " + std::to_string(layout.rows) + " row labels for " + std::to_string(images) +
                      " images in " + std::to_string(layout.columns) + " columns, got " + std::to_string(labels.size()) +
-                     ". Hint: give one a row");
+                     ". Hint: give one label per row");
   }
   size_t longest = 0;
   for (const auto& label : labels) longest = std::max(longest, label.size());
@@ -60,7 +60,7 @@ Layout layout_of(const at::Tensor& pixels, const GridOptions& options, const std
   return layout;
 }
 
-// The labels as they are drawn: a byte a character, long ones cut.
+// The labels as they are drawn: one byte per character, long ones cut.
 std::vector<std::string> drawn_labels(const std::vector<std::string>& labels) {
   std::vector<std::string> drawn;
   for (const auto& label : labels) {
@@ -71,7 +71,7 @@ std::vector<std::string> drawn_labels(const std::vector<std::string>& labels) {
   return drawn;
 }
 
-// Each pixel becomes factor x factor pixels: C x H x W -> C x H factor x W factor.
+// Enlarges each pixel to factor x factor pixels: C x H x W -> C x H factor x W factor.
 at::Tensor enlarged(const at::Tensor& image, int64_t factor) {
   const int64_t channels = image.size(0), height = image.size(1), width = image.size(2);
   return image.view({channels, height, 1, width, 1})
@@ -79,7 +79,7 @@ at::Tensor enlarged(const at::Tensor& image, int64_t factor) {
       .reshape({channels, height * factor, width * factor});
 }
 
-// RGBA over a checkerboard, the usual sign of transparency: 4 x H x W -> 3 x H x W.
+// Composites RGBA over a checkerboard, the usual sign of transparency: 4 x H x W -> 3 x H x W.
 at::Tensor opaque(const at::Tensor& image) {
   const auto squares = [](int64_t extent) { return at::arange(extent, at::kLong).floor_divide(board_square); };
   const at::Tensor odd = (squares(image.size(1)).unsqueeze(1) + squares(image.size(2))).remainder(2);  // H x W

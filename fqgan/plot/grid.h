@@ -9,18 +9,18 @@
 namespace fqgan {
 
 struct GridOptions {
-  int64_t columns = 0;                  // 0: as square as possible; with row labels: so many that a row each comes out
-  std::vector<std::string> row_labels;  // one a row, drawn to its left, cut to 24 characters; empty: none
+  int64_t columns = 0;                  // 0: as square as possible, or with row labels one row per label
+  std::vector<std::string> row_labels;  // one per row, drawn to its left, cut to 24 characters; empty: none
   int64_t gap = 2;                      // pixels between images
-  int64_t minimum_cell = 64;            // an image whose longer side has fewer pixels is enlarged, by a whole factor
+  int64_t minimum_cell = 64;  // pixels; images whose longer side is shorter are enlarged, by an integer factor
 };
 
 /// float N x C x H x W in [-1, 1] -> uint8, round((x + 1) * 127.5), clamped; a NaN becomes 0. On the images' device.
 at::Tensor to_pixels(const at::Tensor& images);
 
-/// uint8 N x C x H x W with C = 1 (gray), 3 (RGB) or 4 (RGBA: laid on a checkerboard) -> one uint8 picture C x H' x W',
-/// C = 1 or 3, on the CPU: the images row by row on dark gray. Errors: UserError for no images, another number of
-/// channels, another number of row labels than of rows.
+/// uint8 N x C x H x W with C = 1 (gray), 3 (RGB) or 4 (RGBA, composited over a checkerboard) -> one uint8 picture
+/// C x H' x W' with C = 1 or 3, on the CPU: the images row by row on dark gray. Errors: UserError for no images,
+/// another number of channels, or a number of row labels that differs from the number of rows.
 at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options);
 
 }  // namespace fqgan

@@ -24,12 +24,13 @@ AppendFile::~AppendFile() { ::close(file_); }
 void AppendFile::append(std::string_view record) {
   const int64_t before = length();
   size_t done = 0;
-  while (done < record.size()) {  // one turn, unless a signal or a full disk cuts the write short
+  while (done < record.size()) {  // once, unless a signal or a full disk cuts the write short
     const ssize_t written = ::write(file_, record.data() + done, record.size() - done);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
       const int error = errno;
-      [[maybe_unused]] const int cut = ::ftruncate(file_, before);  // the first error is the one to tell
+      [[maybe_unused]] const int cut =
+          ::ftruncate(file_, before);  // an error here is ignored; the first one is reported
       fail_with(error);
     }
     done += static_cast<size_t>(written);
@@ -43,7 +44,7 @@ int64_t AppendFile::length() const {
 }
 
 int64_t AppendFile::flush() {
-  if (::fsync(file_) < 0 && errno != EINVAL) fail_with(errno);  // EINVAL: no file that can be synced, such as a pipe
+  if (::fsync(file_) < 0 && errno != EINVAL) fail_with(errno);  // EINVAL: cannot be synced, such as a pipe
   return length();
 }
 

@@ -1,5 +1,5 @@
-// A file that only grows, by whole records: a record is written with one write() call, and a write that fails half-way
-// (disk full) is cut off again, so that readers never meet half a record in the middle.
+// A file to which whole records are appended: each with one write() call, and a write that fails half-way (disk full)
+// is cut off again, so that there is never half a record in the middle.
 #pragma once
 
 #include <cstdint>

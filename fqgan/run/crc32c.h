@@ -8,7 +8,7 @@ namespace fqgan {
 
 uint32_t crc32c(std::string_view bytes);
 
-/// As TFRecord files store it: rotated and offset, so that a checksum of checksummed data is no fixed pattern.
+/// The masked checksum of TFRecord files: rotated and offset, because a CRC of data with CRCs is problematic.
 uint32_t masked_crc32c(std::string_view bytes);
 
 }  // namespace fqgan

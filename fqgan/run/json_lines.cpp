@@ -8,7 +8,7 @@ namespace {
 
 void cut_torn_line(const std::filesystem::path& path) {
   const std::string text = read_file(path);
-  const size_t whole = text.rfind('\n') + 1;  // 0 when there is no line at all
+  const size_t whole = text.rfind('\n') + 1;  // 0 if there is no complete line
   if (whole != text.size()) std::filesystem::resize_file(path, whole);
 }
 

@@ -1,4 +1,4 @@
-// A log of JSON objects, one a line: log.jsonl, metrics.jsonl.
+// A log of JSON objects, one per line: log.jsonl, metrics.jsonl.
 #pragma once
 
 #include "fqgan/run/append_file.h"
@@ -7,7 +7,7 @@ namespace fqgan {
 
 class JsonLines {
  public:
-  /// Opens for appending; a last line without its end, left by a killed process, is cut off. Errors: UserError.
+  /// Opens for appending; an incomplete last line, left by a killed process, is cut off. Errors: UserError.
   explicit JsonLines(const std::filesystem::path& path);
   void append(std::string_view json_object);  // without line breaks. Errors: SystemError (disk full)
   int64_t flush();                            // fsync; the file's length in bytes

@@ -44,7 +44,7 @@ std::vector<LedgerEntry> read_ledger(const std::filesystem::path& path) {
   std::istringstream text(read_file(path));
   std::string line;
   for (int64_t number = 1; std::getline(text, line); ++number) {
-    if (text.eof()) break;  // without its end: a process was killed while it wrote; the next line cuts it off
+    if (text.eof()) break;  // an incomplete line of a killed process; the next append cuts it off
     if (line.empty()) continue;
     const auto value = ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!value.is_object())
@@ -54,7 +54,8 @@ std::vector<LedgerEntry> read_ledger(const std::filesystem::path& path) {
       auto entry = entry_of(value);
       if (!entry.key.empty()) entries.push_back(std::move(entry));
     } catch (const nlohmann::json::exception&) {
-      fail(path.string(), "line " + std::to_string(number) + ": a field has another type than the ledger's");
+      fail(path.string(),
+           "line " + std::to_string(number) + ": a field has the wrong type. Hint: correct or remove that line");
     }
   }
   return entries;

@@ -1,4 +1,4 @@
-// The results ledger: one JSON line for each finished experiment, so that evidence grows over days and machines.
+// The results ledger: one JSON line for each finished experiment, which collects results over days and machines.
 #pragma once
 
 #include <cstdint>
@@ -10,23 +10,23 @@
 namespace fqgan {
 
 struct LedgerEntry {
-  std::string experiment;        // its name in a sweep
-  std::string key;               // of what differs from the defaults, and of the data: one key, one experiment
-  std::string recipe;            // the file
-  std::string data;              // the images' path as it was given; empty: the recipe's own
+  std::string experiment;        // name in the sweep
+  std::string key;               // identifies the experiment: a digest of the changed options and of the data
+  std::string recipe;            // file
+  std::string data;              // path of the images as it was given; empty: the recipe's
   std::vector<std::string> set;  // overrides, as for --set
   int64_t seed = 0;
   std::string outcome = "done";           // or "diverged"
-  std::string commit, processor;          // that produced it
-  int64_t iterations = 0;                 // reached
-  double seconds = 0;                     // of training, all starts of the run together
-  double images_per_second = 0;           // over the last report
-  std::map<std::string, double> metrics;  // of the last evaluation, by full name
-  std::string curve;                      // file: the run's metrics.jsonl
+  std::string commit, processor;          // of the program and the machine
+  int64_t iterations = 0;                 // complete iterations
+  double seconds = 0;                     // training time, over all starts of the run
+  double images_per_second = 0;           // at the last report
+  std::map<std::string, double> metrics;  // values of the last evaluation, by full name
+  std::string curve;                      // file with the values of all evaluations: the run's metrics.jsonl
 };
 
-/// The lines that carry a key, in order; others (written by hand) are passed over, and a last one without its end.
-/// A missing file is an empty ledger. Errors: UserError with path and line number for a line that is no JSON object.
+/// The entries with a key, in order. Leaves out lines without a key (written by hand) and an incomplete last line. A
+/// missing file is an empty ledger. Errors: UserError with path and line number for a line that is not a JSON object.
 std::vector<LedgerEntry> read_ledger(const std::filesystem::path& path);
 /// Errors: UserError (not writable), SystemError (disk full).
 void append_to_ledger(const std::filesystem::path& path, const LedgerEntry& entry);

@@ -8,16 +8,15 @@
 
 namespace fqgan {
 
-/// One line. Nested keys are joined by dots ("taps.block2.perplexity", "losses.0"); true and false are 1 and 0; null,
-/// which is how JSON carries what is not finite, is NaN.
+/// One line. Nested keys are joined by dots ("taps.block2.perplexity", "losses.0"); true and false are 1 and 0; null is
+/// NaN, because JSON has no values that are not finite.
 struct LogRecord {
   std::map<std::string, double> numbers;
   std::map<std::string, std::string> strings;
 };
 
-/// All lines in order. A missing file is an empty log; what follows the last line break (a line being written, or torn
-/// by a killed process) is left out. Errors: UserError with path and line number for any other line that is no JSON
-/// object.
+/// All lines in order. A missing file is an empty log. An incomplete last line (being written, or left by a killed
+/// process) is left out. Errors: UserError with path and line number for any other line that is not a JSON object.
 std::vector<LogRecord> read_log(const std::filesystem::path& path);
 
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// Protocol buffers, the writing half and only what event files need.
+// Writes protocol buffer messages, only with the types that event files need.
 #pragma once
 
 #include <cstdint>

@@ -24,7 +24,7 @@ std::string step_name(int64_t step, const char* extension) {
   return name;
 }
 
-/// The step in "step-00001000.png"; none for any other name, such as that of a partial file.
+/// The step in "step-00001000.png"; none for any other name, such as a partial file's.
 std::optional<int64_t> step_of(const fs::path& path, const char* extension) {
   const std::string stem = path.stem().string();
   if (path.extension() != extension || !stem.starts_with(step_prefix)) return std::nullopt;
@@ -40,7 +40,7 @@ struct StepFile {
   fs::path path;
 };
 
-/// Ordered by step. A missing folder holds none.
+/// The files ordered by step; none if the folder is missing.
 std::vector<StepFile> step_files(const fs::path& folder, const char* extension) {
   std::vector<StepFile> files;
   std::error_code missing;
@@ -67,7 +67,7 @@ std::vector<fs::path> event_files(const fs::path& run) {
   return files;
 }
 
-/// A file that cannot be removed costs space, not the training.
+/// Removes a file; failing to do so does not stop the training.
 void remove_or_warn(const fs::path& path) {
   std::error_code error;
   fs::remove(path, error);
@@ -94,7 +94,7 @@ void cut(const fs::path& path, int64_t length) {
 }
 
 bool present(const fs::path& path) {
-  std::error_code ignored;  // a folder that may not be read holds nothing for us
+  std::error_code ignored;  // a folder that cannot be read counts as empty
   return fs::exists(path, ignored);
 }
 
@@ -118,7 +118,7 @@ RunFolder RunFolder::open(const fs::path& path) {
   if (!is_run(path)) {
     fail(path.string(), std::string("expected a run folder with a recipe.toml, found ") +
                             (present(path) ? "none in it" : "no such folder") +
-                            ". Hint: name the folder that was given to fqgan train as --out");
+                            ". Hint: give the folder that was the --out of fqgan train");
   }
   return RunFolder(path);
 }
@@ -145,7 +145,7 @@ void RunFolder::keep_last(int64_t count) const {
 }
 
 void RunFolder::rewind(const LogOffsets& offsets, int64_t step) const {
-  // All lengths are checked before anything is cut, so that a refused resume leaves the folder as it was.
+  // All lengths are checked before anything is cut, so that a refused resume leaves the folder unchanged.
   for (const auto& [name, offset] : offsets) {
     const int64_t length = length_of(path_ / name);
     FQGAN_CHECK(offset >= 0, "a log offset is negative: " + name);

@@ -15,7 +15,7 @@
 namespace fqgan {
 
 /// Byte lengths of the append-only logs at a checkpoint, by file name ("log.jsonl", "metrics.jsonl",
-/// "events.out.tfevents..."): on resume they are cut back to these, so that no line stands double and none is missing.
+/// "events.out.tfevents..."). A resume cuts the logs back to them, so that no line is duplicated or missing.
 using LogOffsets = std::map<std::string, int64_t>;
 
 class RunFolder {
@@ -31,14 +31,14 @@ class RunFolder {
   std::filesystem::path recipe() const { return path_ / "recipe.toml"; }
   std::filesystem::path log() const { return path_ / "log.jsonl"; }
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
-  std::filesystem::path events() const;                     // the existing events file, else a new name
+  std::filesystem::path events() const;                     // the existing event file, else a new name
   std::filesystem::path samples(int64_t step) const;        // samples/step-00001000.png
   std::filesystem::path checkpoint(int64_t step) const;     // checkpoints/step-00001000.safetensors
   std::vector<std::filesystem::path> checkpoints() const;   // oldest first; partial files are not listed
   std::vector<std::filesystem::path> sample_grids() const;  // oldest first
   void keep_last(int64_t count) const;                      // removes older checkpoints; 0 keeps all
-  /// Cuts the logs back to `offsets` (a log that is not named is emptied) and removes partial files, and sample grids
-  /// and checkpoints of later steps than `step`. Errors: UserError when a log is shorter than its offset.
+  /// Cuts the logs back to `offsets` (0 for logs without one), and removes partial files and the sample grids and
+  /// checkpoints after `step`. Errors: UserError when a log is shorter than its offset.
   void rewind(const LogOffsets& offsets, int64_t step) const;
 
  private:

@@ -20,12 +20,12 @@ RunLock::RunLock(const std::filesystem::path& run) {
   try {
     locked = lock_->try_lock();
   } catch (const SystemError& error) {
-    log_warning(std::string(error.what()) + ": no lock against a second training here");
+    log_warning(std::string(error.what()) + "; a second training in this folder would not be noticed");
     return;
   }
   if (locked) return;
   const auto holder = lock_->holder();
-  fail(run.string(), "expected a run that nobody trains, found one in training" +
+  fail(run.string(), "expected a run that no process is training, found one in training" +
                          (holder.empty() ? "" : " (process " + holder + ")") +
                          ". Hint: stop that process, or choose another --out");
 }

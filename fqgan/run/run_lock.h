@@ -1,4 +1,4 @@
-// One process at a time trains in a run folder.
+// The lock by which only one process at a time trains in a run folder.
 #pragma once
 
 #include <filesystem>
@@ -8,12 +8,12 @@
 
 namespace fqgan {
 
-/// Holds an exclusive lock on `<run>/.lock` as long as it lives. Where the file system has no locks, a warning is
-/// logged and nothing is held.
+/// Holds an exclusive lock on `<run>/.lock` during its lifetime. If the file system has no locks, it logs a warning and
+/// locks nothing.
 struct RunLock {
   /// Errors: UserError naming the folder when another holder has the lock or the file cannot be opened.
   explicit RunLock(const std::filesystem::path& run);
-  /// Whether somebody holds it now.
+  /// Whether a process holds the lock now.
   static bool is_held(const std::filesystem::path& run);
 
  private:

@@ -25,7 +25,8 @@ int run_child(const std::vector<std::string>& arguments, const std::function<boo
   pointers.push_back(nullptr);
   const pid_t parent = getpid(), child = fork();
   if (child < 0) fail<SystemError>(program, std::string("cannot start a training: ") + strerror(errno));
-  if (child == 0) {  // only what is safe after a fork: when this program is killed, the training saves and ends
+  if (child ==
+      0) {  // calls only functions that are safe after a fork; a training saves and ends if the sweep is killed
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() == parent) execv(program.c_str(), pointers.data());
     _exit(127);

@@ -1,4 +1,4 @@
-// This program once more, as a child: how a sweep trains, so that a crash or too little memory ends one run only.
+// Runs this program as a child process. A sweep trains in this way, so that a crash ends only one run.
 #pragma once
 
 #include <functional>
@@ -7,11 +7,11 @@
 
 namespace fqgan {
 
-/// Runs `fqgan ARGUMENTS...` to its end; its output is ours. While it runs, `stop` is asked ten times a second; once it
-/// says true the child is asked to save and stop (SIGTERM). Returns the exit code; 128 + n when signal n ended it.
+/// Runs `fqgan ARGUMENTS...` to its end, with this process' output. Calls `stop` ten times per second; when it returns
+/// true, sends SIGTERM, on which the child saves and stops. Returns the exit code, or 128 + n if signal n ended it.
 int run_child(const std::vector<std::string>& arguments, const std::function<bool()>& stop);
 
-/// The first line that a command prints, "" when it fails.
+/// The first line of a command's output; "" if it fails.
 std::string first_line_of(const std::string& command);
 
 }  // namespace fqgan

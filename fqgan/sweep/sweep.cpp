@@ -41,8 +41,8 @@ struct Task {
   std::string name() const { return experiment->name + "-" + key + "-seed-" + std::to_string(seed); }
 };
 
-/// Eight hex digits of what differs from the family's defaults, so that an option that is new in the program does not
-/// change it, and of the images' path as it was given. The seed and the number of threads make no other experiment.
+/// Eight hex digits that identify an experiment: a digest of the options that differ from the family's defaults (so
+/// that new options of the program do not change it) and of the path of the images. Seed and threads do not count.
 std::string key_of(const Experiment& experiment, const std::string& data) {
   auto text = RecipeText::from_file(experiment.recipe);
   for (const auto& assignment : experiment.set) text.set(assignment);
@@ -51,7 +51,7 @@ std::string key_of(const Experiment& experiment, const std::string& data) {
   recipe->compute.threads = usual->compute.threads;
   if (!data.empty()) recipe->data.path = data;
   const auto changed = changed_fields(*recipe, *usual);
-  std::set<std::string> differing;  // sorted: the order in which the program lists its options changes nothing
+  std::set<std::string> differing;  // sorted, so that the key does not depend on the order of the fields
   for (const auto& field : describe_options(*recipe))
     if (std::find(changed.begin(), changed.end(), field.key) != changed.end())
       differing.insert(field.key + " = " + field.value);
@@ -64,7 +64,8 @@ class Sweep {
       : options_(options), file_(read_sweep(options.file)), started_(std::chrono::steady_clock::now()) {
     for (const auto& experiment : file_.experiments) {
       const auto data = options.data.empty() ? file_.data.value_or("") : options.data;
-      const auto key = key_of(experiment, data);  // before any training: a mistake in the last recipe shows at once
+      const auto key =
+          key_of(experiment, data);  // before any training, so that an error in the last recipe is found now
       for (const auto seed : experiment.seeds) tasks_.push_back({&experiment, seed, key, data});
     }
   }
@@ -83,7 +84,8 @@ class Sweep {
       if (code == 2) return 2;
       if (code == 128 + SIGINT || code == 128 + SIGTERM) break;
       if (code != 0 && code != diverged) {
-        log_warning(task.name() + " ended with exit code " + std::to_string(code) + "; a later sweep tries again");
+        log_warning(task.name() + " ended with exit code " + std::to_string(code) +
+                    "; the next sweep will try it again");
         outcome = 1;
       }
     }
@@ -110,12 +112,12 @@ class Sweep {
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 
-  /// Starts the run, or goes on with it. Returns the child's exit code.
+  /// Starts or resumes the run. Returns the child's exit code.
   int train(const Task& task) const {
     const auto folder = fs::path(options_.runs) / task.name();
     std::vector<std::string> arguments{"train"};
     if (RunFolder::is_run(folder)) {
-      wait_for_lock(folder);  // the training of a sweep that was killed saves and ends, which takes a moment
+      wait_for_lock(folder);  // the training of a killed sweep needs a moment to save and end
       log_info("going on with " + folder.string());
       arguments.insert(arguments.end(), {"--resume", folder.string()});
     } else {
@@ -136,12 +138,12 @@ class Sweep {
     if (code == diverged) entry.outcome = "diverged";
     entry.commit = commit_;
     entry.processor = processor_text();
-    if (RunFolder::is_run(folder))  // there is none yet where the trial steps before a training diverge
+    if (RunFolder::is_run(folder))  // a training that fails before its first iteration has none
       add_results(RunFolder::open(folder), task, entry);
     append_to_ledger(options_.ledger, entry);
   }
 
-  /// What the run's logs say, and a copy of its curve.
+  /// Makes the ledger entry from the run's logs, and copies its curve.
   void add_results(const RunFolder& run, const Task& task, LedgerEntry& entry) const {
     double before = 0;
     for (const auto& line : read_log(run.log())) {
@@ -149,7 +151,7 @@ class Sweep {
       entry.images_per_second = line.numbers.at("images_per_second");
       for (const auto& [name, value] : line.numbers)
         if (name.ends_with("/perplexity")) entry.metrics[name] = value;
-      const auto seconds = line.numbers.at("seconds");  // since this process began: it falls at each resume
+      const auto seconds = line.numbers.at("seconds");  // since the process began, so that it decreases at each resume
       entry.seconds += seconds >= before ? seconds - before : seconds;
       before = seconds;
     }
@@ -189,7 +191,7 @@ class Sweep {
 
   const SweepOptions& options_;
   SweepFile file_;
-  std::string commit_ = first_line_of("git describe --always --dirty");  // now: at the end it may be another
+  std::string commit_ = first_line_of("git describe --always --dirty");  // at the start, since it may change meanwhile
   std::chrono::steady_clock::time_point started_;
   std::vector<Task> tasks_;
 };

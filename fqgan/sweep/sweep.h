@@ -1,4 +1,4 @@
-// A sweep trains what its ledger lacks, one child process after the other, and tells what is known.
+// A sweep trains the experiments that the ledger lacks, one child process after the other, and reports the results.
 #pragma once
 
 #include <optional>
@@ -7,15 +7,15 @@
 namespace fqgan {
 
 struct SweepOptions {
-  std::string file, data;  // sweep file (sweep_file.h); images for every experiment, "": those that the file names
+  std::string file, data;  // sweep file (sweep_file.h); images for every experiment ("": as in the sweep file)
   std::string ledger = "results/ledger.jsonl", runs = "runs/sweep";
-  std::string out;                // table and curves: OUT.md, OUT.png; "": beside the ledger
-  std::optional<double> minutes;  // then the run in progress is saved, and the sweep stops
-  bool dry_run = false;           // trains nothing
+  std::string out;                // files of table and curves: OUT.md, OUT.png; "": beside the ledger
+  std::optional<double> minutes;  // stop after this time, and save the run in progress
+  bool dry_run = false;           // train nothing
 };
 
-/// Returns the program's exit code: 0; 1 when a training failed; 2 when one was refused; 128 + signal.
-/// Errors: UserError for a sweep file or recipe that is wrong, before any training.
+/// Returns the program's exit code: 0; 1 if a training failed; 2 if one was refused; 128 + signal.
+/// Errors: UserError for a wrong sweep file or recipe, before any training.
 int run_sweep(const SweepOptions& options);
 
 }  // namespace fqgan

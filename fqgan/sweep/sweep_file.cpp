@@ -13,7 +13,7 @@
 namespace fqgan {
 namespace {
 
-/// A table of the file, with the place of each value for errors.
+/// A table of the file; errors name the file and line of a value.
 class SweepTable {
  public:
   SweepTable(const toml::table& table, std::string path) : table_(table), path_(std::move(path)) {}
@@ -26,14 +26,14 @@ class SweepTable {
     for (const auto& [key, node] : table_) {
       const std::string name(key.str());
       if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-      refuse(node, "there is no key '" + name + "' here" + suggestion(name, known));
+      refuse(node, "unknown key '" + name + "'" + suggestion(name, known));
     }
   }
 
   std::optional<std::string> text(const char* key) const {
     const auto* node = table_.get(key);
     if (!node) return {};
-    if (!node->is_string()) refuse(*node, std::string(key) + ": expected text in quotes");
+    if (!node->is_string()) refuse(*node, std::string(key) + ": expected a string in quotes");
     return node->value<std::string>();
   }
 
@@ -70,11 +70,10 @@ toml::table parse(const std::filesystem::path& path) {
 Experiment read_experiment(const SweepTable& table, const SweepTable& file, const std::filesystem::path& folder) {
   table.expect_keys({"name", "recipe", "set", "seeds"});
   const auto name = table.text("name"), recipe = table.text("recipe");
-  if (!name || name->empty()) table.refuse(table.raw(), "an experiment needs a name");
+  if (!name || name->empty()) table.refuse(table.raw(), "expected a name in each [[experiment]], found none");
   if (!std::all_of(name->begin(), name->end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; }))
-    table.refuse(table.raw(),
-                 "name: expected letters, digits, '-' and '_' (folders are called so), got '" + *name + "'");
-  if (!recipe) table.refuse(table.raw(), "experiment '" + *name + "' needs a recipe");
+    table.refuse(table.raw(), "name: expected letters, digits, '-' and '_', got '" + *name + "'");
+  if (!recipe) table.refuse(table.raw(), "expected a recipe in experiment '" + *name + "', found none");
   Experiment experiment{*name, (folder / *recipe).lexically_normal().string(), file.list<std::string>("set", "texts"),
                         table.list<int64_t>("seeds", "integers")};
   for (auto& assignment : table.list<std::string>("set", "texts")) experiment.set.push_back(std::move(assignment));
@@ -97,7 +96,8 @@ SweepFile read_sweep(const std::filesystem::path& path) {
     const SweepTable table(*element.as_table(), path.string());
     auto experiment = read_experiment(table, file, path.parent_path());
     for (const auto& other : sweep.experiments)
-      if (other.name == experiment.name) table.refuse(element, "'" + other.name + "' is there twice");
+      if (other.name == experiment.name)
+        table.refuse(element, "expected different names, got '" + other.name + "' twice");
     sweep.experiments.push_back(std::move(experiment));
   }
   return sweep;

@@ -3,12 +3,12 @@
 //   seeds = [1, 2, 3]
 //   data = "/path"                     # optional, for all experiments, as --data
 //   set = ["training.iterations=500"]  # optional, for all experiments
-//   metric = "fid"                     # optional: which metric leads the table and is drawn; the first otherwise
+//   metric = "fid"                     # optional: the first metric of the table, which is also plotted
 //   [[experiment]]
 //   name = "fq"
 //   recipe = "../quickstart.toml"      # relative to this file
 //   set = ["model.quantizer.codes=512"]
-//   seeds = [1]                        # optional: instead of those above
+//   seeds = [1]                        # optional: replaces the seeds above
 #pragma once
 
 #include <filesystem>
@@ -30,7 +30,7 @@ struct SweepFile {
   std::vector<Experiment> experiments;
 };
 
-/// Errors: UserError with file and line: bad TOML, an unknown key, another type, no experiment, a name twice.
+/// Errors: UserError with file and line: bad TOML, an unknown key, a wrong type, no experiment, a duplicate name.
 SweepFile read_sweep(const std::filesystem::path& path);
 
 }  // namespace fqgan

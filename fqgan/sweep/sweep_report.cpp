@@ -36,7 +36,7 @@ std::string cell(const std::vector<double>& values) {
   return number(spread.mean) + (spread.count > 1 ? " ± " + number(spread.stddev) : "");
 }
 
-/// Every metric that a run has; the one that starts with `metric` first.
+/// All metrics of the runs; the one whose name starts with `metric` comes first.
 std::vector<std::string> value_names(const std::vector<Finding>& findings, const std::string& metric) {
   std::set<std::string> names;
   for (const auto& finding : findings)
@@ -47,7 +47,7 @@ std::vector<std::string> value_names(const std::vector<Finding>& findings, const
   return order;
 }
 
-/// The mean over runs at each step that all of them have.
+/// The curve of means over runs, at the steps that all of them have.
 Curve curve_of(const Finding& finding, const std::string& name) {
   std::map<double, std::vector<double>> at_step;
   for (const auto& run : finding.runs)

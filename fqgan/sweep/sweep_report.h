@@ -1,4 +1,4 @@
-// What a sweep found: a table in Markdown and a picture of curves, mean and standard deviation over seeds.
+// The results of a sweep, as mean and standard deviation over seeds: a table in Markdown, and a plot of curves.
 #pragma once
 
 #include <filesystem>
@@ -11,15 +11,15 @@ namespace fqgan {
 
 struct Finding {
   std::string experiment;
-  std::vector<LedgerEntry> runs;  // one a seed that is done
-  int64_t seeds = 0;              // that were asked for
+  std::vector<LedgerEntry> runs;  // one per finished seed
+  int64_t seeds = 0;              // number of seeds in the sweep file
 };
 
-/// The table: a row an experiment; mean +- sample standard deviation over its seeds of every metric, the one that
-/// starts with `metric` first.
+/// The table: one row per experiment, with mean +- sample standard deviation over its seeds of every metric; the one
+/// whose name starts with `metric` comes first.
 std::string sweep_table(const std::vector<Finding>& findings, const std::string& metric);
 
-/// PNG of that metric over the iterations, from the runs' curve files; "" when no run has it.
+/// A PNG plot of that metric over the iterations, from the runs' curve files; "" if no run has it.
 std::string sweep_curves(const std::vector<Finding>& findings, const std::string& metric);
 
 }  // namespace fqgan

@@ -8,7 +8,7 @@
 namespace fqgan {
 namespace {
 
-/// Of an average whose past halves within so many images.
+/// The decay of an average with a half-life in images.
 double by_images(const AverageSpec& average, const AverageTime& now) {
   auto half_life = *average.half_life;
   if (average.half_life_ramp > 0)
@@ -20,7 +20,7 @@ double by_images(const AverageSpec& average, const AverageTime& now) {
 
 double average_decay(const AverageSpec& average, const AverageTime& now) {
   FQGAN_CHECK(!average.half_life || !(average.ramp || average.corrected),
-              "an average with a half-life has a ramp of its own");
+              "an average with a half-life uses half_life_ramp, not ramp");
   if (now.iteration + 1 < average.start) return 0;
   if (average.half_life) return by_images(average, now);
   const double t = static_cast<double>(std::max<int64_t>(now.iteration - average.start, 0));
@@ -36,7 +36,7 @@ void update_average(const AverageSpec& average, const torch::nn::Module& source,
   auto sources = source.parameters();
   const auto target_buffers = average.network->buffers(), source_buffers = source.buffers();
   FQGAN_CHECK(targets.size() == sources.size() && target_buffers.size() == source_buffers.size(),
-              "the average has another architecture than its network");
+              "the average and its network have different architectures");
   for (size_t i = 0; i < target_buffers.size(); ++i) {
     if (average.buffers == AverageBuffers::average && target_buffers[i].is_floating_point()) {
       targets.push_back(target_buffers[i]);

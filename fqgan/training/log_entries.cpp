@@ -26,7 +26,7 @@ std::map<std::string, double> LogEntries::take(const Ranks* ranks) {
   int64_t i = 0;
   for (const auto& [name, sum] : sums_) {
     const double mean = all[i++].item<double>() / static_cast<double>(sum.count);
-    if (!std::isfinite(mean)) throw NumericalError(name, "the value is not finite: training has diverged");
+    if (!std::isfinite(mean)) throw NumericalError(name, "the value is not finite; the training has diverged");
     means[name] = mean;
   }
   sums_.clear();

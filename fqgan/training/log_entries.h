@@ -1,4 +1,4 @@
-// Running means of the entries that a family reports, kept as tensors until a report is due.
+// Running means of the values that a family reports, kept as tensors until a report is due.
 #pragma once
 
 #include <torch/torch.h>
@@ -15,7 +15,7 @@ class LogEntries {
   void add(const std::string& name, const torch::Tensor& value);
   /// The means since the last call, over all ranks. Errors: NumericalError that names a value that is not finite.
   std::map<std::string, double> take(const Ranks* ranks = nullptr);
-  /// {sum, count} by name, float64, the mean over ranks: saved, so that a report that spans a resume is the same.
+  /// {sum, count} by name, float64, the mean over ranks; saved, so that a report that spans a resume is the same.
   std::map<std::string, torch::Tensor> state(const Ranks* ranks = nullptr) const;
   void restore(const std::map<std::string, torch::Tensor>& state);
 
@@ -24,7 +24,7 @@ class LogEntries {
     torch::Tensor total;
     int64_t count = 0;
   };
-  /// The totals by name, float64 n, means over ranks. One collective: all ranks have reported the same names.
+  /// The totals by name, float64 n, means over ranks. One collective, since all ranks report the same names.
   torch::Tensor totals(const Ranks* ranks) const;
   std::map<std::string, Sum> sums_;
 };

@@ -21,7 +21,7 @@ constexpr const char* entries_prefix = "state.loop.entries.";
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// What one iteration hands on ends with it, however it ends.
+/// Drops the tensors that an iteration handed on, when it ends or throws.
 struct Cleared {
   ~Cleared() { handed_on.clear(); }
   HandedOn& handed_on;
@@ -40,7 +40,7 @@ struct Loop::Impl {
   std::map<std::string, std::vector<torch::Tensor>> parameters;  // by network
   Counters at;
   bool prepared, shared = false;
-  bool broken_loss = false;  // of this rank, since the last optimizer step
+  bool broken_loss = false;  // whether this rank had a loss that is not finite since the last optimizer step
   double started = 0, reported = 0;
   int64_t images_reported = 0, checkpointed = -1, sampled = -1, evaluated = -1;
 
@@ -94,7 +94,7 @@ struct Loop::Impl {
         phase.gradients(micro);
       }
       average_gradients(optimizer, std::exchange(broken_loss, false), options.ranks);
-      auto micro = step(index, phase.accumulate);  // after the last micro-batch: random streams of its own
+      auto micro = step(index, phase.accumulate);  // the index after the last micro-batch gives other random streams
       if (phase.before_update) phase.before_update(micro);
       optimizer.step(options.training.rate_factor(at.iteration));
       if (phase.after_update) phase.after_update(micro);
@@ -105,7 +105,7 @@ struct Loop::Impl {
   }
 
   void prepare() {
-    if (!std::exchange(shared, true)) share_tensors(tensors(), options.ranks);  // all ranks begin alike
+    if (!std::exchange(shared, true)) share_tensors(tensors(), options.ranks);  // all ranks start from rank 0's tensors
     if (prepared) return;
     auto first = step(prepare_phase, 1);
     family.prepare(first);
@@ -153,7 +153,7 @@ struct Loop::Impl {
     for (auto* observer : observers) observer->on_evaluation(progress(), family);
   }
 
-  /// Handles to what a resume must find again: the family's tensors and the optimizers' state.
+  /// Handles to everything that a checkpoint saves: the family's tensors and the optimizers' state.
   std::map<std::string, torch::Tensor> tensors() const {
     auto tensors = family_tensors(family);
     for (const auto& [name, optimizer] : optimizers)
@@ -180,7 +180,8 @@ struct Loop::Impl {
     for (auto* observer : observers) observer->save(saved.metadata);
     for (const auto& [name, tensor] : saved.tensors)
       if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>())
-        throw NumericalError(name, "the numbers are not finite: training has diverged; earlier checkpoints are kept");
+        throw NumericalError(name,
+                             "the values are not finite; the training has diverged. Earlier checkpoints are kept");
     const auto path = options.checkpoint_path(at.iteration);
     on_first_rank([&] { save_checkpoint(path, saved); }, options.ranks);
     checkpointed = at.iteration;
@@ -189,7 +190,7 @@ struct Loop::Impl {
 
   void restore(const Checkpoint& checkpoint) {
     if (text_of(checkpoint.metadata, "kind", "resume") != "full")
-      fail("resume", "expected a full checkpoint, found weights only. Hint: start from weights with --from");
+      fail("resume", "expected a full checkpoint, found one with weights only. Hint: start from weights with --from");
     load_tensors(checkpoint.tensors, tensors(), "resume");
     at.iteration = number_of(checkpoint.metadata, "iteration", "resume");
     at.attempt = number_of(checkpoint.metadata, "attempt", "resume");
@@ -212,7 +213,7 @@ struct Loop::Impl {
     prepare();
     if (at.iteration == 0 && training.sample_every > 0) sample();
     if (at.iteration == 0 && options.evaluate_every > 0) evaluate();
-    if (at.iteration == 0 && options.fine_tune) save();  // a resume must not begin from initial weights
+    if (at.iteration == 0 && options.fine_tune) save();  // so that a resume does not start from initial weights
     int signal = 0;
     while (at.iteration < training.iterations && !signal) {
       iterate();
@@ -222,7 +223,7 @@ struct Loop::Impl {
       if (due(training.log_every) || last) report();
       if (due(training.sample_every) || (last && training.sample_every > 0)) sample();
       if (due(options.evaluate_every) || (last && options.evaluate_every > 0)) evaluate();
-      if (due(training.checkpoint_every) || last) save();  // after everything else: it knows the logs' lengths
+      if (due(training.checkpoint_every) || last) save();  // last, because it saves the lengths of the logs
       if (options.interrupted) signal = shared_signal(options.interrupted(), options.ranks);
     }
     save();

@@ -1,4 +1,4 @@
-// The training loop: runs a family's phases, optimizers and averages, and saves them. It knows no method.
+// The training loop: runs a family's phases, optimizers and averages, and saves checkpoints. It knows no method.
 #pragma once
 
 #include <functional>
@@ -20,24 +20,24 @@ struct LoopOptions {
   std::map<std::string, std::string> metadata;  // goes into every checkpoint: recipe, data, version
   bool fine_tune = false;                       // the family holds trained weights: keep its averages,
                                                 // do not prepare it, and save before the first step
-  int64_t evaluate_every = 0;                   // iterations; 0: observers are not asked to evaluate
-  std::function<std::string(int64_t iteration)> checkpoint_path;  // where a checkpoint goes; empty: none are written
-  std::function<int()> interrupted;  // a signal's number once one came, else 0; may be empty
-  const Ranks* ranks = nullptr;      // the processes that share each batch; null: one. Must outlive the loop
+  int64_t evaluate_every = 0;                   // iterations between evaluations; 0: none
+  std::function<std::string(int64_t iteration)> checkpoint_path;  // path of a checkpoint; empty: none are written
+  std::function<int()> interrupted;  // returns the number of a signal that arrived, else 0; may be empty
+  const Ranks* ranks = nullptr;      // the processes of a distributed training; null: one. Must outlive the loop
 };
 
 class Loop {
  public:
   /// `family` and `datasets` (by the names that the family's streams use) must outlive the loop. Errors: UserError when
-  /// a stream's batch, which is that of all ranks together, cannot be divided among them.
+  /// the ranks do not divide a stream's batch.
   Loop(Family& family, const std::map<std::string, const Dataset*>& datasets, LoopOptions options);
   ~Loop();
 
   /// Continues from a full checkpoint. Errors: UserError for another architecture or a weights-only file.
   void restore(const Checkpoint& checkpoint);
-  /// Trains to the end, or until a signal (on any rank); saves then. Returns the signal's number, or 0.
-  /// With several ranks all call this, iterate and checkpoint alike, with the same options and seed; rank 0 alone has
-  /// observers and writes checkpoints, and what they hold is of all ranks.
+  /// Trains to the end, or until a signal arrives (on any rank), then saves. Returns the signal's number, or 0. With
+  /// several ranks, all call this, iterate and checkpoint in the same way, with the same options and seed; only rank 0
+  /// has observers and writes checkpoints, with values over all ranks.
   int run(std::vector<Observer*> observers = {});
   /// One iteration over all phases, without reports and checkpoints.
   void iterate();

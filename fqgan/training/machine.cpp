@@ -19,7 +19,7 @@ void compare_machine(const std::map<std::string, std::string>& metadata) {
   for (const auto& [key, value] : machine())
     if (const auto& before = text_of(metadata, key, "resume"); before != value)
       log_warning("resumed with " + key + " = " + value + ", trained so far with " + before +
-                  ": the run goes on, but not to the same bits");
+                  "; results will not be bit-identical to an uninterrupted run");
 }
 
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// What a resume to the bit depends on besides the checkpoint.
+// The properties of a machine on which a bit-identical resume depends.
 #pragma once
 
 #include <map>
@@ -6,7 +6,7 @@
 
 namespace fqgan {
 
-/// LibTorch's version, instruction set, number of threads: goes into every checkpoint.
+/// LibTorch's version, instruction set and number of threads, for every checkpoint's metadata.
 std::map<std::string, std::string> machine();
 
 /// Warns when a checkpoint's metadata names another machine. Errors: UserError when it names none.

@@ -1,4 +1,4 @@
-// What the loop tells to whoever is interested: logs, progress, sample grids, evaluation. Wired together in fqgan/cli.
+// The loop's events, for logs, progress, sample grids and evaluation. The observers are in fqgan/experiment.
 #pragma once
 
 #include <map>
@@ -12,9 +12,9 @@ class Family;
 
 struct Progress {
   Counters at;                   // at.iteration: complete iterations so far
-  int64_t iterations = 0;        // the whole length
+  int64_t iterations = 0;        // length of the training
   double seconds = 0;            // since this process began to train
-  double images_per_second = 0;  // real images, since the last report
+  double images_per_second = 0;  // real images since the last report
 };
 
 struct Report {
@@ -25,14 +25,14 @@ struct Report {
 struct Observer {
   virtual ~Observer() = default;
   virtual void on_start(const Progress&) {}
-  virtual void on_iteration(const Progress&) {}         // cheap things only
+  virtual void on_iteration(const Progress&) {}         // must be cheap
   virtual void on_report(const Report&) {}              // every training.log_every
   virtual void on_samples(const Progress&, Family&) {}  // every training.sample_every, and at the start and end
   virtual void on_evaluation(const Progress&, Family&) {
   }  // every LoopOptions::evaluate_every, and at the start and end
   virtual void on_checkpoint(const Progress&, const std::string& path) {}
   virtual void on_end(const Progress&) {}
-  /// What a checkpoint must know of this observer (log offsets): asked for before each save.
+  /// State of this observer for a checkpoint (log offsets); called before each save.
   virtual void save(std::map<std::string, std::string>& metadata) {}
 };
 

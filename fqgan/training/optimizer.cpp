@@ -10,7 +10,7 @@ Adam::Adam(OptimizerSpec spec, std::map<std::string, torch::Tensor> parameters) 
     parameters_.push_back(parameter);
     m_.push_back(torch::zeros_like(parameter));
     v_.push_back(torch::zeros_like(parameter));
-    // The fused operator wants the counts beside the parameters; the other one reads them: no wait for a device.
+    // The fused operator needs the counts on the parameters' device; the other one reads them on the CPU.
     const auto device = spec_.epsilon_in_root ? torch::Device(torch::kCPU) : parameter.device();
     steps_.push_back(torch::zeros({}, torch::TensorOptions(torch::kFloat).device(device)));
   }

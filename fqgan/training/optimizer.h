@@ -1,5 +1,5 @@
-// Adam (Kingma and Ba 2015) over LibTorch's fused operator, with its state keyed by parameter name. With epsilon under
-// the root, as openai/improved-gan has it, over ops/adam.h.
+// Adam (Kingma and Ba 2015) by LibTorch's fused operator, or by ops/adam.h with epsilon under the root as in
+// openai/improved-gan. Its state is keyed by parameter name.
 #pragma once
 
 #include <torch/torch.h>
@@ -14,18 +14,18 @@ namespace fqgan {
 
 class Adam {
  public:
-  /// Owns nothing: `parameters` are handles by their full name ("generator.block0.conv1.weight").
+  /// parameters: handles by their full name ("generator.block0.conv1.weight").
   Adam(OptimizerSpec spec, std::map<std::string, torch::Tensor> parameters);
 
-  /// One step with learning rate spec.learning_rate * factor. Parameters without a gradient stay as they are and their
-  /// step is not counted, as in torch.optim.Adam.
+  /// One step with learning rate spec.learning_rate * factor. Skips parameters without a gradient, and does not count
+  /// the step for them, as torch.optim.Adam.
   void step(double factor);
   /// Drops the gradients.
   void clear_gradients();
-  /// Of the parameters that have one, in the order of their names: handles.
+  /// Handles to the existing gradients, in the order of the parameters' names.
   std::vector<torch::Tensor> gradients() const;
 
-  /// {m, v, step}.<parameter>, handles.
+  /// Handles to the state, by the names {m, v, step}.<parameter>.
   std::map<std::string, torch::Tensor> state() const;
   const OptimizerSpec& spec() const { return spec_; }
 

@@ -3,15 +3,23 @@
 namespace fqgan {
 
 void TrainingOptions::fields(FieldVisitor& visit) {
-  visit("iterations", iterations, about("length of the training, in rounds over all phases").at_least(1).on_resume());
+  visit(
+      "iterations", iterations,
+      about("length of the training in iterations, each a round over all phases (discriminator steps, generator step)")
+          .at_least(1)
+          .on_resume());
   visit("decay_from", decay_from,
-        about("fraction of the length after which the learning rates fall linearly").at_least(0).at_most(1));
-  visit("decay_to", decay_to, about("fraction of the learning rates left at the end").at_least(0).at_most(1));
-  visit("log_every", log_every, about("iterations between lines of the log").at_least(1).on_resume());
-  visit("sample_every", sample_every, about("iterations between sample grids; 0: none").at_least(0).on_resume());
+        about("fraction of the iterations after which the learning rates decrease linearly (1: never)")
+            .at_least(0)
+            .at_most(1));
+  visit("decay_to", decay_to,
+        about("fraction of the learning rates that is left at the end of the decrease").at_least(0).at_most(1));
+  visit("log_every", log_every, about("iterations between log entries").at_least(1).on_resume());
+  visit("sample_every", sample_every, about("iterations between sample grids (0: none)").at_least(0).on_resume());
   visit("checkpoint_every", checkpoint_every,
-        about("iterations between checkpoints; 0: only at the end").at_least(0).on_resume());
-  visit("keep_checkpoints", keep_checkpoints, about("newest checkpoints kept; 0: all").at_least(0).on_resume());
+        about("iterations between checkpoints (0: only at the end)").at_least(0).on_resume());
+  visit("keep_checkpoints", keep_checkpoints,
+        about("number of newest checkpoints that are kept (0: all)").at_least(0).on_resume());
 }
 
 double TrainingOptions::rate_factor(int64_t iteration) const {

@@ -17,7 +17,7 @@ void share_tensors(const std::map<std::string, torch::Tensor>& tensors, const Ra
   for (auto [name, tensor] : tensors) tensor.copy_(values[i++]);
 }
 
-void throw_broken_loss() { throw NumericalError("loss", "the loss is not finite: training has diverged"); }
+void throw_broken_loss() { throw NumericalError("loss", "the loss is not finite; the training has diverged"); }
 
 void average_gradients(Adam& optimizer, bool broken_loss, const Ranks* ranks) {
   if (!ranks) return;
@@ -44,7 +44,7 @@ void on_first_rank(const std::function<void()>& write, const Ranks* ranks) {
   }
   const bool failed = ranks->any(error != nullptr);
   if (error) std::rethrow_exception(error);
-  if (failed) fail<SystemError>("ranks", "rank 0 could not write; it says why");
+  if (failed) fail<SystemError>("ranks", "rank 0 could not write a file. Hint: see the error message of rank 0");
 }
 
 int shared_signal(int signal, const Ranks* ranks) {

@@ -1,4 +1,4 @@
-// What the loop does over ranks: one start for all, gradients of the global batch, one place that writes.
+// The loop's collectives: equal initial tensors, gradients of the global batch, one rank that writes files.
 #pragma once
 
 #include <torch/torch.h>
@@ -12,19 +12,19 @@
 
 namespace fqgan {
 
-/// Gives all ranks the tensors of rank 0, in place. One collective.
+/// Copies the tensors of rank 0 to all ranks, in place. One collective.
 void share_tensors(const std::map<std::string, torch::Tensor>& tensors, const Ranks* ranks);
 
-/// Replaces the gradients of an optimizer's parameters by their means over ranks: R ranks with N / R images then take
-/// the step of one with N. One collective. Errors: NumericalError on all ranks when a loss was not finite
-/// (`broken_loss`) on any.
+/// Replaces the gradients of an optimizer's parameters by their means over ranks, so that R ranks with N / R images
+/// take the same step as one with N. One collective. Errors: NumericalError on all ranks when a loss was not finite on
+/// any (`broken_loss`).
 void average_gradients(Adam& optimizer, bool broken_loss, const Ranks* ranks);
 [[noreturn]] void throw_broken_loss();
 
-/// Calls `write` on rank 0 alone. Errors: what `write` throws there; SystemError on the others then.
+/// Calls `write` on rank 0 only. Errors: those of `write` on rank 0, and then a SystemError on the others.
 void on_first_rank(const std::function<void()>& write, const Ranks* ranks);
 
-/// A signal that came to any rank: its number on ranks that have it, SIGTERM on others; 0: none.
+/// Whether a signal arrived on any rank: its number on those ranks, SIGTERM on the others; 0: none.
 int shared_signal(int signal, const Ranks* ranks);
 
 }  // namespace fqgan

@@ -9,7 +9,7 @@ ImageStreams::ImageStreams(const Family& family, const std::map<std::string, con
                            bool flip, const Ranks* ranks) {
   for (const auto& [name, spec] : family.streams) {
     const auto dataset = datasets.find(spec.dataset);
-    if (dataset == datasets.end()) fail("data", "this family needs a data set '" + spec.dataset + "'");
+    if (dataset == datasets.end()) fail("data", "expected a data set '" + spec.dataset + "' for this family, got none");
     LoaderOptions options;
     options.stream = name;
     options.seed = seed;
@@ -77,8 +77,8 @@ Pass LoopStep::pass(std::vector<Segment> segments) {
 }
 
 void LoopStep::backward(const torch::Tensor& loss) {
-  // A device would be waited for here; there the entries are checked when a report is due. A rank that threw alone
-  // would leave the others waiting: with several ranks the loop throws on all, when it averages the gradients.
+  // This check would wait for a device; there the log entries are checked at the next report. A rank that throws alone
+  // would leave the others waiting, so that with several ranks the loop throws on all when it averages the gradients.
   if (loss.is_cpu() && !at::isfinite(loss.detach()).item<bool>()) {
     if (!ranks) throw_broken_loss();
     broken_loss_ = true;

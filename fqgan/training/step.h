@@ -1,4 +1,4 @@
-// The loop's side of a micro-batch: image streams, passes, gradients, entries.
+// The loop's implementation of a step: image streams, passes, gradients, log entries.
 #pragma once
 
 #include <map>
@@ -12,10 +12,10 @@
 
 namespace fqgan {
 
-/// A family's image streams with what they have handed out.
+/// A family's image streams, and their batches in use.
 class ImageStreams {
  public:
-  /// With several ranks: this rank's part of each batch. Errors: UserError when they do not divide it.
+  /// With several ranks the batches are this rank's part. Errors: UserError when the ranks do not divide a batch.
   ImageStreams(const Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed, bool flip,
                const Ranks* ranks);
   Batch next(const std::string& stream, const Numerics& numerics);
@@ -32,7 +32,7 @@ class ImageStreams {
   std::map<std::pair<std::string, int64_t>, Batch> shared_;
 };
 
-/// What phases hand on to later ones, by name and micro-batch; the loop clears it with every iteration.
+/// Tensors that phases hand on to later ones, by name and micro-batch; the loop clears them after every iteration.
 using HandedOn = std::map<std::pair<std::string, int64_t>, std::vector<torch::Tensor>>;
 
 class LoopStep : public Step {

@@ -1,5 +1,5 @@
-// fqgan._core: the C++ rooms for Python, as they are. A generator from a checkpoint, metrics of features, a training in
-// this process. No logic of its own: what is checked, and every error's words, come from the rooms.
+// fqgan._core: Python bindings of the C++ library: a generator from a checkpoint, metrics of features, a training in
+// this process. They have no logic of their own; all checks and error messages come from the library.
 #include <torch/csrc/utils/pybind.h>
 #include <torch/torch.h>
 
@@ -31,14 +31,14 @@ ComputeOptions compute_options(const std::string& precision, std::optional<int64
   return options;
 }
 
-/// A model and the generator that draws with its weights.
+/// A model and a generator prepared from its weights.
 struct LoadedGenerator {
   LoadedGenerator(const std::string& file_or_run, bool raw, const std::string& precision,
                   std::optional<int64_t> threads) {
     const auto [path, checkpoint] = open_checkpoint(file_or_run);
     model = load_model(checkpoint, path, start_computing(compute_options(precision, threads)));
     model.data = drawn_data(*model.family, model.data);
-    if (!model.family->generator) fail(path, "this family has no generator of images from latents");
+    if (!model.family->generator) fail(path, "expected a family with a generator from latents, got one without");
     generator.emplace(model.family->generator->open(raw ? Weights::raw : Weights::average), model.family->numerics);
   }
   torch::Tensor images(const torch::Tensor& z, const std::optional<torch::Tensor>& labels,
@@ -49,13 +49,13 @@ struct LoadedGenerator {
   std::optional<LatentSampler> generator;
 };
 
-/// Features that Python made: the name of their extractor is all that is asked of it.
+/// Stands for the extractor of features that Python computed; only its name is used.
 struct NamedFeatures : FeatureExtractor {
   explicit NamedFeatures(std::string name) : given(std::move(name)) {}
   std::string name() const override { return given; }
   std::string description() const override { return given; }
   int64_t channels() const override { return 3; }
-  Extracted extract(const at::Tensor&) override { fail("metrics", "these features were given, not extracted"); }
+  Extracted extract(const at::Tensor&) override { fail("metrics", "given features cannot be extracted again"); }
   std::string given;
 };
 
@@ -84,7 +84,7 @@ MetricValues evaluate_features(const torch::Tensor& generated, const torch::Tens
   return values;
 }
 
-/// A training of a recipe in this process: no run folder, no evaluation.
+/// A training in this process, without run folder and evaluation.
 struct Training {
   explicit Training(const std::string& toml, const std::vector<std::string>& set) {
     auto text = RecipeText::from_string(toml, "recipe");
@@ -111,10 +111,11 @@ void bind_generator(py::module_& m) {
   py::class_<LoadedGenerator>(m, "Generator")
       .def(py::init<const std::string&, bool, const std::string&, std::optional<int64_t>>(), py::arg("model"),
            py::kw_only(), py::arg("raw") = false, py::arg("precision") = "float32", py::arg("threads") = py::none(),
-           Released(), "The newest checkpoint of a run folder, or a checkpoint's file.")
+           Released(), "Loads a generator from a checkpoint, or from the newest checkpoint of a run folder.")
       .def("images", &LoadedGenerator::images, py::arg("z"), py::arg("labels") = py::none(), py::kw_only(),
            py::arg("truncation") = py::none(), Released(),
-           "z: N x latent_width, labels: N int64 where there are classes -> N x C x H x W float32 in [-1, 1]")
+           "Generates images. z: N x latent_width; labels: N int64, if there are classes -> N x C x H x W float32 in "
+           "[-1, 1].")
       .def_property_readonly("latent_width", [](const LoadedGenerator& g) { return g.generator->space().width; })
       .def_property_readonly("classes", [](const LoadedGenerator& g) { return g.generator->space().classes; })
       .def_property_readonly("class_names", [](const LoadedGenerator& g) { return g.model.data.class_names; })
@@ -124,24 +125,27 @@ void bind_generator(py::module_& m) {
 void bind_metrics(py::module_& m) {
   py::class_<Moments>(m, "Moments", "Streaming mean and covariance of features, in float64.")
       .def(py::init<>())
-      .def("add", &Moments::add, py::arg("features"), Released(), "N x D")
-      .def("merge", &Moments::merge, py::arg("other"), Released())
-      .def("mean", &Moments::mean, Released(), "D")
-      .def("covariance", &Moments::covariance, Released(), "D x D")
+      .def("add", &Moments::add, py::arg("features"), Released(), "Adds features, N x D.")
+      .def("merge", &Moments::merge, py::arg("other"), Released(), "Adds all features of other moments.")
+      .def("mean", &Moments::mean, Released(), "The mean, D float64.")
+      .def("covariance", &Moments::covariance, Released(), "The covariance, D x D float64.")
       .def_property_readonly("count", &Moments::count)
       .def_property_readonly("dimension", &Moments::dimension);
   m.def("frechet_distance", py::overload_cast<const Moments&, const Moments&>(&frechet_distance), py::arg("a"),
         py::arg("b"), Released());
   m.def("evaluate", &evaluate_features, py::arg("generated"), py::arg("against"), py::arg("metrics"), py::kw_only(),
         py::arg("extractor") = "features", py::arg("logits") = py::none(), py::arg("options") = "", Released(),
-        "Metrics of features N x D by their full names; logits: N x classes of the generated; options: TOML.");
+        "Computes metrics of features, N x D; returns their values by full name. logits: N x classes, of the generated "
+        "images; options: settings of the metrics as TOML text.");
 }
 
 void bind_training(py::module_& m) {
   py::class_<Training>(m, "Training")
       .def(py::init<const std::string&, const std::vector<std::string>&>(), py::arg("recipe"),
-           py::arg("set") = std::vector<std::string>(), Released(), "A recipe's TOML text and 'key=value' over it.")
-      .def("run", &Training::run, py::arg("iterations"), Released(), "Trains on; returns the iterations so far.")
+           py::arg("set") = std::vector<std::string>(), Released(),
+           "Prepares the training of a recipe (TOML text), with overrides 'key=value'.")
+      .def("run", &Training::run, py::arg("iterations"), Released(),
+           "Trains this number of iterations; returns the total number so far.")
       .def("save", &Training::save, py::arg("path"), Released(), "Writes a checkpoint.");
 }
 
@@ -149,7 +153,7 @@ void bind_training(py::module_& m) {
 }  // namespace fqgan
 
 PYBIND11_MODULE(_core, m) {
-  m.doc() = "The rooms of the program fqgan in this process.";
+  m.doc() = "Bindings of the fqgan library.";
   py::register_local_exception<fqgan::UserError>(m, "UserError", PyExc_ValueError);
   py::register_local_exception<fqgan::NumericalError>(m, "NumericalError", PyExc_ArithmeticError);
   fqgan::bind_generator(m);

@@ -1,4 +1,4 @@
-// Named files with their bytes: a folder, or an archive.
+// A tree of named files with their bytes: a folder, or an archive.
 #pragma once
 
 #include <cstdint>
@@ -15,24 +15,25 @@ struct FileTree {
   struct File {
     std::string name;  // relative, with '/'
     int64_t size = 0;  // bytes
-    int64_t id = 0;    // the tree's own
+    int64_t id = 0;    // for the tree's own use
   };
   std::filesystem::path where;
   std::vector<File> files;  // sorted by name; hidden files (".DS_Store", "__MACOSX/...") are left out
   Manifest manifest;
 
   virtual ~FileTree() = default;
-  /// The first `bytes` bytes, or all. Safe to call from several threads. Errors: DecodeError with the reason.
+  /// Reads the first `bytes` bytes, or all. May be called from several threads. Errors: DecodeError with the reason.
   virtual std::string read(const File& file, int64_t bytes) const = 0;
 };
 
-/// Links are followed, each folder is visited once. Errors: UserError (a folder that cannot be listed).
+/// Opens a folder on disk. Links are followed, and each folder is visited once. Errors: UserError (a folder that cannot
+/// be listed).
 std::unique_ptr<FileTree> open_folder_tree(const std::filesystem::path& folder);
 
-/// Errors: UserError: not a zip; an entry that leaves its folder, is a link or stands double.
+/// Opens a zip archive. Errors: UserError (not a zip; an entry outside of the archive's folder, a link, a duplicate).
 std::unique_ptr<FileTree> open_zip_tree(const std::filesystem::path& file);
 
-/// A name that no program made to be seen: a part begins with '.', or is __MACOSX.
+/// Whether the file is hidden: a part of its name begins with '.', or is __MACOSX.
 bool is_hidden(const std::string& name);
 
 }  // namespace fqgan

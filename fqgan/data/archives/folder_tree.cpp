@@ -31,7 +31,8 @@ class FolderTree : public FileTree {
     if (!input) throw DecodeError(std::strerror(errno));
     std::string result(static_cast<size_t>(std::min(file.size, bytes)), '\0');
     input.read(result.data(), static_cast<std::streamsize>(result.size()));
-    if (input.gcount() != static_cast<std::streamsize>(result.size())) throw DecodeError("changed while it was read");
+    if (input.gcount() != static_cast<std::streamsize>(result.size()))
+      throw DecodeError("the file changed while it was read");
     return result;
   }
 

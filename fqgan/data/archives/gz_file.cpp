@@ -29,7 +29,7 @@ std::vector<uint8_t> GzFile::read(int64_t bytes) {
     int code = Z_OK;
     const std::string reason = gzerror(static_cast<gzFile>(file_), &code);
     if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) {
-      fail("data", path_.string() + ": damaged or truncated gzip file (" + reason + "). Hint: download it again");
+      fail("data", path_.string() + ": damaged or truncated gzip file (" + reason + "). Hint: download the file again");
     }
     result.resize(had + static_cast<size_t>(got));
     if (got == 0) break;

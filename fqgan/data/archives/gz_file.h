@@ -1,4 +1,4 @@
-// Reading a file that may be compressed with gzip: plain files are read as they are.
+// Reads a file that may be compressed with gzip.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ class GzFile {
   GzFile(const GzFile&) = delete;
   GzFile& operator=(const GzFile&) = delete;
 
-  /// Up to `bytes` bytes, fewer only at the end of the file. Memory grows with what is there, not with what was asked
-  /// for: a header may lie. Errors: UserError (damaged or truncated compression).
+  /// Reads up to `bytes` bytes, fewer only at the end of the file. Allocates memory for existing bytes only, because
+  /// the number may come from a damaged header. Errors: UserError (damaged or truncated compression).
   std::vector<uint8_t> read(int64_t bytes);
   bool at_end();
 

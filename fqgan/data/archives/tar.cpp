@@ -22,7 +22,7 @@ std::string text_at(const std::vector<uint8_t>& bytes, size_t at, size_t size) {
   return text.substr(0, text.find('\0'));
 }
 
-// Octal digits, spaces around them; -1 if there is anything else.
+// Parses octal digits with spaces around them; -1 for anything else.
 int64_t octal(const std::string& text) {
   int64_t value = 0;
   for (char c : text) {
@@ -35,7 +35,8 @@ int64_t octal(const std::string& text) {
 
 bool checksum_holds(const std::vector<uint8_t>& bytes) {
   int64_t sum = 0;
-  for (size_t i = 0; i < bytes.size(); ++i) sum += i >= 148 && i < 156 ? ' ' : bytes[i];  // its own field as spaces
+  for (size_t i = 0; i < bytes.size(); ++i)
+    sum += i >= 148 && i < 156 ? ' ' : bytes[i];  // the checksum counts as spaces
   return octal(text_at(bytes, 148, 8)) == sum;
 }
 
@@ -45,7 +46,7 @@ Header parse(const std::vector<uint8_t>& bytes, const std::string& where) {
   header.size = octal(text_at(bytes, 124, 12));
   header.type = bytes[156] == 0 ? '0' : static_cast<char>(bytes[156]);
   if (!checksum_holds(bytes) || header.size < 0)
-    fail("data", where + ": a damaged tar header. Hint: download it again");
+    fail("data", where + ": damaged tar header. Hint: download the file again");
   return header;
 }
 
@@ -65,10 +66,10 @@ std::map<std::string, std::string> read_tar(const std::filesystem::path& path,
   while (true) {
     const auto bytes = input.read(block);
     if (bytes.empty() || std::all_of(bytes.begin(), bytes.end(), [](uint8_t b) { return b == 0; })) return files;
-    if (bytes.size() < block) fail("data", path.string() + ": truncated tar archive. Hint: download it again");
+    if (bytes.size() < block) fail("data", path.string() + ": truncated tar archive. Hint: download the file again");
     const auto header = parse(bytes, path.string());
     if (header.type == '1' || header.type == '2') {
-      fail("data", path.string() + ": the entry '" + header.name + "' is a link: refused");
+      fail("data", path.string() + ": the entry '" + header.name + "' is a link, which is refused");
     }
     const int64_t stored = (header.size + block - 1) / block * block;
     const auto name = header.name.substr(header.name.rfind('/') + 1);
@@ -80,7 +81,7 @@ std::map<std::string, std::string> read_tar(const std::filesystem::path& path,
     const auto content = input.read(stored);
     if (static_cast<int64_t>(content.size()) < header.size) {
       fail("data", path.string() + ": truncated in '" + header.name + "': expected " + std::to_string(header.size) +
-                       " bytes, found " + std::to_string(content.size()) + ". Hint: download it again");
+                       " bytes, found " + std::to_string(content.size()) + ". Hint: download the file again");
     }
     files[name].assign(content.begin(), content.begin() + header.size);
   }

@@ -1,4 +1,4 @@
-// Reading tar archives, plain or gzip, front to back, through zlib. Only what data sets need: regular files.
+// Reads tar archives, plain or with gzip, from front to back. Only regular files, as data sets need.
 #pragma once
 
 #include <filesystem>
@@ -8,12 +8,12 @@
 
 namespace fqgan {
 
-/// The regular files for which `wanted(name without folders)` holds, by that name. Errors: UserError: not a tar,
-/// damaged, truncated, holds links, a wanted file above 1 GiB.
+/// Returns the regular files for which `wanted(name without folders)` is true, by that name. Errors: UserError (not a
+/// tar, damaged, truncated, holds links, a wanted file above 1 GiB).
 std::map<std::string, std::string> read_tar(const std::filesystem::path& path,
                                             const std::function<bool(const std::string&)>& wanted);
 
-/// Whether the file begins as a tar does, after decompression.
+/// Whether the file begins with a tar header, after decompression.
 bool is_tar(const std::filesystem::path& path);
 
 }  // namespace fqgan

@@ -1,5 +1,5 @@
-// Zip archives by libzip. What a hostile archive may hold is refused at the door: names that leave their folder, links,
-// double names; how large an entry may be is the reader's limit (tree_source.cpp).
+// Zip archives, read by libzip. Names that leave their folder, links and duplicate names are refused when the archive
+// is opened, since it may be hostile; the reader limits the size of an entry (tree_source.cpp).
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/archives/file_tree.h"
@@ -56,7 +56,7 @@ class ZipTree : public FileTree {
     for (zip_int64_t i = 0; i < count; ++i) add(archive.get(), static_cast<zip_uint64_t>(i));
     std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
     for (size_t i = 1; i < files.size(); ++i) {
-      if (files[i].name == files[i - 1].name) refuse(files[i].name, "stands double");
+      if (files[i].name == files[i - 1].name) refuse(files[i].name, "occurs twice");
     }
     idle_.push_back(std::move(archive));
   }
@@ -79,7 +79,7 @@ class ZipTree : public FileTree {
   }
 
  private:
-  // A handle of libzip serves one thread at a time; opened as needed, kept for the next reader.
+  // A handle of libzip serves one thread at a time. Handles are opened as needed and kept for the next reader.
   struct Lease {
     explicit Lease(const ZipTree& tree) : tree(tree) {
       const std::lock_guard lock(tree.mutex_);
@@ -102,14 +102,15 @@ class ZipTree : public FileTree {
     zip_stat_t status;
     if (zip_stat_index(archive, index, 0, &status) != 0) refuse("entry " + std::to_string(index), "cannot be read");
     const std::string name = status.name;
-    if (leaves_its_folder(name)) refuse(name, "leaves its folder");
+    if (leaves_its_folder(name)) refuse(name, "has a path outside of the archive");
     if (is_link(archive, index)) refuse(name, "is a link");
     if (name.empty() || name.ends_with('/') || is_hidden(name)) return;
     files.push_back({name, static_cast<int64_t>(status.size), static_cast<int64_t>(index)});
   }
 
   [[noreturn]] void refuse(const std::string& name, const std::string& why) const {
-    fail("data", where.string() + ": the entry '" + name + "' " + why + ": refused. Hint: pack the images again");
+    fail("data",
+         where.string() + ": the entry '" + name + "' " + why + ", which is refused. Hint: pack the images again");
   }
 
   mutable std::mutex mutex_;
@@ -125,7 +126,7 @@ std::unique_ptr<FileTree> open_zip_tree(const std::filesystem::path& file) { ret
 namespace fqgan {
 
 std::unique_ptr<FileTree> open_zip_tree(const std::filesystem::path& file) {
-  fail("data", file.string() + ": this build reads no zip archives. Hint: build with -DFQGAN_DECODERS=ON");
+  fail("data", file.string() + ": this build cannot read zip archives. Hint: build with -DFQGAN_DECODERS=ON");
 }
 
 }  // namespace fqgan

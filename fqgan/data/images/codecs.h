@@ -17,7 +17,7 @@ Raster decode_png(const DecodeTask& task);
 Raster decode_jpeg(const DecodeTask& task);
 Raster decode_webp(const DecodeTask& task);
 
-/// DecodeError unless 1 <= height * width <= max_pixels. Called before any pixel memory is taken.
+/// Throws a DecodeError unless 1 <= height * width <= max_pixels. Called before memory for pixels is allocated.
 void check_pixels(int64_t height, int64_t width, int64_t max_pixels);
 
 }  // namespace fqgan

@@ -45,7 +45,7 @@ void check_pixels(int64_t height, int64_t width, int64_t max_pixels) {
   if (height < 1 || width < 1) throw DecodeError("no pixels");
   if (height > max_pixels / width) {
     throw DecodeError("expected at most " + std::to_string(max_pixels) + " pixels, got " + std::to_string(width) + "x" +
-                      std::to_string(height) + ". Hint: data.max_pixels");
+                      std::to_string(height) + ". Hint: raise data.max_pixels");
   }
 }
 

@@ -14,16 +14,16 @@ struct DecodeError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// More pixels than this is taken for a decompression bomb.
+/// Images with more pixels are refused as decompression bombs.
 inline constexpr int64_t default_max_pixels = 100'000'000;
 
-/// PNG (any depth, palette, transparency), JPEG (gray, colour, CMYK; turned upright by its EXIF orientation) or WebP to
-/// gray, RGB or RGBA of 8 bits; gray with alpha becomes RGBA. Errors: DecodeError.
+/// Decodes PNG (any depth, palette, transparency), JPEG (gray, colour, CMYK; rotated by its EXIF orientation) or WebP
+/// to gray, RGB or RGBA of 8 bits; gray with alpha becomes RGBA. Errors: DecodeError.
 Raster decode_raster(std::string_view bytes, int64_t max_pixels = default_max_pixels);
-/// The shape that decode_raster would give, from the header alone. Errors: DecodeError.
+/// The shape of decode_raster's result, from the header alone. Errors: DecodeError.
 RasterShape probe_raster(std::string_view bytes, int64_t max_pixels = default_max_pixels);
 
-/// Whether decode_raster's build can read this kind of file: ".png", ".jpg", ".jpeg", ".jpe", ".webp", in any case.
+/// Whether this build can decode files with this extension: ".png", ".jpg", ".jpeg", ".jpe", ".webp", in any case.
 bool has_image_extension(std::string_view name);
 
 }  // namespace fqgan

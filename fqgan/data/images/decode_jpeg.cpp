@@ -1,5 +1,5 @@
-// JPEG by libjpeg-turbo with its accurate transform (as Pillow uses it). CMYK is taken as Adobe writes it (inverted)
-// and turned to RGB by Pillow's formula. The EXIF orientation is applied.
+// Decodes JPEG by libjpeg-turbo with its accurate transform, as Pillow does. CMYK is read as Adobe writes it (inverted)
+// and converted to RGB by Pillow's formula. The EXIF orientation is applied.
 #ifdef FQGAN_DECODERS
 #include <cstdio>
 // libjpeg's headers need <cstdio> before them.
@@ -33,7 +33,7 @@ void on_error(j_common_ptr jpeg) {
   std::longjmp(reading.on_error, 1);
 }
 
-// Some of libjpeg's warnings are damage that it glosses over by inventing pixels: errors here.
+// Some of libjpeg's warnings mean damage that it hides by inventing pixels; they are errors here.
 void on_message(j_common_ptr jpeg, int level) {
   if (level >= 0) return;
   switch (jpeg->err->msg_code) {
@@ -59,7 +59,7 @@ uint8_t multiplied(int a, int b) {
   return static_cast<uint8_t>(((product >> 8) + product) >> 8);
 }
 
-// Inverted CMYK: 255 is no ink. Light that is left = (255 - k) (1 - ink).
+// Inverted CMYK: 255 is no ink. The remaining light is (255 - k) (1 - ink).
 void cmyk_row(const uint8_t* row, int64_t width, uint8_t* rgb) {
   for (int64_t x = 0; x < width; ++x, row += 4, rgb += 3) {
     const int light = row[3];
@@ -103,7 +103,7 @@ Raster decode_jpeg(const DecodeTask& task) {
   reading.errors.error_exit = on_error;
   reading.errors.emit_message = on_message;
   reading.jpeg.client_data = &reading;
-  // Below, nothing with a destructor is made where libjpeg may longjmp.
+  // From here on no object with a destructor is created, because libjpeg may longjmp over it.
   if (setjmp(reading.on_error)) throw DecodeError(std::string("damaged JPEG (") + reading.message + ")");
   jpeg_create_decompress(&reading.jpeg);
   jpeg_save_markers(&reading.jpeg, JPEG_APP0 + 1, 0xffff);

@@ -1,4 +1,4 @@
-// PNG by libpng, to 8 bits: palettes and small depths are expanded, 16 bits are scaled, gray + alpha becomes RGBA.
+// Decodes PNG by libpng to 8 bits: palettes and small depths are expanded, 16 bits scaled, gray + alpha becomes RGBA.
 #ifdef FQGAN_DECODERS
 #include <png.h>
 
@@ -10,7 +10,7 @@
 namespace fqgan {
 namespace {
 
-// All that lives across libpng's longjmp: members of an object of the caller's frame, so that they stay defined.
+// Everything that must survive libpng's longjmp, as members of an object in the caller's frame.
 struct Reading {
   std::string_view bytes;
   size_t at = 0;
@@ -65,7 +65,7 @@ Raster decode_png(const DecodeTask& task) {
   reading.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reading, on_error, on_warning);
   reading.info = reading.png ? png_create_info_struct(reading.png) : nullptr;
   if (!reading.info) throw DecodeError("libpng: out of memory");
-  // Between the marks below nothing with a destructor is made: a longjmp would skip it.
+  // From here on no object with a destructor is created, because a longjmp would skip it.
   if (setjmp(png_jmpbuf(reading.png))) throw DecodeError("damaged PNG (" + reading.error + ")");
   png_set_read_fn(reading.png, &reading, take);
   png_set_crc_action(reading.png, PNG_CRC_DEFAULT, PNG_CRC_QUIET_USE);

@@ -1,4 +1,4 @@
-// WebP by libwebp: lossy and lossless, with or without alpha. Animations are refused.
+// Decodes WebP by libwebp: lossy and lossless, with or without alpha. Animations are refused.
 #ifdef FQGAN_DECODERS
 #include <webp/decode.h>
 
@@ -10,7 +10,7 @@ Raster decode_webp(const DecodeTask& task) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(task.bytes.data());
   WebPBitstreamFeatures features;
   if (WebPGetFeatures(bytes, task.bytes.size(), &features) != VP8_STATUS_OK) throw DecodeError("damaged WebP (header)");
-  if (features.has_animation) throw DecodeError("an animated WebP: expected a single picture");
+  if (features.has_animation) throw DecodeError("expected a single image, got an animated WebP");
   check_pixels(features.height, features.width, task.max_pixels);
   const RasterShape shape{features.height, features.width, features.has_alpha ? 4 : 3};
   Raster raster;

@@ -12,9 +12,9 @@ namespace fqgan {
 namespace {
 
 constexpr int bands = 4, band_bits = 16;
-constexpr size_t candidates_a_bucket = 64;  // common hashes would make the search quadratic
+constexpr size_t candidates_per_bucket = 64;  // limits the search, which common hashes would make quadratic
 
-// A mean difference of up to 2, and small against the pictures' own contrast.
+// Whether the mean difference is at most 2, and small against the images' contrast.
 bool looks_like(const Fingerprint& a, const Fingerprint& b) {
   int64_t difference = 0;
   for (size_t i = 0; i < a.thumbnail.size(); ++i) difference += std::abs(a.thumbnail[i] - b.thumbnail[i]);
@@ -27,13 +27,13 @@ uint64_t band_of(const Fingerprint& image, int band) {
   return bits | static_cast<uint64_t>(band) << band_bits;
 }
 
-// Images by the bits of each band of their hash.
+// An index of images by the bits of each band of their hash.
 class Buckets {
  public:
   void add(const Fingerprint& image, int64_t index) {
     for (int band = 0; band < bands; ++band) {
       auto& bucket = buckets_[band_of(image, band)];
-      if (bucket.size() < candidates_a_bucket) bucket.push_back(index);
+      if (bucket.size() < candidates_per_bucket) bucket.push_back(index);
     }
   }
   std::set<int64_t> candidates(const Fingerprint& image) const {

@@ -39,8 +39,8 @@ Raster padded(Raster image, const FitTarget& options) {
   return canvas;
 }
 
-// A strip of 1 x 30000 pixels scaled to cover the target would need gigabytes before it is cut: far beyond what the
-// target can show, it is cut first, with a margin that the filter never reaches across.
+// A strip of 1 x 30000 pixels scaled to cover the target would need gigabytes. It is therefore cut before it is scaled,
+// with a margin wider than the filter.
 Raster shortened(Raster image, const FitTarget& options, double scale) {
   const auto kept = [&](int64_t length, int64_t target) {
     const auto needed = static_cast<int64_t>(std::ceil(static_cast<double>(target) / scale));

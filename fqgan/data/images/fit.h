@@ -1,4 +1,4 @@
-// How an image of any size becomes the data set's size: pad, crop or stretch.
+// Brings an image of any size to the data set's size: pad, crop or stretch.
 #pragma once
 
 #include <string>
@@ -15,11 +15,11 @@ struct FitTarget {
   int64_t height = 0, width = 0;  // the target, pixels
   Fit fit = Fit::pad;
   ResizeFilter filter = ResizeFilter::bicubic;
-  uint8_t pad_value = 0;  // for pad; where there is an alpha channel the border is transparent
+  uint8_t pad_value = 0;  // for pad; with an alpha channel the border is transparent
 };
 
-/// pad: centred on a canvas, scaled down first (keeping its shape) if it is larger, never scaled up.
-/// crop: scaled until the target is just covered, then the centre is cut out. stretch: scaled to the target.
+/// pad: the image is centred on a canvas; a larger one is scaled down first, with its aspect ratio, but never up.
+/// crop: the image is scaled to cover the target, and its centre is cut out. stretch: it is scaled to the target.
 Raster fitted(Raster image, const FitTarget& options);
 
 }  // namespace fqgan

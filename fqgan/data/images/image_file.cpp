@@ -33,8 +33,7 @@ std::string deflated(const std::string& bytes) {
   return result;
 }
 
-// Rows as PNG stores them, each behind its filter's number. Filter 1 (difference to the pixel on the left) suits
-// images.
+// Rows as PNG stores them, each after the number of its filter; filter 1 is the difference to the pixel on the left.
 std::string filtered_rows(const at::Tensor& pixels) {
   const int64_t channels = pixels.size(0), height = pixels.size(1), width = pixels.size(2);
   const auto interleaved = pixels.permute({1, 2, 0}).contiguous();  // H x W x C

@@ -46,7 +46,7 @@ Raster upright(Raster image, int orientation) {
   for (int64_t y = 0; y < result.shape.height; ++y) {
     for (int64_t x = 0; x < result.shape.width; ++x) {
       int64_t row = swapped ? x : y, column = swapped ? y : x;
-      // Which of the stored image's axes run backwards, seen upright.
+      // Whether an axis of the stored image is reversed in the upright one.
       if (orientation == 3 || orientation == 4 || orientation == 7 || orientation == 6) row = from.height - 1 - row;
       if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
         column = from.width - 1 - column;

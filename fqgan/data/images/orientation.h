@@ -1,4 +1,4 @@
-// EXIF orientation: how a camera says that it was held sideways.
+// The EXIF orientation, by which a camera records how it was held.
 #pragma once
 
 #include <string_view>
@@ -7,10 +7,10 @@
 
 namespace fqgan {
 
-/// 1..8 from an EXIF block ("Exif\0\0" and a TIFF header); 0 where it says nothing that is valid.
+/// The orientation, 1 to 8, from an EXIF block ("Exif\0\0" and a TIFF header); 0 if there is no valid one.
 int exif_orientation(std::string_view exif);
 
-/// The image as it should be seen.
+/// Rotates or mirrors an image to be upright.
 Raster upright(Raster image, int orientation);
 
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// A decoded image in memory: bytes H x W x C, as in every step from the decoder to the network. No LibTorch here.
+// A decoded image in memory: bytes H x W x C, as in every step from the decoder to the network. Without LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ struct RasterShape {
   int64_t bytes() const { return height * width * channels; }
   bool operator==(const RasterShape&) const = default;
 };
-/// "64x48" (width x height, as image programs say it)
+/// "64x48" (width x height, the order of image programs)
 std::string size_text(const RasterShape& shape);
 
 /// uint8, H x W x C.
@@ -24,11 +24,11 @@ struct Raster {
   explicit Raster(RasterShape shape) : shape(shape), bytes(static_cast<size_t>(shape.bytes())) {}
 };
 
-/// RGBA laid on a colour (3 values): RGB. Other rasters come back as they are.
+/// Composites RGBA over a background colour (3 values), which gives RGB. Other rasters are returned unchanged.
 Raster composite(Raster image, const std::vector<int64_t>& background);
 
-/// Gray to RGB by repetition, RGB to gray by Rec. 601 luma (as Pillow's mode L), to RGBA with an opaque alpha; an alpha
-/// channel is dropped where fewer than 4 channels are asked for.
+/// Converts the number of channels: gray to RGB by repetition, RGB to gray by Rec. 601 luma (Pillow's mode L), to RGBA
+/// with an opaque alpha channel, and from RGBA by dropping the alpha channel.
 Raster with_channels(Raster image, int64_t channels);
 
 }  // namespace fqgan

@@ -9,7 +9,7 @@
 namespace fqgan {
 namespace {
 
-constexpr int weight_bits = 22;  // 32 less 8 bits of pixel less 2 of headroom: weights may overshoot 1
+constexpr int weight_bits = 22;  // 32 bits, less 8 for the pixel and 2 of headroom for weights above 1
 
 double bicubic(double x) {
   constexpr double a = -0.5;
@@ -27,7 +27,7 @@ double sinc(double x) {
 
 double lanczos(double x) { return std::abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0; }
 
-// Which input pixels make each output pixel, and with what weight.
+// The input pixels of each output pixel, and their weights.
 struct Taps {
   struct Span {
     int64_t first = 0;
@@ -128,12 +128,12 @@ void unpremultiply(Raster& image) {
 }  // namespace
 
 Raster resize(const Raster& image, int64_t height, int64_t width, ResizeFilter filter) {
-  FQGAN_CHECK(height > 0 && width > 0 && image.shape.bytes() > 0, "an empty image has no other size");
+  FQGAN_CHECK(height > 0 && width > 0 && image.shape.bytes() > 0, "an empty image cannot be resized");
   const int64_t fewer_rows = image.shape.height - height, fewer_columns = image.shape.width - width;
   if (fewer_rows == 0 && fewer_columns == 0) return image;
   Raster result = image;
   if (image.shape.channels == 4) premultiply(result);
-  const bool rows_first = fewer_rows > 0 && fewer_rows > 2 * fewer_columns;  // as Pillow 13 decides
+  const bool rows_first = fewer_rows > 0 && fewer_rows > 2 * fewer_columns;  // Pillow 13's rule
   if (rows_first) result = resize_height(result, height, filter);
   if (fewer_columns != 0) result = resize_width(result, width, filter);
   if (fewer_rows != 0 && !rows_first) result = resize_height(result, height, filter);

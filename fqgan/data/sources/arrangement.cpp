@@ -21,20 +21,21 @@ bool is_sided_split(const std::string& folder) {  // "trainA"
   return (folder.ends_with('A') || folder.ends_with('B')) && is_split(folder.substr(0, folder.size() - 1));
 }
 
-// The folder that split and domain name, where all folders are such (a class may be called "train"); else "".
+// The folder of the split and domain, if all folders are splits (a class may be called "train"); else "".
 std::string chosen(const std::set<std::string>& folders, const std::string& where, const std::string& split,
                    const std::optional<std::string>& domain) {
   const bool plain = std::all_of(folders.begin(), folders.end(), is_split);
   const bool sided = std::all_of(folders.begin(), folders.end(), is_sided_split);
   if (!plain && !sided) return "";
   if (sided && !domain) {
-    fail("data", where + ": holds two domains (" + *folders.begin() + ", ...): expected data.domain = \"A\" or \"B\"");
+    fail("data", where + ": expected data.domain for a set with two domains (" + *folders.begin() +
+                     ", ...), got none. Hint: set data.domain = \"A\" or \"B\"");
   }
   for (const auto& name : split == "train" ? train_names : test_names) {
     if (const auto folder = name + (sided ? *domain : ""); folders.contains(folder)) return folder;
   }
-  fail("data", where + ": has no folder for the split '" + split + "'" +
-                   (sided ? " and the domain '" + *domain + "'" : "") + ", only '" + *folders.begin() + "'");
+  fail("data", where + ": expected a folder for the split '" + split + "'" +
+                   (sided ? " and the domain '" + *domain + "'" : "") + ", found only '" + *folders.begin() + "'");
 }
 
 }  // namespace
@@ -65,7 +66,7 @@ std::string root_of(const FileTree& tree, const std::string& split, const std::o
     if (next.empty() && here.folders.size() == 1) {
       const auto& only = *here.folders.begin();
       const auto inner = level_at(tree, prefix + only + "/");
-      if (!inner.images || inner.json) next = only;  // a wrapper; one folder of images would be a class
+      if (!inner.images || inner.json) next = only;  // an outer folder; a single folder of images would be a class
     }
     if (next.empty()) return prefix;
     prefix += next + "/";

@@ -1,4 +1,4 @@
-// How images are arranged in a folder or archive, and where in it the part that was asked for begins.
+// Finds where the images of a split and domain begin in a folder or archive.
 #pragma once
 
 #include <optional>
@@ -9,16 +9,16 @@
 
 namespace fqgan {
 
-/// What lies directly under a prefix such as "" or "train/".
+/// The content directly under a prefix such as "" or "train/".
 struct Level {
-  std::set<std::string> folders;  // that hold images at any depth
+  std::set<std::string> folders;  // folders with images at any depth
   bool images = false, json = false;
 };
 Level level_at(const FileTree& tree, const std::string& prefix);
 
-/// The prefix under which the images or the class folders begin: folders that wrap everything are entered, then the one
-/// of the split (train, test, val, ...) and domain (trainA, trainB, ...). Errors: UserError (split or domain not
-/// there).
+/// The prefix under which the images or the class folders begin. Enters outer folders that hold everything, then the
+/// folder of the split (train, test, val, ...) and domain (trainA, trainB, ...). Errors: UserError (no such split or
+/// domain).
 std::string root_of(const FileTree& tree, const std::string& split, const std::optional<std::string>& domain);
 
 }  // namespace fqgan

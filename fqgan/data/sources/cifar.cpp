@@ -1,5 +1,5 @@
-// CIFAR-10 and CIFAR-100, the binary version as published (cifar-10-binary.tar.gz) or its unpacked folder. A record is
-// one label byte (CIFAR-100: coarse, then fine; the fine one is taken) and 3 x 32 x 32 planar bytes.
+// Reads CIFAR-10 and CIFAR-100 in the published binary version (cifar-10-binary.tar.gz) or its unpacked folder. A
+// record is one label byte (CIFAR-100: coarse, then fine; the fine one is used) and 3 x 32 x 32 planar bytes.
 #include <algorithm>
 #include <sstream>
 
@@ -17,7 +17,7 @@ using Files = std::map<std::string, std::string>;
 
 constexpr RasterShape cifar_shape{32, 32, 3};
 
-// One published set: which files hold a split, and what a record is.
+// One of the two sets: the files of a split, and the format of a record.
 struct Edition {
   const char* names_file;
   int64_t classes, label_bytes;
@@ -54,7 +54,7 @@ void append_records(ArraySource& source, const Edition& edition, const std::stri
   const auto record = static_cast<size_t>(edition.label_bytes + cifar_shape.bytes());
   if (bytes.empty() || bytes.size() % record != 0) {
     fail("data", where + ": " + name + ": expected records of " + std::to_string(record) + " bytes, found " +
-                     std::to_string(bytes.size()) + " bytes: truncated? Hint: download it again");
+                     std::to_string(bytes.size()) + " bytes. Hint: the file may be truncated; download it again");
   }
   for (size_t at = 0; at < bytes.size(); at += record) {
     const auto label = static_cast<uint8_t>(bytes[at + static_cast<size_t>(edition.label_bytes) - 1]);
@@ -79,7 +79,7 @@ void read_names(ArraySource& source, const Edition& edition, const Files& files)
   if (static_cast<int64_t>(source.class_names.size()) != edition.classes) source.class_names.clear();
 }
 
-// An archive is read once, for both splits.
+// Reads an archive once, for both splits.
 struct CifarPath : OpenedPath {
   explicit CifarPath(path given) : given(std::move(given)), folder(std::filesystem::is_directory(this->given)) {}
 
@@ -110,7 +110,7 @@ struct CifarPath : OpenedPath {
   }
 
  private:
-  // The files of the split: both splits' of an archive.
+  // The files of the split; from an archive those of both splits.
   void read(bool train) {
     if (!folder) {
       if (!was_read)
@@ -129,7 +129,7 @@ struct CifarPath : OpenedPath {
 
   path given;
   bool folder, was_read = false;
-  Files files;  // what no split has taken yet
+  Files files;  // files that no split has taken yet
 };
 
 std::unique_ptr<OpenedPath> open(const path& given, const DataOptions&) { return std::make_unique<CifarPath>(given); }

@@ -15,7 +15,7 @@ std::string start_of(const nlohmann::json& value) {
 
 DatasetJson parse_dataset_json(const std::string& text, const std::string& where) {
   const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) fail("data", where + ": expected a JSON object with \"labels\", got something else");
+  if (!json.is_object()) fail("data", where + ": expected a JSON object with \"labels\", got another JSON value");
   DatasetJson result;
   if (const auto labels = json.find("labels"); labels != json.end() && !labels->is_null()) {
     if (!labels->is_array()) fail("data", where + ": expected \"labels\" to be a list of [name, label] pairs");

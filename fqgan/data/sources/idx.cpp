@@ -1,5 +1,5 @@
-// IDX files, as MNIST, Fashion-MNIST and EMNIST are published: a big-endian header (magic number, extents) and bytes;
-// plain or .gz. The labels file stands beside the images file under MNIST's naming scheme.
+// Reads IDX files, the format of MNIST, Fashion-MNIST and EMNIST: a big-endian header (magic number, extents) and
+// bytes; plain or .gz. The labels file is in the same folder as the images file, under MNIST's naming scheme.
 #include <algorithm>
 
 #include "fqgan/core/error.h"
@@ -52,7 +52,7 @@ IdxFile read_idx(const path& file, uint32_t magic, const char* what) {
   if (static_cast<int64_t>(result.bytes.size()) < expected) {
     fail("data", file.string() + ": truncated: expected " + std::to_string(expected) +
                      " bytes after the header, found " + std::to_string(result.bytes.size()) +
-                     ". Hint: download it again");
+                     ". Hint: download the file again");
   }
   if (!input.at_end()) {
     fail("data", file.string() + ": expected " + std::to_string(expected) + " bytes after the header, found more");
@@ -67,7 +67,7 @@ bool names_images(const path& file) {
   return contains(name, "images-idx3") || contains(name, "images.idx3");
 }
 
-// train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz or train-labels-idx1-ubyte; "" where there is none.
+// train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz or train-labels-idx1-ubyte; "" if there is neither.
 path labels_beside(const path& images) {
   auto name = images.filename().string();
   const auto replace = [&](const std::string& from, const std::string& to) {
@@ -119,7 +119,7 @@ struct IdxSource : ArraySource {
     auto content = read_idx(images, image_magic, "images");
     each = {content.extents[1], content.extents[2], 1};
     if (content.extents[0] > 0 && each.bytes() == 0)
-      fail("data", images.string() + ": expected pixels, found 0x0 images");
+      fail("data", images.string() + ": expected images with pixels, found images of size 0x0");
     *pixels = std::move(content.bytes);
     manifest.add("idx");
     manifest.add_file(images);
@@ -160,7 +160,7 @@ bool recognises(const path& given) {
     const auto magic = GzFile(given).read(4);
     return magic == std::vector<uint8_t>{0, 0, 8, 3};
   } catch (const UserError&) {
-    return false;  // damaged compression: another kind may know the file
+    return false;  // damaged compression: another source may recognise the file
   }
 }
 

@@ -13,7 +13,7 @@ const SourceKind* const kinds[] = {&idx_source, &cifar_source, &zip_source, &fol
 
 std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
   if (!options.path || options.path->empty()) {
-    fail("data", "path: expected a file or folder of images, got nothing. Hint: --data PATH");
+    fail("data", "path: expected a file or folder of images, got none. Hint: use --data PATH");
   }
   const std::filesystem::path path(*options.path);
   std::error_code problem;
@@ -23,7 +23,7 @@ std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
     if (kind->recognises(path)) return kind->open(path, options);
     known += std::string(known.empty() ? "" : "; ") + kind->description;
   }
-  fail("data", path.string() + ": not a data set. Expected one of: " + known);
+  fail("data", path.string() + ": the format is not known. Expected one of: " + known);
 }
 
 std::unique_ptr<Source> open_source(const DataOptions& options) {

@@ -1,5 +1,5 @@
-// Where images come from, before they are decoded and brought to size. A kind of source is one file in sources/ and one
-// line in the table of source.cpp. A path is opened once; its splits and domains are parts of what was opened.
+// Sources of images, before decoding and resizing. Each kind of source is one file in sources/ and one line in the
+// table of source.cpp. A path is opened once; its splits and domains are parts of the opened path.
 #pragma once
 
 #include <filesystem>
@@ -16,31 +16,31 @@ namespace fqgan {
 /// The images of one split and domain.
 struct Source {
   struct Entry {
-    std::string name;  // to speak of it: relative path, or "train-images-idx3-ubyte.gz #17"
+    std::string name;  // for messages: relative path, or "train-images-idx3-ubyte.gz #17"
     int64_t label = -1;
   };
   std::vector<Entry> entries;
   std::vector<std::string> class_names;           // empty: the source has none
-  Manifest manifest;                              // of the files behind the images
-  int64_t largest_in_memory = int64_t{64} << 20;  // decoded bytes; more goes to the cache under `cache = "auto"`
+  Manifest manifest;                              // the identity of the files
+  int64_t largest_in_memory = int64_t{64} << 20;  // decoded bytes; with `cache = "auto"` larger sets use the cache
 
   virtual ~Source() = default;
-  /// Fills in labels and class names, where reading them is work of its own. Errors: UserError.
+  /// Reads labels and class names, if they are in separate files. Errors: UserError.
   virtual void read_labels() {}
-  /// These are safe to call from several threads. Errors: DecodeError (this image cannot be read).
+  /// These may be called from several threads. Errors: DecodeError (this image cannot be read).
   virtual RasterShape shape(int64_t entry) const = 0;
   virtual Raster decode(int64_t entry) const = 0;
-  /// All entries as they are, H x W x C one after the other, where they lie in memory already; else null.
+  /// All images, H x W x C one after the other, if they are in memory without decoding; else null.
   virtual std::shared_ptr<const uint8_t> in_memory() const { return nullptr; }
-  /// Frees what decode and in_memory need: they are not called again.
+  /// Frees the memory of decode and in_memory, which are not called again.
   virtual void forget_pixels() {}
 };
 
 /// A path that was recognised.
 struct OpenedPath {
   virtual ~OpenedPath() = default;
-  /// Where the images of a split and domain lie in it. The same place for two splits: there is only one.
-  /// Errors: UserError (the split or domain is not there).
+  /// The place of a split and domain within the path. A path without splits gives the same place for both.
+  /// Errors: UserError (no such split or domain).
   virtual std::string place(const std::string& split, const std::optional<std::string>& domain) = 0;
   /// Errors: UserError (damaged, no images).
   virtual std::unique_ptr<Source> open(const std::string& place) = 0;
@@ -48,21 +48,21 @@ struct OpenedPath {
 
 struct SourceKind {
   const char* name;
-  const char* description;  // for the error that nothing was recognised
+  const char* description;  // for the error message that lists all formats
   bool (*recognises)(const std::filesystem::path& path);
   std::unique_ptr<OpenedPath> (*open)(const std::filesystem::path& path, const DataOptions& options);
 };
 
-/// The first kind that recognises `options.path` opens it. Errors: UserError (no path, nothing there, not recognised).
+/// The first kind that recognises `options.path` opens it. Errors: UserError (no path, nothing there, unknown format).
 std::unique_ptr<OpenedPath> open_path(const DataOptions& options);
-/// The images that `options.split` and `domain` name, with labels unless `options.labels` is false.
+/// The images of `options.split` and `options.domain`, with labels unless `options.labels` is false.
 std::unique_ptr<Source> open_source(const DataOptions& options);
 
 extern const SourceKind idx_source, cifar_source, zip_source, folder_source;
 
-/// Sources whose decoded images are simply in memory, one after the other.
+/// A source whose decoded images are in memory, one after the other.
 struct ArraySource : Source {
-  ArraySource() { largest_in_memory = int64_t{1} << 30; }  // there is next to nothing to decode
+  ArraySource() { largest_in_memory = int64_t{1} << 30; }  // decoding takes almost no time
   std::shared_ptr<std::vector<uint8_t>> pixels = std::make_shared<std::vector<uint8_t>>();  // entries x H x W x C
   RasterShape each;
   RasterShape shape(int64_t) const override { return each; }

@@ -20,8 +20,9 @@ struct TreeSource : Source {
 
   std::string bytes(int64_t entry, int64_t count) const {
     const auto& file = files[static_cast<size_t>(entry)];
-    // No codec needs more than 8 bytes a pixel, so a larger file is no image that we would decode.
-    if (file.size / 8 > max_pixels + (1 << 20)) throw DecodeError(std::to_string(file.size) + " bytes: too large");
+    // No codec needs more than 8 bytes per pixel, so that a larger file cannot be an image within the limit.
+    if (file.size / 8 > max_pixels + (1 << 20))
+      throw DecodeError(std::to_string(file.size) + " bytes: too large for an image");
     return tree->read(file, count);
   }
   RasterShape shape(int64_t entry) const override {
@@ -30,7 +31,7 @@ struct TreeSource : Source {
     try {
       return probe_raster(bytes(entry, usually_enough), max_pixels);
     } catch (const DecodeError&) {
-      if (size <= usually_enough) throw;  // else: a long profile or preview stands before the pixels
+      if (size <= usually_enough) throw;  // else a long profile or preview may come before the pixels
       return probe_raster(bytes(entry, size), max_pixels);
     }
   }
@@ -86,7 +87,8 @@ void label_by_json(TreeSource& source, const std::string& root) {
     entry.label = found->second;
     json.labels.erase(found);
   }
-  if (!json.labels.empty()) fail("data", where + ": names '" + json.labels.begin()->first + "', which is not there");
+  if (!json.labels.empty())
+    fail("data", where + ": expected only existing images, found a label for '" + json.labels.begin()->first + "'");
   source.class_names = std::move(json.class_names);
 }
 
@@ -125,8 +127,10 @@ std::unique_ptr<Source> open_tree_source(std::shared_ptr<const FileTree> tree, c
   source->manifest.add(root);
   const auto level = level_at(*tree, root);
   if (level.images && !level.folders.empty() && !level.json) {
-    fail("data", tree->where.string() + ": holds both images and folders of images ('" + *level.folders.begin() +
-                     "'). Expected one or the other. Hint: move the images into a folder, or give the folder's path");
+    fail(
+        "data",
+        tree->where.string() + ": holds both images and folders of images ('" + *level.folders.begin() +
+            "'), expected only one of them. Hint: move the images into a folder, or give the path of the inner folder");
   }
   return source;
 }

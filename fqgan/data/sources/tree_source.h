@@ -1,8 +1,8 @@
-// Images in a folder or an archive, and what their arrangement says of labels:
+// Images in a folder or an archive. Their arrangement gives the labels:
 //   images alone                        no labels
-//   class folders                       sorted names are the classes; "unlabelled" is none
+//   one folder per class                the sorted names are the classes; "unlabelled" is no class
 //   dataset.json                        labels as StyleGAN2-ADA writes them: {"labels": [["name", 3], ...]}
-//   train/ test/, trainA/ trainB/ ...   one of these within, chosen by `split` and `domain`
+//   train/ test/, trainA/ trainB/ ...   one of the above in each, chosen by `split` and `domain`
 #pragma once
 
 #include <functional>
@@ -13,8 +13,8 @@
 
 namespace fqgan {
 
-/// `file_of`: the folder or archive of a split; `open`: opens it, once. Errors of what is returned: UserError (no
-/// images, images beside folders of images, a wrong dataset.json, a split or domain that is not there).
+/// `file_of`: the folder or archive of a split; `open`: opens it, once. Errors of the returned object: UserError (no
+/// images, images beside folders of images, a wrong dataset.json, no such split or domain).
 std::unique_ptr<OpenedPath> open_tree_path(std::function<std::filesystem::path(const std::string& split)> file_of,
                                            std::function<std::unique_ptr<FileTree>(const std::filesystem::path&)> open,
                                            int64_t max_pixels);

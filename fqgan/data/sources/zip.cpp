@@ -1,4 +1,4 @@
-// A zip of images or of class folders; or a folder that holds train.zip and test.zip.
+// A zip of images or with one folder per class; or a folder that holds train.zip and test.zip.
 #include <fstream>
 
 #include "fqgan/core/error.h"
@@ -19,14 +19,14 @@ path archive_of(const path& given, const std::string& split) {
   if (!std::filesystem::is_directory(given)) return given;
   const auto file = given / (split + ".zip");
   if (!std::filesystem::exists(file))
-    fail("data", given.string() + ": has no archive for the split '" + split + "' (" + split + ".zip)");
+    fail("data", given.string() + ": expected an archive of the split '" + split + "' (" + split + ".zip), found none");
   return file;
 }
 
 }  // namespace
 
 const SourceKind zip_source{
-    "zip", "a zip of either",
+    "zip", "a zip of images or with one folder per class",
     [](const path& given) {
       return std::filesystem::is_directory(given) ? is_zip(given / "train.zip") || is_zip(given / "test.zip")
                                                   : is_zip(given);

@@ -9,7 +9,7 @@
 namespace fqgan {
 namespace {
 
-// Mirrors an image of H x W x C in place. The number of channels is a template's, so that a pixel is moved as one.
+// Mirrors an image of H x W x C in place. The number of channels is a template parameter, for speed.
 template <int channels>
 void mirror(uint8_t* pixels, const DataInfo& info) {
   using Pixel = std::array<uint8_t, channels>;
@@ -51,7 +51,7 @@ void Augmentation::crop(int64_t epoch, int64_t index, uint8_t* pixels) const {
   const int64_t margin = dataset_.crop_margin(), line = (info.width + margin) * info.channels;
   std::vector<uint8_t> enlarged(static_cast<size_t>((info.height + margin) * line));
   dataset_.read_enlarged(index, enlarged.data());
-  const auto place = [&](int64_t axis) {  // 0 .. margin; 64 bits leave no measurable preference
+  const auto place = [&](int64_t axis) {  // 0 to margin; the bias of the remainder of 64 bits is negligible
     return static_cast<int64_t>(mix_bits(seed_, crop_key_, {epoch, index, axis}) % static_cast<uint64_t>(margin + 1));
   };
   const auto* from = enlarged.data() + place(0) * line + place(1) * info.channels;

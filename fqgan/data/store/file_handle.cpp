@@ -36,7 +36,7 @@ std::string FileHandle::read(int64_t at, int64_t bytes) const {
     const auto now = pread(file_, result.data() + got, result.size() - got, at + static_cast<int64_t>(got));
     if (now < 0 && errno == EINTR) continue;
     if (now < 0) fail_with(errno);
-    if (now == 0) fail<SystemError>("data", path_.string() + ": ended while it was read");
+    if (now == 0) fail<SystemError>("data", path_.string() + ": the file ended while it was read");
     got += static_cast<size_t>(now);
   }
   return result;
@@ -60,7 +60,7 @@ void FileHandle::reserve(int64_t bytes) const {
   if (bytes == 0) return;
   const int code = posix_fallocate(file_, 0, bytes);
   if (code == 0) return;
-  fail<SystemError>("data", path_.string() + ": " + std::to_string(bytes) + " bytes cannot be reserved: " +
+  fail<SystemError>("data", path_.string() + ": cannot reserve " + std::to_string(bytes) + " bytes on the disk: " +
                                 std::strerror(code) + ". Hint: free some space, or set FQGAN_CACHE to another place");
 }
 

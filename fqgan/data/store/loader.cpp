@@ -16,8 +16,8 @@
 
 namespace fqgan {
 
-// Workers claim batches by number and fill them; next() takes them in order. A seek starts a new generation: batches
-// that were claimed before it are dropped when they are done.
+// Workers claim batches by number and fill them; next() takes them in order. A seek starts a new generation; batches
+// that were claimed before it are dropped.
 struct Loader::Impl {
   Impl(const Dataset& dataset, LoaderOptions options)
       : dataset(dataset),
@@ -25,13 +25,15 @@ struct Loader::Impl {
         orders(dataset.info().images, this->options.seed, this->options.stream),
         augmentation(dataset, this->options.flip, this->options.seed, this->options.stream) {
     const auto images = dataset.info().images, wanted = this->options.batch * this->options.ranks;
-    FQGAN_CHECK(wanted > 0 && this->options.ahead > 0 && this->options.workers > 0, "a loader of no batches");
-    FQGAN_CHECK(this->options.rank >= 0 && this->options.rank < this->options.ranks, "rank below ranks");
+    FQGAN_CHECK(wanted > 0 && this->options.ahead > 0 && this->options.workers > 0,
+                "batch, ahead and workers must be > 0");
+    FQGAN_CHECK(this->options.rank >= 0 && this->options.rank < this->options.ranks, "rank must be below ranks");
     if (wanted > images && !this->options.repeats) {
-      fail("data", "batch " + std::to_string(wanted) + " is larger than the data set (" + std::to_string(images) +
-                       " images). Hint: a smaller batch, or more images");
+      fail("data", "expected a batch of at most " + std::to_string(images) + " images, the size of the data set, got " +
+                       std::to_string(wanted) + ". Hint: use a smaller batch, or more images");
     }
-    const auto observer = c10::ThreadLocalDebugInfo::current();  // who counts this thread's memory counts the workers'
+    const auto observer =
+        c10::ThreadLocalDebugInfo::current();  // a memory profiler of this thread sees the workers' too
     for (int64_t i = 0; i < this->options.workers; ++i)
       workers.emplace_back([this, observer] {
         c10::ThreadLocalDebugInfo::_forceCurrentDebugInfo(observer);
@@ -47,14 +49,14 @@ struct Loader::Impl {
     changed.notify_all();
   }
 
-  int64_t images_a_batch() const { return options.batch * options.ranks; }
+  int64_t images_per_batch() const { return options.batch * options.ranks; }
 
   void work() {
     std::unique_lock lock(mutex);
     while (true) {
       changed.wait(lock, [&] { return stopping || claimed < taken + options.ahead; });
       if (stopping) return;
-      const int64_t number = claimed++, mine = generation, first = start + number * images_a_batch();
+      const int64_t number = claimed++, mine = generation, first = start + number * images_per_batch();
       lock.unlock();
       Slot slot;
       try {
@@ -68,14 +70,14 @@ struct Loader::Impl {
     }
   }
 
-  // Memory of a batch that nobody holds any more, else new: the system clears fresh memory page by page, which takes as
-  // long as filling it.
+  // Reuses the memory of a batch that nobody holds any more, because the system clears fresh memory page by page, which
+  // takes as long as filling it.
   at::Tensor free_memory() {
     const auto& info = dataset.info();
     const std::lock_guard lock(mutex);
     for (const auto& one : memory) {
       if (one.use_count() > 1 || one.storage().use_count() > 1) continue;
-      std::atomic_thread_fence(std::memory_order_acquire);  // what its last holder read was read before
+      std::atomic_thread_fence(std::memory_order_acquire);  // after the reads of its last holder
       return one;
     }
     auto fresh = at::empty({options.batch, info.channels, info.height, info.width},
@@ -104,7 +106,7 @@ struct Loader::Impl {
     changed.wait(lock, [&] { return ready.contains(taken); });
     auto slot = std::move(ready.extract(taken).mapped());
     if (slot.error) {
-      ready.emplace(taken, slot);  // the error stays: the images behind it cannot be skipped
+      ready.emplace(taken, slot);  // the error stays, because the images of this batch cannot be skipped
       std::rethrow_exception(slot.error);
     }
     ++taken;
@@ -133,12 +135,12 @@ struct Loader::Impl {
   std::mutex mutex;
   std::condition_variable changed;
   int64_t start = 0;               // cursor of batch 0
-  int64_t claimed = 0, taken = 0;  // batches, since the last seek
+  int64_t claimed = 0, taken = 0;  // number of batches since the last seek
   int64_t generation = 0;
   bool stopping = false;
   std::map<int64_t, Slot> ready;      // by batch number
-  std::vector<at::Tensor> memory;     // of batches, to be used again
-  std::vector<std::jthread> workers;  // last: joined before the rest goes
+  std::vector<at::Tensor> memory;     // of batches, for reuse
+  std::vector<std::jthread> workers;  // the last member, joined before the others are destroyed
 };
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options)
@@ -147,7 +149,7 @@ Loader::~Loader() = default;
 RawBatch Loader::next() { return impl_->next(); }
 int64_t Loader::cursor() const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->start + impl_->taken * impl_->images_a_batch();
+  return impl_->start + impl_->taken * impl_->images_per_batch();
 }
 void Loader::seek(int64_t cursor) { impl_->seek(cursor); }
 

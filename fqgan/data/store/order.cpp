@@ -9,7 +9,7 @@
 namespace fqgan {
 namespace {
 
-// Unbiased: draws that fall into the incomplete last block of `count` are thrown away.
+// An unbiased draw: values in the incomplete last block of `count` are rejected.
 uint64_t below(uint64_t count, std::mt19937_64& random) {
   const uint64_t rejected = (0 - count) % count;  // 2^64 mod count
   uint64_t bits = random();
@@ -31,7 +31,7 @@ int64_t EpochOrders::at(int64_t epoch, int64_t position) {
   const std::lock_guard lock(mutex_);
   auto found = orders_.find(epoch);
   if (found == orders_.end()) {
-    // Batches that are prepared at one time lie in neighbouring epochs.
+    // Batches that are prepared at the same time are in neighbouring epochs.
     if (orders_.size() >= 4) orders_.erase(orders_.begin()->first < epoch ? orders_.begin() : std::prev(orders_.end()));
     found = orders_.emplace(epoch, epoch_order(images_, seed_, stream_, epoch)).first;
   }

@@ -1,5 +1,5 @@
-// The order in which an epoch goes through a data set: a pure function of (seed, stream, epoch), the same on every
-// machine and for any number of threads.
+// The order of a data set's images in an epoch: a pure function of (seed, stream, epoch), the same on every machine and
+// for any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace fqgan {
 /// mix_bits(seed, "order/" + stream, {epoch}). The standard library's shuffle is not used: its result is unspecified.
 std::vector<int64_t> epoch_order(int64_t images, uint64_t seed, const std::string& stream, int64_t epoch);
 
-/// Remembers the epochs around the last use. Safe to call from several threads.
+/// Caches the orders of the epochs around the last use. May be called from several threads.
 class EpochOrders {
  public:
   EpochOrders(int64_t images, uint64_t seed, std::string stream)

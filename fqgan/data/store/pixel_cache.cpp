@@ -28,7 +28,9 @@ enum Status : uint8_t { pending = 0, fine = 1, unreadable = 2 };
 
 fs::path file_of(const std::string& key, const char* ending) {
   const auto folder = cache_folder();
-  if (!folder) fail("data", "no place for the cache: expected FQGAN_CACHE, XDG_CACHE_HOME or HOME in the environment");
+  if (!folder)
+    fail("data",
+         "expected a folder for the cache, got none. Hint: set FQGAN_CACHE, XDG_CACHE_HOME or HOME in the environment");
   return *folder / "data" / (key + ending);
 }
 
@@ -49,7 +51,7 @@ std::string end_of_file(const RasterShape& shape, int64_t images, const Unreadab
   return text + magic;
 }
 
-// What the end of a cache file says; nothing unless all of it fits together.
+// The description at the end of a cache file; nothing if it is inconsistent.
 std::optional<PixelStore> read_end(const FileHandle& file, int64_t images) {
   const int64_t size = file.size();
   if (size < tail_bytes) return std::nullopt;
@@ -81,15 +83,15 @@ std::shared_ptr<const uint8_t> mapped(const FileHandle& file, int64_t bytes) {
   return {static_cast<const uint8_t*>(start), [size](const uint8_t* p) { munmap(const_cast<uint8_t*>(p), size); }};
 }
 
-// Only one process builds a cache.
+// The lock by which only one process builds a cache.
 FileLock locked(const std::string& key) {
   FileLock lock(file_of(key, ".lock"));
   lock.lock([] { log_info("[data] another process is decoding this data set; waiting for it"); });
   return lock;
 }
 
-// The file that is being built: slots and status bytes at their final places. Status bytes follow every few seconds,
-// when the pixels that they speak of have reached the disk.
+// The file that is being built: slots and status bytes at their final places. Status bytes are written every few
+// seconds, after their pixels have reached the disk.
 class Partial {
  public:
   Partial(const std::string& key, int64_t images, int64_t stride)
@@ -97,9 +99,9 @@ class Partial {
     const int64_t bytes = images * (stride + 1);
     if (file_.size() < bytes) {
       file_.resize(0);
-      file_.reserve(bytes);  // a full disk is noticed now, not hours later
+      file_.reserve(bytes);  // finds a full disk now, not hours later
     }
-    file_.resize(bytes);  // cuts an end that was written, but not renamed
+    file_.resize(bytes);  // cuts off an end that was written before the process could rename the file
     before_ = now_ = file_.read(images * stride, images);
     const auto done = std::count(before_.begin(), before_.end(), fine);
     if (done > 0)
@@ -114,7 +116,7 @@ class Partial {
     }
   }
 
-  // Chunks with unreadable images are tried again: the reasons are needed. Safe to call from several threads.
+  // Chunks with unreadable images are tried again, because the reasons are needed. May be called from several threads.
   bool needs(int64_t begin, int64_t end) const {
     return std::any_of(before_.begin() + begin, before_.begin() + end, [](char status) { return status != fine; });
   }
@@ -144,7 +146,7 @@ class Partial {
 
   FileHandle file_;
   int64_t images_, stride_;
-  std::string before_, now_;  // status bytes: when the file was opened, and now
+  std::string before_, now_;  // status bytes, when the file was opened and now
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
 };
 
@@ -168,7 +170,7 @@ std::optional<PixelStore> find_cached(const std::string& key, int64_t images) {
   const FileHandle file(path, O_RDONLY);
   auto store = read_end(file, images);
   if (!store) {
-    log_warning("[data] " + path.string() + " is damaged: the images are decoded again");
+    log_warning("[data] " + path.string() + " is damaged; the images are decoded again");
     return std::nullopt;
   }
   store->pixels = mapped(file, images * store->shape.bytes());

@@ -11,25 +11,25 @@ namespace fqgan {
 
 struct PixelStore {
   RasterShape shape;
-  std::shared_ptr<const uint8_t> pixels;  // one slot for each entry of the source: H x W x C
-  Unreadable unreadable;                  // images whose slots hold nothing
+  std::shared_ptr<const uint8_t> pixels;  // one slot of H x W x C for each entry of the source
+  Unreadable unreadable;                  // images whose slots are empty
 };
 
-/// Some neighbouring entries.
+/// A range of entries.
 struct Chunk {
   int64_t begin = 0, end = 0;   // entries of the source
   std::vector<uint8_t> pixels;  // their slots
   Unreadable unreadable;
 };
 
-/// Decodes the first `images` entries of a source, in parallel, in chunks of up to 32 images or about 4 MiB (a function
-/// of the shape alone). `wanted` says which chunks are still to be done (all, where it is empty); `finished` takes
-/// them, one at a time, in no fixed order. Images that `unreadable` already names are not tried again.
+/// Decodes the first `images` entries of a source, in parallel, in chunks of up to 32 images or about 4 MiB (the shape
+/// alone determines it). `wanted` selects chunks (empty: all); `finished` receives them, one at a time, in no fixed
+/// order. Images that are already in `unreadable` are not tried again.
 void decode_chunks(const Source& source, int64_t images, const DataOptions& options, const RasterShape& shape,
                    const Unreadable& unreadable, const std::function<bool(int64_t begin, int64_t end)>& wanted,
                    const std::function<void(Chunk& chunk)>& finished);
 
-/// The store in memory. `unreadable`: what common_shape found.
+/// Decodes into memory. `unreadable`: the images that common_shape could not read.
 PixelStore decode_into_memory(const Source& source, int64_t images, const DataOptions& options,
                               const RasterShape& shape, const Unreadable& unreadable);
 

@@ -21,7 +21,7 @@ const std::string& name_of(const Source& source, int64_t entry) {
     return "'" + name_of(source, i) + "' is " + size_text(shapes[static_cast<size_t>(i)]);
   };
   fail("data", "expected images of one size, but " + said(first) + " and " + said(other) +
-                   ". Hint: data.resolution = 64 brings all to one size, by data.fit (pad, crop or stretch)");
+                   ". Hint: data.resolution = 64 resizes all of them, by data.fit (pad, crop or stretch)");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// From a source's images to pixels of one size: what they are, what they become, and the decoding of all of them.
+// Brings the images of a source to one shape: finds their shapes, chooses the common one, and decodes.
 #pragma once
 
 #include <map>
@@ -10,21 +10,20 @@
 
 namespace fqgan {
 
-/// Entry of the source -> why this image cannot be read.
+/// Entries of the source that cannot be read, with the reason.
 using Unreadable = std::map<int64_t, std::string>;
 
-/// The shapes of the source's first `images` images as they are, from their headers; what cannot be read is added to
-/// `unreadable`.
+/// The original shapes of the source's first `images` images, from their headers. Adds to `unreadable`.
 std::vector<RasterShape> shapes_of(const Source& source, int64_t images, Unreadable& unreadable);
 
-/// The shape that each of them takes: from the options, else what they have in common. Reads the images' headers; what
-/// cannot be read is added to `unreadable`. Errors: UserError (mixed sizes without a resolution).
+/// The shape of the decoded images: from the options, else the one they have in common. Reads the images' headers and
+/// adds to `unreadable`. Errors: UserError (mixed sizes without a resolution).
 RasterShape common_shape(const Source& source, int64_t images, const DataOptions& options, Unreadable& unreadable);
 
-/// One image as the data set holds it. Errors: DecodeError.
+/// Decodes one image and brings it to the data set's shape. Errors: DecodeError.
 Raster prepared(const Source& source, int64_t entry, const RasterShape& shape, const DataOptions& options);
 
-/// Names unreadable images in the log, once, up to 20 of them. Errors: UserError with `strict`, and when none is left.
+/// Logs the names of unreadable images, up to 20. Errors: UserError with `strict`, and when no image is readable.
 void report(const Unreadable& unreadable, const Source& source, int64_t images, const DataOptions& options);
 
 }  // namespace fqgan

@@ -10,7 +10,7 @@
 namespace fqgan {
 namespace {
 
-// All that the decoded pixels depend on; a change of what decoding does must change the version.
+// The key of everything that the decoded pixels depend on; a change of the decoding must change the version.
 std::string key_of_pixels(const Source& source, int64_t images, const DataOptions& options) {
   Manifest manifest = source.manifest;
   manifest.add("pixels version 2");
@@ -23,7 +23,7 @@ std::string key_of_pixels(const Source& source, int64_t images, const DataOption
   return manifest.digest();
 }
 
-// The source's own memory, where nothing is to be done to the images.
+// Uses the source's own memory, if the images need no change.
 std::optional<PixelStore> as_they_are(const Source& source, int64_t images, const DataOptions& options) {
   auto pixels = source.in_memory();
   if (!pixels || options.cache == "on") return std::nullopt;
@@ -50,7 +50,7 @@ PixelStore decode(const std::string& key, const Source& source, int64_t images, 
     return build_cached(key, source, images, options, shape, unreadable);
   } catch (const UserError& error) {
     if (options.cache == "on") throw;
-    log_warning(std::string(error.what()) + ": decoding into memory instead of the cache");
+    log_warning(std::string(error.what()) + "; decoding into memory instead of the cache");
     return decode_into_memory(source, images, options, shape, unreadable);
   }
 }
@@ -71,7 +71,7 @@ class StoredDataset : public Dataset {
       slots_.push_back(selection.entries[i]);
       labels_.push_back(selection.labels[i]);
     }
-    if (slots_.empty()) fail("data", "no image of this part can be read");
+    if (slots_.empty()) fail("data", "expected readable images, found none in this part of the data");
     for (const auto& name : selection.class_names) manifest.add(name);
     key_ = manifest.digest();
     info_ = {static_cast<int64_t>(slots_.size()),
@@ -135,7 +135,7 @@ std::shared_ptr<const Dataset> view_of(std::shared_ptr<const DecodedImages> imag
 
 int64_t images_needed(const Source& source, const DataOptions& options) {
   const auto all = static_cast<int64_t>(source.entries.size());
-  return options.held_out ? all : std::min(all, options.limit.value_or(all));  // held out: chosen among all images
+  return options.held_out ? all : std::min(all, options.limit.value_or(all));  // held-out images come from all images
 }
 
 std::shared_ptr<const Dataset> make_dataset(const Source& source, const DataOptions& options) {

@@ -1,4 +1,4 @@
-// The images of a source decoded, in memory or the cache, and the data sets that are views of them.
+// The decoded images of a source, in memory or the cache, and data sets as views of them.
 #pragma once
 
 #include <memory>
@@ -10,26 +10,27 @@
 
 namespace fqgan {
 
-/// The first entries of a source, brought to one shape.
+/// The first entries of a source, decoded to one shape.
 struct DecodedImages {
   PixelStore store;
   std::vector<std::string> names;
   std::vector<Skipped> skipped;
-  std::string key;  // of the files, and of the options that the pixels depend on
+  std::string key;  // from the files and the options that determine the pixels
 };
 
-/// Names unreadable images in the log. The source is only read while this runs. Errors: UserError, as open_dataset.
+/// Decodes, and logs the names of unreadable images. Uses the source only during the call. Errors: UserError, as
+/// open_dataset.
 std::shared_ptr<const DecodedImages> decode_images(const Source& source, int64_t images, const DataOptions& options);
 
-/// The images of the selection that can be read. `enlarged`: the same ones with a margin for random crops, or null.
-/// Errors: UserError (there are none).
+/// A data set of the readable images of the selection. `enlarged`: the same images with a margin for random crops, or
+/// null. Errors: UserError (no readable image).
 std::shared_ptr<const Dataset> view_of(std::shared_ptr<const DecodedImages> images, const Selection& selection,
                                        std::shared_ptr<const DecodedImages> enlarged = nullptr);
 
-/// How many entries of the source `options` need decoded.
+/// The number of entries of the source that must be decoded for `options`.
 int64_t images_needed(const Source& source, const DataOptions& options);
 
-/// All three, for a source that is used once.
+/// All three steps, for a source that is used once.
 std::shared_ptr<const Dataset> make_dataset(const Source& source, const DataOptions& options);
 
 }  // namespace fqgan

@@ -1,4 +1,4 @@
-// Options against the data: every impossible combination, with what would be possible.
+// Checks the options against the data: every impossible combination, with a hint to a possible one.
 #include <algorithm>
 
 #include "fqgan/core/text.h"
@@ -11,7 +11,7 @@ int64_t halvings(const std::vector<bool>& downsample) { return std::count(downsa
 
 std::string size_text(int64_t height, int64_t width) { return std::to_string(height) + " x " + std::to_string(width); }
 
-/// What comes out of a block.
+/// The output of a block.
 struct FeatureMap {
   int64_t height, width, channels;
 };
@@ -29,11 +29,11 @@ void check_attention(const std::string& key, const std::vector<int64_t>& wanted,
       if (map.channels < 8)
         problems.add(key, "self-attention needs at least 8 channels; " + text + " has " + std::to_string(map.channels));
       if (map.height % 2 || map.width % 2)
-        problems.add(key, "self-attention needs an even height and width, which " + text +
-                              " has not. Hint: attention at another size, or data.resolution");
+        problems.add(key, "self-attention needs an even height and width, got " + text +
+                              ". Hint: choose another size, or another data.resolution");
     }
     if (!occurs)
-      problems.add(key, "expected map sizes that occur (" + join(heights) + "), got " + std::to_string(size));
+      problems.add(key, "expected heights of the blocks' outputs (" + join(heights) + "), got " + std::to_string(size));
   }
 }
 
@@ -47,15 +47,15 @@ void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Probl
     return problems.add("model.generator.multipliers",
                         std::to_string(blocks) + " blocks double the map " + std::to_string(blocks) +
                             " times, which does not fit images of " + size_text(plan.height, plan.width) +
-                            ". Hint: the size must be a multiple of " + std::to_string(factor) +
-                            " and at least twice that; fewer multipliers, or data.resolution");
+                            ". Hint: use fewer multipliers, or set data.resolution to a multiple of " +
+                            std::to_string(factor) + " that is at least twice as large");
   if (options.generator.hierarchical && plan.chunk < 1)
-    problems.add("model.generator.latent", "a hierarchical latent has " + std::to_string(blocks + 1) +
-                                               " parts, so at least that width, got " +
+    problems.add("model.generator.latent", "expected at least " + std::to_string(blocks + 1) +
+                                               ", one dimension for each part of a hierarchical latent, got " +
                                                std::to_string(options.generator.latent));
   if (options.generator.hierarchical && plan.classes && !options.generator.shared_embedding)
     problems.add("model.generator.shared_embedding",
-                 "a hierarchical latent joins the class in one vector, which needs a shared embedding. Hint: 128");
+                 "a hierarchical latent needs a shared embedding of the classes. Hint: set it to 128");
   std::vector<FeatureMap> maps;
   for (int64_t b = 1; b <= blocks; ++b)
     maps.push_back({plan.bottom_height << b, plan.bottom_width << b, plan.generator[b]});
@@ -88,20 +88,21 @@ void check_discriminator(const BigGanOptions& options, const BigGanPlan& plan, P
 void check_techniques(const BigGanOptions& options, Problems& problems) {
   options.label_smoothing.check(problems);
   if (options.label_smoothing.targets.smoothed() && options.loss != "non_saturating")
-    problems.add("model.label_smoothing", "smoothed targets are those of a cross-entropy, which loss = '" +
-                                              options.loss + "' has not. Hint: loss = \"non_saturating\"");
+    problems.add("model.label_smoothing", "label smoothing needs a cross-entropy loss, got loss = '" + options.loss +
+                                              "'. Hint: set loss = \"non_saturating\"");
   const bool by_length = options.discriminator.weight_normalization == "weight";
   if (by_length && options.batch < 2)
-    problems.add("model.batch",
-                 "weight normalization begins with a batch's standard deviation: expected at least 2 images, got " +
-                     std::to_string(options.batch));
+    problems.add(
+        "model.batch",
+        "weight normalization is initialised from the standard deviation of a batch: expected at least 2 images, got " +
+            std::to_string(options.batch));
   if (by_length && options.discriminator.orthogonal > 0)
     problems.add("model.discriminator.orthogonal",
-                 "orthogonal regularization has no effect under weight normalization, which only lets it rescale "
-                 "weights. Hint: 0");
+                 "orthogonal regularization has no effect under weight normalization (it only rescales weights). Hint: "
+                 "set it to 0");
   if (options.generator.norm == "virtual_batch" && options.average.standing_images > 0)
     problems.add("model.average.standing_images",
-                 "virtual batch normalization has its reference batch's statistics and no others. Hint: 0");
+                 "virtual batch normalization always uses its reference batch's statistics. Hint: set it to 0");
 }
 
 }  // namespace

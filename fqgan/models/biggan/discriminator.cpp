@@ -56,7 +56,7 @@ torch::Tensor BigGanDiscriminatorImpl::forward(const torch::Tensor& images, cons
     const auto here = attention.find(b);
     if (here != attention.end()) h = here->second->forward(h, pass);
   }
-  // The head is float32 (or float64): sums over positions and logits want the digits.
+  // The head is float32 (or float64): sums over positions and logits need the precision.
   const auto pooled = at::relu(h).sum({2, 3}, false, linear->weight.scalar_type());  // N x C
   auto logits = linear->forward(minibatch ? minibatch->forward(pooled, pass) : pooled, pass).squeeze(1);
   if (projection) logits = logits + (projection->forward(labels, pass) * pooled).sum(1);

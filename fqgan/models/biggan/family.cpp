@@ -1,5 +1,5 @@
 // BigGAN's networks, optimizers and phases: D (several steps), then G. The quantizers' losses join both objectives, and
-// in the G phase the frozen D still updates its state, as in the released FQ-GAN code.
+// in the G phase the frozen D still updates its state, as in YangNaruto/FQ-GAN.
 #include "fqgan/core/error.h"
 #include "fqgan/losses/adversarial.h"
 #include "fqgan/losses/gradient_penalty.h"
@@ -115,7 +115,7 @@ class BigGan : public Family {
     return targets.smoothed() ? cross_entropy(real, fake, targets) : loss_.discriminator(real, fake);
   }
 
-  /// In float32, through operators that can be differentiated twice; no state follows these images.
+  /// Computes in float32, through operators that can be differentiated twice; changes no state.
   void penalise(Step& step, const Batch& real, const torch::Tensor& fakes) {
     const auto type = numerics.parameters();
     const auto fraction = step.uniform(options_.batch, {}, "gradient penalty").to(numerics.device);

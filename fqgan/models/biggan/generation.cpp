@@ -7,25 +7,25 @@
 namespace fqgan {
 namespace {
 
-constexpr int64_t standing_batch = 500;          // images a forward while statistics are collected, at most
-constexpr int64_t largest_activation = 1 << 26;  // numbers: networks that are larger take fewer images
-constexpr uint64_t statistics_seed = 0;          // the same statistics for every seed of images
+constexpr int64_t standing_batch = 500;          // largest batch while statistics are collected
+constexpr int64_t largest_activation = 1 << 26;  // elements; large networks use smaller batches to stay below it
+constexpr uint64_t statistics_seed = 0;          // the statistics do not depend on the seed of the images
 
 int64_t standing_images_at_once(const BigGanPlan& plan) {
-  int64_t largest = 1;  // of one image
+  int64_t largest = 1;  // elements per image
   for (size_t b = 1; b < plan.generator.size(); ++b)
     largest = std::max(largest, plan.generator[b] * (plan.bottom_height << b) * (plan.bottom_width << b));
   return std::clamp<int64_t>(largest_activation / largest, 2, standing_batch);
 }
 
-/// The classes take turns, so that each has its share in the statistics.
+/// The classes take turns, so that each counts the same in the statistics.
 void collect_standing(BigGanGenerator& generator, int64_t images, const Numerics& numerics) {
   torch::NoGradGuard no_grad;
   const auto& plan = generator->plan;
   auto random = Streams::statistics(statistics_seed);
   const auto at_once = standing_images_at_once(plan);
   const auto batches = (images + at_once - 1) / at_once;
-  for (int64_t b = 0; b < batches; ++b) {  // of equal size within one: each counts the same
+  for (int64_t b = 0; b < batches; ++b) {  // batch sizes differ by one at most, so that each image counts the same
     const auto done = images * b / batches, count = images * (b + 1) / batches - done;
     torch::Tensor labels;
     if (plan.classes) labels = torch::arange(done, done + count).remainder(plan.classes).to(numerics.device);
@@ -36,7 +36,7 @@ void collect_standing(BigGanGenerator& generator, int64_t images, const Numerics
   }
 }
 
-/// The moments of the reference batch under these weights: an average's own.
+/// Computes the moments of the reference batch under these weights (an averaged network has none of its own).
 void collect_reference(BigGanGenerator& generator, const Numerics& numerics) {
   torch::NoGradGuard no_grad;
   auto random = Streams::unused();
@@ -55,7 +55,7 @@ LatentSpace biggan_latents(const BigGanPlan& plan) {
 
 Generator open_biggan_generator(const BigGanOptions& options, const BigGanPlan& plan, const BigGanGenerator& source,
                                 const Numerics& numerics) {
-  auto quick = options;  // its initial weights are overwritten: no orthogonal ones
+  auto quick = options;  // the initial weights are overwritten, so the costly orthogonal ones are not computed
   quick.initialisation = "normal";
   auto unused = Streams::unused();
   BigGanGenerator generator(quick, plan, unused);

@@ -1,4 +1,4 @@
-// A BigGAN generator made ready for drawing images.
+// Prepares a BigGAN generator for sampling.
 #pragma once
 
 #include "fqgan/models/biggan/generator.h"
@@ -7,8 +7,8 @@ namespace fqgan {
 
 LatentSpace biggan_latents(const BigGanPlan& plan);
 
-/// A copy of `source`, so that the statistics that are collected for it (standing statistics over
-/// options.average.standing_images, the moments of virtual batch normalization's reference) leave the source as it is.
+/// Works on a copy of `source`, because it collects statistics: standing statistics over
+/// options.average.standing_images images, or the moments of virtual batch normalization's reference batch.
 Generator open_biggan_generator(const BigGanOptions& options, const BigGanPlan& plan, const BigGanGenerator& source,
                                 const Numerics& numerics);
 

@@ -13,7 +13,7 @@ GeneratorBlockImpl::GeneratorBlockImpl(int64_t in, int64_t out, const Condition&
       "conv1", Conv2d(Conv2dOptions{.in = in, .out = out, .resample = Resample::up, .relu = true}, weight, random));
   norm2 = register_module("norm2", BatchNorm(out, condition, random, epsilon));
   conv2 = register_module("conv2", Conv2d(Conv2dOptions{.in = out, .out = out, .relu = true}, weight, random));
-  // Upsampled where it is added: a 1x1 convolution and nearest upsampling can change places.
+  // The shortcut is upsampled where it is added: a 1x1 convolution commutes with nearest upsampling.
   shortcut = register_module("shortcut", Conv2d(Conv2dOptions{.in = in, .out = out, .kernel = 1}, weight, random));
 }
 
@@ -49,7 +49,7 @@ BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const Big
     if (std::find(sizes.begin(), sizes.end(), plan.bottom_height << (b + 1)) != sizes.end())
       attention.emplace(b, register_module("attention" + number, SelfAttention(channels[b + 1], weight, random)));
   }
-  // The reference gives its epsilon to the conditional batch norms only; this one keeps 1e-5.
+  // BigGAN-PyTorch passes its epsilon to the conditional batch norms only; the last one keeps 1e-5.
   norm = register_module("norm", BatchNorm(channels.back(), last, random));
   output = register_module(
       "output", Conv2d(Conv2dOptions{.in = channels.back(), .out = plan.channels, .relu = true}, weight, random));
@@ -60,7 +60,7 @@ BigGanGeneratorImpl::BigGanGeneratorImpl(const BigGanOptions& options, const Big
   }
 }
 
-/// Labels, or the vector of shared embedding and the block's part of the latent.
+/// What conditions a block's batch norms: the labels, or the shared embedding and the block's part of the latent.
 torch::Tensor BigGanGeneratorImpl::condition_of(const torch::Tensor& latents, const torch::Tensor& labels, size_t block,
                                                 Pass& pass) {
   const auto part =

@@ -1,6 +1,5 @@
 // BigGAN's generator: a linear layer to a small map, residual blocks that double it, self-attention at chosen sizes.
-// Matches BigGAN-PyTorch's BigGAN.Generator; the class enters as an index, through a shared embedding where there is
-// one.
+// Matches BigGAN-PyTorch's BigGAN.Generator. The class enters as an index; the shared embedding is part of the network.
 #pragma once
 
 #include "fqgan/models/biggan/options.h"
@@ -28,10 +27,10 @@ struct BigGanGeneratorImpl : torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& latents, const torch::Tensor& labels, Pass& pass);
 
   BigGanPlan plan;
-  Embedding shared{nullptr};  // classes x width; null: each batch norm has its own
+  Embedding shared{nullptr};  // classes x width; null: each batch norm has its own embedding
   Linear linear{nullptr};
   std::vector<GeneratorBlock> blocks;
-  std::map<size_t, SelfAttention> attention;  // by the block that it follows
+  std::map<size_t, SelfAttention> attention;  // by the index of the block before it
   BatchNorm norm{nullptr};
   Conv2d output{nullptr};
   ReferenceLatents reference{nullptr};  // with virtual batch normalization

@@ -13,7 +13,7 @@
 namespace fqgan {
 namespace {
 
-/// Ours -> theirs: every pattern is tried in turn on what the ones before have made of the name.
+/// Our tensor name -> theirs. The patterns are applied one after the other.
 const std::vector<std::pair<std::regex, const char*>>& renamings() {
   static const std::vector<std::pair<std::regex, const char*>> table = {
       {std::regex("^block(\\d+)\\.norm(\\d)\\.(?:class|vector)_(gain|bias)\\."), "blocks.$1.0.bn$2.$3."},
@@ -38,7 +38,7 @@ const std::vector<std::pair<std::regex, const char*>>& renamings() {
 
 std::string foreign_name(std::string name, const ForeignWeights& weights) {
   for (const auto& [pattern, replacement] : renamings()) name = std::regex_replace(name, pattern, replacement);
-  // Attention is the last module of its block: after the quantizer, where there is one.
+  // Attention is the last module of its block, after the quantizer if there is one.
   if (const auto place = name.find(".A."); place != name.npos) {
     const auto block = name.substr(0, place);
     name.replace(place, 3, weights.tensors.count(block + ".2.gamma") ? ".2." : ".1.");
@@ -48,14 +48,14 @@ std::string foreign_name(std::string name, const ForeignWeights& weights) {
 
 bool is_dictionary(const std::string& name) { return name.ends_with("codebook") || name.ends_with("codebook_sum"); }
 
-/// Theirs as ours: dictionaries are D x K there, spectral vectors 1 x Co.
+/// Their tensor in our shape: they store dictionaries as D x K and spectral vectors as 1 x Co.
 torch::Tensor converted(const std::string& name, const torch::Tensor& theirs) {
   if (is_dictionary(name)) return theirs.t();
   return name.ends_with(".u") && theirs.dim() == 2 ? theirs.flatten() : theirs;
 }
 
-/// With --mybn and --cross_replica a batch norm's statistics are those of a module `bn` in it; as without them here.
-/// Standing statistics are sums there, over as many batches as the counter says.
+/// With --mybn and --cross_replica a batch norm's statistics are in a submodule `bn`; here they are moved to the batch
+/// norm itself. Standing statistics are sums there, over as many batches as the counter says.
 ForeignWeights with_plain_norms(const ForeignWeights& weights) {
   static const std::regex nested("^(.*)\\.bn\\.(?:stored|running)_(mean|var)$");
   ForeignWeights plain{weights.file, {}};
@@ -74,7 +74,7 @@ ForeignWeights with_plain_norms(const ForeignWeights& weights) {
   return plain;
 }
 
-/// What nothing reads: singular values, counters.
+/// Tensors that nothing reads: singular values, counters.
 bool is_left_out(const std::string& name) {
   static const std::regex pattern("(^|\\.)sv\\d+$|accumulation_counter$|num_batches_tracked$");
   return std::regex_search(name, pattern);
@@ -109,8 +109,8 @@ void import_biggan(torch::nn::Module& network, const ForeignWeights& given) {
   std::vector<std::string> missing, misshapen;
   std::vector<std::pair<torch::Tensor, torch::Tensor>> copies;
   for (auto& [name, target] : state_of(network)) {
-    if (name.ends_with("idle_updates")) continue;  // ours alone: starts at zero
-    if (name.ends_with(".v")) continue;            // ours alone: follows from u and the weight
+    if (name.ends_with("idle_updates")) continue;  // not in their files: starts at zero
+    if (name.ends_with(".v")) continue;            // not in their files: computed from u and the weight
     const auto theirs = foreign_name(name, weights);
     const auto found = weights.tensors.find(theirs);
     if (found == weights.tensors.end()) {
@@ -133,8 +133,10 @@ void import_biggan(torch::nn::Module& network, const ForeignWeights& given) {
   add("missing: ", missing);
   add("left over: ", {unused.begin(), unused.end()});
   if (!problem.empty())
-    fail(weights.file, "the weights are of another architecture than the recipe's: " + problem +
-                           ". Hint: model.generator, model.discriminator and model.quantizer must be those of the run");
+    fail(
+        weights.file,
+        "the weights do not fit the recipe's architecture: " + problem +
+            ". Hint: set model.generator, model.discriminator and model.quantizer as in the training of these weights");
   torch::NoGradGuard no_grad;
   for (auto& [target, value] : copies) target.copy_(value);
   for (const auto& module : network.modules())

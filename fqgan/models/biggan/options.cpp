@@ -1,4 +1,4 @@
-// Fields and the reference's architecture tables (BigGAN-PyTorch, G_arch and D_arch).
+// The option fields, and the architecture tables of BigGAN-PyTorch (G_arch and D_arch).
 #include "fqgan/models/biggan/options.h"
 
 #include <algorithm>
@@ -16,8 +16,8 @@ struct Architecture {
   std::vector<bool> downsample;
 };
 
-/// By how often the generator doubles its first map, whose shorter side is 4 to 7 pixels. 3 to 6 are the reference's
-/// for 32 to 256 pixels, and 7 its generator's for 512; the others are ours, in the same spirit.
+/// The key is how often the generator doubles its first map, whose shorter side is 4 to 7 pixels. Entries 3 to 6 are
+/// BigGAN-PyTorch's for 32 to 256 pixels, and 7 its generator's for 512; the others continue the pattern.
 const std::map<int64_t, Architecture> architectures = {
     {1, {{4, 4}, {4, 4, 4}, {true, false, false}}},
     {2, {{4, 4, 4}, {4, 4, 4, 4}, {true, true, false, false}}},
@@ -28,7 +28,7 @@ const std::map<int64_t, Architecture> architectures = {
     {7, {{16, 16, 8, 8, 4, 2, 1, 1}, {1, 1, 2, 4, 8, 8, 16, 16}, {true, true, true, true, true, true, true, false}}},
 };
 
-/// The architecture for a size; null when there is none built in.
+/// The built-in architecture for an image size, or null.
 const Architecture* architecture_for(int64_t height, int64_t width) {
   for (const auto& [doublings, architecture] : architectures) {
     const auto factor = int64_t{1} << doublings, bottom = std::min(height, width) / factor;
@@ -37,7 +37,7 @@ const Architecture* architecture_for(int64_t height, int64_t width) {
   return nullptr;
 }
 
-/// The layers' styles, and the name that the reference has beside "xavier".
+/// The layers' styles, and "glorot", BigGAN-PyTorch's other name of "xavier".
 std::vector<std::string> initialisations() {
   auto styles = initialisation_styles();
   styles.insert(std::find(styles.begin(), styles.end(), "xavier"), "glorot");
@@ -52,73 +52,92 @@ std::vector<int64_t> times(std::vector<int64_t> values, int64_t factor) {
 }  // namespace
 
 void BigGanGeneratorOptions::fields(FieldVisitor& visit) {
-  visit("width", width, about("channels are multiples of it").at_least(1).at_most(65536));
+  visit("width", width, about("base number of channels, which the multipliers scale").at_least(1).at_most(65536));
   visit("multipliers", multipliers,
-        about("channels over width: each block's input, then the last output; empty: the reference's for this size")
+        about("channels as multiples of width: the input of each block, then the last output; empty: BigGAN-PyTorch's "
+              "for this image size")
             .at_least(1)
             .at_most(1024));
-  visit("latent", latent, about("width Z of the latent").at_least(1).at_most(65536));
+  visit("latent", latent, about("number of latent dimensions Z").at_least(1).at_most(65536));
   visit("hierarchical", hierarchical,
-        about("the latent in equal parts: one makes the first map, the others each go into a block's batch norm"));
+        about("split the latent into equal parts: the first makes the first map, and each block's batch norm is "
+              "conditioned on one of the others"));
   visit("shared_embedding", shared_embedding,
-        about("width of one class embedding for all batch norms; 0: each has its own").at_least(0).at_most(65536));
-  visit("attention", attention, about("map heights, in pixels, after which self-attention stands").at_least(2));
-  visit("spectral_norm", spectral_norm, about("spectral normalization of the weights"));
-  visit("orthogonal", orthogonal, about("strength of the orthogonal regularization; BigGAN: 1e-4").at_least(0));
+        about("dimensions of the class embedding that all batch norms share; 0: each has its own embedding")
+            .at_least(0)
+            .at_most(65536));
+  visit("attention", attention,
+        about("self-attention after the blocks whose output has one of these heights (pixels)").at_least(2));
+  visit("spectral_norm", spectral_norm, about("normalize the weights by their spectral norm"));
+  visit("orthogonal", orthogonal,
+        about("strength of the orthogonal regularization (0: off; the BigGAN paper: 1e-4)").at_least(0));
   GeneratorPlayerOptions::fields(visit);
 }
 
 void BigGanDiscriminatorOptions::fields(FieldVisitor& visit) {
-  visit("width", width, about("channels are multiples of it").at_least(1).at_most(65536));
+  visit("width", width, about("base number of channels, which the multipliers scale").at_least(1).at_most(65536));
   visit("multipliers", multipliers,
-        about("channels over width: each block's output; empty: the reference's for this size")
+        about("channels as multiples of width: the output of each block; empty: BigGAN-PyTorch's for this image size")
             .at_least(1)
             .at_most(1024));
-  visit("downsample", downsample, about("which blocks halve the map; empty: the reference's for this size"));
-  visit("attention", attention, about("map heights, in pixels, after which self-attention stands").at_least(2));
+  visit("downsample", downsample,
+        about("for each block, whether it halves the map; empty: BigGAN-PyTorch's for this image size"));
+  visit("attention", attention,
+        about("self-attention after the blocks whose output has one of these heights (pixels)").at_least(2));
   visit("steps", steps, about("discriminator steps per generator step").at_least(1));
-  visit("orthogonal", orthogonal, about("strength of the orthogonal regularization").at_least(0));
-  visit("gradient_penalty", gradient_penalty, about("weight of WGAN-GP's penalty; its paper: 10").at_least(0));
+  visit("orthogonal", orthogonal, about("strength of the orthogonal regularization (0: off)").at_least(0));
+  visit("gradient_penalty", gradient_penalty,
+        about("weight of the gradient penalty of WGAN-GP (0: off; the paper: 10)").at_least(0));
   visit("input_noise", input_noise,
-        about("standard deviation of Gaussian noise on the images, in [-1, 1]").at_least(0));
-  visit("noise", noise, about("standard deviation of Gaussian noise on the features, after every block").at_least(0));
-  visit(
-      "weight_normalization", weight_normalization,
-      about("how its weights are normalized: spectral; weight: their length, scales and biases set by the first batch")
-          .one_of(weight_normalizations()));
+        about("standard deviation of the Gaussian noise that is added to the images, which are in [-1, 1] (0: off)")
+            .at_least(0));
+  visit("noise", noise,
+        about("standard deviation of the Gaussian noise that is added to the features after every block (0: off)")
+            .at_least(0));
+  visit("weight_normalization", weight_normalization,
+        about("normalization of the weights: by their spectral norm, or by their length ('weight', with scales and "
+              "biases set by the first batch)")
+            .one_of(weight_normalizations()));
   PlayerOptions::fields(visit);
 }
 
 void BigGanAverageOptions::fields(FieldVisitor& visit) {
-  visit("decay", decay, about("decay of the averaged generator per iteration").at_least(0).at_most(1));
-  visit("start", start, about("iterations before averaging begins").at_least(0));
-  visit("ramp", ramp, about("decay_t = min(decay, (1 + t) / (10 + t))"));
+  visit("decay", decay, about("decay of the averaged generator's weights per iteration").at_least(0).at_most(1));
+  visit("start", start, about("iterations before averaging begins; until then the average is a copy").at_least(0));
+  visit("ramp", ramp, about("average faster at first: the decay in iteration t is min(decay, (1 + t) / (10 + t))"));
   visit("standing_images", standing_images,
-        about("images whose batch statistics sampling uses; 0: the stored running statistics").at_least(0));
+        about("generated images from which sampling computes the batch norm statistics; 0: use the running statistics "
+              "of the training")
+            .at_least(0));
 }
 
 void BigGanOptions::fields(FieldVisitor& visit) {
-  visit("batch", batch, about("images per step, real and generated each").at_least(1).at_most(1 << 20));
-  visit("accumulate", accumulate, about("batches whose gradients are averaged into one optimizer step").at_least(1));
-  visit("conditional", conditional, about("use the classes, where the data has them"));
+  visit("batch", batch, about("batch size: real images, and as many generated ones").at_least(1).at_most(1 << 20));
+  visit("accumulate", accumulate,
+        about("number of batches whose gradients are averaged into one optimizer step").at_least(1));
+  visit("conditional", conditional, about("condition both networks on the class, if the data has classes"));
   visit("share_fakes", share_fakes,
-        about("the last discriminator step and the generator step use one generated batch (saves a forward)"));
-  visit("loss", loss, about("adversarial objective").one_of(adversarial_loss_names()));
-  visit("initialisation", initialisation,
-        about("initial weights: orthogonal, N(0, 0.02), or Glorot's uniform, also called xavier")
-            .one_of(initialisations()));
-  visit("biases", biases, about("initial biases: as PyTorch's layers and the releases, or zero").one_of(bias_styles()));
-  visit("spectral_epsilon", spectral_epsilon, about("least norm in the power iteration").more_than(0));
-  visit("norm_epsilon", norm_epsilon, about("added to the variance in batch norm").more_than(0));
+        about("use one generated batch for the last discriminator step and the generator step (saves a forward pass)"));
+  visit("loss", loss, about("adversarial loss").one_of(adversarial_loss_names()));
+  visit(
+      "initialisation", initialisation,
+      about(
+          "initial weights: orthogonal, normal with standard deviation 0.02, or Glorot's uniform (also called xavier)")
+          .one_of(initialisations()));
+  visit("biases", biases,
+        about("initial biases: uniform as in PyTorch's layers and BigGAN-PyTorch, or zero").one_of(bias_styles()));
+  visit("spectral_epsilon", spectral_epsilon,
+        about("lower bound of the norms in the power iteration of spectral normalization").more_than(0));
+  visit("norm_epsilon", norm_epsilon, about("constant added to the variance in batch norm").more_than(0));
   visit("generator", generator, about("the generator network"));
   visit("discriminator", discriminator, about("the discriminator network"));
   visit("average", average, about("the moving average of the generator, which sampling uses"));
   visit("quantizer", quantizer, about("feature quantization in the discriminator"));
   visit("feature_matching", feature_matching,
-        about("the generator also matches the mean of the discriminator's features"));
+        about("feature matching: the generator matches the mean of the discriminator's features on real images"));
   visit("minibatch_discrimination", minibatch_discrimination,
-        about("the discriminator sees how similar the images of a batch are"));
-  visit("label_smoothing", label_smoothing, about("the discriminator's targets, with loss = 'non_saturating'"));
+        about("minibatch discrimination: the discriminator sees how similar the images of a batch are"));
+  visit("label_smoothing", label_smoothing, about("targets of the discriminator, with loss = 'non_saturating'"));
 }
 
 bool built_in_architecture(int64_t height, int64_t width) { return architecture_for(height, width) != nullptr; }
@@ -147,9 +166,9 @@ BigGanPlan BigGanOptions::plan(const DataInfo& data) const {
   const auto factor = int64_t{1} << std::min<size_t>(plan.generator.size() - !plan.generator.empty(), 30);
   plan.bottom_height = data.height / factor;
   plan.bottom_width = data.width / factor;
-  const auto parts = static_cast<int64_t>(plan.generator.size());  // a block each, and the first map
+  const auto parts = static_cast<int64_t>(plan.generator.size());  // one for each block, and one for the first map
   plan.chunk = generator.hierarchical && parts ? generator.latent / parts : 0;
-  plan.latent = generator.hierarchical ? plan.chunk * parts : generator.latent;  // what does not divide is left out
+  plan.latent = generator.hierarchical ? plan.chunk * parts : generator.latent;  // the remainder is dropped
   return plan;
 }
 

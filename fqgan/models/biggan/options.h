@@ -14,28 +14,28 @@ namespace fqgan {
 
 struct BigGanGeneratorOptions : GeneratorPlayerOptions {
   BigGanGeneratorOptions() : GeneratorPlayerOptions(AdamOptions{2e-4}, 64) {}
-  int64_t width = 64;                // channels are multiples of it
-  std::vector<int64_t> multipliers;  // of the block inputs and the last output; empty: the reference's
-  int64_t latent = 128;              // Z
-  bool hierarchical = false;         // the latent in equal parts: one makes the first map, the others each a block
-  int64_t shared_embedding = 0;      // width of one class embedding for all blocks; 0: each layer has its own
-  std::vector<int64_t> attention;    // map sizes in pixels after which attention stands
+  int64_t width = 64;
+  std::vector<int64_t> multipliers;
+  int64_t latent = 128;
+  bool hierarchical = false;
+  int64_t shared_embedding = 0;
+  std::vector<int64_t> attention;
   bool spectral_norm = true;
-  double orthogonal = 0;  // strength of the orthogonal regularization
+  double orthogonal = 0;
   void fields(FieldVisitor& visit) override;
 };
 
 struct BigGanDiscriminatorOptions : PlayerOptions {
   BigGanDiscriminatorOptions() : PlayerOptions(AdamOptions{2e-4}) {}
   int64_t width = 64;
-  std::vector<int64_t> multipliers;  // of the blocks' outputs; empty: the reference's
-  std::vector<bool> downsample;      // which blocks halve; empty: the reference's
+  std::vector<int64_t> multipliers;
+  std::vector<bool> downsample;
   std::vector<int64_t> attention;
-  int64_t steps = 4;            // D steps per G step
-  double orthogonal = 0;        // strength of the orthogonal regularization
-  double gradient_penalty = 0;  // weight of WGAN-GP's penalty
-  double input_noise = 0;       // standard deviation, of images in [-1, 1]
-  double noise = 0;             // standard deviation, after every block
+  int64_t steps = 4;
+  double orthogonal = 0;
+  double gradient_penalty = 0;
+  double input_noise = 0;
+  double noise = 0;
   std::string weight_normalization = "spectral";
   void fields(FieldVisitor& visit) override;
 };
@@ -48,17 +48,17 @@ struct BigGanAverageOptions : Options {
   void fields(FieldVisitor& visit) override;
 };
 
-/// What the networks look like once the data is known.
+/// The shapes of the networks, for given data.
 struct BigGanPlan {
-  int64_t channels, height, width, classes;  // of the images; classes = 0: unconditional
-  int64_t bottom_height, bottom_width;       // the generator's first map
-  int64_t latent, chunk;                     // Z in use; what each block takes of it (0: not hierarchical)
-  std::vector<int64_t> generator;            // channels: block inputs and the last output
+  int64_t channels, height, width, classes;  // the images; classes = 0: unconditional
+  int64_t bottom_height, bottom_width;       // size of the generator's first map
+  int64_t latent, chunk;                     // Z in use; the width of one part (0: not hierarchical)
+  std::vector<int64_t> generator;            // channels of the blocks' inputs, and of the last output
   std::vector<int64_t> discriminator;        // channels of the blocks' outputs
   std::vector<bool> downsample;
 };
 
-/// Whether the families' default multipliers cover images of this size.
+/// Whether there is a built-in architecture for images of this size.
 bool built_in_architecture(int64_t height, int64_t width);
 
 struct BigGanOptions : FamilyOptions {
@@ -78,7 +78,7 @@ struct BigGanOptions : FamilyOptions {
   MinibatchDiscriminationOptions minibatch_discrimination;
   LabelSmoothingOptions label_smoothing;
 
-  /// Of the discriminator: one after each block.
+  /// The discriminator's taps: one after each block.
   std::vector<TapPoint> taps(const BigGanPlan& plan) const;
   std::string weight_style() const;  // `initialisation` as the layers name it
   void fields(FieldVisitor& visit) override;

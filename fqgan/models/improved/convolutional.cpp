@@ -3,8 +3,8 @@
 namespace fqgan {
 namespace {
 
-constexpr double initial = 0.05;    // standard deviation of all weights
-constexpr double output_std = 0.1;  // of the last layers' outputs after the data-dependent start
+constexpr double initial = 0.05;    // standard deviation of all initial weights
+constexpr double output_std = 0.1;  // standard deviation of the last layers' outputs after initialisation by data
 constexpr int64_t kernel = 5, per_stage = 3;
 
 /// Doubles the map.
@@ -72,13 +72,13 @@ ConvolutionalDiscriminator::ConvolutionalDiscriminator(const ImprovedOptions& op
 torch::Tensor ConvolutionalDiscriminator::forward(const torch::Tensor& images, Pass& pass) {
   const auto& o = options_;
   const auto& points = taps->points();
-  auto h = disturbed(images.to(pass.compute), o.input_dropout, o.input_noise, pass);
+  auto h = with_dropout_and_noise(images.to(pass.compute), o.input_dropout, o.input_noise, pass);
   for (size_t i = 0; i < convolutions_.size(); ++i) {
     h = at::leaky_relu(convolutions_[i]->forward(h, pass), 0.2);
     if (i % per_stage != per_stage - 1) continue;
     const auto stage = i / per_stage;
     h = (*taps)(points[stage].name.c_str(), h, pass);
-    if (stage < 2) h = disturbed(h, o.dropout, o.noise, pass);
+    if (stage < 2) h = with_dropout_and_noise(h, o.dropout, o.noise, pass);
   }
   const auto pooled = h.mean({2, 3}, true, pass.compute == torch::kDouble ? torch::kDouble : torch::kFloat);
   return head_->forward(as_rows((*taps)(points[3].name.c_str(), pooled, pass)), pass);

@@ -7,8 +7,8 @@
 
 namespace fqgan {
 
-/// Linear to the first map, batch norm of each of its numbers, ReLU; then 5x5 transposed convolutions of stride 2, with
-/// batch norm and ReLU but for the last, which is weight-normalised and goes through tanh.
+/// A linear layer to the first map with batch norm of each element and ReLU, then 5x5 transposed convolutions of stride
+/// 2 with batch norm and ReLU; the last one is weight-normalised and followed by tanh instead.
 struct ConvolutionalGenerator : ImprovedGenerator {
   ConvolutionalGenerator(const ImprovedOptions& options, const DataInfo& data, Streams& random);
 
@@ -23,9 +23,10 @@ struct ConvolutionalGenerator : ImprovedGenerator {
   Conv2d output_{nullptr};
 };
 
-/// Three stages of three weight-normalised convolutions with leaky ReLU 0.2: 3x3, the third of stride 2; again; then
-/// 3x3 without padding and two 1x1. Then the mean over positions and the head. Noise and dropout on the images and
-/// after the first two stages. Taps stage1, stage2, stage3, before the noise, and pooled.
+/// Three stages of three weight-normalised convolutions with leaky ReLU 0.2. The first two stages have 3x3 kernels and
+/// a stride of 2 in the third convolution; the last stage is 3x3 without padding and two 1x1. Then the mean over
+/// positions and the head. Noise and dropout act on the images and after the first two stages. Taps: "stage1",
+/// "stage2", "stage3" (before the noise) and "pooled".
 struct ConvolutionalDiscriminator : ImprovedDiscriminator {
   ConvolutionalDiscriminator(const ImprovedOptions& options, const DataInfo& data, Streams& random);
   torch::Tensor forward(const torch::Tensor& images, Pass& pass) override;

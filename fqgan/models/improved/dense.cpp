@@ -31,7 +31,7 @@ torch::Tensor DenseGenerator::make(const torch::Tensor& latents, Pass& pass) {
   auto h = latents.to(pass.compute);
   for (size_t i = 0; i < hidden_.size(); ++i)
     h = at::softplus(as_rows(norms_[i]->forward(as_map(hidden_[i]->forward(h, pass)), {}, pass)));
-  // Not in bfloat16, whose sigmoid is 1 from 0.998 on: without a gradient.
+  // Not in bfloat16, whose sigmoid rounds to 1 from 0.998 on and then has no gradient.
   const auto type = pass.compute == torch::kBFloat16 ? torch::kFloat : pass.compute;
   const auto pixels = at::sigmoid(output_->forward(h, pass).to(type)) * 2 - 1;
   return pixels.view({-1, channels_, height_, width_});
@@ -53,11 +53,11 @@ DenseDiscriminator::DenseDiscriminator(const ImprovedOptions& options, const Dat
 
 torch::Tensor DenseDiscriminator::forward(const torch::Tensor& images, Pass& pass) {
   const auto& o = options_;
-  auto h = disturbed(images.flatten(1).to(pass.compute) * 0.5 + 0.5, o.input_dropout, o.input_noise, pass);
+  auto h = with_dropout_and_noise(images.flatten(1).to(pass.compute) * 0.5 + 0.5, o.input_dropout, o.input_noise, pass);
   for (size_t i = 0; i < hidden_.size(); ++i) {
     const auto& tap = taps->points()[i].name;
     h = as_rows((*taps)(tap.c_str(), as_map(hidden_[i]->forward(h, pass, /*relu=*/true)), pass));
-    h = disturbed(h, o.dropout, o.noise, pass);
+    h = with_dropout_and_noise(h, o.dropout, o.noise, pass);
   }
   return head_->forward(h, pass);
 }

@@ -7,8 +7,8 @@
 
 namespace fqgan {
 
-/// Per hidden layer linear, batch norm without gain, softplus; then a sigmoid of a linear layer whose rows have unit
-/// length times a learnt scale.
+/// Each hidden layer is linear, batch norm without gain, softplus; the output is a sigmoid of a linear layer whose rows
+/// have unit length times a learnt scale.
 struct DenseGenerator : ImprovedGenerator {
   DenseGenerator(const ImprovedOptions& options, const DataInfo& data, Streams& random);
 
@@ -22,8 +22,8 @@ struct DenseGenerator : ImprovedGenerator {
   int64_t channels_, height_, width_;
 };
 
-/// Noise, then weight-normalised layers with ReLU, noise after each. Taps hidden1, hidden2, ...: the ReLU's output,
-/// before its noise.
+/// Noise, then weight-normalised layers with ReLU and noise after each. Taps "hidden1", "hidden2", ... are the outputs
+/// of the ReLU, before the noise.
 struct DenseDiscriminator : ImprovedDiscriminator {
   DenseDiscriminator(const ImprovedOptions& options, const DataInfo& data, Streams& random);
   torch::Tensor forward(const torch::Tensor& images, Pass& pass) override;

@@ -1,6 +1,6 @@
-// Semi-supervised training ("Improved Techniques for Training GANs", section 5): D, whose K logits classify, plays
-// against a generator that matches the mean of D's features, or that plays the adversarial game while D sees how close
-// the images of a batch are. As openai/improved-gan's train_{mnist,cifar,svhn}_*.py.
+// Semi-supervised training ("Improved Techniques for Training GANs", section 5). D classifies with K logits. The
+// generator matches the mean of D's features, or has an adversarial loss while D uses minibatch discrimination. Matches
+// openai/improved-gan's train_{mnist,cifar,svhn}_*.py.
 #include "fqgan/core/error.h"
 #include "fqgan/losses/semi_supervised.h"
 #include "fqgan/models/critic.h"
@@ -75,7 +75,7 @@ class Improved : public Family {
     return generator_->forward(latents.to(numerics.device, numerics.parameters()), pass);
   }
 
-  /// D's rows do not meet: one forward for all three kinds is what three would give.
+  /// One forward for all three kinds of images equals three, because D treats each kind apart.
   void discriminator_gradients(Step& step) {
     torch::Tensor fakes;
     {

@@ -1,4 +1,4 @@
-// A generator of the improved family made ready for drawing images: unconditional, uniform latents.
+// Prepares a generator of the improved family for sampling: unconditional, uniform latents.
 #pragma once
 
 #include "fqgan/models/improved/networks.h"
@@ -7,8 +7,8 @@ namespace fqgan {
 
 LatentSpace improved_latents(const ImprovedOptions& options);
 
-/// A copy of `source`; where it has virtual batch normalization, with the moments of the reference batch under these
-/// weights.
+/// Works on a copy of `source`; with virtual batch normalization it computes the moments of the reference batch under
+/// these weights.
 Generator open_improved_generator(const ImprovedOptions& options, const DataInfo& data, const ImprovedGenerator& source,
                                   const Numerics& numerics);
 

@@ -33,7 +33,7 @@ WeightOptions output_weight(double std) {
   return weight;
 }
 
-torch::Tensor disturbed(const torch::Tensor& h, double fraction, double stddev, Pass& pass) {
+torch::Tensor with_dropout_and_noise(const torch::Tensor& h, double fraction, double stddev, Pass& pass) {
   return gaussian_noise(dropout(h, fraction, pass), stddev, pass);
 }
 

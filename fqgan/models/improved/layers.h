@@ -1,4 +1,4 @@
-// What both pairs of networks use.
+// Layers that both pairs of networks use.
 #pragma once
 
 #include "fqgan/models/improved/options.h"
@@ -12,24 +12,24 @@ namespace fqgan {
 inline torch::Tensor as_map(const torch::Tensor& h) { return h.unsqueeze(2).unsqueeze(3); }
 inline torch::Tensor as_rows(const torch::Tensor& h) { return h.flatten(1); }
 
-/// A generator's norm: without gain, as the release has it.
+/// A generator's batch norm, without gain as in openai/improved-gan.
 BatchNorm generator_norm(int64_t channels, const ImprovedGeneratorOptions& options, Streams& random);
 
-/// Plain weights N(0, std^2).
+/// Weights N(0, std^2), not normalized.
 WeightOptions normal_weight(double std);
-/// Weight normalization as openai/improved-gan has it: weights N(0, std^2), biases of zero, scales of one, which the
-/// data sets and the optimizer does not.
+/// Weight normalization as in openai/improved-gan: weights N(0, std^2), biases 0, scales 1; the data-dependent
+/// initialisation sets the scales, and the optimizer does not train them.
 WeightOptions scaled_weight(double std);
-/// The same for a network's last layer: a trained scale.
+/// The same for a network's last layer, whose scale is trained.
 WeightOptions output_weight(double std);
 
 /// Dropout, then Gaussian noise.
-torch::Tensor disturbed(const torch::Tensor& h, double dropout, double noise, Pass& pass);
+torch::Tensor with_dropout_and_noise(const torch::Tensor& h, double dropout, double noise, Pass& pass);
 
-/// N x F features -> N x K logits: minibatch discrimination where it is on, then a weight-normalised layer.
+/// N x F features -> N x K logits: minibatch discrimination (if it is on), then a weight-normalised layer.
 struct ClassifierHeadImpl : torch::nn::Module {
-  ClassifierHeadImpl(int64_t in, int64_t classes, const MinibatchDiscriminationOptions& minibatch,
-                     WeightOptions output, Streams& random);
+  ClassifierHeadImpl(int64_t in, int64_t classes, const MinibatchDiscriminationOptions& minibatch, WeightOptions output,
+                     Streams& random);
   torch::Tensor forward(const torch::Tensor& features, Pass& pass);
 
  private:

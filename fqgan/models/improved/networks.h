@@ -1,4 +1,4 @@
-// The pair of networks, whichever they are: what the family trains and the sampler draws from.
+// The interfaces of both pairs of networks.
 #pragma once
 
 #include "fqgan/models/improved/options.h"

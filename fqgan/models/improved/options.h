@@ -1,4 +1,5 @@
-// The released networks of "Improved Techniques for Training GANs" for semi-supervised learning, as a recipe's table.
+// Options of the family "improved": semi-supervised learning with the networks of openai/improved-gan ("Improved
+// Techniques for Training GANs", Salimans et al. 2016). The table [model] of a recipe with family = "improved".
 #pragma once
 
 #include "fqgan/models/family.h"
@@ -13,18 +14,18 @@ namespace fqgan {
 
 struct ImprovedGeneratorOptions : GeneratorPlayerOptions {
   ImprovedGeneratorOptions() : GeneratorPlayerOptions(AdamOptions{3e-3, 0.5}, 100) {}
-  int64_t latent = 100;         // Z, uniform in [0, 1)
-  std::vector<int64_t> hidden;  // units, or channels; empty: the release's
-  int64_t steps = 1;            // optimizer steps for each of the discriminator
+  int64_t latent = 100;
+  std::vector<int64_t> hidden;
+  int64_t steps = 1;
   void fields(FieldVisitor& visit) override;
 };
 
 struct ImprovedDiscriminatorOptions : PlayerOptions {
   ImprovedDiscriminatorOptions() : PlayerOptions(AdamOptions{3e-3, 0.5}) {}
-  std::vector<int64_t> hidden;            // units, or channels; empty: the release's
-  double input_noise = 0.3, noise = 0.5;  // standard deviation of Gaussian noise: on images, after each hidden layer
-  double input_dropout = 0, dropout = 0;  // probabilities, in the same places
-  int64_t initialise_on = 500;            // images of the data-dependent initialisation
+  std::vector<int64_t> hidden;
+  double input_noise = 0.3, noise = 0.5;
+  double input_dropout = 0, dropout = 0;
+  int64_t initialise_on = 500;
   std::string initialise_from = "unlabelled";
   void fields(FieldVisitor& visit) override;
 };
@@ -48,10 +49,10 @@ struct ImprovedOptions : FamilyOptions {
   ImprovedAverageOptions average;
 
   bool dense() const { return network == "dense"; }
-  /// What stands for an empty list.
+  /// `hidden`, or openai/improved-gan's values if it is empty.
   std::vector<int64_t> generator_hidden() const;
   std::vector<int64_t> discriminator_hidden() const;
-  /// Of the discriminator, in order.
+  /// The discriminator's taps, in order.
   std::vector<TapPoint> taps() const;
 
   void fields(FieldVisitor& visit) override;

@@ -1,4 +1,4 @@
-// Adam as a recipe's table, for every family.
+// The options of Adam, a table in the recipes of every family.
 #pragma once
 
 #include <string>

@@ -7,9 +7,10 @@ namespace fqgan {
 
 void FeatureMatchingOptions::fields(FieldVisitor& visit) {
   visit("weight", weight,
-        about("weight of the feature-matching loss in the generator's objective; 0: off").at_least(0));
-  visit("adversarial", adversarial, about("weight of the adversarial loss in the generator's objective").at_least(0));
-  visit("tap", tap, about("discriminator tap whose mean features are matched; empty: the last"));
+        about("weight of the feature-matching loss in the generator's objective (0: off)").at_least(0));
+  visit("adversarial", adversarial,
+        about("weight of the adversarial loss in the generator's objective (0: off)").at_least(0));
+  visit("tap", tap, about("tap of the discriminator whose mean features are matched; empty: the last tap"));
   visit("distance", distance, about("distance between the mean features").one_of(feature_distances()));
 }
 
@@ -17,7 +18,7 @@ void FeatureMatchingOptions::check(const std::vector<std::string>& taps, Problem
   if (!tap.empty()) check_tap("model.feature_matching.tap", tap, taps, problems);
   if (weight == 0 && adversarial == 0)
     problems.add("model.feature_matching",
-                 "the generator has no objective: expected 'weight' or 'adversarial' above 0, got 0 for both");
+                 "expected 'weight' or 'adversarial' above 0, got 0 for both; the generator has no objective");
 }
 
 GeneratorObjective generator_objective(const Critic& critic, const Batch& generated,

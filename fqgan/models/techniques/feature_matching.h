@@ -1,5 +1,5 @@
 // The generator's objective, for every family: the adversarial loss, feature matching ("Improved Techniques for
-// Training GANs", section 3.1) and what the discriminator's taps add (feature quantization).
+// Training GANs", section 3.1) and the losses of the discriminator's taps (feature quantization).
 #pragma once
 
 #include <functional>
@@ -14,10 +14,10 @@ namespace fqgan {
 struct FeatureMatchingOptions : Options {
   explicit FeatureMatchingOptions(double weight, double adversarial) : weight(weight), adversarial(adversarial) {}
   double weight, adversarial;
-  std::string tap;  // empty: the last
+  std::string tap;
   std::string distance = "squared";
   void fields(FieldVisitor& visit) override;
-  /// taps: those of the discriminator, at least one.
+  /// taps: the discriminator's tap names, at least one.
   void check(const std::vector<std::string>& taps, Problems& problems) const;
 };
 
@@ -31,8 +31,8 @@ struct GeneratorObjective {
   torch::Tensor objective, adversarial;  // scalars
 };
 
-/// One forward of the discriminator over generated images; with feature matching one more over real ones, whose
-/// features are read and change no state. adversarial: the generator's loss of logits. Reports "loss/feature_matching".
+/// Runs the discriminator on generated images, and with feature matching also on real ones, which changes no state.
+/// adversarial: the generator's loss as a function of the logits. Reports "loss/feature_matching".
 GeneratorObjective generator_objective(const Critic& critic, const Batch& generated,
                                        const FeatureMatchingOptions& options, const Matched& matched, Step& step,
                                        const std::function<torch::Tensor(const torch::Tensor&)>& adversarial);

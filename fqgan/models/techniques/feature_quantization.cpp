@@ -15,8 +15,12 @@ bool listed(const std::vector<std::string>& names, const std::string& name) {
 }  // namespace
 
 void QuantizationOptions::fields(FieldVisitor& visit) {
-  visit("taps", taps, about("discriminator taps (such as 'block0') with feature quantization; empty: none"));
-  visit("shared_with", shared_with, about("those of the taps that use one dictionary; their widths must be equal"));
+  visit(
+      "taps", taps,
+      about(
+          "taps of the discriminator whose features are quantized, such as 'block0'; empty: no feature quantization"));
+  visit("shared_with", shared_with,
+        about("those of `taps` that share one dictionary; they must have the same number of channels"));
   FeatureQuantizerOptions::fields(visit);
 }
 
@@ -25,9 +29,9 @@ void QuantizationOptions::check(const std::vector<TapPoint>& points, Problems& p
   for (const auto& [tap, width] : points) {
     if (!listed(taps, tap) || !listed(shared_with, tap)) continue;
     if (shared_width.value_or(width) != width)
-      problems.add("model.quantizer.shared_with", "one dictionary has one width, but '" + tap + "' has " +
-                                                      std::to_string(width) + " channels and another tap " +
-                                                      std::to_string(*shared_width));
+      problems.add("model.quantizer.shared_with",
+                   "taps that share a dictionary need the same number of channels, but '" + tap + "' has " +
+                       std::to_string(width) + " and another tap has " + std::to_string(*shared_width));
     shared_width = width;
   }
   for (const auto& tap : taps) {

@@ -1,5 +1,5 @@
-// Feature quantization (FQ-GAN) as a technique of any discriminator with taps: the table [model.quantizer] of a recipe,
-// its checks, and the quantizers that it puts at the taps.
+// Feature quantization (FQ-GAN) for any discriminator with taps: the table [model.quantizer] of a recipe, its checks,
+// and the quantizers at the taps.
 #pragma once
 
 #include <string>
@@ -11,17 +11,17 @@
 namespace fqgan {
 
 struct QuantizationOptions : FeatureQuantizerOptions {
-  std::vector<std::string> taps;         // empty: no feature quantization
-  std::vector<std::string> shared_with;  // those of them that use one dictionary
+  std::vector<std::string> taps;
+  std::vector<std::string> shared_with;
   void fields(FieldVisitor& visit) override;
 
   /// points: the taps of the discriminator, with their channels.
   void check(const std::vector<TapPoint>& points, Problems& problems) const;
-  /// Whether the first dictionary is made from a batch (Critic::initialise).
+  /// Whether the initial dictionary is computed from a batch (Critic::initialise).
   bool starts_from_data() const { return !taps.empty() && initialisation == "kmeans"; }
 };
 
-/// Puts a quantizer at each of options.taps; their first entries come from `random`.
+/// Attaches a quantizer to each of options.taps; their initial entries are drawn from `random`.
 void attach_quantizers(Taps& taps, const QuantizationOptions& options, Streams& random);
 
 }  // namespace fqgan

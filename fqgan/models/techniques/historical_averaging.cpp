@@ -9,7 +9,7 @@ namespace {
 
 struct Player {
   std::vector<torch::Tensor> parameters, means;
-  torch::Tensor steps;  // that the means are over; 0: none yet
+  torch::Tensor steps;  // number of steps averaged so far
   double strength;
   std::string log_entry;
 

@@ -1,4 +1,4 @@
-// Label smoothing as a recipe's table (the loss: losses/label_smoothing.h).
+// The options of label smoothing, a table of a recipe (the loss: losses/label_smoothing.h).
 #pragma once
 
 #include "fqgan/core/fields.h"

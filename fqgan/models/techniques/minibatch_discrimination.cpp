@@ -4,10 +4,11 @@ namespace fqgan {
 
 void MinibatchDiscriminationOptions::fields(FieldVisitor& visit) {
   visit("kernels", kernels,
-        about("similarities to the batch that are appended to D's last features; 0: off; openai/improved-gan: 100")
+        about("number of similarity features appended to the discriminator's last features (0: off; "
+              "openai/improved-gan: 100)")
             .at_least(0)
             .at_most(65536));
-  visit("dims", dims, about("dimensions of each kernel's space").at_least(1).at_most(65536));
+  visit("dims", dims, about("dimensions of the space in which each kernel compares images").at_least(1).at_most(65536));
 }
 
 }  // namespace fqgan

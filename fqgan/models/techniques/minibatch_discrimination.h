@@ -1,4 +1,4 @@
-// Minibatch discrimination as a recipe's table (the layer: nn/minibatch_discrimination.h).
+// The options of minibatch discrimination, a table of a recipe (the layer: nn/minibatch_discrimination.h).
 #pragma once
 
 #include "fqgan/core/fields.h"

@@ -1,4 +1,4 @@
-// What the generator and the discriminator of every family have in a recipe: optimizer, historical averaging, and a
+// Options of the generator and the discriminator that every family has: optimizer, historical averaging, and the
 // generator's normalization.
 #pragma once
 
@@ -10,7 +10,7 @@ namespace fqgan {
 
 struct PlayerOptions : Options {
   explicit PlayerOptions(AdamOptions adam) : adam(std::move(adam)) {}
-  double historical_averaging = 0;  // strength
+  double historical_averaging = 0;
   AdamOptions adam;
   void fields(FieldVisitor& visit) override;
 };
@@ -19,9 +19,9 @@ struct GeneratorPlayerOptions : PlayerOptions {
   GeneratorPlayerOptions(AdamOptions adam, int64_t reference)
       : PlayerOptions(std::move(adam)), reference_batch(reference) {}
   std::string norm = "batch";
-  int64_t reference_batch;  // images
+  int64_t reference_batch;
   void fields(FieldVisitor& visit) override;
-  /// Rows of virtual batch normalization's reference; 0 with batch normalization.
+  /// Images in the reference batch of virtual batch normalization; 0 with batch normalization.
   int64_t reference_rows() const { return norm == "virtual_batch" ? reference_batch : 0; }
 };
 

@@ -11,7 +11,7 @@ namespace fqgan {
 
 std::vector<std::string> names_of(const std::vector<TapPoint>& points);
 
-/// Adds a problem when `name` is not one of `known`, which are listed.
+/// Adds a problem that lists the known taps when `name` is not one of them.
 void check_tap(const std::string& key, const std::string& name, const std::vector<std::string>& known,
                Problems& problems);
 
