@@ -6,7 +6,6 @@
 #include <torch/torch.h>
 
 #include "fqgan/core/streams.h"
-#include "fqgan/ops/kernels/kernels.h"
 #include "fqgan/ops/quantize_reference.h"
 #include "ops/emulated_tiles.h"
 #include "ops/kernel_sets.h"
@@ -23,7 +22,7 @@ at::Tensor integers(int64_t below, std::vector<int64_t> shape) {
 /// Runs `body` on each instruction set, and on the matrix tiles' algorithm with tiles in memory.
 template <class Body>
 void on_all_kernels(Body body) {
-  std::vector<const ops::kernels::Kernels*> all{&emulated_tiles()};
+  std::vector<const ops::kernels::InstructionSet*> all{&emulated_tiles()};
   for (int n = 0; const auto* kernels = ops::kernels::available(n); ++n) all.push_back(kernels);
   for (const auto* kernels : all) {
     SCOPED_TRACE(kernels->name);
