@@ -86,6 +86,16 @@ TEST(NearestCode, IsExactAmongNearDuplicates) {
   expect_exact_in_all_forms(normal({2, 48, 12, 12}, "map"), codebook);
 }
 
+TEST(NearestCode, IsExactAmongCodesThatFloat32CannotTellApart) {
+  const auto codebook = normal({4, 48}, "centres").repeat({48, 1}) + 3e-7 * normal({192, 48}, "offsets");
+  const auto rows = normal({300, 48}, "rows");
+  const BruteForce truth(rows, codebook);
+  on_all_kernels([&] {
+    const auto chosen = truth.distances.gather(1, ops::nearest_code(rows, codebook).unsqueeze(1)).squeeze(1);
+    EXPECT_LT(((chosen - truth.distances.amin(1)) / truth.scale).max().item<double>(), 1e-12);
+  });
+}
+
 TEST(NearestCode, IsExactBesideUnusedCodesThatHaveGrown) {
   auto codebook = normal({150, 40}, "codebook");
   codebook.narrow(0, 20, 60).mul_(1e4);
@@ -172,7 +182,7 @@ TEST(Operators, GiveTheSameBitsForAnyThreads) {
   });
 }
 
-TEST(Operators, AgreeWithTheTwinInFloat64) {
+TEST(Operators, AgreeWithTheReferenceInFloat64) {
   const auto map = normal({3, 37, 5, 7}, "map"), codebook = normal({50, 37}, "codebook"), scale = normal({3}, "scale");
   const auto wide = map.to(at::kDouble), entries = codebook.to(at::kDouble);
   on_all_kernels([&] {
