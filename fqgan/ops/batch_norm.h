@@ -16,7 +16,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, c
                                                           const at::Tensor& bias, double epsilon);
 
 namespace reference {
-/// The formula, through plain operators; differentiable to any order in x, gain and bias.
+/// Through LibTorch's own operators; differentiable to any order in x, gain and bias.
 std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, const at::Tensor& gain,
                                                           const at::Tensor& bias, double epsilon);
 /// Its gradients in closed form, of x, gain and bias, for the batch's mean and variance.

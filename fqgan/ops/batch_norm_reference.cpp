@@ -18,9 +18,10 @@ at::Tensor spread(const at::Tensor& values) {
 std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, const at::Tensor& gain,
                                                           const at::Tensor& bias, double epsilon) {
   const auto wide = x.to(gain.scalar_type());
-  const auto [variance, mean] = at::var_mean(wide, at::IntArrayRef{0, 2, 3}, /*unbiased=*/false);
-  const auto y = (wide - spread(mean)) * spread(at::rsqrt(variance + epsilon)) * spread(gain) + spread(bias);
-  return {y.to(x.scalar_type()), mean.detach(), variance.detach()};
+  const auto normalized = at::batch_norm(wide, {}, {}, {}, {}, /*training=*/true, 0, epsilon, /*cudnn_enabled=*/false);
+  const auto y = at::addcmul(spread(bias), normalized, spread(gain));
+  const auto [variance, mean] = at::var_mean(wide.detach(), at::IntArrayRef{0, 2, 3}, /*unbiased=*/false);
+  return {y.to(x.scalar_type()), mean, variance};
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Tensor& gradient, const at::Tensor& x,
