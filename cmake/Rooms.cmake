@@ -42,6 +42,11 @@ function(fqgan_room_tests name)
   fqgan_compile_like(fqgan_${name}_tests ${name})
   if(name STREQUAL ops)  # its tests use <torch/torch.h>, though the room does not
     target_precompile_headers(fqgan_ops_tests REUSE_FROM fqgan_precompiled)
+    if(NOT FQGAN_SANITIZE)
+      add_test(NAME kernel_objects COMMAND_EXPAND_LISTS COMMAND python3
+        ${CMAKE_SOURCE_DIR}/tests/ops/check_kernel_objects.py $<TARGET_OBJECTS:fqgan_ops>)
+      set_tests_properties(kernel_objects PROPERTIES LABELS unit)
+    endif()
   endif()
   target_link_libraries(fqgan_${name}_tests PRIVATE fqgan_test_support ${ARGN})
   # One ctest entry per binary, because each start of LibTorch costs a quarter of a second. Suites whose instance is
@@ -58,24 +63,31 @@ function(fqgan_room_tests name)
   endforeach()
 endfunction()
 
-# The files of fqgan/ops/kernels, each with its instruction set; which one runs is decided at run time. Loops become
-# vectors from -O3 on; products are not contracted, so that all of them give the same sums.
-set(FQGAN_AVX512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mavx2 -mfma -mprefer-vector-width=512
+# The files of fqgan/ops/kernels, each with its instruction set's flags; which set runs is decided at run time. Loops
+# become vectors from -O3 on; products are not contracted, so that all sets give the same sums.
+set(FQGAN_AVX2 -mavx2 -mfma)
+set(FQGAN_AVX512 ${FQGAN_AVX2} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512
   -Wno-uninitialized -Wno-maybe-uninitialized)  # g++ 12 warns of its own intrinsics
+set(FQGAN_AVX512_BF16 ${FQGAN_AVX512} -mavx512bf16)
+set(FQGAN_AMX_BF16 ${FQGAN_AVX512_BF16} -mamx-tile -mamx-bf16)
+function(fqgan_kernel_file file)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/fqgan/ops/kernels/${file}.cpp PROPERTIES
+    COMPILE_OPTIONS "-O3;-ffp-contract=off;-fno-math-errno;-Wno-psabi;${ARGN}")  # psabi: vectors passed within a file
+endfunction()
 function(fqgan_kernel_flags)
-  set(kernels ${CMAKE_SOURCE_DIR}/fqgan/ops/kernels)
-  set(common -O3 -ffp-contract=off -fno-math-errno -Wno-psabi)  # psabi: vectors passed within a file
-  set_source_files_properties(${kernels}/plain.cpp PROPERTIES COMPILE_OPTIONS "${common}")
-  if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
-    set_source_files_properties(${kernels}/avx2.cpp PROPERTIES COMPILE_OPTIONS "${common};-mavx2;-mfma")
-    set_source_files_properties(${kernels}/avx512.cpp PROPERTIES COMPILE_OPTIONS "${common};${FQGAN_AVX512}")
-    set_source_files_properties(${kernels}/winograd_avx2.cpp PROPERTIES COMPILE_OPTIONS "${common};-mavx2;-mfma")
-    set_source_files_properties(${kernels}/winograd_avx512.cpp PROPERTIES COMPILE_OPTIONS "${common};${FQGAN_AVX512}")
-    set_source_files_properties(${kernels}/amx.cpp PROPERTIES
-      COMPILE_OPTIONS "${common};${FQGAN_AVX512};-mamx-tile;-mamx-bf16")
-  else()
-    foreach(file avx2 avx512 winograd_avx2 winograd_avx512 amx)
-      set_source_files_properties(${kernels}/${file}.cpp PROPERTIES HEADER_FILE_ONLY ON)
-    endforeach()
+  fqgan_kernel_file(plain)
+  foreach(file avx2 avx2_convolution)
+    fqgan_kernel_file(${file} ${FQGAN_AVX2})
+  endforeach()
+  foreach(file avx512 avx512_convolution)
+    fqgan_kernel_file(${file} ${FQGAN_AVX512})
+  endforeach()
+  foreach(file avx512_bf16 avx512_bf16_convolution)
+    fqgan_kernel_file(${file} ${FQGAN_AVX512_BF16})
+  endforeach()
+  fqgan_kernel_file(amx_bf16 ${FQGAN_AMX_BF16})
+  if(NOT CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+    file(GLOB x86 ${CMAKE_SOURCE_DIR}/fqgan/ops/kernels/avx*.cpp ${CMAKE_SOURCE_DIR}/fqgan/ops/kernels/amx*.cpp)
+    set_source_files_properties(${x86} PROPERTIES HEADER_FILE_ONLY ON)
   endif()
 endfunction()

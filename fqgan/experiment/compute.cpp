@@ -9,7 +9,7 @@
 #include <set>
 
 #include "fqgan/core/error.h"
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 
 namespace fqgan {
 
@@ -69,7 +69,7 @@ Numerics start_computing(const ComputeOptions& options) {
   at::set_num_threads(static_cast<int>(options.threads.value_or(physical_cores())));
   Numerics numerics;
   numerics.device = find_device(options.device);
-  const bool multiplied = numerics.device.is_cpu() && ops::kernels::active().screens_bfloat16;
+  const bool multiplied = numerics.device.is_cpu() && ops::kernels::active().screening.bfloat16;
   const bool narrow = options.precision == "bfloat16" || (options.precision == "auto" && multiplied);
   numerics.reference_operators = options.precision == "float64";
   numerics.compute = narrow ? torch::kBFloat16 : numerics.reference_operators ? torch::kDouble : torch::kFloat;

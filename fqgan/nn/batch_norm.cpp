@@ -70,16 +70,14 @@ torch::Tensor BatchNormImpl::forward(const torch::Tensor& x, const torch::Tensor
     return (values.dim() == 1 ? values.unsqueeze(0) : values).to(x.scalar_type()).unsqueeze(2).unsqueeze(3);
   };
   if (reference > 0) return at::addcmul(by_channel(shift), normalized_by_reference(x, pass), by_channel(scale));
-  const bool from_batch = pass.training || pass.standing > 0;
-  if (from_batch) require_one_rank(pass.ranks, "batch_norm");
-  if (from_batch && !pass.reference_operators) {
-    const auto [y, mean, var] = ops::batch_norm(x, scale, shift, epsilon);
+  if (pass.training || pass.standing > 0) {
+    require_one_rank(pass.ranks, "batch_norm");
+    const auto batch_norm = pass.reference_operators ? ops::reference::batch_norm : ops::batch_norm;
+    const auto [y, mean, var] = batch_norm(x, scale, shift, epsilon);
     if (pass.standing > 0 || pass.update_state) store(mean, var, x.numel() / x.size(1), pass);
     return y;
   }
-  const bool stores = pass.standing > 0 || pass.update_state || !from_batch;
-  const auto mean = stores ? stored_mean : torch::Tensor(), var = stores ? stored_var : torch::Tensor();
-  const auto y = at::batch_norm(x, {}, {}, mean, var, from_batch, momentum_of(pass), epsilon, false);
+  const auto y = at::batch_norm(x, {}, {}, stored_mean, stored_var, false, 0, epsilon, false);
   return at::addcmul(by_channel(shift), y, by_channel(scale));
 }
 

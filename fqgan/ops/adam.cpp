@@ -8,7 +8,7 @@
 
 #include "fqgan/core/shape.h"
 #include "fqgan/ops/dispatched.h"
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 
 namespace fqgan::ops {
 namespace {
@@ -28,13 +28,14 @@ void kernel(at::Tensor& p, const at::Tensor& gradient, at::Tensor& m, at::Tensor
     return;
   }
   const auto narrow = [](double x) { return static_cast<float>(x); };
-  const kernels::Adam rates{narrow(1 - beta1), narrow(1 - beta2), narrow(beta2),
+  const kernels::Adam rates{narrow(1 - beta1), narrow(1 - beta2),  narrow(beta2),
                             narrow(step),      narrow(correction), narrow(epsilon)};
   const auto g = gradient.to(at::kFloat).contiguous();
   const auto* from = g.const_data_ptr<float>();
   auto *to_m = m.mutable_data_ptr<float>(), *to_v = v.mutable_data_ptr<float>(), *to_p = p.mutable_data_ptr<float>();
   at::parallel_for(0, p.numel(), 16384, [&](int64_t begin, int64_t end) {
-    kernels::active().adam_epsilon_in_root(rates, from + begin, to_m + begin, to_v + begin, to_p + begin, end - begin);
+    kernels::active().elementwise.adam_epsilon_in_root(rates, from + begin, to_m + begin, to_v + begin, to_p + begin,
+                                                       end - begin);
   });
 }
 

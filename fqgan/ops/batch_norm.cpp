@@ -3,14 +3,13 @@
 #include "fqgan/ops/batch_norm.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
 #include "fqgan/ops/batch_norm_cpu.h"
 #include "fqgan/ops/dispatched.h"
+#include "fqgan/ops/registration.h"
 
 namespace fqgan::ops {
 namespace {
@@ -39,19 +38,12 @@ void check(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias) 
   }
 }
 
-/// C or N x C -> 1 or N x C x 1 x 1
-at::Tensor spread(const at::Tensor& values) {
-  return (values.dim() == 1 ? values.unsqueeze(0) : values).unsqueeze(2).unsqueeze(3);
-}
-
 Three forward_kernel(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double epsilon) {
   check(x, gain, bias);
   if (takes(x, gain))
     return cpu::batch_norm(x.contiguous(channels_last), gain.contiguous(), bias.contiguous(), epsilon);
-  const auto wide = x.to(gain.scalar_type());
-  const auto [variance, mean] = at::var_mean(wide, at::IntArrayRef{0, 2, 3}, /*unbiased=*/false);
-  const auto y = (wide - spread(mean)) * spread(at::rsqrt(variance + epsilon)) * spread(gain) + spread(bias);
-  return {y.to(x.scalar_type()).contiguous(channels_last), mean, variance};
+  auto [y, mean, variance] = reference::batch_norm(x, gain, bias, epsilon);
+  return {y.contiguous(channels_last), mean, variance};
 }
 
 Three backward_kernel(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& gain, const at::Tensor& mean,
@@ -59,12 +51,7 @@ Three backward_kernel(const at::Tensor& gradient, const at::Tensor& x, const at:
   if (takes(x, gain))
     return cpu::batch_norm_backward(gradient.to(x.scalar_type()).contiguous(channels_last), x.contiguous(channels_last),
                                     gain.contiguous(), mean, variance, epsilon);
-  const auto g = gradient.to(gain.scalar_type()), inverse_stddev = spread(at::rsqrt(variance + epsilon));
-  const auto normalized = (x.to(gain.scalar_type()) - spread(mean)) * inverse_stddev, scaled = g * spread(gain);
-  const std::vector<int64_t> rows{0, 2, 3}, positions = gain.dim() == 1 ? rows : std::vector<int64_t>{2, 3};
-  const auto dx =
-      inverse_stddev * (scaled - scaled.mean(rows, true) - normalized * (scaled * normalized).mean(rows, true));
-  return {dx.to(x.scalar_type()), (g * normalized).sum(positions), g.sum(positions)};
+  return reference::batch_norm_backward(gradient, x, gain, mean, variance, epsilon);
 }
 
 Three forward_meta(const at::Tensor& x, const at::Tensor& gain, const at::Tensor&, double) {
@@ -104,22 +91,14 @@ Three forward_autograd(const at::Tensor& x, const at::Tensor& gain, const at::Te
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(fqgan, library) {
-  library.def("batch_norm(Tensor x, Tensor gain, Tensor bias, float epsilon=1e-5) -> (Tensor, Tensor, Tensor)");
-  library.def(
+  add_operator(library,
+               "batch_norm(Tensor x, Tensor gain, Tensor bias, float epsilon=1e-5) -> (Tensor, Tensor, Tensor)",
+               forward_kernel, forward_meta, forward_autograd);
+  add_closed_operator(
+      library,
       "batch_norm_backward(Tensor gradient, Tensor x, Tensor gain, Tensor mean, Tensor variance, float epsilon) -> "
-      "(Tensor, Tensor, Tensor)");
-}
-TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) {
-  library.impl("batch_norm", forward_kernel);
-  library.impl("batch_norm_backward", backward_kernel);
-}
-TORCH_LIBRARY_IMPL(fqgan, Meta, library) {
-  library.impl("batch_norm", forward_meta);
-  library.impl("batch_norm_backward", backward_meta);
-}
-TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
-  library.impl("batch_norm", forward_autograd);
-  library.impl("batch_norm_backward", torch::autograd::autogradNotImplementedFallback());
+      "(Tensor, Tensor, Tensor)",
+      backward_kernel, backward_meta);
 }
 
 Three batch_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double epsilon) {

@@ -15,6 +15,16 @@ namespace fqgan::ops {
 std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, const at::Tensor& gain,
                                                           const at::Tensor& bias, double epsilon);
 
+namespace reference {
+/// Through LibTorch's own operators; differentiable to any order in x, gain and bias.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, const at::Tensor& gain,
+                                                          const at::Tensor& bias, double epsilon);
+/// Its gradients in closed form, of x, gain and bias, for the batch's mean and variance.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Tensor& gradient, const at::Tensor& x,
+                                                                   const at::Tensor& gain, const at::Tensor& mean,
+                                                                   const at::Tensor& variance, double epsilon);
+}  // namespace reference
+
 /// The sum over N, H and W of a channels_last map, C, in float32; its order does not depend on the threads.
 at::Tensor channel_sums(const at::Tensor& x);
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 
 namespace fqgan::ops::cpu {
 namespace {
@@ -15,7 +15,9 @@ namespace {
 constexpr int64_t block_rows = 128;
 
 kernels::Map map_of(const at::Tensor& x) {
-  return {x.const_data_ptr(), x.scalar_type() == at::kBFloat16, false, x.size(0), x.size(2) * x.size(3), x.size(1)};
+  const auto images = x.size(0), positions = x.size(2) * x.size(3);
+  return {x.const_data_ptr(), x.scalar_type() == at::kBFloat16, false, images, positions, x.size(1),
+          images * positions};
 }
 
 int64_t blocks_of(int64_t rows) { return (rows + block_rows - 1) / block_rows; }
@@ -50,7 +52,7 @@ std::vector<float> inverse_stddevs_of(const float* variance, int64_t channels, d
 /// Stretches of rows that per_row gain and bias: the images where these are N x C, else blocks of all rows.
 struct Groups {
   Groups(const kernels::Map& map, const at::Tensor& gain)
-      : all(map.rows()), rows(gain.dim() == 2 ? map.positions : block_rows), count((all + rows - 1) / rows) {}
+      : all(map.rows), rows(gain.dim() == 2 ? map.positions : block_rows), count((all + rows - 1) / rows) {}
   int64_t first(int64_t group) const { return group * rows; }
   int64_t last(int64_t group) const { return std::min(all, (group + 1) * rows); }
 
@@ -77,8 +79,8 @@ void group_sums(const kernels::Map& map, const Groups& groups, const void* gradi
     for (auto g = begin; g < end; ++g)
       for (auto first = groups.first(g); first < groups.last(g); first += block_rows) {
         const auto last = std::min(first + block_rows, groups.last(g));
-        kernels::active().gradient_sums(map, gradient, first, last, mean, inverse_stddev.data(), part.data(),
-                                        part.data() + channels);
+        kernels::active().columns.gradient_sums(map, gradient, first, last, mean, inverse_stddev.data(), part.data(),
+                                                part.data() + channels);
         for (int64_t c = 0; c < channels; ++c) {
           sum[g * channels + c] += part[c];
           weighted[g * channels + c] += part[channels + c];
@@ -92,14 +94,14 @@ void group_sums(const kernels::Map& map, const Groups& groups, const void* gradi
 std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, const at::Tensor& gain,
                                                           const at::Tensor& bias, double epsilon) {
   const auto map = map_of(x);
-  const auto rows = map.rows(), channels = map.channels, blocks = blocks_of(rows);
+  const auto rows = map.rows, channels = map.channels, blocks = blocks_of(rows);
   auto y = at::empty_like(x);
   auto mean = at::empty({channels}, gain.options()), variance = at::empty_like(mean);
   std::vector<float> moments(2 * blocks * channels);
   at::parallel_for(0, blocks, 4, [&](int64_t begin, int64_t end) {
     for (auto b = begin; b < end; ++b)
-      kernels::active().row_moments(map, b * block_rows, std::min((b + 1) * block_rows, rows),
-                                    &moments[2 * b * channels], &moments[(2 * b + 1) * channels]);
+      kernels::active().columns.moments(map, b * block_rows, std::min((b + 1) * block_rows, rows),
+                                        &moments[2 * b * channels], &moments[(2 * b + 1) * channels]);
   });
   combine(moments, rows, channels, mean.mutable_data_ptr<float>(), variance.mutable_data_ptr<float>());
   const auto* center = mean.const_data_ptr<float>();
@@ -107,9 +109,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, c
   const Groups groups(map, gain);
   at::parallel_for(0, groups.count, 1, [&](int64_t begin, int64_t end) {
     for (auto g = begin; g < end; ++g)
-      kernels::active().normalise(map, groups.first(g), groups.last(g), center,
-                                  product(row_of(gain, g), inverse_stddev).data(), row_of(bias, g),
-                                  y.mutable_data_ptr());
+      kernels::active().columns.normalise(map, groups.first(g), groups.last(g), center,
+                                          product(row_of(gain, g), inverse_stddev).data(), row_of(bias, g),
+                                          y.mutable_data_ptr());
   });
   return {y, mean, variance};
 }
@@ -140,16 +142,16 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Ten
   }
   std::vector<float> slope(channels), offset(channels);
   for (int64_t c = 0; c < channels; ++c) {
-    const double per_row = inverse_stddev[c] / static_cast<double>(map.rows());
+    const double per_row = inverse_stddev[c] / static_cast<double>(map.rows);
     offset[c] = static_cast<float>(-total[c] * per_row);
     slope[c] = static_cast<float>(-total_weighted[c] * per_row * inverse_stddev[c]);
   }
   auto dx = at::empty_like(x);
   at::parallel_for(0, groups.count, 1, [&](int64_t begin, int64_t end) {
     for (auto g = begin; g < end; ++g)
-      kernels::active().normalise_back(map, gradient.const_data_ptr(), groups.first(g), groups.last(g), center,
-                                       product(row_of(gain, g), inverse_stddev).data(), slope.data(), offset.data(),
-                                       dx.mutable_data_ptr());
+      kernels::active().columns.normalise_back(map, gradient.const_data_ptr(), groups.first(g), groups.last(g), center,
+                                               product(row_of(gain, g), inverse_stddev).data(), slope.data(),
+                                               offset.data(), dx.mutable_data_ptr());
   });
   const auto reduced = [&](const at::Tensor& t) { return (gain.dim() == 1 ? t.sum(0) : t).to(at::kFloat); };
   return {dx, reduced(dgain), reduced(dbias)};
@@ -157,12 +159,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Ten
 
 at::Tensor channel_sums(const at::Tensor& x) {
   const auto map = map_of(x);
-  const auto rows = map.rows(), channels = map.channels, blocks = blocks_of(rows);
+  const auto rows = map.rows, channels = map.channels, blocks = blocks_of(rows);
   auto parts = at::empty({blocks, channels}, x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
   auto* to = parts.mutable_data_ptr<float>();
   at::parallel_for(0, blocks, 4, [&](int64_t begin, int64_t end) {
     for (auto b = begin; b < end; ++b)
-      kernels::active().column_sums(map, b * block_rows, std::min((b + 1) * block_rows, rows), to + b * channels);
+      kernels::active().columns.sums(map, b * block_rows, std::min((b + 1) * block_rows, rows), to + b * channels);
   });
   auto result = at::empty({channels}, parts.options());
   auto* sums = result.mutable_data_ptr<float>();

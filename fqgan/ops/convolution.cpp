@@ -3,9 +3,7 @@
 #include "fqgan/ops/convolution.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
@@ -13,6 +11,7 @@
 #include "fqgan/ops/convolution_folded.h"
 #include "fqgan/ops/convolution_winograd.h"
 #include "fqgan/ops/dispatched.h"
+#include "fqgan/ops/registration.h"
 
 namespace fqgan::ops {
 namespace {
@@ -134,24 +133,16 @@ at::Tensor forward_autograd(const at::Tensor& x, const at::Tensor& weight, const
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(fqgan, library) {
-  library.def(
+  add_operator(
+      library,
       "convolution(Tensor x, Tensor weight, Tensor? bias=None, Tensor? residual=None, int resample=0, bool relu=False) "
-      "-> Tensor");
-  library.def(
+      "-> Tensor",
+      forward_kernel, forward_meta, forward_autograd);
+  add_closed_operator(
+      library,
       "convolution_backward(Tensor gradient, Tensor x, Tensor weight, int resample, bool relu, bool has_bias, "
-      "bool wants_x, bool wants_weight) -> (Tensor, Tensor, Tensor)");
-}
-TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) {
-  library.impl("convolution", forward_kernel);
-  library.impl("convolution_backward", backward_kernel);
-}
-TORCH_LIBRARY_IMPL(fqgan, Meta, library) {
-  library.impl("convolution", forward_meta);
-  library.impl("convolution_backward", backward_meta);
-}
-TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
-  library.impl("convolution", forward_autograd);
-  library.impl("convolution_backward", torch::autograd::autogradNotImplementedFallback());
+      "bool wants_x, bool wants_weight) -> (Tensor, Tensor, Tensor)",
+      backward_kernel, backward_meta);
 }
 
 at::Tensor convolution(const at::Tensor& x, const Convolution& c) {

@@ -6,8 +6,7 @@
 #include <algorithm>
 
 #include "fqgan/ops/batch_norm.h"
-#include "fqgan/ops/kernels/few_channels.h"
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 #include "fqgan/ops/scratch.h"
 
 namespace fqgan::ops::few {

@@ -15,8 +15,8 @@ void check_channels(const at::Tensor& x, const at::Tensor& weight, const Geometr
   const auto in = g.transposed ? weight.size(0) : weight.size(1) * g.groups;
   check_shape(x, {any, in, any, any}, "convolution");
   if (weight.size(0) % g.groups)
-    fail("convolution weight", "expected a multiple of " + std::to_string(g.groups) + " groups, got " +
-                                   shape_text(weight.sizes()));
+    fail("convolution weight",
+         "expected a multiple of " + std::to_string(g.groups) + " groups, got " + shape_text(weight.sizes()));
 }
 
 void check_reflection(const at::Tensor& x, const Padding& p) {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 #include "fqgan/ops/scratch.h"
 
 namespace fqgan::ops::winograd {

@@ -1,4 +1,4 @@
-// 3x3 convolutions in bfloat16 on this processor's Winograd kernels (kernels/winograd.h). Arguments as in
+// 3x3 convolutions in float32 and bfloat16 on this processor's Winograd kernels (kernels/winograd.h). Arguments as in
 // convolution.h; nothing here is differentiable. Sums have one order: the same bits for any number of threads.
 #pragma once
 

@@ -25,39 +25,39 @@ float flushed(float x) { return std::abs(x) < std::numeric_limits<float>::min() 
 
 }  // namespace
 
-PackedDictionary::PackedDictionary(const at::Tensor& e, const kernels::Kernels& kernels)
+PackedDictionary::PackedDictionary(const at::Tensor& e, const kernels::Screening& screening)
     : codebook(e.const_data_ptr<float>()),
       codes(e.size(0)),
       channels(e.size(1)),
       half(codes),
-      blocks_(round_up(codes, kernels.block) / kernels.block),
+      blocks_(round_up(codes, screening.block) / screening.block),
       depth_(round_up(channels, kernels::depth_step)),
       rounding_(2. * static_cast<double>(channels + 8) * 0x1p-23),
-      packed_(blocks_ * kernels.block * depth_ * (kernels.screens_bfloat16 ? 2 : 4)),
-      start_(blocks_ * kernels.block, -std::numeric_limits<float>::infinity()),
+      packed_(blocks_ * screening.block * depth_ * (screening.bfloat16 ? 2 : 4)),
+      start_(blocks_ * screening.block, -std::numeric_limits<float>::infinity()),
       reach_(start_.size(), 0),
       norm_(start_.size(), 0),
       repeated_(codes, false) {
-  std::memset(packed_.start(), 0, blocks_ * kernels.block * depth_ * (kernels.screens_bfloat16 ? 2 : 4));
+  std::memset(packed_.start(), 0, blocks_ * screening.block * depth_ * (screening.bfloat16 ? 2 : 4));
   std::unordered_set<std::string_view> seen;
   seen.reserve(codes);
   for (int64_t k = 0; k < codes; ++k)
     repeated_[k] =
         !seen.emplace(reinterpret_cast<const char*>(codebook + k * channels), channels * sizeof(float)).second;
   at::parallel_for(0, codes, 16, [&](int64_t first, int64_t last) {
-    for (int64_t k = first; k < last; ++k) pack(k, kernels);
+    for (int64_t k = first; k < last; ++k) pack(k, screening);
   });
 }
 
-void PackedDictionary::pack(int64_t k, const kernels::Kernels& kernels) {
+void PackedDictionary::pack(int64_t k, const kernels::Screening& screening) {
   const float* e = codebook + k * channels;
-  const auto block = k / kernels.block, place = k % kernels.block;
+  const auto block = k / screening.block, place = k % screening.block;
   double squares = 0, lost = 0;
   for (int64_t d = 0; d < channels; ++d) squares += static_cast<double>(e[d]) * static_cast<double>(e[d]);
   half[k] = squares / 2;
   if (repeated_[k]) return;  // its start stays at -infinity
-  const bool narrow = kernels.screens_bfloat16;
-  const auto first = block * depth_ * kernels.block;
+  const bool narrow = screening.bfloat16;
+  const auto first = block * depth_ * screening.block;
   auto* pairs = narrow ? reinterpret_cast<at::BFloat16*>(packed_.start()) + first + place * 2 : nullptr;
   auto* floats = narrow ? nullptr : reinterpret_cast<float*>(packed_.start()) + first + place;
   for (int64_t d = 0; d < channels; ++d) {
@@ -65,9 +65,9 @@ void PackedDictionary::pack(int64_t k, const kernels::Kernels& kernels) {
     const double difference = static_cast<double>(e[d]) - static_cast<double>(value);
     lost += difference * difference;
     if (narrow)
-      pairs[d / 2 * kernels.block * 2 + d % 2] = value;
+      pairs[d / 2 * screening.block * 2 + d % 2] = value;
     else
-      floats[d * kernels.block] = value;
+      floats[d * screening.block] = value;
   }
   norm_[k] = above(std::sqrt(squares));
   reach_[k] = above(std::sqrt(lost) + rounding_ * std::sqrt(squares));

@@ -12,7 +12,7 @@
 
 #include <vector>
 
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/screening.h"
 #include "fqgan/ops/scratch.h"
 
 namespace fqgan::ops {
@@ -21,7 +21,7 @@ class PackedDictionary {
  public:
   /// codebook: float32 K x D, contiguous; it must outlive this. Codes that are equal bit for bit are packed once, as
   /// the lowest of them.
-  PackedDictionary(const at::Tensor& codebook, const kernels::Kernels& kernels);
+  PackedDictionary(const at::Tensor& codebook, const kernels::Screening& screening);
 
   kernels::Dictionary view() const;
   /// A lower bound of the score of `code`, whose upper bound is `bound`.
@@ -34,7 +34,7 @@ class PackedDictionary {
   std::vector<double> half;  // |e|^2 / 2
 
  private:
-  void pack(int64_t code, const kernels::Kernels& kernels);
+  void pack(int64_t code, const kernels::Screening& screening);
 
   int64_t blocks_, depth_;
   double rounding_;  // g

@@ -3,10 +3,10 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 #include "fqgan/ops/dispatched.h"
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
+#include "fqgan/ops/registration.h"
 
 namespace fqgan::ops {
 namespace {
@@ -34,7 +34,8 @@ at::Tensor add_kernel(const at::Tensor& x, int64_t key, double stddev) {
   const auto blocks = (x.numel() + kernels::noise_block - 1) / kernels::noise_block;
   at::parallel_for(0, blocks, 64, [&](int64_t begin, int64_t end) {
     const auto first = begin * kernels::noise_block, last = std::min(end * kernels::noise_block, x.numel());
-    kernels::active().add_noise(data, narrow, first, last, static_cast<uint64_t>(key), static_cast<float>(stddev), to);
+    kernels::active().elementwise.add_noise(data, narrow, first, last, static_cast<uint64_t>(key),
+                                            static_cast<float>(stddev), to);
   });
   return y.contiguous(x.suggest_memory_format());  // elements are counted in their logical order, whatever the layout
 }
@@ -57,10 +58,10 @@ at::Tensor add_autograd(const at::Tensor& x, int64_t key, double stddev) {
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(fqgan, library) { library.def("add_gaussian_noise(Tensor x, int key, float std) -> Tensor"); }
-TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) { library.impl("add_gaussian_noise", add_kernel); }
-TORCH_LIBRARY_IMPL(fqgan, Meta, library) { library.impl("add_gaussian_noise", add_meta); }
-TORCH_LIBRARY_IMPL(fqgan, Autograd, library) { library.impl("add_gaussian_noise", add_autograd); }
+TORCH_LIBRARY_FRAGMENT(fqgan, library) {
+  add_operator(library, "add_gaussian_noise(Tensor x, int key, float std) -> Tensor", add_kernel, add_meta,
+               add_autograd);
+}
 
 at::Tensor add_gaussian_noise(const at::Tensor& x, uint64_t key, double stddev) {
   return the_operator().call(x, static_cast<int64_t>(key), stddev);

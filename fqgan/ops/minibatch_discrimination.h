@@ -13,8 +13,11 @@ namespace fqgan::ops {
 at::Tensor minibatch_discrimination(const at::Tensor& m);
 
 namespace reference {
-/// The formula, N x N x B x C; differentiable to any order almost everywhere.
+/// The formula, through plain operators; differentiable to any order almost everywhere. Without autograd its memory is
+/// O(N B C) beyond a few MiB; a graph keeps all N x N x B x C differences.
 at::Tensor minibatch_discrimination(const at::Tensor& m);
+/// Its gradient in closed form. gradient: N x B.
+at::Tensor minibatch_discrimination_backward(const at::Tensor& gradient, const at::Tensor& m);
 }  // namespace reference
 
 }  // namespace fqgan::ops

@@ -5,8 +5,7 @@
 
 #include <algorithm>
 
-#include "fqgan/ops/kernels/kernels.h"
-#include "fqgan/ops/kernels/minibatch.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 #include "fqgan/ops/scratch.h"
 
 namespace fqgan::ops::cpu {

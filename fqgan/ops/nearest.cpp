@@ -14,19 +14,21 @@
 namespace fqgan::ops {
 namespace {
 
-using kernels::Kernels;
+using kernels::InstructionSet;
 using kernels::lanes;
 using kernels::panel_rows;
 
 /// A panel of rows in one screening type, and one thread's memory for it.
-class Screening {
+class ScreenedPanel {
  public:
-  Screening(const kernels::Map& map, const PackedDictionary& dictionary, const Kernels& kernels)
+  ScreenedPanel(const kernels::Map& map, const PackedDictionary& dictionary, const kernels::Rows& rows,
+                const kernels::Screening& screening)
       : map_(map),
         dictionary_(dictionary),
-        kernels_(kernels),
+        kernels_(rows),
+        screening_(screening),
         stride_(dictionary.view().depth),
-        element_(kernels.screens_bfloat16 ? 2 : 4),
+        element_(screening.bfloat16 ? 2 : 4),
         rows_(panel_rows * stride_ * element_),
         scratch_(kernels::position_run * map.channels),
         norm_(panel_rows, 0),
@@ -37,7 +39,7 @@ class Screening {
 
   /// Rows first .. first + count - 1.
   void run(int64_t first, int64_t count) {
-    const bool same_type = map_.bfloat16 == kernels_.screens_bfloat16;
+    const bool same_type = map_.bfloat16 == screening_.bfloat16;
     if (same_type && !map_.channels_first && map_.channels == stride_ && count == panel_rows)
       return screen(static_cast<const char*>(map_.data) + first * stride_ * element_, count);
     load(first, count, 0);
@@ -71,7 +73,7 @@ class Screening {
  private:
   void load(int64_t first, int64_t count, int64_t place) {
     auto* rows = rows_.data() + place * stride_ * element_;
-    if (kernels_.screens_bfloat16)
+    if (screening_.bfloat16)
       kernels_.load_bfloat16(map_, first, count, reinterpret_cast<uint16_t*>(rows), stride_, &residual_[place],
                              scratch_.data());
     else
@@ -79,14 +81,15 @@ class Screening {
   }
 
   void screen(const void* rows, int64_t count) {
-    kernels_.norms(rows, kernels_.screens_bfloat16, count, stride_, map_.channels, norm_.data());
-    kernels_.screen(dictionary_.view(), {rows, count, stride_, norm_.data(), residual_.data()},
-                    {best_.data(), second_.data(), code_.data()});
+    kernels_.norms(rows, screening_.bfloat16, count, stride_, map_.channels, norm_.data());
+    screening_.screen(dictionary_.view(), {rows, count, stride_, norm_.data(), residual_.data()},
+                      {best_.data(), second_.data(), code_.data()});
   }
 
   const kernels::Map& map_;
   const PackedDictionary& dictionary_;
-  const Kernels& kernels_;
+  const kernels::Rows& kernels_;
+  const kernels::Screening& screening_;
   int64_t stride_, element_;
   std::vector<char> rows_;
   std::vector<float> scratch_, norm_, residual_, best_, second_;
@@ -96,13 +99,13 @@ class Screening {
 /// The dictionary in the types that are needed; the finer one is packed when the first row asks for it.
 class Dictionaries {
  public:
-  Dictionaries(const at::Tensor& codebook, const Kernels& kernels)
-      : kernels(kernels), first(codebook, kernels), codebook_(codebook) {}
+  Dictionaries(const at::Tensor& codebook, const kernels::Screening& screening)
+      : screening(screening), first(codebook, screening), codebook_(codebook) {}
   const PackedDictionary& finer() {
-    std::call_once(once_, [this] { finer_.emplace(codebook_, *kernels.finer); });
+    std::call_once(once_, [this] { finer_.emplace(codebook_, *screening.finer); });
     return *finer_;
   }
-  const Kernels& kernels;
+  const kernels::Screening& screening;
   const PackedDictionary first;
 
  private:
@@ -114,18 +117,18 @@ class Dictionaries {
 /// One thread's search.
 class Search {
  public:
-  Search(const kernels::Map& map, Dictionaries& dictionaries, int64_t* codes)
+  Search(const kernels::Map& map, Dictionaries& dictionaries, const kernels::Rows& rows, int64_t* codes)
       : map_(map),
         dictionaries_(dictionaries),
-        kernels_(dictionaries.kernels),
-        first_(map, dictionaries.first, kernels_),
+        kernels_(rows),
+        first_(map, dictionaries.first, rows, dictionaries.screening),
         row_(map.channels),
         codes_(codes) {}
 
   void panel(int64_t first, int64_t count) {
     first_.run(first, count);
     for (int64_t r = 0; r < count; ++r)
-      if (first_.candidates(r, /*all=*/!kernels_.finer, list_)) {
+      if (first_.candidates(r, /*all=*/!dictionaries_.screening.finer, list_)) {
         settle(first + r);
       } else {
         open_.push_back(first + r);
@@ -136,7 +139,8 @@ class Search {
   /// The rows that are still open.
   void finish() {
     if (open_.empty()) return;
-    if (!finer_) finer_ = std::make_unique<Screening>(map_, dictionaries_.finer(), *kernels_.finer);
+    if (!finer_)
+      finer_ = std::make_unique<ScreenedPanel>(map_, dictionaries_.finer(), kernels_, *dictionaries_.screening.finer);
     finer_->run(open_);
     for (size_t r = 0; r < open_.size(); ++r) {
       finer_->candidates(static_cast<int64_t>(r), /*all=*/true, list_);
@@ -157,9 +161,9 @@ class Search {
 
   const kernels::Map& map_;
   Dictionaries& dictionaries_;
-  const Kernels& kernels_;
-  Screening first_;
-  std::unique_ptr<Screening> finer_;
+  const kernels::Rows& kernels_;
+  ScreenedPanel first_;
+  std::unique_ptr<ScreenedPanel> finer_;
   std::vector<float> row_;
   std::vector<int32_t> list_;
   std::vector<int64_t> open_;
@@ -168,12 +172,12 @@ class Search {
 
 }  // namespace
 
-void find_nearest(const kernels::Map& map, const at::Tensor& codebook, const Kernels& kernels, int64_t* codes) {
-  Dictionaries dictionaries(codebook, kernels);
-  at::parallel_for(0, (map.rows() + panel_rows - 1) / panel_rows, 1, [&](int64_t begin, int64_t end) {
-    Search search(map, dictionaries, codes);
-    for (auto first = begin * panel_rows; first < std::min(end * panel_rows, map.rows()); first += panel_rows)
-      search.panel(first, std::min(panel_rows, map.rows() - first));
+void find_nearest(const kernels::Map& map, const at::Tensor& codebook, const InstructionSet& set, int64_t* codes) {
+  Dictionaries dictionaries(codebook, set.screening);
+  at::parallel_for(0, (map.rows + panel_rows - 1) / panel_rows, 1, [&](int64_t begin, int64_t end) {
+    Search search(map, dictionaries, set.rows, codes);
+    for (auto first = begin * panel_rows; first < std::min(end * panel_rows, map.rows); first += panel_rows)
+      search.panel(first, std::min(panel_rows, map.rows - first));
     search.finish();
   });
 }

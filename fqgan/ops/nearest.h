@@ -4,11 +4,12 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 
 namespace fqgan::ops {
 
 /// codebook: float32 K x D, contiguous. codes: as many as the map has rows.
-void find_nearest(const kernels::Map& map, const at::Tensor& codebook, const kernels::Kernels& kernels, int64_t* codes);
+void find_nearest(const kernels::Map& map, const at::Tensor& codebook, const kernels::InstructionSet& set,
+                  int64_t* codes);
 
 }  // namespace fqgan::ops

@@ -4,15 +4,15 @@
 #include "fqgan/ops/quantize.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 #include "fqgan/core/shape.h"
 #include "fqgan/ops/dispatched.h"
 #include "fqgan/ops/quantize_checks.h"
 #include "fqgan/ops/quantize_cpu.h"
+#include "fqgan/ops/quantize_meta.h"
 #include "fqgan/ops/quantize_reference.h"
+#include "fqgan/ops/registration.h"
 
 namespace fqgan::ops {
 namespace {
@@ -120,11 +120,17 @@ at::Tensor straight_through_autograd(const at::Tensor& features, const at::Tenso
 }  // namespace
 
 TORCH_LIBRARY(fqgan, library) {
-  library.def("nearest_code(Tensor features, Tensor codebook) -> Tensor");
-  library.def("code_statistics(Tensor features, Tensor codes, int count) -> (Tensor, Tensor)");
-  library.def("commitment_loss(Tensor features, Tensor codebook, Tensor codes) -> Tensor");
-  library.def("commitment_loss_backward(Tensor gradient, Tensor features, Tensor codebook, Tensor codes) -> Tensor");
-  library.def("straight_through(Tensor features, Tensor codebook, Tensor codes, float fraction=1.) -> Tensor");
+  add_operator(library, "nearest_code(Tensor features, Tensor codebook) -> Tensor", nearest_code_kernel,
+               meta::nearest_code, nearest_code_autograd);
+  add_operator(library, "code_statistics(Tensor features, Tensor codes, int count) -> (Tensor, Tensor)",
+               code_statistics_kernel, meta::code_statistics, code_statistics_autograd);
+  add_operator(library, "commitment_loss(Tensor features, Tensor codebook, Tensor codes) -> Tensor",
+               commitment_loss_kernel, meta::commitment_loss, commitment_loss_autograd);
+  add_closed_operator(
+      library, "commitment_loss_backward(Tensor gradient, Tensor features, Tensor codebook, Tensor codes) -> Tensor",
+      commitment_loss_backward_kernel, meta::commitment_loss_backward);
+  add_operator(library, "straight_through(Tensor features, Tensor codebook, Tensor codes, float fraction=1.) -> Tensor",
+               straight_through_kernel, meta::straight_through, straight_through_autograd);
   library.def(
       "momentum_update(Tensor codebook_sum, Tensor cluster_size, Tensor counts, Tensor sums, float decay, "
       "float epsilon, Tensor? updates=None) -> (Tensor, Tensor, Tensor)",
@@ -134,21 +140,6 @@ TORCH_LIBRARY(fqgan, library) {
                 return kmeans(features, start, iterations);
               });
 }
-TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) {
-  library.impl("nearest_code", nearest_code_kernel);
-  library.impl("code_statistics", code_statistics_kernel);
-  library.impl("commitment_loss", commitment_loss_kernel);
-  library.impl("commitment_loss_backward", commitment_loss_backward_kernel);
-  library.impl("straight_through", straight_through_kernel);
-}
-TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
-  library.impl("nearest_code", nearest_code_autograd);
-  library.impl("code_statistics", code_statistics_autograd);
-  library.impl("commitment_loss", commitment_loss_autograd);
-  library.impl("commitment_loss_backward", torch::autograd::autogradNotImplementedFallback());
-  library.impl("straight_through", straight_through_autograd);
-}
-
 at::Tensor nearest_code(const at::Tensor& features, const at::Tensor& codebook) {
   static const auto op = dispatched<NearestCode>("fqgan::nearest_code");
   return op.call(features, codebook);

@@ -7,7 +7,7 @@
 
 #include <vector>
 
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 #include "fqgan/ops/nearest.h"
 #include "fqgan/ops/quantize.h"
 
@@ -16,12 +16,14 @@ namespace {
 
 kernels::Map map_of(const at::Tensor& x) {
   const bool is_map = x.dim() == 4;
+  const auto positions = is_map ? x.size(2) * x.size(3) : 1;
   return {x.const_data_ptr(),
           x.scalar_type() == at::kBFloat16,
           is_map && !x.is_contiguous(at::MemoryFormat::ChannelsLast),
           x.size(0),
-          is_map ? x.size(2) * x.size(3) : 1,
-          x.size(1)};
+          positions,
+          x.size(1),
+          x.size(0) * positions};
 }
 
 at::Tensor float_codebook(const at::Tensor& codebook) { return codebook.to(at::kFloat).contiguous(); }
@@ -48,13 +50,13 @@ std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& features, c
   auto counts = at::zeros({count}, features.options().dtype(at::kFloat));
   auto sums = at::zeros({count, map.channels}, counts.options());
   std::vector<int64_t> seen(count, 0);
-  for (int64_t row = 0; row < map.rows(); ++row) ++seen[code[row]];
+  for (int64_t row = 0; row < map.rows; ++row) ++seen[code[row]];
   std::copy(seen.begin(), seen.end(), counts.mutable_data_ptr<float>());
   at::parallel_for(0, (map.channels + slice - 1) / slice, 1, [&](int64_t begin, int64_t end) {
     auto scratch = scratch_for(map);
     for (auto s = begin; s < end; ++s)
-      kernels::active().sums(map, code, s * slice, std::min((s + 1) * slice, map.channels),
-                             sums.mutable_data_ptr<float>(), scratch.data());
+      kernels::active().rows.sums(map, code, s * slice, std::min((s + 1) * slice, map.channels),
+                                  sums.mutable_data_ptr<float>(), scratch.data());
   });
   return {counts, sums};
 }
@@ -65,8 +67,8 @@ at::Tensor commitment_loss(const at::Tensor& features, const at::Tensor& codeboo
   auto loss = at::empty({map.images}, entries.options());
   at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
     auto scratch = scratch_for(map);
-    kernels::active().loss(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(), begin, end,
-                           loss.mutable_data_ptr<float>(), scratch.data());
+    kernels::active().rows.loss(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(), begin,
+                                end, loss.mutable_data_ptr<float>(), scratch.data());
   });
   return loss;
 }
@@ -79,8 +81,8 @@ at::Tensor commitment_loss_backward(const at::Tensor& gradient, const at::Tensor
   auto out = at::empty_like(features);
   at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
     auto scratch = scratch_for(map);
-    kernels::active().gradient(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(),
-                               scale.const_data_ptr<float>(), begin, end, out.mutable_data_ptr(), scratch.data());
+    kernels::active().rows.gradient(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(),
+                                    scale.const_data_ptr<float>(), begin, end, out.mutable_data_ptr(), scratch.data());
   });
   return out;
 }
@@ -92,8 +94,8 @@ at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebo
   auto out = at::empty_like(features);
   at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
     auto scratch = scratch_for(map);
-    kernels::active().blend(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(),
-                            static_cast<float>(fraction), begin, end, out.mutable_data_ptr(), scratch.data());
+    kernels::active().rows.blend(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(),
+                                 static_cast<float>(fraction), begin, end, out.mutable_data_ptr(), scratch.data());
   });
   return out;
 }

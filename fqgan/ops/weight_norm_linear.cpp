@@ -3,13 +3,13 @@
 #include "fqgan/ops/weight_norm_linear.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 #include "fqgan/core/shape.h"
 #include "fqgan/ops/dispatched.h"
+#include "fqgan/ops/registration.h"
 #include "fqgan/ops/weight_norm_linear_cpu.h"
+#include "fqgan/ops/weight_norm_linear_reference.h"
 
 namespace fqgan::ops {
 namespace {
@@ -39,43 +39,31 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& scale, const Ten
 Three forward_kernel(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias, bool relu) {
   check(x, weight, scale, bias);
   const bool same_type = x.scalar_type() == weight.scalar_type();
-  if (takes(x, weight)) {
-    const auto [factor, packed] = cpu::weight_norm_prepare(weight.contiguous(), scale.contiguous(), !same_type);
-    const auto y = at::mm(x, packed.t());
-    cpu::weight_norm_finish(y, factor, bias.contiguous(), relu);
-    return {y, factor, same_type ? at::empty({0}, x.options()) : packed};
-  }
-  const auto factor = scale / at::linalg_vector_norm(weight, 2, at::IntArrayRef{1});
-  const auto packed = weight.to(x.scalar_type());
-  const auto y = at::addcmul(bias.to(x.scalar_type()), at::mm(x, packed.t()), factor.to(x.scalar_type()));
-  return {relu ? at::relu(y) : y, factor, same_type ? at::empty({0}, x.options()) : packed};
+  const auto none = at::empty({0}, x.options());
+  if (!takes(x, weight))
+    return {reference::weight_norm_linear(x, weight, scale, bias, relu), reference::weight_norm_factor(weight, scale),
+            same_type ? none : weight.to(x.scalar_type())};
+  const auto [factor, packed] = cpu::weight_norm_prepare(weight.contiguous(), scale.contiguous(), !same_type);
+  const auto y = at::mm(x, packed.t());
+  cpu::weight_norm_finish(y, factor, bias.contiguous(), relu);
+  return {y, factor, same_type ? none : packed};
 }
 
 /// The gradients of x, or of weight, scale and bias, or all; what is not wanted is empty.
 Four backward_kernel(const Tensor& gradient, const Tensor& x, const Tensor& y, const Tensor& weight,
                      const Tensor& scale, const Tensor& factor, const Tensor& packed, bool relu, bool of_x,
                      bool of_weights) {
-  const bool ours = takes(x, weight);
-  const auto nothing = at::empty({0}, weight.options());
   const auto g = gradient.to(x.scalar_type()).contiguous(), w = packed.numel() > 0 ? packed : weight;
-  Tensor products, dbias;
-  if (ours) {
-    std::tie(products, dbias) = cpu::weight_norm_finish_back(g, y, factor, relu);
-  } else {
-    const auto kept = relu ? g * (y > 0) : g;
-    products = kept * factor.to(x.scalar_type());
-    dbias = at::sum(kept, at::IntArrayRef{0}, false, weight.scalar_type());
-  }
+  const bool ours = takes(x, weight);
+  const auto [products, dbias] =
+      ours ? cpu::weight_norm_finish_back(g, y, factor, relu) : reference::weight_norm_finish_back(g, y, factor, relu);
+  const auto nothing = at::empty({0}, weight.options());
   const auto dx = of_x ? at::mm(products, w) : at::empty({0}, x.options());
   if (!of_weights) return {dx, nothing, nothing.clone(), nothing.clone()};
   const auto raw = at::mm(products.t(), x);
-  if (ours) {
-    const auto [dweight, dscale] = cpu::weight_norm_back(raw, weight.contiguous(), scale.contiguous(), factor);
-    return {dx, dweight, dscale, dbias};
-  }
-  const auto wide = raw.to(weight.scalar_type()), along = (weight * wide).sum(1, true);
-  const auto length = (scale / factor).unsqueeze(1);
-  return {dx, wide - weight * (along / (length * length)), along.squeeze(1) / scale, dbias};
+  const auto [dweight, dscale] = ours ? cpu::weight_norm_back(raw, weight.contiguous(), scale.contiguous(), factor)
+                                      : reference::weight_norm_back(raw, weight, scale, factor);
+  return {dx, dweight, dscale, dbias};
 }
 
 Three forward_meta(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor&, bool) {
@@ -124,37 +112,20 @@ Three forward_autograd(const Tensor& x, const Tensor& weight, const Tensor& scal
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(fqgan, library) {
-  library.def(
-      "weight_norm_linear(Tensor x, Tensor weight, Tensor scale, Tensor bias, bool relu=False) -> "
-      "(Tensor, Tensor, Tensor)");
-  library.def(
+  add_operator(library,
+               "weight_norm_linear(Tensor x, Tensor weight, Tensor scale, Tensor bias, bool relu=False) -> "
+               "(Tensor, Tensor, Tensor)",
+               forward_kernel, forward_meta, forward_autograd);
+  add_closed_operator(
+      library,
       "weight_norm_linear_backward(Tensor gradient, Tensor x, Tensor y, Tensor weight, Tensor scale, Tensor factor, "
-      "Tensor packed, bool relu, bool of_x, bool of_weights) -> (Tensor, Tensor, Tensor, Tensor)");
-}
-TORCH_LIBRARY_IMPL(fqgan, CompositeExplicitAutograd, library) {
-  library.impl("weight_norm_linear", forward_kernel);
-  library.impl("weight_norm_linear_backward", backward_kernel);
-}
-TORCH_LIBRARY_IMPL(fqgan, Meta, library) {
-  library.impl("weight_norm_linear", forward_meta);
-  library.impl("weight_norm_linear_backward", backward_meta);
-}
-TORCH_LIBRARY_IMPL(fqgan, Autograd, library) {
-  library.impl("weight_norm_linear", forward_autograd);
-  library.impl("weight_norm_linear_backward", torch::autograd::autogradNotImplementedFallback());
+      "Tensor packed, bool relu, bool of_x, bool of_weights) -> (Tensor, Tensor, Tensor, Tensor)",
+      backward_kernel, backward_meta);
 }
 
 Tensor weight_norm_linear(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias, bool relu) {
   static const auto op = dispatched<Forward>("fqgan::weight_norm_linear");
   return std::get<0>(op.call(x, weight, scale, bias, relu));
-}
-
-Tensor reference::weight_norm_linear(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias,
-                                     bool relu) {
-  const auto cast = [&](const Tensor& t) { return t.to(x.scalar_type()); };
-  const auto factor = scale / at::linalg_vector_norm(weight, 2, at::IntArrayRef{1});
-  const auto y = at::addcmul(cast(bias), at::linear(x, cast(weight)), cast(factor));
-  return relu ? at::relu(y) : y;
 }
 
 }  // namespace fqgan::ops

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 
 namespace fqgan::ops::cpu {
 namespace {
@@ -28,9 +28,8 @@ std::pair<at::Tensor, at::Tensor> weight_norm_prepare(const at::Tensor& weight, 
   const auto* s = scale.const_data_ptr<float>();
   auto* f = factor.mutable_data_ptr<float>();
   auto* to = bfloat16 ? static_cast<uint16_t*>(packed.mutable_data_ptr()) : nullptr;
-  at::parallel_for(0, outputs, rows_a_thread(inputs), [&](int64_t first, int64_t last) {
-    kernels_of_layer().prepare(w, s, inputs, first, last, f, to);
-  });
+  at::parallel_for(0, outputs, rows_a_thread(inputs),
+                   [&](int64_t first, int64_t last) { kernels_of_layer().prepare(w, s, inputs, first, last, f, to); });
   return {factor, packed};
 }
 

@@ -8,14 +8,14 @@
 #include <limits>
 #include <numeric>
 
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 #include "fqgan/profiling/clock.h"
 
 namespace fqgan {
 
 double measured_peak(bool bfloat16) {
-  const auto& kernels = ops::kernels::active();
-  const auto burn = bfloat16 ? kernels.burn_bfloat16 : kernels.burn_float32;
+  const auto& peak = ops::kernels::active().peak;
+  const auto burn = bfloat16 ? peak.bfloat16 : peak.float32;
   constexpr int64_t rounds = 400000, side = 2048;
   const auto threads = at::get_num_threads();
   double best = 0;

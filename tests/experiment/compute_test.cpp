@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "fqgan/core/error.h"
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 #include "support/support.h"
 
 namespace fqgan::test {
@@ -36,9 +36,9 @@ TEST(Compute, DenormalNumbersAreZeroInEveryThread) {
 TEST(Compute, AutomaticPrecisionFollowsTheProcessor) {
   ComputeOptions options;
   options.precision = "auto";
-  for (int n = 0; const auto* kernels = ops::kernels::available(n); ++n) {
-    ops::kernels::use(kernels);
-    const std::string name = kernels->name;
+  for (int n = 0; const auto* set = ops::kernels::available(n); ++n) {
+    ops::kernels::use(set);
+    const std::string name = set->name;
     const bool multiplies = name == "avx512_bf16" || name == "amx_bf16";
     EXPECT_EQ(precision_of(start_computing(options)), multiplies ? "bfloat16" : "float32") << name;
   }

@@ -6,6 +6,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/streams.h"
 #include "ops/kernel_sets.h"
+#include "support/gradients.h"
 
 namespace fqgan::test {
 namespace {
@@ -45,40 +46,57 @@ std::vector<at::Tensor> expected_of(const Inputs& inputs) {
   return {y.detach(), x.mean({0, 2, 3}), x.var({0, 2, 3}, false), leaves[0].grad(), leaves[1].grad(), leaves[2].grad()};
 }
 
+/// On every instruction set.
 void expect_close(const Inputs& inputs, double tolerance) {
-  const auto found = results_of(inputs), expected = expected_of(inputs);
-  for (size_t i = 0; i < found.size(); ++i)
-    EXPECT_LT(((found[i].to(at::kDouble) - expected[i]).norm() / expected[i].norm()).item<double>(), tolerance)
-        << "result " << i << " of " << inputs.leaves[0].sizes();
+  const auto expected = expected_of(inputs);
+  on_every_instruction_set([&] {
+    const auto found = results_of(inputs);
+    for (size_t i = 0; i < found.size(); ++i)
+      EXPECT_LT(((found[i].to(at::kDouble) - expected[i]).norm() / expected[i].norm()).item<double>(), tolerance)
+          << "result " << i << " of " << inputs.leaves[0].sizes() << " " << inputs.leaves[0].scalar_type();
+  });
 }
 
 TEST(BatchNorm, EqualsLibTorchOnEveryPath) {
-  on_every_instruction_set([] {
-    for (const auto& shape : std::vector<std::vector<int64_t>>{{3, 5, 4, 6}, {8, 64, 16, 16}, {4, 48, 3, 3}})
-      for (const bool conditional : {false, true}) {
-        expect_close(inputs_for(shape, conditional, at::kFloat), 3e-6);
-        expect_close(inputs_for(shape, conditional, at::kBFloat16), 5e-3);
-        expect_close(inputs_for(shape, conditional, at::kDouble), 1e-12);
-      }
-  });
+  for (const auto& shape : std::vector<std::vector<int64_t>>{{3, 5, 4, 6}, {8, 64, 16, 16}, {4, 48, 3, 3}})
+    for (const bool conditional : {false, true}) {
+      expect_close(inputs_for(shape, conditional, at::kFloat), 3e-6);
+      expect_close(inputs_for(shape, conditional, at::kBFloat16), 5e-3);
+      expect_close(inputs_for(shape, conditional, at::kDouble), 1e-12);
+    }
+}
+
+TEST(BatchNorm, ReferenceHasRightSecondGradients) {
+  for (const bool conditional : {false, true})
+    expect_second_gradients(
+        [](const auto& x) { return std::get<0>(ops::reference::batch_norm(x[0], x[1], x[2], 1e-5)).square(); },
+        {leaf({3, 2, 2, 2}), conditional ? leaf({3, 2}, 2) : leaf({2}, 2),
+         conditional ? leaf({3, 2}, 3) : leaf({2}, 3)});
 }
 
 TEST(BatchNorm, KeepsItsDigitsFarFromZero) {
   const auto inputs = inputs_for({16, 32, 16, 16}, false, at::kFloat, 1000);
-  const auto found = results_of(inputs), expected = expected_of(inputs);
-  EXPECT_LT(((found[2].to(at::kDouble) - expected[2]).abs() / expected[2]).max().item<double>(), 1e-4);
+  const auto expected = expected_of(inputs);
+  on_every_instruction_set([&] {
+    const auto found = results_of(inputs);
+    EXPECT_LT(((found[2].to(at::kDouble) - expected[2]).abs() / expected[2]).max().item<double>(), 1e-4);
+  });
 }
 
 TEST(BatchNorm, HasTheSameBitsForAnyNumberOfThreads) {
   for (const auto type : {at::kFloat, at::kBFloat16}) {
     const auto inputs = inputs_for({7, 40, 10, 6}, true, type);
-    expect_same_bits_for_any_threads([&] { return results_of(inputs); });
+    on_every_instruction_set([&] { expect_same_bits_for_any_threads([&] { return results_of(inputs); }); });
   }
 }
 
 TEST(BatchNorm, ChannelSumsAreThoseOfFloat64) {
-  const auto x = inputs_for({3, 20, 9, 7}, false, at::kFloat).leaves[0];
-  EXPECT_LT((ops::channel_sums(x) - x.to(at::kDouble).sum({0, 2, 3})).abs().max().item<double>(), 1e-4);
+  for (const auto type : {at::kFloat, at::kBFloat16}) {
+    const auto x = inputs_for({3, 20, 9, 7}, false, type).leaves[0];
+    const auto expected = x.to(at::kDouble).sum({0, 2, 3});
+    on_every_instruction_set(
+        [&] { EXPECT_LT((ops::channel_sums(x) - expected).abs().max().item<double>(), 1e-4) << type; });
+  }
 }
 
 TEST(BatchNorm, RefusesWhatDoesNotFit) {

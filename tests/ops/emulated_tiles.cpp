@@ -1,16 +1,12 @@
 #include "ops/emulated_tiles.h"
 
+#include "fqgan/ops/kernels/elements_body.h"
+#include "fqgan/ops/kernels/plain_vector.h"
+#include "fqgan/ops/kernels/screening_tiles_body.h"
+#include "fqgan/ops/kernels/tables.h"
+
 namespace fqgan::ops::kernels {
 namespace {
-
-// Each needs what stands before it.
-// clang-format off
-#include "fqgan/ops/kernels/plain_vector.h"
-#include "fqgan/ops/kernels/elements_body.h"
-#include "fqgan/ops/kernels/rows_body.h"
-#include "fqgan/ops/kernels/screen_body.h"
-#include "fqgan/ops/kernels/screen_float32.h"
-// clang-format on
 
 /// Eight tiles of 16 rows of 64 bytes; the instructions as Intel's manual describes them.
 struct Tiles {
@@ -70,17 +66,25 @@ struct Tiles {
 };
 thread_local Tiles::Tile Tiles::tiles[8];
 
-#include "fqgan/ops/kernels/screen_amx.h"
-
-const Kernels kernels = {"emulated tiles", screen_amx,   amx_block, true,       &plain_kernels,
-                         load_bfloat16,    load_float32, norms,     exact_best, loss,
-                         gradient,         blend,        sums};
+constexpr Screening screening = tiles_screening<Vector, Tiles>(plain::screening);
+constexpr InstructionSet set{.name = "emulated tiles",
+                             .screening = screening,
+                             .rows = plain::rows,
+                             .columns = plain::columns,
+                             .elementwise = plain::elementwise,
+                             .minibatch = plain::minibatch,
+                             .weight_norm = plain::weight_norm,
+                             .peak = plain::peak,
+                             .winograd_float32 = nullptr,
+                             .winograd_bfloat16 = nullptr,
+                             .few_channels_float32 = nullptr,
+                             .few_channels_bfloat16 = nullptr};
 
 }  // namespace
 }  // namespace fqgan::ops::kernels
 
 namespace fqgan::test {
 
-const ops::kernels::Kernels& emulated_tiles() { return ops::kernels::kernels; }
+const ops::kernels::InstructionSet& emulated_tiles() { return ops::kernels::set; }
 
 }  // namespace fqgan::test

@@ -3,8 +3,10 @@
 
 #include <torch/torch.h>
 
+#include <array>
 #include <cmath>
 
+#include "fqgan/core/streams.h"
 #include "ops/kernel_sets.h"
 
 namespace fqgan::test {
@@ -14,6 +16,40 @@ constexpr int64_t many = 4'000'000;
 
 at::Tensor noise(uint64_t key, int64_t count = many) {
   return ops::add_gaussian_noise(at::zeros({count}), key, 1).to(at::kDouble);
+}
+
+/// Counter `counter` of Philox 4x32-10 (Salmon et al. 2011, section 4.1).
+std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter) {
+  std::array<uint32_t, 4> x{static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), 0, 0};
+  auto k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
+  for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9, k1 += 0xBB67AE85) {
+    const uint64_t a = uint64_t{0xD2511F53} * x[0], b = uint64_t{0xCD9E8D57} * x[2];
+    x = {static_cast<uint32_t>(b >> 32) ^ x[1] ^ k0, static_cast<uint32_t>(b),
+         static_cast<uint32_t>(a >> 32) ^ x[3] ^ k1, static_cast<uint32_t>(a)};
+  }
+  return x;
+}
+
+/// Element `i` of the noise in double: of 64 elements, 16 counters give four each, by Box and Muller's transform.
+double expected_noise(uint64_t key, int64_t i) {
+  const auto part = i % 64 / 16;
+  const auto bits = philox(key, static_cast<uint64_t>(i / 64 * 16 + i % 16));
+  const double u = ((bits[part / 2 * 2] >> 8) + 0.5) * 0x1p-24;
+  const double angle = 2 * M_PI * bits[part / 2 * 2 + 1] * 0x1p-32, radius = std::sqrt(-2 * std::log(u));
+  return radius * (part % 2 ? std::sin(angle) : std::cos(angle));
+}
+
+TEST(GaussianNoise, IsPhiloxThroughBoxAndMullerOnEveryInstructionSet) {
+  constexpr uint64_t key = 0x123456789abcdef;
+  const auto x = Streams(3, {}).normal({1003}, "x");
+  on_every_instruction_set([&] {
+    const auto y = ops::add_gaussian_noise(x, key, 0.3), rounded = ops::add_gaussian_noise(x.to(at::kBFloat16), key, 4);
+    for (int64_t i = 0; i < x.size(0); ++i) {
+      const double n = expected_noise(key, i);
+      EXPECT_NEAR(y[i].item<float>(), x[i].item<float>() + 0.3 * n, 3e-6) << i;
+      EXPECT_NEAR(rounded[i].item<float>(), x[i].item<float>() + 4 * n, 0.01 * std::abs(4 * n) + 0.02) << i;
+    }
+  });
 }
 
 TEST(GaussianNoise, HasTheMomentsAndTailsOfANormalDistribution) {

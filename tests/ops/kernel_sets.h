@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "fqgan/ops/kernels/kernels.h"
+#include "fqgan/ops/kernels/instruction_set.h"
 #include "support/support.h"
 
 namespace fqgan::test {

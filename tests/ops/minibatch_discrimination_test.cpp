@@ -3,9 +3,12 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "fqgan/core/error.h"
 #include "fqgan/core/streams.h"
 #include "ops/kernel_sets.h"
+#include "support/gradients.h"
 
 namespace fqgan::test {
 namespace {
@@ -25,20 +28,37 @@ double error(const at::Tensor& found, const at::Tensor& expected) {
 }
 
 TEST(MinibatchDiscrimination, EqualsItsFormulaOnEveryInstructionSet) {
-  on_every_instruction_set([] {
-    for (const auto& shape : std::vector<std::vector<int64_t>>{
-             {5, 3, 2}, {1, 2, 3}, {16, 7, 5}, {33, 4, 1}, {70, 2, 9}, {40, 3, 20}, {100, 1, 33}})
-      for (const auto type : {at::kFloat, at::kBFloat16, at::kDouble}) {
-        Streams random(5, {});
-        const auto m = (random.normal(shape, "m") * 0.6).to(type);
-        const auto gradient = random.normal({shape[0], shape[1]}, "gradient").to(type);
+  for (const auto& shape : std::vector<std::vector<int64_t>>{
+           {5, 3, 2}, {1, 2, 3}, {16, 7, 5}, {33, 4, 1}, {70, 2, 9}, {40, 3, 20}, {100, 1, 33}, {60, 20, 40}})
+    for (const auto type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+      Streams random(5, {});
+      const auto m = (random.normal(shape, "m") * (shape[1] == 20 ? 0.1 : 0.6)).to(type);
+      const auto gradient = random.normal({shape[0], shape[1]}, "gradient").to(type);
+      const auto expected = results_of(ops::reference::minibatch_discrimination, m.to(at::kDouble), gradient);
+      const double tolerance = type == at::kDouble ? 1e-12 : type == at::kFloat ? 2e-6 : 6e-3;
+      on_every_instruction_set([&] {
         const auto found = results_of(ops::minibatch_discrimination, m, gradient);
-        const auto expected = results_of(ops::reference::minibatch_discrimination, m.to(at::kDouble), gradient);
-        const double tolerance = type == at::kDouble ? 1e-12 : type == at::kFloat ? 2e-6 : 6e-3;
         for (size_t i = 0; i < found.size(); ++i)
           EXPECT_LT(error(found[i], expected[i]), tolerance) << i << " of " << at::IntArrayRef(shape) << " " << type;
+      });
+    }
+}
+
+TEST(MinibatchDiscrimination, ReferenceIsTheFormulaWithRightSecondGradients) {
+  const auto m = leaf({4, 2, 3});
+  const auto o = ops::reference::minibatch_discrimination(m);
+  const auto value = m.accessor<double, 3>();
+  for (int64_t i = 0; i < 4; ++i)
+    for (int64_t b = 0; b < 2; ++b) {
+      double sum = 0;
+      for (int64_t j = 0; j < 4; ++j) {
+        double distance = 0;
+        for (int64_t c = 0; c < 3; ++c) distance += std::abs(value[i][b][c] - value[j][b][c]);
+        if (j != i) sum += std::exp(-distance);
       }
-  });
+      EXPECT_NEAR(o[i][b].item<double>(), sum, 1e-14);
+    }
+  expect_second_gradients([](const auto& x) { return ops::reference::minibatch_discrimination(x[0]); }, {m});
 }
 
 TEST(MinibatchDiscrimination, TakesEmptyTensors) {

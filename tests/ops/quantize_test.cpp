@@ -6,7 +6,6 @@
 #include <torch/torch.h>
 
 #include "fqgan/core/streams.h"
-#include "fqgan/ops/kernels/kernels.h"
 #include "fqgan/ops/quantize_reference.h"
 #include "ops/emulated_tiles.h"
 #include "ops/kernel_sets.h"
@@ -23,7 +22,7 @@ at::Tensor integers(int64_t below, std::vector<int64_t> shape) {
 /// Runs `body` on each instruction set, and on the matrix tiles' algorithm with tiles in memory.
 template <class Body>
 void on_all_kernels(Body body) {
-  std::vector<const ops::kernels::Kernels*> all{&emulated_tiles()};
+  std::vector<const ops::kernels::InstructionSet*> all{&emulated_tiles()};
   for (int n = 0; const auto* kernels = ops::kernels::available(n); ++n) all.push_back(kernels);
   for (const auto* kernels : all) {
     SCOPED_TRACE(kernels->name);
@@ -85,6 +84,16 @@ TEST(NearestCode, IsExactAmongNearDuplicates) {
   const auto centres = normal({12, 48}, "centres");
   const auto codebook = centres.repeat({16, 1}) + 1e-3 * normal({192, 48}, "offsets");
   expect_exact_in_all_forms(normal({2, 48, 12, 12}, "map"), codebook);
+}
+
+TEST(NearestCode, IsExactAmongCodesThatFloat32CannotTellApart) {
+  const auto codebook = normal({4, 48}, "centres").repeat({48, 1}) + 3e-7 * normal({192, 48}, "offsets");
+  const auto rows = normal({300, 48}, "rows");
+  const BruteForce truth(rows, codebook);
+  on_all_kernels([&] {
+    const auto chosen = truth.distances.gather(1, ops::nearest_code(rows, codebook).unsqueeze(1)).squeeze(1);
+    EXPECT_LT(((chosen - truth.distances.amin(1)) / truth.scale).max().item<double>(), 1e-12);
+  });
 }
 
 TEST(NearestCode, IsExactBesideUnusedCodesThatHaveGrown) {
@@ -173,7 +182,7 @@ TEST(Operators, GiveTheSameBitsForAnyThreads) {
   });
 }
 
-TEST(Operators, AgreeWithTheTwinInFloat64) {
+TEST(Operators, AgreeWithTheReferenceInFloat64) {
   const auto map = normal({3, 37, 5, 7}, "map"), codebook = normal({50, 37}, "codebook"), scale = normal({3}, "scale");
   const auto wide = map.to(at::kDouble), entries = codebook.to(at::kDouble);
   on_all_kernels([&] {

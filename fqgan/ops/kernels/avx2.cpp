@@ -1,9 +1,14 @@
-// AVX2 and FMA: float32 screening in tiles of 6 rows and 16 codes.
+// AVX2 and FMA: vectors of eight; the search in float32, in tiles of 6 rows and 16 codes.
 #include <immintrin.h>
 
-#include "fqgan/ops/kernels/few_channels.h"
-#include "fqgan/ops/kernels/kernels.h"
-#include "fqgan/ops/kernels/winograd.h"
+#include "fqgan/ops/kernels/columns_body.h"
+#include "fqgan/ops/kernels/elementwise_body.h"
+#include "fqgan/ops/kernels/minibatch_body.h"
+#include "fqgan/ops/kernels/peak_body.h"
+#include "fqgan/ops/kernels/rows_body.h"
+#include "fqgan/ops/kernels/screening_body.h"
+#include "fqgan/ops/kernels/tables.h"
+#include "fqgan/ops/kernels/weight_norm_body.h"
 
 namespace fqgan::ops::kernels {
 namespace {
@@ -11,6 +16,7 @@ namespace {
 struct Vector {
   static constexpr int64_t width = 8;
   using Floats = __m256;
+  typedef int32_t Ints __attribute__((vector_size(32)));
   static Floats load(const float* from) { return _mm256_loadu_ps(from); }
   static void store(float* to, Floats value) { _mm256_storeu_ps(to, value); }
   static Floats set(float x) { return _mm256_set1_ps(x); }
@@ -27,29 +33,17 @@ struct Vector {
   }
 };
 
-// Each needs what stands before it.
-// clang-format off
-#include "fqgan/ops/kernels/elements_body.h"
-#include "fqgan/ops/kernels/rows_body.h"
-#include "fqgan/ops/kernels/columns_body.h"
-#include "fqgan/ops/kernels/minibatch_body.h"
-#include "fqgan/ops/kernels/weight_norm_body.h"
-#include "fqgan/ops/kernels/adam_body.h"
-#include "fqgan/ops/kernels/noise_body.h"
-#include "fqgan/ops/kernels/peak_body.h"
-#include "fqgan/ops/kernels/screen_body.h"
-#include "fqgan/ops/kernels/screen_float32.h"
-#include "fqgan/ops/kernels/table_body.h"
-// clang-format on
-
 }  // namespace
 
-constinit const Kernels avx2_kernels = [] {
-  auto k = common_kernels("avx2");
-  set_screening(k, screen_with<6, Float32<16>>, 16, nullptr);
-  k.winograd_float32 = &avx2_winograd;
-  k.few_channels_float32 = &avx2_few_channels;
-  return k;
-}();
+namespace avx2 {
 
+constinit const Screening screening = float32_screening<Vector, 6, 16>;
+constinit const Rows rows = row_kernels<Vector>;
+constinit const Columns columns = column_kernels;
+constinit const Elementwise elementwise = elementwise_kernels;
+constinit const Minibatch minibatch = minibatch_kernels<Vector>;
+constinit const WeightNorm weight_norm = weight_norm_kernels;
+constinit const Peak peak = {burn_float32<Vector>, nullptr};
+
+}  // namespace avx2
 }  // namespace fqgan::ops::kernels

@@ -1,8 +1,15 @@
-// Vectors of 16, for the files of AVX-512. Included within their anonymous namespaces.
+// Vectors of sixteen, for the files of AVX-512.
+#pragma once
+
+#include <immintrin.h>
+
+namespace fqgan::ops::kernels {
+namespace {
 
 struct Vector {
   static constexpr int64_t width = 16;
   using Floats = __m512;
+  typedef int32_t Ints __attribute__((vector_size(64)));
   static Floats load(const float* from) { return _mm512_loadu_ps(from); }
   static void store(float* to, Floats value) { _mm512_storeu_ps(to, value); }
   static Floats set(float x) { return _mm512_set1_ps(x); }
@@ -15,3 +22,6 @@ struct Vector {
     _mm512_mask_storeu_epi32(at, mask, _mm512_set1_epi32(code));
   }
 };
+
+}  // namespace
+}  // namespace fqgan::ops::kernels

@@ -1,9 +1,15 @@
-// The kernels that go down the columns of channels_last maps: moments, normalization, sums. Included by each
-// instruction set's file within its anonymous namespace, after rows_body.h. Rows are taken in order, column by column,
-// and products are not contracted: the same bits from all instruction sets.
+// The kernels of columns.h. Rows are taken in order, column by column, and products are not contracted: the same bits
+// from all instruction sets.
+#pragma once
+
+#include "fqgan/ops/kernels/columns.h"
+#include "fqgan/ops/kernels/elements_body.h"
+
+namespace fqgan::ops::kernels {
+namespace {
 
 template <class T>
-void row_moments_of(const T* x, int64_t rows, int64_t channels, float* __restrict mean, float* __restrict squares) {
+void moments_of(const T* x, int64_t rows, int64_t channels, float* __restrict mean, float* __restrict squares) {
   for (int64_t c = 0; c < channels; ++c) mean[c] = squares[c] = 0;
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < channels; ++c) mean[c] += widen(x[r * channels + c]);
@@ -64,30 +70,35 @@ void typed_rows(const Map& x, int64_t first, Function function) {
     function(static_cast<const float*>(x.data) + first * x.channels);
 }
 
-void row_moments(const Map& x, int64_t first, int64_t last, float* mean, float* squares) {
-  typed_rows(x, first, [&](auto* rows) { row_moments_of(rows, last - first, x.channels, mean, squares); });
+inline void moments(const Map& x, int64_t first, int64_t last, float* mean, float* squares) {
+  typed_rows(x, first, [&](auto* rows) { moments_of(rows, last - first, x.channels, mean, squares); });
 }
-void column_sums(const Map& x, int64_t first, int64_t last, float* sum) {
+inline void column_sums(const Map& x, int64_t first, int64_t last, float* sum) {
   typed_rows(x, first, [&](auto* rows) { column_sums_of(rows, last - first, x.channels, sum); });
 }
-void normalise(const Map& x, int64_t first, int64_t last, const float* mean, const float* scale, const float* bias,
-               void* y) {
+inline void normalise(const Map& x, int64_t first, int64_t last, const float* mean, const float* scale,
+                      const float* bias, void* y) {
   typed_rows(x, first, [&]<class T>(const T* rows) {
     normalise_of(rows, last - first, x.channels, mean, scale, bias, static_cast<T*>(y) + first * x.channels);
   });
 }
-void gradient_sums(const Map& x, const void* gradient, int64_t first, int64_t last, const float* mean,
-                   const float* inverse_stddev, float* sum, float* product) {
+inline void gradient_sums(const Map& x, const void* gradient, int64_t first, int64_t last, const float* mean,
+                          const float* inverse_stddev, float* sum, float* product) {
   typed_rows(x, first, [&]<class T>(const T* rows) {
     gradient_sums_of(rows, static_cast<const T*>(gradient) + first * x.channels, last - first, x.channels, mean,
                      inverse_stddev, sum, product);
   });
 }
-void normalise_back(const Map& x, const void* gradient, int64_t first, int64_t last, const float* mean,
-                    const float* scale, const float* slope, const float* offset, void* dx) {
+inline void normalise_back(const Map& x, const void* gradient, int64_t first, int64_t last, const float* mean,
+                           const float* scale, const float* slope, const float* offset, void* dx) {
   typed_rows(x, first, [&]<class T>(const T* rows) {
     const int64_t begin = first * x.channels;
     normalise_back_of(rows, static_cast<const T*>(gradient) + begin, last - first, x.channels, mean, scale, slope,
                       offset, static_cast<T*>(dx) + begin);
   });
 }
+
+constexpr Columns column_kernels = {moments, column_sums, normalise, gradient_sums, normalise_back};
+
+}  // namespace
+}  // namespace fqgan::ops::kernels

@@ -1,5 +1,10 @@
-// How elements are read, written and turned: bfloat16 and float32, rows and columns. Included by each instruction set's
-// file within its anonymous namespace, after its vectors.
+// How elements are read, written, summed and turned: bfloat16 and float32, rows and columns. V: a set's vectors.
+#pragma once
+
+#include <stdint.h>
+
+namespace fqgan::ops::kernels {
+namespace {
 
 inline float from_bits(uint32_t bits) {
   float value;
@@ -92,16 +97,37 @@ inline void turn_part(const From* from, int64_t from_stride, int64_t height, int
 }
 
 /// from: rows x columns with a stride -> to: columns x rows with a stride.
-template <class From, class To>
+template <class V, class From, class To>
 void transpose(const From* from, int64_t from_stride, int64_t rows, int64_t columns, To* to, int64_t to_stride) {
   for (int64_t r = 0; r < rows; r += side)
     for (int64_t c = 0; c < columns; c += side) {
       const int64_t height = rows - r < side ? rows - r : side, width = columns - c < side ? columns - c : side;
       const From* corner = from + r * from_stride + c;
       To* turned = to + c * to_stride + r;
-      if (Vector::width == side && height == side && width == side)
+      if (V::width == side && height == side && width == side)
         turn(corner, from_stride, turned, to_stride);
       else
         turn_part(corner, from_stride, height, width, turned, to_stride);
     }
 }
+
+/// The sum of value(0) .. value(count - 1), in one order for all instruction sets.
+template <class Value>
+inline float sum_of(int64_t count, Value value) {
+  constexpr int64_t run = 16;
+  float sum[run] = {}, total = 0;
+  int64_t d = 0;
+  for (; d + run <= count; d += run)
+    for (int64_t i = 0; i < run; ++i) sum[i] += value(d + i);
+  for (int64_t i = 0; d + i < count; ++i) sum[i] += value(d + i);
+  for (int64_t i = 0; i < run; ++i) total += sum[i];
+  return total;
+}
+
+template <class Value>
+inline float squares(int64_t count, Value value) {
+  return sum_of(count, [value](int64_t d) { return value(d) * value(d); });
+}
+
+}  // namespace
+}  // namespace fqgan::ops::kernels

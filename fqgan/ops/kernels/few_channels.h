@@ -27,10 +27,8 @@ struct FewChannels {
 };
 
 /// Bytes of scratch of each.
-constexpr int64_t few_channels_scratch(int64_t width, int64_t channels) { return 4 * 4 * (width + 8) * (channels + 4); }
-
-#if defined(__x86_64__)
-extern const FewChannels avx2_few_channels, avx512_few_channels, avx512_bfloat16_few_channels;
-#endif
+static constexpr int64_t few_channels_scratch(int64_t width, int64_t channels) {
+  return 4 * 4 * (width + 8) * (channels + 4);
+}
 
 }  // namespace fqgan::ops::kernels

@@ -1,4 +1,11 @@
-// Convolutions of few channels (few_channels.h), for a unit U. Included after winograd_forward.h.
+// The kernels of few_channels.h, for a unit U (winograd_forms_body.h).
+#pragma once
+
+#include "fqgan/ops/kernels/few_channels.h"
+#include "fqgan/ops/kernels/winograd_forward_body.h"
+
+namespace fqgan::ops::kernels {
+namespace {
 
 constexpr int64_t few_pixels = 8;  // that are computed together
 
@@ -134,6 +141,7 @@ void correlate(const Image& many, const Image& few_map, int64_t side, int64_t fi
 }
 
 template <class U>
-constexpr FewChannels few_channels_of() {
-  return {sizeof(typename U::Element), widen<U>, narrow<U>, correlate<U>};
-}
+constexpr FewChannels few_channels_kernels = {sizeof(typename U::Element), widen<U>, narrow<U>, correlate<U>};
+
+}  // namespace
+}  // namespace fqgan::ops::kernels

@@ -22,6 +22,6 @@ struct Minibatch {
 };
 
 /// Weights of the pairs of 16 examples with all others.
-constexpr int64_t minibatch_scratch(int64_t stride) { return 16 * stride; }
+static constexpr int64_t minibatch_scratch(int64_t stride) { return 16 * stride; }
 
 }  // namespace fqgan::ops::kernels

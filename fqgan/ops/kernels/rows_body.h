@@ -1,11 +1,15 @@
-// The kernels that go over rows: loss, gradient, statistics. Included by each instruction set's file within its
-// anonymous namespace, after elements_body.h; loops over 16 neighbours are what the compiler turns into vectors. The
-// order of every sum is written out (and products are not contracted): all instruction sets give the same bits.
+// The kernels of rows.h, for a set's vectors V. Loops over 16 neighbours are what the compiler turns into vectors. The
+// order of every sum is written out, and products are not contracted: all instruction sets give the same bits.
+#pragma once
 
-constexpr int64_t channel_run = 16;
+#include "fqgan/ops/kernels/elements_body.h"
+#include "fqgan/ops/kernels/rows.h"
+
+namespace fqgan::ops::kernels {
+namespace {
 
 /// Channels first_channel .. last_channel - 1 of `count` rows, `stride` apart.
-template <class From, class To>
+template <class V, class From, class To>
 void load_from(const Map& map, int64_t first, int64_t count, int64_t first_channel, int64_t last_channel, To* rows,
                int64_t stride) {
   const auto* data = static_cast<const From*>(map.data);
@@ -18,19 +22,19 @@ void load_from(const Map& map, int64_t first, int64_t count, int64_t first_chann
   for (int64_t done = 0; done < count;) {
     const int64_t image = (first + done) / map.positions, position = (first + done) % map.positions;
     const int64_t run = count - done < map.positions - position ? count - done : map.positions - position;
-    transpose(data + (image * map.channels + first_channel) * map.positions + position, map.positions, channels, run,
-              rows + done * stride, stride);
+    transpose<V>(data + (image * map.channels + first_channel) * map.positions + position, map.positions, channels, run,
+                 rows + done * stride, stride);
     done += run;
   }
 }
 
-template <class To>
+template <class V, class To>
 void load(const Map& map, int64_t first, int64_t count, int64_t first_channel, int64_t last_channel, To* rows,
           int64_t stride) {
   if (map.bfloat16)
-    load_from<uint16_t>(map, first, count, first_channel, last_channel, rows, stride);
+    load_from<V, uint16_t>(map, first, count, first_channel, last_channel, rows, stride);
   else
-    load_from<float>(map, first, count, first_channel, last_channel, rows, stride);
+    load_from<V, float>(map, first, count, first_channel, last_channel, rows, stride);
 }
 
 template <class To>
@@ -39,26 +43,10 @@ void clear_padding(To* rows, int64_t count, int64_t channels, int64_t stride) {
     for (int64_t d = channels; d < stride; ++d) rows[r * stride + d] = 0;
 }
 
+template <class V>
 void load_float32(const Map& map, int64_t first, int64_t count, float* rows, int64_t stride) {
-  load(map, first, count, 0, map.channels, rows, stride);
+  load<V>(map, first, count, 0, map.channels, rows, stride);
   clear_padding(rows, count, map.channels, stride);
-}
-
-/// The sum of value(0) .. value(channels - 1), in an order of its own.
-template <class Value>
-inline float sum_of(int64_t channels, Value value) {
-  float sum[channel_run] = {}, total = 0;
-  int64_t d = 0;
-  for (; d + channel_run <= channels; d += channel_run)
-    for (int64_t i = 0; i < channel_run; ++i) sum[i] += value(d + i);
-  for (int64_t i = 0; d + i < channels; ++i) sum[i] += value(d + i);
-  for (int64_t i = 0; i < channel_run; ++i) total += sum[i];
-  return total;
-}
-
-template <class Value>
-inline float squares(int64_t channels, Value value) {
-  return sum_of(channels, [value](int64_t d) { return value(d) * value(d); });
 }
 
 /// An upper bound of the root: of what a float32 sum of that many squares may have lost, and of squares that underflow.
@@ -75,7 +63,7 @@ void norms_of(const From* rows, int64_t count, int64_t stride, int64_t channels,
   }
 }
 
-void norms(const void* rows, bool bfloat16, int64_t count, int64_t stride, int64_t channels, float* norm) {
+inline void norms(const void* rows, bool bfloat16, int64_t count, int64_t stride, int64_t channels, float* norm) {
   if (bfloat16)
     norms_of(static_cast<const uint16_t*>(rows), count, stride, channels, norm);
   else
@@ -88,15 +76,16 @@ inline float round_row(const float* from, int64_t channels, uint16_t* to) {
   return root_above(squares(channels, [from, to](int64_t d) { return from[d] - widen(to[d]); }), channels);
 }
 
+template <class V>
 void load_bfloat16(const Map& map, int64_t first, int64_t count, uint16_t* rows, int64_t stride, float* residual,
                    float* scratch) {
   for (int64_t r = 0; r < count; r += position_run) {
     const int64_t run = count - r < position_run ? count - r : position_run;
     if (map.bfloat16) {
-      load(map, first + r, run, 0, map.channels, rows + r * stride, stride);
+      load<V>(map, first + r, run, 0, map.channels, rows + r * stride, stride);
       for (int64_t i = 0; i < run; ++i) residual[r + i] = 0;
     } else {
-      load(map, first + r, run, 0, map.channels, scratch, map.channels);
+      load<V>(map, first + r, run, 0, map.channels, scratch, map.channels);
       for (int64_t i = 0; i < run; ++i)
         residual[r + i] = round_row(scratch + i * map.channels, map.channels, rows + (r + i) * stride);
     }
@@ -116,8 +105,8 @@ inline double score(const float* x, const float* e, double half, int64_t channel
   return total - half;
 }
 
-int32_t exact_best(const float* row, const float* codebook, const double* half, int64_t channels, const int32_t* codes,
-                   int64_t count) {
+inline int32_t exact_best(const float* row, const float* codebook, const double* half, int64_t channels,
+                          const int32_t* codes, int64_t count) {
   int32_t best = codes[0];
   double highest = score(row, codebook + best * channels, half[best], channels);
   for (int64_t i = 1; i < count; ++i) {
@@ -132,25 +121,26 @@ int32_t exact_best(const float* row, const float* codebook, const double* half, 
 
 /// visit(row in float32, its code, its image, first row of the run + i, i) for all rows of images first .. last - 1, in
 /// runs that do not cross images; after each run done(image, position, rows of the run).
-template <class Visit, class Done>
+template <class V, class Visit, class Done>
 void for_rows(const Map& map, const int64_t* codes, int64_t first, int64_t last, float* scratch, Visit visit,
               Done done) {
   for (int64_t image = first; image < last; ++image)
     for (int64_t position = 0; position < map.positions; position += position_run) {
       const int64_t run = map.positions - position < position_run ? map.positions - position : position_run;
       const int64_t row = image * map.positions + position;
-      load(map, row, run, 0, map.channels, scratch, map.channels);
+      load<V>(map, row, run, 0, map.channels, scratch, map.channels);
       for (int64_t i = 0; i < run; ++i) visit(scratch + i * map.channels, codes[row + i], image);
       done(image, position, run);
     }
 }
 
+template <class V>
 void loss(const Map& map, const float* codebook, const int64_t* codes, int64_t first, int64_t last, float* loss,
           float* scratch) {
   const int64_t channels = map.channels;
   for (int64_t image = first; image < last; ++image) {
     double total = 0;
-    for_rows(
+    for_rows<V>(
         map, codes, image, image + 1, scratch,
         [&](const float* x, int64_t code, int64_t) {
           const float* e = codebook + code * channels;
@@ -162,21 +152,21 @@ void loss(const Map& map, const float* codebook, const int64_t* codes, int64_t f
 }
 
 /// `run` rows of float32 into a map's memory.
-template <class To>
+template <class V, class To>
 void store(const Map& map, const float* rows, int64_t image, int64_t position, int64_t run, To* out) {
   if (map.channels_first)
-    transpose(rows, map.channels, run, map.channels, out + image * map.channels * map.positions + position,
-              map.positions);
+    transpose<V>(rows, map.channels, run, map.channels, out + image * map.channels * map.positions + position,
+                 map.positions);
   else
     convert(rows, run * map.channels, out + (image * map.positions + position) * map.channels);
 }
 
 /// out = change(x, e, image), element by element.
-template <class Change>
+template <class V, class Change>
 void rewrite(const Map& map, const float* codebook, const int64_t* codes, int64_t first, int64_t last, void* out,
              float* scratch, Change change) {
   const int64_t channels = map.channels;
-  for_rows(
+  for_rows<V>(
       map, codes, first, last, scratch,
       [&](float* __restrict x, int64_t code, int64_t image) {
         const float* __restrict e = codebook + code * channels;
@@ -185,34 +175,38 @@ void rewrite(const Map& map, const float* codebook, const int64_t* codes, int64_
       },
       [&](int64_t image, int64_t position, int64_t run) {
         if (map.bfloat16)
-          store(map, scratch, image, position, run, static_cast<uint16_t*>(out));
+          store<V>(map, scratch, image, position, run, static_cast<uint16_t*>(out));
         else
-          store(map, scratch, image, position, run, static_cast<float*>(out));
+          store<V>(map, scratch, image, position, run, static_cast<float*>(out));
       });
 }
 
+template <class V>
 void gradient(const Map& map, const float* codebook, const int64_t* codes, const float* scale, int64_t first,
               int64_t last, void* out, float* scratch) {
-  rewrite(map, codebook, codes, first, last, out, scratch, [scale](int64_t image) {
+  rewrite<V>(map, codebook, codes, first, last, out, scratch, [scale](int64_t image) {
     const float factor = scale[image];
     return [factor](float x, float e) { return factor * (x - e); };
   });
 }
 
+template <class V>
 void blend(const Map& map, const float* codebook, const int64_t* codes, float fraction, int64_t first, int64_t last,
            void* out, float* scratch) {
   if (fraction == 1)
-    rewrite(map, codebook, codes, first, last, out, scratch, [](int64_t) { return [](float, float e) { return e; }; });
+    rewrite<V>(map, codebook, codes, first, last, out, scratch,
+               [](int64_t) { return [](float, float e) { return e; }; });
   else
-    rewrite(map, codebook, codes, first, last, out, scratch,
-            [fraction](int64_t) { return [fraction](float x, float e) { return x + fraction * (e - x); }; });
+    rewrite<V>(map, codebook, codes, first, last, out, scratch,
+               [fraction](int64_t) { return [fraction](float x, float e) { return x + fraction * (e - x); }; });
 }
 
+template <class V>
 void sums(const Map& map, const int64_t* codes, int64_t first, int64_t last, float* sums, float* scratch) {
   const int64_t channels = last - first;
-  for (int64_t row = 0; row < map.rows(); row += position_run) {
-    const int64_t run = map.rows() - row < position_run ? map.rows() - row : position_run;
-    load(map, row, run, first, last, scratch, channels);
+  for (int64_t row = 0; row < map.rows; row += position_run) {
+    const int64_t run = map.rows - row < position_run ? map.rows - row : position_run;
+    load<V>(map, row, run, first, last, scratch, channels);
     for (int64_t i = 0; i < run; ++i) {
       const float* __restrict x = scratch + i * channels;
       float* __restrict sum = sums + codes[row + i] * map.channels + first;
@@ -220,3 +214,10 @@ void sums(const Map& map, const int64_t* codes, int64_t first, int64_t last, flo
     }
   }
 }
+
+template <class V>
+constexpr Rows row_kernels = {load_bfloat16<V>, load_float32<V>, norms,    exact_best,
+                              loss<V>,          gradient<V>,     blend<V>, sums<V>};
+
+}  // namespace
+}  // namespace fqgan::ops::kernels

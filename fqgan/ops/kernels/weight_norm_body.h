@@ -1,8 +1,15 @@
-// Weight normalization's kernels (weight_norm.h). Included by each instruction set's file within its anonymous
-// namespace, after rows_body.h. Sums have one order, and products are not contracted: the same bits everywhere.
+// The kernels of weight_norm.h. Sums have one order, and products are not contracted: the same bits from all
+// instruction sets.
+#pragma once
 
-void weight_norm_prepare(const float* weight, const float* scale, int64_t inputs, int64_t first, int64_t last,
-                         float* factor, uint16_t* narrow) {
+#include "fqgan/ops/kernels/elements_body.h"
+#include "fqgan/ops/kernels/weight_norm.h"
+
+namespace fqgan::ops::kernels {
+namespace {
+
+inline void weight_norm_prepare(const float* weight, const float* scale, int64_t inputs, int64_t first, int64_t last,
+                                float* factor, uint16_t* narrow) {
   for (int64_t o = first; o < last; ++o) {
     const float* row = weight + o * inputs;
     factor[o] = scale[o] / __builtin_sqrtf(squares(inputs, [row](int64_t i) { return row[i]; }));
@@ -50,8 +57,8 @@ void weight_norm_back_of(const float* __restrict weight, const T* __restrict raw
   }
 }
 
-void weight_norm_finish(void* products, bool bfloat16, int64_t outputs, int64_t first, int64_t last,
-                        const float* factor, const float* bias, bool relu) {
+inline void weight_norm_finish(void* products, bool bfloat16, int64_t outputs, int64_t first, int64_t last,
+                               const float* factor, const float* bias, bool relu) {
   if (bfloat16)
     weight_norm_finish_of(static_cast<uint16_t*>(products) + first * outputs, outputs, last - first, factor, bias,
                           relu);
@@ -59,8 +66,9 @@ void weight_norm_finish(void* products, bool bfloat16, int64_t outputs, int64_t 
     weight_norm_finish_of(static_cast<float*>(products) + first * outputs, outputs, last - first, factor, bias, relu);
 }
 
-void weight_norm_finish_back(const void* gradient, const void* y, bool bfloat16, int64_t rows, int64_t outputs,
-                             int64_t first, int64_t last, const float* factor, bool relu, void* out, float* sum) {
+inline void weight_norm_finish_back(const void* gradient, const void* y, bool bfloat16, int64_t rows, int64_t outputs,
+                                    int64_t first, int64_t last, const float* factor, bool relu, void* out,
+                                    float* sum) {
   const auto typed = [&]<class T>(const T* from) {
     weight_norm_finish_back_of(from, static_cast<const T*>(y), rows, outputs, first, last, factor, relu,
                                static_cast<T*>(out), sum);
@@ -68,10 +76,16 @@ void weight_norm_finish_back(const void* gradient, const void* y, bool bfloat16,
   bfloat16 ? typed(static_cast<const uint16_t*>(gradient)) : typed(static_cast<const float*>(gradient));
 }
 
-void weight_norm_back(const float* weight, const void* raw, bool bfloat16, int64_t inputs, int64_t first, int64_t last,
-                      const float* scale, const float* factor, float* dweight, float* dscale) {
+inline void weight_norm_back(const float* weight, const void* raw, bool bfloat16, int64_t inputs, int64_t first,
+                             int64_t last, const float* scale, const float* factor, float* dweight, float* dscale) {
   if (bfloat16)
     weight_norm_back_of(weight, static_cast<const uint16_t*>(raw), inputs, first, last, scale, factor, dweight, dscale);
   else
     weight_norm_back_of(weight, static_cast<const float*>(raw), inputs, first, last, scale, factor, dweight, dscale);
 }
+
+constexpr WeightNorm weight_norm_kernels = {weight_norm_prepare, weight_norm_finish, weight_norm_finish_back,
+                                            weight_norm_back};
+
+}  // namespace
+}  // namespace fqgan::ops::kernels

@@ -60,22 +60,18 @@ struct Winograd {
                           float* weight);
 };
 
-#if defined(__x86_64__)
-extern const Winograd avx2_winograd, avx512_winograd, avx512_bfloat16_winograd;
-#endif
-
 constexpr int64_t winograd_channels = 16;  // channels are multiples of it
 
 /// Transformed rows (and columns) of a tile, and its products: their square.
-constexpr int64_t winograd_rows(Resample form) { return form == Resample::none ? 4 : 3; }
-constexpr int64_t winograd_products(Resample form) { return winograd_rows(form) * winograd_rows(form); }
+static constexpr int64_t winograd_rows(Resample form) { return form == Resample::none ? 4 : 3; }
+static constexpr int64_t winograd_products(Resample form) { return winograd_rows(form) * winograd_rows(form); }
 /// Tiles of a map that is read.
-constexpr int64_t winograd_tiles(Resample form, const Image& x) {
+static constexpr int64_t winograd_tiles(Resample form, const Image& x) {
   return form == Resample::up ? x.count * x.height * x.width : x.count * (x.height / 2) * (x.width / 2);
 }
 
 /// Tiles that are convolved together: their transforms take about 400 kB, which a second cache holds.
-constexpr int64_t winograd_batch(Resample form, int64_t channels, int64_t element) {
+static constexpr int64_t winograd_batch(Resample form, int64_t channels, int64_t element) {
   const int64_t fitting = 400000 / (winograd_products(form) * channels * element) / 12 * 12;
   return fitting < 12 ? 12 : fitting > 96 ? 96 : fitting;
 }
@@ -83,19 +79,19 @@ constexpr int64_t winograd_sum_batch = 128;  // tiles whose weight sums are take
 
 /// Elements from one product's transforms (sums) to the next's: a cache line more than they take, or all products would
 /// share the sets of the first cache.
-constexpr int64_t winograd_row_stride(Resample form, int64_t channels, int64_t element) {
+static constexpr int64_t winograd_row_stride(Resample form, int64_t channels, int64_t element) {
   return winograd_batch(form, channels, element) * channels + 64 / element;
 }
-constexpr int64_t winograd_sum_stride(Resample form, int64_t channels, int64_t element) {
+static constexpr int64_t winograd_sum_stride(Resample form, int64_t channels, int64_t element) {
   return winograd_batch(form, channels, element) * 64 + 16;
 }
 
 /// Bytes of scratch.
-constexpr int64_t convolve_scratch(Resample form, int64_t channels, int64_t element) {
+static constexpr int64_t convolve_scratch(Resample form, int64_t channels, int64_t element) {
   return element * channels + winograd_products(form) * (element * winograd_row_stride(form, channels, element) +
                                                          4 * winograd_sum_stride(form, channels, element));
 }
-constexpr int64_t weight_scratch(Resample form, int64_t in, int64_t out, int64_t element) {
+static constexpr int64_t weight_scratch(Resample form, int64_t in, int64_t out, int64_t element) {
   return element * ((in > out ? in : out) + winograd_rows(form) * winograd_sum_batch * (in + out));
 }
 

@@ -1,6 +1,23 @@
-// Normal noise from counters: Philox 4x32-10 (Salmon et al. 2011) and Box and Muller's transform. Included by each
-// instruction set's file within its anonymous namespace. Plain loops over 16 lanes, which the compiler makes vectors
-// of; products not contracted: the same numbers from all instruction sets.
+// The kernels of elementwise.h: Adam in one pass over the memory; noise from counters by Philox 4x32-10 (Salmon et al.
+// 2011) and Box and Muller's transform. Plain loops, of which the compiler makes vectors; products are not contracted:
+// the same bits from all instruction sets.
+#pragma once
+
+#include "fqgan/ops/kernels/elements_body.h"
+#include "fqgan/ops/kernels/elementwise.h"
+
+namespace fqgan::ops::kernels {
+namespace {
+
+inline void adam_epsilon_in_root(const Adam& a, const float* __restrict gradient, float* __restrict m,
+                                 float* __restrict v, float* __restrict parameter, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float g = gradient[i];
+    m[i] += a.first * (g - m[i]);
+    v[i] = a.keep * v[i] + a.second * g * g;
+    parameter[i] -= a.step * m[i] / __builtin_sqrtf(v[i] * a.correction + a.epsilon);
+  }
+}
 
 constexpr int64_t noise_lanes = noise_block / 4;  // counters of a block; each gives four numbers
 
@@ -80,9 +97,14 @@ void add_noise_of(const T* x, int64_t first, int64_t last, uint64_t key, float s
   }
 }
 
-void add_noise(const void* x, bool bfloat16, int64_t first, int64_t last, uint64_t key, float stddev, void* y) {
+inline void add_noise(const void* x, bool bfloat16, int64_t first, int64_t last, uint64_t key, float stddev, void* y) {
   if (bfloat16)
     add_noise_of(static_cast<const uint16_t*>(x), first, last, key, stddev, static_cast<uint16_t*>(y));
   else
     add_noise_of(static_cast<const float*>(x), first, last, key, stddev, static_cast<float*>(y));
 }
+
+constexpr Elementwise elementwise_kernels = {adam_epsilon_in_root, add_noise};
+
+}  // namespace
+}  // namespace fqgan::ops::kernels

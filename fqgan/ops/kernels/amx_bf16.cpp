@@ -1,9 +1,9 @@
-// Intel's matrix tiles (AMX-BF16).
+// Intel's matrix tiles (AMX-BF16): the search in bfloat16. Everything else runs on the kernels of AVX-512.
 #include <immintrin.h>
 
-#include "fqgan/ops/kernels/few_channels.h"
-#include "fqgan/ops/kernels/kernels.h"
-#include "fqgan/ops/kernels/winograd.h"
+#include "fqgan/ops/kernels/avx512_vector.h"
+#include "fqgan/ops/kernels/screening_tiles_body.h"
+#include "fqgan/ops/kernels/tables.h"
 
 namespace fqgan::ops::kernels {
 namespace {
@@ -46,31 +46,8 @@ struct Tiles {
   }
 };
 
-// Each needs what stands before it.
-// clang-format off
-#include "fqgan/ops/kernels/avx512_vector.h"
-#include "fqgan/ops/kernels/peak_body.h"
-#include "fqgan/ops/kernels/elements_body.h"
-#include "fqgan/ops/kernels/rows_body.h"
-#include "fqgan/ops/kernels/columns_body.h"
-#include "fqgan/ops/kernels/minibatch_body.h"
-#include "fqgan/ops/kernels/weight_norm_body.h"
-#include "fqgan/ops/kernels/adam_body.h"
-#include "fqgan/ops/kernels/noise_body.h"
-#include "fqgan/ops/kernels/screen_body.h"
-#include "fqgan/ops/kernels/screen_amx.h"
-#include "fqgan/ops/kernels/table_body.h"
-// clang-format on
-
 }  // namespace
 
-constinit const Kernels amx_kernels = [] {
-  auto k = common_kernels("amx_bf16");
-  set_screening(k, screen_amx, amx_block, &avx512_float32_kernels);
-  k.winograd_float32 = &avx512_winograd;
-  k.few_channels_float32 = &avx512_few_channels;
-  k.few_channels_bfloat16 = &avx512_bfloat16_few_channels;
-  return k;
-}();
+constinit const Screening amx_bf16::screening = tiles_screening<Vector, Tiles>(avx512::screening);
 
 }  // namespace fqgan::ops::kernels

@@ -1,8 +1,9 @@
 // Winograd's convolutions, and those of few channels, on AVX2 and FMA, in float32.
 #include <immintrin.h>
 
-#include "fqgan/ops/kernels/few_channels.h"
-#include "fqgan/ops/kernels/winograd.h"
+#include "fqgan/ops/kernels/few_channels_body.h"
+#include "fqgan/ops/kernels/tables.h"
+#include "fqgan/ops/kernels/winograd_body.h"
 
 namespace fqgan::ops::kernels {
 namespace {
@@ -47,17 +48,12 @@ struct Float32 {
   static Floats accumulate(Floats sum, Step x, Step w) { return _mm256_fmadd_ps(x, w, sum); }
 };
 
-// Each needs what stands before it.
-// clang-format off
-#include "fqgan/ops/kernels/winograd_forms.h"
-#include "fqgan/ops/kernels/winograd_forward.h"
-#include "fqgan/ops/kernels/winograd_weight.h"
-#include "fqgan/ops/kernels/few_channels_body.h"
-// clang-format on
-
 }  // namespace
 
-const Winograd avx2_winograd = winograd_of<Float32>();
-const FewChannels avx2_few_channels = few_channels_of<Float32>();
+namespace avx2 {
 
+constinit const Winograd winograd = winograd_kernels<Float32>;
+constinit const FewChannels few_channels = few_channels_kernels<Float32>;
+
+}  // namespace avx2
 }  // namespace fqgan::ops::kernels

@@ -1,5 +1,11 @@
-// Winograd's convolution: a batch of tiles is transformed, multiplied product by product, and transformed back.
-// Included after winograd_forms.h.
+// Winograd's convolution, for a unit U: a batch of tiles is transformed, multiplied product by product, and transformed
+// back.
+#pragma once
+
+#include "fqgan/ops/kernels/winograd_forms_body.h"
+
+namespace fqgan::ops::kernels {
+namespace {
 
 /// Tiles of a register tile: sums enough to hide an addition's latency, not more than there are registers.
 template <int vectors>
@@ -167,3 +173,6 @@ void convolve(Resample form, const Image& x, const void* packed, int64_t out, co
         out, [&]<class Vectors>(Vectors) { convolve_form<Form, U, Vectors::value>(work, first, last, scratch); });
   });
 }
+
+}  // namespace
+}  // namespace fqgan::ops::kernels

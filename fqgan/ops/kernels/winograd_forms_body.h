@@ -1,8 +1,13 @@
-// The transforms of Winograd's forms in one dimension, and where a tile lies. Included by each instruction set's file
-// within its anonymous namespace, after its units of arithmetic.
+// The transforms of Winograd's forms in one dimension, and where a tile lies.
 //
 // A unit (U below) is a type of number on an instruction set: Element, Floats of `lanes` floats, and how both are
 // loaded, stored, added, multiplied; a Step is `depth` elements of each lane that one instruction multiplies and sums.
+#pragma once
+
+#include "fqgan/ops/kernels/winograd.h"
+
+namespace fqgan::ops::kernels {
+namespace {
 
 /// `patch` values of the map that is read make `rows` products; patches are `step` apart and give `outputs` values.
 /// Product i of a patch d: d[first] + sign d[second] (a sign of zero: d[first]); an output b is the sum over the
@@ -134,3 +139,6 @@ void with_columns(int64_t channels, Function function) {
   if (vectors == 2) return function(Count<2>{});
   function(Count<1>{});
 }
+
+}  // namespace
+}  // namespace fqgan::ops::kernels
