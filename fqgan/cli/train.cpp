@@ -105,10 +105,10 @@ int resume(const TrainFlags& flags) {
   if (found) {
     loop.restore(found->checkpoint);
     if (text_of(metadata, "data_key", found->path) != parts.sets->train().key())
-      log_warning("the data has changed since the run began: it goes on, but not to the same bits");
+      log_warning("the data has changed since the run began: training continues, but not to the same bits");
   }
   if (flags.dry_run) {
-    log_info("dry run: would go on from iteration " + std::to_string(loop.at().iteration) + "; nothing was written");
+    log_info("dry run: would continue from iteration " + std::to_string(loop.at().iteration) + "; nothing was written");
     return 0;
   }
   if (parts.evaluator) parts.evaluator->prepare();
@@ -121,12 +121,12 @@ int resume(const TrainFlags& flags) {
 
 void add_train(CLI::App& program, Action& action) {
   auto flags = std::make_shared<TrainFlags>();
-  auto* command = program.add_subcommand("train", "train a model from a recipe, or go on with a run");
+  auto* command = program.add_subcommand("train", "train a model from a recipe, or continue a run");
   auto* recipe = command->add_option("recipe", flags->recipe, "recipe file (TOML)");
   command->add_option("--data", flags->data, "images: IDX file or folder, image folder, class folders, zip");
   command->add_option("--out", flags->out, "run folder; default: runs/<recipe>");
   command->add_option("--from", flags->from, "fine-tune: start from this checkpoint's weights, with fresh optimizers");
-  auto* resume_flag = command->add_option("--resume", flags->resume, "go on with this run folder");
+  auto* resume_flag = command->add_option("--resume", flags->resume, "continue the run in this folder");
   add_set_flag(*command, flags->set, "override an option: --set model.quantizer.codes=512 (repeatable)");
   command->add_flag("--dry-run", flags->dry_run, "check recipe, data and networks; write nothing");
   resume_flag->excludes(recipe);

@@ -24,8 +24,8 @@ struct Assembly {
 /// run ends before they are used: initial weights of the largest networks take a minute.
 enum class InitialWeights { drawn, zero };
 
-/// Calls start_computing (experiment/compute.h), opens the data, builds the networks, and logs what there is and what the
-/// training is estimated to take. Errors: UserError for a recipe that does not fit the data or the machine.
+/// Calls start_computing (experiment/compute.h), opens the data, builds the networks, and logs what there is and what
+/// the training is estimated to take. Errors: UserError for a recipe that does not fit the data or the machine.
 Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights);
 
 /// Calls start_computing, and replaces "auto" and unset values in the recipe by the chosen ones, because the results
