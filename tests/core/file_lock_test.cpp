@@ -80,7 +80,7 @@ TEST(FileLock, EndsWithItsProcess) {
 TEST(FileLock, NamesTheFileThatCannotBeOpened) {
   TemporaryFolder folder;
   const auto missing = folder / "none" / "lock";
-  EXPECT_CONTAINS(message_of<SystemError>([&] { FileLock lock(missing); }), missing.string());
+  expect_error<SystemError>([&] { FileLock lock(missing); }, {missing.string()});
 }
 
 }  // namespace

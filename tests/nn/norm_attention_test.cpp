@@ -94,8 +94,8 @@ TEST(SelfAttention, StartsAsTheIdentityAndChecksItsInput) {
   TestPass t;
   const auto x = leaf({1, 8, 4, 4}).detach().to(torch::kFloat);
   EXPECT_TRUE(torch::equal(layer->forward(x, t.pass), x));
-  EXPECT_CONTAINS(message_of<UserError>([&] { layer->forward(torch::zeros({1, 8, 3, 4}), t.pass); }), "even");
-  EXPECT_CONTAINS(message_of<UserError>([&] { SelfAttention(4, WeightOptions{}, random); }), "8 channels");
+  expect_error<UserError>([&] { layer->forward(torch::zeros({1, 8, 3, 4}), t.pass); }, {"[self_attention]", "3 x 4"});
+  expect_error<UserError>([&] { SelfAttention(4, WeightOptions{}, random); }, {"[self_attention]", "8", "4"});
 }
 
 TEST(Initialise, HasTheNamedDistributions) {
@@ -114,8 +114,8 @@ TEST(Initialise, HasTheNamedDistributions) {
   const double bound = std::sqrt(6. / (200 * 9));
   EXPECT_LE(many.abs().max().item<double>(), bound);
   EXPECT_NEAR(many.std().item<double>(), bound / std::sqrt(3.), 1e-4);
-  EXPECT_CONTAINS(message_of<UserError>([&] { initialise_weight(many, "zeros", random); }),
-                  "orthogonal, normal or xavier");
+  expect_error<UserError>([&] { initialise_weight(many, "zeros", random); },
+                          {"'zeros'", "orthogonal", "normal", "xavier"});
 }
 
 }  // namespace

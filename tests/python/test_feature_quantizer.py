@@ -101,29 +101,26 @@ def test_features_that_are_not_finite(value, initialisation):
     layer = fqgan.FeatureQuantizer(5, 9, initialisation=initialisation, dead_code_threshold=1)
     before, x = state_of(layer), torch.randn(4, 5, 3, 3)
     x[2, 3, 1, 0] = value
-    with pytest.raises(RuntimeError, match=r"^\[fqgan\] expected finite features, got NaN, infinity"):
+    with pytest.raises(RuntimeError, match="features"):
         layer(x)
     assert_same_state(layer, before)
     layer(torch.randn(4, 5, 3, 3))  # and it can still start
     assert layer.codebook.isfinite().all() and layer.cluster_size.any()
 
 
-def test_bad_features_have_the_operator_s_words():
+def test_bad_features_are_refused_by_the_operator():
     layer = fqgan.FeatureQuantizer(5, 9, initialisation="kmeans")
     before = state_of(layer)
-    for x, words in [
-        (torch.zeros(2, 4, 3, 3), "expected features with D = 5 channels as in the codebook, got 4"),
-        (torch.zeros(0, 5, 3, 3), "expected at least one row"),
-        (torch.zeros(2, 5, 6, 3)[:, :, ::2], "expected contiguous or channels_last memory"),
-        (torch.zeros(2, 5, 3, 3).half(), "expected float32, bfloat16 or float64"),
-        (
-            torch.zeros(2, 5, 3, 3).double(),
-            "expected features and codebook both of type float64, or neither, got float64 and float32",
-        ),
+    for x, names in [
+        (torch.zeros(2, 4, 3, 3), ["5", "4"]),
+        (torch.zeros(0, 5, 3, 3), ["[0, 5, 3, 3]"]),
+        (torch.zeros(2, 5, 6, 3)[:, :, ::2], ["channels_last"]),
+        (torch.zeros(2, 5, 3, 3).half(), ["float32", "bfloat16", "float64"]),
+        (torch.zeros(2, 5, 3, 3).double(), ["float64", "float32"]),
     ]:
         with pytest.raises(RuntimeError) as error:
             layer(x)
-        assert str(error.value).startswith("[nearest_code] " + words)
+        assert str(error.value).startswith("[nearest_code] ") and all(name in str(error.value) for name in names)
     assert_same_state(layer, before)
 
 
@@ -143,7 +140,7 @@ def test_bad_features_have_the_operator_s_words():
 )
 def test_bad_options(options):
     (name,) = options
-    with pytest.raises(ValueError, match=rf"^\[FeatureQuantizer\] expected {name} of"):
+    with pytest.raises(ValueError, match=rf"^\[FeatureQuantizer\] .*\b{name}\b"):
         fqgan.FeatureQuantizer(**{"dim": 5, "codes": 9, **options})
 
 
@@ -184,7 +181,7 @@ def test_kmeans_starts_on_the_first_batch_once():
 def test_kmeans_equals_the_operator():
     from fqgan import _dictionary
 
-    with pytest.raises(ValueError, match=r"^\[kmeans\] expected at least 1 iteration, got -3"):
+    with pytest.raises(ValueError, match=r"^\[kmeans\] .*-3"):
         _dictionary.kmeans(torch.randn(4, 5, 6, 6), 9, -3)
     x = torch.randn(4, 5, 6, 6)
     torch.manual_seed(2)

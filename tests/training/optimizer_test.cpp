@@ -165,7 +165,7 @@ TEST(LogEntries, AreMeansAndSurviveARestart) {
   EXPECT_DOUBLE_EQ(other.take().at("a"), 2.5);
   EXPECT_TRUE(other.take().empty());
   entries.add("a", torch::tensor(NAN));
-  EXPECT_CONTAINS(message_of<NumericalError>([&] { entries.take(); }), "[a]");
+  expect_error<NumericalError>([&] { entries.take(); }, {"[a]"});
 }
 
 }  // namespace
