@@ -15,7 +15,7 @@
 namespace fqgan {
 namespace {
 
-using test::message_of;
+using test::expect_error;
 using test::TemporaryFolder;
 
 TEST(FileLock, HasOneHolderWhoIsNamed) {

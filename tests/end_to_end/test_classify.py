@@ -150,14 +150,14 @@ def test_wrong_input(trained, tmp_path):
     recipe = trained / "few.toml"
     train = ["train", recipe, "--dry-run", "--set"]
     one_line_error(run(*train, "data.labels_per_class=31"), "data.labels_per_class", "'zero'", "30", "31")
-    one_line_error(run(*train, "data.labels=false"), "[data]")
-    one_line_error(run(*train, "model.feature_matching.tap=hidden9"), "feature_matching.tap", "hidden9", "'hidden1', 'hidden2'")
+    one_line_error(run(*train, "data.labels=false"), "error: data: ")
+    one_line_error(run(*train, "model.feature_matching.tap=hidden9"), ".tap", "hidden9", "'hidden1', 'hidden2'")
     one_line_error(run(*train, "model.batch=1000"), "model.batch", "90", "1000")
     one_line_error(run(*train, "model.minibatch_discrimination.kernels=10"), "model.minibatch_discrimination")
     one_line_error(run(*train, "model.feature_matching.weight=0"), "model.feature_matching")
     one_line_error(run(*train, "model.label_smoothing.real=0"), "label_smoothing.real", "(0, 1]")
     one_line_error(run(*train, "model.network=convolutional"), "model.discriminator.hidden", "2")
-    one_line_error(run(*train, "model.label_smoothing={ real = 0.2, fake = 0.8 }"), "model.label_smoothing", "0.2", "0.8")
+    one_line_error(run(*train, "model.label_smoothing={ real = 0.2, fake = 0.8 }"), "label_smoothing", "0.2", "0.8")
     one_line_error(run(*train, "model.generator.steps=0"), "model.generator.steps")
     one_line_error(run("classify", trained / "run3"), "classifier")
     one_line_error(run("classify", trained / "run3", tmp_path / "nothing"), "nothing")

@@ -240,7 +240,7 @@ def test_wrong_input(data, extractor, evaluated, tmp_path):
     one_line_error(run("evaluate", tmp_path / "nothing", "--against", data), "nothing")
     one_line_error(run(*both, "--metrics", "fid,kdi"), "'kdi'", "'kid'")
     one_line_error(run(*both, "--metrics", "kid"), "kid.subset_size", "1000", "60")
-    one_line_error(run(*both, "--set", "kid.subset=5"), "'kid.subset'", "'kid.subset_size'")
+    one_line_error(run(*both, "--set", "kid.subset=5"), "'kid.subset'", "'kid.subsets'")
     one_line_error(run(*both, "--set", "kid.subset_size=one"), "kid.subset_size", "'one'")
     one_line_error(run(*both, "--features", tmp_path / "none.pt"), "none.pt", "TorchScript")
     one_line_error(run(*both, "--features", folder / "checkpoints" / "step-00000012.safetensors"), "classifier", "full")

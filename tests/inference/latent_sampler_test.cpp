@@ -38,8 +38,34 @@ TEST(LatentSampler, ImageIIsAFunctionOfSeedAndI) {
   const auto all = sampler.images(options, 0, 6), late = sampler.images(options, 4, 2);
   EXPECT_TRUE(torch::equal(all.pixels.narrow(0, 4, 2), late.pixels));
   EXPECT_TRUE(torch::equal(all.labels.narrow(0, 4, 2), late.labels));
-  options.seed = 6;
-  EXPECT_FALSE(torch::equal(sampler.images(options, 0, 6).pixels, all.pixels));
+}
+
+TEST(LatentSampler, LatentsNoiseAndLabelsEachFollowTheSeed) {
+  SampleOptions one, other;
+  one.seed = 5;
+  other.seed = 6;
+  const auto differ = [&](LatentSpace space, const char* what) {
+    const auto sampler = sampler_of(space);
+    const auto a = sampler.images(one, 0, 12), b = sampler.images(other, 0, 12);
+    EXPECT_FALSE(torch::equal(a.pixels, b.pixels)) << what;
+    if (a.labels.defined()) {
+      EXPECT_FALSE(torch::equal(a.labels, b.labels)) << what;
+    }
+  };
+  differ({.width = 3}, "normal latents");
+  differ({.width = 3, .law = LatentLaw::uniform}, "uniform latents");
+  differ({.width = 3, .truncation = Truncation::resample}, "latents");
+  differ({.width = 3, .classes = 9}, "labels");
+  one.latents = other.latents = torch::zeros({12, 3});
+  differ({.width = 3, .noise = true}, "noise");
+}
+
+TEST(LatentSampler, GivenClassesTakeTurnsFromTheFirst) {
+  SampleOptions options;
+  options.labels = {3, 1, 2};
+  const auto sampler = sampler_of({.width = 2, .classes = 4});
+  EXPECT_TRUE(torch::equal(sampler.images(options, 0, 5).labels, torch::tensor({3, 1, 2, 3, 1}, torch::kLong)));
+  EXPECT_TRUE(torch::equal(sampler.images(options, 4, 2).labels, torch::tensor({1, 2}, torch::kLong)));
 }
 
 TEST(LatentSampler, KeepsItsNetworkBetweenCalls) {

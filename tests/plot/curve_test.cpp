@@ -79,7 +79,7 @@ TEST(Curves, EachHasItsColourAndANameInTheLegend) {
   EXPECT_FALSE(at::equal(both, nameless));
 }
 
-TEST(Curves, TheBandIsAsWideAsTheDeviation) {
+TEST(Curves, TheBandIsAsWideAsTheStandardDeviation) {
   const std::vector<double> x = {0, 1, 2}, y = {10, 10, 10};
   const auto tinted = [](const at::Tensor& picture) {  // of the middle column
     const auto column = picture.select(2, 400);
@@ -89,6 +89,14 @@ TEST(Curves, TheBandIsAsWideAsTheDeviation) {
   const auto wide = tinted(draw_curves({{"", x, y, {4, 4, 4}}, {"", x, {0, 0, 20}, {}}}, {}));
   EXPECT_GT(narrow, 20);
   EXPECT_NEAR(static_cast<double>(wide) / static_cast<double>(narrow), 4., 0.5);
+}
+
+TEST(Curves, TheAxisHoldsTheWholeBand) {
+  const auto column = draw_curves({{"", {0, 1, 2}, {10, 10, 10}, {8, 8, 8}}}, {}).select(2, 400);
+  const auto band = (column[0] != column[2]).nonzero();
+  ASSERT_GT(band.size(0), 100);
+  const auto first = band[0].item<int64_t>(), last = band[-1].item<int64_t>();
+  for (const auto y : {first - 3, last + 3}) EXPECT_EQ(column.select(1, y).min().item<int64_t>(), 255) << "no paper";
 }
 
 TEST(Curves, PointsThatAreNotNumbersBreakTheLine) {

@@ -184,11 +184,24 @@ def test_kmeans_equals_the_operator():
     with pytest.raises(ValueError, match=r"^\[kmeans\] .*-3"):
         _dictionary.kmeans(torch.randn(4, 5, 6, 6), 9, -3)
     x = torch.randn(4, 5, 6, 6)
-    torch.manual_seed(2)
-    centres, counts = _dictionary.kmeans(x, 9, 7)
-    torch.manual_seed(2)
-    expected, expected_counts = torch.ops.fqgan.kmeans(x, _dictionary.random_rows(x, 9), 7)
-    assert torch.equal(centres, expected) and torch.equal(counts, expected_counts)
+    found = []
+    for iterations in (1, 2, 7):
+        torch.manual_seed(2)
+        centres, counts = _dictionary.kmeans(x, 9, iterations)
+        torch.manual_seed(2)
+        expected, expected_counts = torch.ops.fqgan.kmeans(x, _dictionary.random_rows(x, 9), iterations)
+        assert torch.equal(centres, expected) and torch.equal(counts, expected_counts)
+        found.append(centres)
+    assert not torch.equal(found[0], found[1]), "the second iteration still moves them"
+
+
+def test_a_code_at_the_threshold_lives():
+    layer = fqgan.FeatureQuantizer(2, 2, decay=0.5, dead_code_threshold=2)
+    layer.codebook = torch.tensor([[0.0, 0.0], [10.0, 10.0]])
+    layer.codebook_sum, layer.cluster_size = layer.codebook.clone(), torch.ones(2)
+    layer(torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0], [10.0, 10.0]]))  # momentum counts become 2 and 1
+    assert layer.codebook[0].abs().max() < 1e-5  # the mean of its rows, which is none of them
+    assert layer.cluster_size.tolist() == [2, 2]
 
 
 def test_dead_codes_become_rows_of_the_batch():

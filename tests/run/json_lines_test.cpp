@@ -13,6 +13,7 @@
 namespace fqgan {
 namespace {
 
+using test::expect_error;
 using test::message_of;
 using test::TemporaryFolder;
 

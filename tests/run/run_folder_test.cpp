@@ -9,6 +9,7 @@ namespace fqgan {
 namespace {
 
 namespace fs = std::filesystem;
+using test::expect_error;
 using test::message_of;
 using test::TemporaryFolder;
 
