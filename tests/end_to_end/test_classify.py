@@ -62,12 +62,16 @@ def test_training_tells_the_error_of_the_test_split(trained):
 
 
 def test_classify_agrees_with_the_training(trained):
-    process = run("classify", trained / "run3", trained / "data", "--json")
+    out = trained / "run3.csv"
+    process = run("classify", trained / "run3", trained / "data", "--json", "--out", out)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     last = json.loads((trained / "run3/metrics.jsonl").read_text().splitlines()[-1])
     assert found["error"] == pytest.approx(last["metrics"]["error/test"]) and found["images"] == 90
-    assert sum(map(sum, found["confusion"])) == 90
+    pairs = [(row["label"], row["prediction"]) for row in csv.DictReader(out.open())]
+    names = ["zero", "one", "two"]
+    assert found["confusion"] == [[pairs.count((label, said)) for said in names] for label in names]
+    assert any(label != said for label, said in pairs), "without a wrong one a transposed matrix is the same"
     assert found["wrong"] == 90 - sum(found["confusion"][k][k] for k in range(3))
     some = run("classify", trained / "run3", trained / "data", "--json", "--set", "data.limit=7")
     assert json.loads(some.stdout)["images"] == 7

@@ -41,6 +41,11 @@ def test_two_runs_give_the_same_bits(tiny, tmp_path, trained):
     assert all(ours[key].equal(others[key]) for key in ours)
 
 
+def test_the_training_draws_the_grid_that_sample_draws(trained, tmp_path):
+    assert run("sample", trained, "--out", tmp_path / "grid.png", "--seed", 3).returncode == 0  # the recipe's seed
+    assert (tmp_path / "grid.png").read_bytes() == (trained / "samples" / "step-00000012.png").read_bytes()
+
+
 def test_sample_targets(trained, tmp_path):
     assert run("sample", trained, "--out", tmp_path / "grid.png").returncode == 0
     width, height = png_size(tmp_path / "grid.png")

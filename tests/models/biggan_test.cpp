@@ -240,6 +240,49 @@ TEST(BigGan, DrawnLatentsAreTruncatedByTheSameMap) {
   EXPECT_LT((open_sampler(*family, request)->next(6).pixels - drawn.pixels).abs().max().item<double>(), 1e-6);
 }
 
+// The first norm sees a linear function of the latents: its standing statistics are the mean over equal batches of their
+// moments, whatever was stored before.
+TEST(BigGan, StandingStatisticsAreTheMeanOfTheirBatches) {
+  constexpr int64_t images = 1100, batches = 3;  // at most 500 at a time
+  auto options = tiny();
+  options.average.standing_images = images;
+  const auto family = options.build({{"train", data(8)}}, {}, 1);
+  auto& source = *family->averages.at("generator").network;
+  for (auto& [name, buffer] : source.named_buffers().pairs())
+    if (name.ends_with("stored_mean")) buffer.fill_(1000);
+  const auto opened = family->generator->open(Weights::average);
+  const auto buffers = opened.network->named_buffers();
+  auto copy = std::dynamic_pointer_cast<BigGanGeneratorImpl>(opened.network);
+  torch::NoGradGuard no_grad;
+  TestPass t;
+  t.pass.compute = torch::kFloat;
+  auto random = Streams::statistics(0);  // as generation.cpp draws them
+  auto mean = torch::zeros({copy->plan.generator[0]}), var = mean.clone();
+  for (int64_t b = 0; b < batches; ++b) {
+    const auto count = images * (b + 1) / batches - images * b / batches;
+    const auto map = copy->linear->forward(random.normal({count, copy->plan.latent}, "latents"), t.pass)
+                         .reshape({count, copy->plan.generator[0], -1});
+    mean += map.mean({0, 2}) / batches;
+    var += map.var({0, 2}) / batches;
+  }
+  EXPECT_TRUE(at::allclose(buffers["block0.norm1.stored_mean"], mean, 1e-4, 1e-5));
+  EXPECT_TRUE(at::allclose(buffers["block0.norm1.stored_var"], var, 1e-4, 1e-5));
+}
+
+TEST(BigGan, SamplesAreOfTheWeightsAskedFor) {
+  const auto family = tiny().build({{"train", data(8)}}, {}, 1);
+  const auto drawn = [&](Weights weights) {
+    SampleOptions request;
+    request.weights = weights;
+    return open_sampler(*family, request)->next(2).pixels;
+  };
+  const auto average = drawn(Weights::average), raw = drawn(Weights::raw);
+  torch::NoGradGuard no_grad;
+  family->networks.at("generator")->named_parameters()["linear.bias"].add_(1);
+  EXPECT_TRUE(torch::equal(drawn(Weights::average), average));
+  EXPECT_FALSE(torch::equal(drawn(Weights::raw), raw));
+}
+
 TEST(BigGan, GlorotAndXavierAreOneInitialisation) {
   auto glorot = tiny(), xavier = tiny();
   glorot.initialisation = "glorot";

@@ -143,6 +143,22 @@ TEST(Improved, RefusesWhatItCannotTake) {
   expect_error<UserError>([&] { open_sampler(*family, options); }, {"[class]"});
 }
 
+TEST(Improved, TheAverageClassifies) {
+  const auto family = few_units().build({{"train", digits}}, {}, 1);
+  const auto images = torch::rand({3, 1, 6, 5}) * 2 - 1;
+  torch::NoGradGuard no_grad;
+  const auto logits = [&] {
+    auto unused = Streams::unused();
+    auto pass = family->numerics.pass(unused);
+    return family->classifier->logits({images, {}}, pass).clone();
+  };
+  const auto before = logits();
+  family->networks.at("discriminator")->named_parameters()["head.output.bias"].add_(1);
+  EXPECT_TRUE(torch::equal(logits(), before));
+  family->averages.at("discriminator").network->named_parameters()["head.output.bias"].add_(1);
+  EXPECT_FALSE(torch::equal(logits(), before));
+}
+
 TEST(Improved, TheGeneratorTakesItsSteps) {
   auto options = few_units();
   EXPECT_EQ(options.build({{"train", digits}}, {}, 1)->phases.back().repeats, 1);

@@ -42,6 +42,23 @@ TEST(BatchNorm, ConditionalIsOnePlusTheClassGain) {
   EXPECT_LT((layer->forward(x, labels, t.pass) - expected).abs().max().item<double>(), 1e-12);
 }
 
+TEST(BatchNorm, HasTheEpsilonThatItWasGiven) {
+  Streams random(5, {});
+  BatchNorm layer(3, Condition{}, random, 0.5);
+  convert(*layer, torch::kDouble);
+  const auto x = leaf({4, 3, 2, 2}).detach();
+  const auto mean = x.mean({0, 2, 3}, true), var = x.var({0, 2, 3}, false, true);
+  const auto expected = (x - mean) / (var + 0.5).sqrt();
+  for (const bool reference : {false, true}) {
+    TestPass t;
+    t.pass.training = true;
+    t.pass.reference_operators = reference;
+    EXPECT_LT((layer->forward(x, {}, t.pass) - expected).abs().max().item<double>(), 1e-12) << reference;
+  }
+  TestPass stored;
+  EXPECT_LT((layer->forward(x, {}, stored.pass) - x / std::sqrt(1.5)).abs().max().item<double>(), 1e-12);
+}
+
 TEST(BatchNorm, StoresWithMomentumOnlyWhenAsked) {
   auto layer = batch_norm(0);
   TestPass t;

@@ -41,7 +41,7 @@ Trained train_biggan(const BigGanOptions& options) {
 /// On 8 x 8 images.
 BigGanOptions everything(const std::string& loss) {
   auto options = reference_options("hierarchical");
-  options.generator.multipliers = {8, 8};
+  options.generator.multipliers = {8, 8, 8};
   options.generator.attention = options.discriminator.attention = {4};
   options.discriminator.multipliers = {8, 8};
   options.discriminator.downsample = {true, false};
@@ -70,6 +70,35 @@ TEST(BigGanObjectives, TrainWithEveryOption) {
     for (size_t i = 0; i + 1 < all.size(); ++i)
       EXPECT_FALSE(torch::equal(trained.discriminator, all[i].discriminator)) << loss << " is another objective";
   }
+}
+
+/// D's first gradient, in float64.
+torch::Tensor first_gradient(double penalty) {
+  auto options = everything("hinge");
+  options.accumulate = 1;
+  options.discriminator.gradient_penalty = penalty;
+  const NoiseImages images(8);
+  const auto family = options.build({{"train", images.info()}}, {torch::kCPU, torch::kDouble, true}, 1);
+  torch::Tensor first;
+  family->phases[0].before_update = [&](Step&) {
+    std::vector<torch::Tensor> all;
+    for (const auto& p : family->networks.at("discriminator")->parameters()) all.push_back(p.grad().flatten());
+    if (!first.defined()) first = torch::cat(all);
+  };
+  Loop(*family, {{"train", &images}}, {}).iterate();
+  return first;
+}
+
+TEST(BigGanObjectives, ThePenaltyHasItsWeight) {
+  const auto none = first_gradient(0), once = first_gradient(10) - none, twice = first_gradient(20) - none;
+  EXPECT_GT(once.abs().max().item<double>(), 1e-6);
+  EXPECT_LT((twice - 2 * once).abs().max().item<double>(), 1e-9 * twice.abs().max().item<double>());
+}
+
+TEST(BigGanObjectives, LogsTheLogitsOfRealAndGeneratedImages) {
+  const auto entries = train_biggan(everything("wasserstein")).entries;  // whose loss is their difference
+  EXPECT_NEAR(entries.at("loss/discriminator"), entries.at("logit/fake") - entries.at("logit/real"), 1e-5);
+  EXPECT_NE(entries.at("logit/fake"), entries.at("logit/real"));
 }
 
 // A net for options that are read and then ignored; what each of them must do is tested where it is made.

@@ -232,6 +232,44 @@ TEST(Loop, RefusesACheckpointOfAnotherArchitecture) {
   expect_error<UserError>([&] { biggan.loop->restore(weights_only(numberless)); }, {"--from"});
 }
 
+TEST(Loop, TheLearningRateFallsToItsEnd) {
+  const auto moved = [](double end) {
+    const auto family = std::make_unique<Stateless>(4, 1);
+    family->phases[0].before_update = {};
+    ToyData data(12, 1, 8, 3);
+    LoopOptions options;
+    options.training.iterations = 2;
+    options.training.sample_every = 0;
+    options.training.decay_from = 0;
+    options.training.decay_to = end;
+    Loop loop(*family, {{"train", &data}}, options);
+    loop.iterate();
+    const auto before = family->networks.at("layer")->parameters()[0].detach().clone();
+    loop.iterate();
+    return (family->networks.at("layer")->parameters()[0].detach() - before).abs().max().item<double>();
+  };
+  EXPECT_NEAR(moved(0) / moved(1), 0.5, 0.05) << "half of the length is done";
+}
+
+TEST(Loop, SavesAtItsCadenceAndAtTheEnd) {
+  TemporaryFolder folder;
+  const auto family = biggan_stub();
+  ToyData data(12, 1, 8, 3);
+  LoopOptions options;
+  options.training.iterations = 5;
+  options.training.sample_every = 0;
+  options.training.checkpoint_every = 2;
+  std::vector<int64_t> saved;
+  options.checkpoint_path = [&](int64_t step) {
+    saved.push_back(step);
+    return (folder / std::to_string(step)).string();
+  };
+  Loop(*family, {{"train", &data}}, options).run();
+  EXPECT_EQ(saved, (std::vector<int64_t>{2, 4, 5}));
+  for (const auto step : saved)
+    EXPECT_EQ(load_checkpoint(folder / std::to_string(step)).metadata.at("iteration"), std::to_string(step));
+}
+
 TEST(Loop, ASignalSavesAndStops) {
   TemporaryFolder folder;
   auto family = biggan_stub();
