@@ -89,6 +89,36 @@ TEST(Loop, AveragesFollowTheirNetwork) {
   }
 }
 
+/// A layer with a float buffer and a counter, which are set by hand.
+struct WithBuffers : torch::nn::Module {
+  WithBuffers() {
+    register_parameter("weight", torch::zeros({2}));
+    mean = register_buffer("mean", torch::zeros({2}));
+    count = register_buffer("count", torch::zeros({}, torch::kLong));
+  }
+  torch::Tensor mean, count;
+};
+
+TEST(Loop, AveragesTakeTheBuffersOfTheirNetwork) {
+  for (const auto kind : {AverageBuffers::average, AverageBuffers::copy}) {
+    Bench bench([&] {
+      auto family = semi_supervised_stub();
+      family->networks["extra"] = std::make_shared<WithBuffers>();
+      AverageSpec spec{"extra", std::make_shared<WithBuffers>(), 0.9};
+      spec.buffers = kind;
+      family->averages["extra"] = spec;
+      return family;
+    });
+    auto& network = dynamic_cast<WithBuffers&>(*bench.family->networks.at("extra"));
+    network.mean.fill_(10);
+    network.count.fill_(7);
+    bench.loop->iterate();
+    const auto& average = dynamic_cast<WithBuffers&>(*bench.family->averages.at("extra").network);
+    EXPECT_NEAR(average.mean[0].item<double>(), kind == AverageBuffers::average ? 1 : 10, 1e-6);
+    EXPECT_EQ(average.count.item<int64_t>(), 7) << "a number that is counted cannot be averaged";
+  }
+}
+
 TEST(Loop, AveragesByTheImagesOfAnIteration) {
   Bench bench(stylegan2_stub);
   auto& average = bench.family->averages.at("generator");
