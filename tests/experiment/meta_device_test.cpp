@@ -50,7 +50,7 @@ TEST(MetaDevice, RunsAnIterationOfEveryRecipe) {
     SCOPED_TRACE(path);
     auto text = RecipeText::from_file(path);
     const bool biggan = text.get("family", "biggan") == "biggan";
-    // Drawing weights takes half a minute at full width, and no device sees how many there are.
+    // Drawing weights takes long at full width, and no device sees how many there are.
     if (biggan)
       for (const auto* quick : {"initialisation=normal", "generator.width=16", "discriminator.width=16"})
         text.set("model." + std::string(quick));

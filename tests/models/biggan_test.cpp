@@ -240,8 +240,8 @@ TEST(BigGan, DrawnLatentsAreTruncatedByTheSameMap) {
   EXPECT_LT((open_sampler(*family, request)->next(6).pixels - drawn.pixels).abs().max().item<double>(), 1e-6);
 }
 
-// The first norm sees a linear function of the latents: its standing statistics are the mean over equal batches of their
-// moments, whatever was stored before.
+// The first norm sees a linear function of the latents. Its standing statistics are the mean over equal batches of
+// their moments, whatever was stored before.
 TEST(BigGan, StandingStatisticsAreTheMeanOfTheirBatches) {
   constexpr int64_t images = 1100, batches = 3;  // at most 500 at a time
   auto options = tiny();
