@@ -15,7 +15,7 @@
 namespace fqgan {
 namespace {
 
-using test::message_of;
+using test::expect_error;
 using test::TemporaryFolder;
 
 TEST(FileLock, HasOneHolderWhoIsNamed) {
@@ -80,7 +80,7 @@ TEST(FileLock, EndsWithItsProcess) {
 TEST(FileLock, NamesTheFileThatCannotBeOpened) {
   TemporaryFolder folder;
   const auto missing = folder / "none" / "lock";
-  EXPECT_CONTAINS(message_of<SystemError>([&] { FileLock lock(missing); }), missing.string());
+  expect_error<SystemError>([&] { FileLock lock(missing); }, {missing.string()});
 }
 
 }  // namespace

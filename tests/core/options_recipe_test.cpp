@@ -1,4 +1,7 @@
 // Recipe files: `extends`, merging, and which file of a chain an error names.
+#include <cerrno>
+#include <cstring>
+
 #include "core/options_support.h"
 #include "fqgan/core/atomic_file.h"
 
@@ -39,12 +42,12 @@ TEST_F(RecipeFiles, ExtendsMergesTablesDeeplyAndReplacesLists) {
 TEST_F(RecipeFiles, ErrorsNameTheFileOfTheChain) {
   const auto base = write("base.toml", "\n\nsteps = 1\n");
   const auto top = write("top.toml", "extends = 'base.toml'\nflip = 3");
-  EXPECT_EQ(error_of("top.toml"), "[" + top + ":2] flip: expected true or false, got 3 (integer)");
+  expect_names(error_of("top.toml"), {"[" + top + ":2] flip", "3"});
   write("base.toml", "\n\nsteps = 'x'\n[model]\nlos = 'hinge'");
   write("top.toml", "extends = 'base.toml'\nflip = true");
-  EXPECT_EQ(error_of("top.toml"), "[" + base + ":5] unknown key 'model.los'. Did you mean 'model.loss'?");
+  expect_names(error_of("top.toml"), {"[" + base + ":5]", "'model.los'", "'model.loss'"});
   write("base.toml", "\n\nsteps = 'x'");
-  EXPECT_EQ(error_of("top.toml"), "[" + base + ":3] steps: expected an integer, got 'x' (string)");
+  expect_names(error_of("top.toml"), {"[" + base + ":3] steps", "'x'"});
   write("top.toml", "extends = 'base.toml'\nsteps = 4");  // overridden: the base's mistake is gone
   EXPECT_EQ(read_file_of("top.toml").steps, 4);
 }
@@ -53,22 +56,19 @@ TEST_F(RecipeFiles, RefusesCircles) {
   const auto a = write("a.toml", "extends = 'sub/b.toml'");
   const auto b = write("sub/b.toml", "extends = '../sub/../a.toml'");
   const auto message = error_of("a.toml");
-  EXPECT_CONTAINS(message, "[" + b + ":1] extends: expected an end, got a circle: ");
-  EXPECT_CONTAINS(message, "'" + a + "' -> '" + b + "' -> '" + a + "'");
+  expect_names(message, {"[" + b + ":1] extends", "'" + a + "' -> '" + b + "' -> '" + a + "'"});
   write("self.toml", "extends = 'self.toml'");
-  EXPECT_CONTAINS(error_of("self.toml"), "circle");
+  expect_names(error_of("self.toml"), {"self.toml:1] extends"});
 }
 
 TEST_F(RecipeFiles, RefusesMissingAndBadFiles) {
   const auto a = write("a.toml", "\nextends = 'no.toml'");
-  EXPECT_EQ(error_of("a.toml"), "[" + a + ":2] extends: expected a recipe file, found none at '" +
-                                    (folder / "no.toml").string() + "'. Hint: the path is relative to the folder of '" +
-                                    a + "'");
+  expect_names(error_of("a.toml"), {"[" + a + ":2] extends", "'" + (folder / "no.toml").string() + "'"});
   write("a.toml", "extends = 3");
-  EXPECT_CONTAINS(error_of("a.toml"), ":1] extends: expected a file name (string), got 3 (integer)");
+  expect_names(error_of("a.toml"), {"[" + a + ":1] extends", "3"});
   write("a.toml", "steps = 1\nsteps = = 2");
-  EXPECT_CONTAINS(error_of("a.toml"), "[" + a + ":2] not TOML: ");
-  EXPECT_CONTAINS(error_of("missing.toml"), "missing.toml] cannot read: No such file or directory");
+  expect_names(error_of("a.toml"), {"[" + a + ":2] ", "TOML"});
+  expect_names(error_of("missing.toml"), {"missing.toml]", std::strerror(ENOENT)});
 }
 
 TEST_F(RecipeFiles, ErrorsAreOneLine) {

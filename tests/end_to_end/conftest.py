@@ -68,15 +68,16 @@ def run(*arguments, **options):
     return subprocess.run([str(PROGRAM), *map(str, arguments)], capture_output=True, text=True, timeout=300, **options)
 
 
-def one_line_error(process, *parts, code=2):
-    """One line, the exit code, no trace; the parts stand in the line."""
+def one_line_error(process, *names, code=2):
+    """One line, the exit code, no trace. The line names what it is about: the option, flag or file that is wrong, what
+    came, the choices. The sentence around them is not tested, so that wording can improve."""
     assert process.returncode == code, process.stderr
     lines = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, process.stderr
     for word in ("terminate", "frame #", "Exception raised", "what():"):
         assert word not in process.stderr
-    for part in parts:
-        assert str(part) in lines[0], lines[0]
+    for name in names:
+        assert str(name) in lines[0], lines[0]
     return lines[0]
 
 

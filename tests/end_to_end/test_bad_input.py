@@ -21,14 +21,14 @@ def train(recipe, *settings, out=None, **options):
 @pytest.mark.parametrize(
     "setting, parts",
     [
-        ("model.quantizer.code=5", ["model.quantizer.code", "Did you mean", "model.quantizer.codes"]),
+        ("model.quantizer.code=5", ["'model.quantizer.code'", "'model.quantizer.codes'"]),
         ("trainin.iterations=5", ["trainin", "training"]),
         ("model.loss=hing", ["hinge", "hing"]),
         ("model.batch=0", ["model.batch", "1", "0"]),
-        ("model.batch=2.5", ["model.batch", "integer"]),
+        ("model.batch=2.5", ["model.batch", "2.5"]),
         ("model.generator.adam.beta1=1.5", ["beta1", "1.5"]),
         ("model.batch=61", ["model.batch", "60", "61"]),
-        ("data.resolution=10", ["10 x 10", "multiple of 4"]),
+        ("data.resolution=10", ["10 x 10", "data.resolution", "4"]),
         ("data.resolution=-4", ["data.resolution"]),
         ("model.generator.attention=[5]", ["attention", "5"]),
         ('model.quantizer.taps=["block7"]', ["block7", "'block0', 'block1'"]),
@@ -56,7 +56,7 @@ def test_wrong_recipes(tiny, tmp_path):
     (tmp_path / "nodata.toml").write_text('family = "biggan"\n')
     one_line_error(train(tmp_path / "nodata.toml"), "--data")
     one_line_error(run("train"), "--resume")
-    one_line_error(run("trian"), "trian", "Did you mean 'train'")
+    one_line_error(run("trian"), "'trian'", "'train'")
 
 
 def damage_idx(data, change):
@@ -111,7 +111,7 @@ def test_unwritable_folder(tiny, tmp_path):
 
 
 def test_sampling(trained, tmp_path):
-    one_line_error(run("sample", trained, "--out", tmp_path / "x.png", "--class", 3), "0 to 2", 3)
+    one_line_error(run("sample", trained, "--out", tmp_path / "x.png", "--class", 3), "class", 2, 3)
     one_line_error(run("sample", trained, "--out", tmp_path / "x.png", "--class", "tow"), "two")
     one_line_error(run("sample", tmp_path / "none.safetensors", "--out", tmp_path / "x.png"), "none.safetensors")
     one_line_error(run("sample", trained), "--out")
@@ -134,10 +134,10 @@ def test_damaged_checkpoints(trained, tmp_path, tiny):
         bad.write_bytes(changed)
         one_line_error(run("sample", bad, "--out", tmp_path / "x.png"), "bad.safetensors")
     other = run("train", tiny[0], "--from", source, "--dry-run", "--set", "model.generator.width=8")
-    one_line_error(other, "architecture", "expected")
+    one_line_error(other, "architecture")
     unlike = "model.discriminator.weight_normalization=none"
     plain = run("train", tiny[0], "--from", source, "--dry-run", "--set", unlike)
-    one_line_error(plain, source, "another architecture", ".u' has no place")
+    one_line_error(plain, source, ".u'")
 
 
 def test_a_damaged_newest_checkpoint_falls_back(trained, tmp_path):

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import re
 
 import pytest
 from conftest import one_line_error, run, write_idx
@@ -49,21 +51,27 @@ def trained(tmp_path_factory):
 
 
 def test_training_tells_the_error_of_the_test_split(trained):
-    lines = [json.loads(line) for line in (trained / "run3/metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [0, 30, 60]
-    assert all(0 <= line["metrics"]["error/test"] <= 1 for line in lines)
-    assert lines[-1]["metrics"]["error/test"] < 0.2  # 15 labels of three bright-to-dark classes
+    for name in ("run3", "run4"):
+        lines = [json.loads(line) for line in (trained / name / "metrics.jsonl").read_text().splitlines()]
+        assert [line["step"] for line in lines] == [0, 30, 60]
+        errors = [line["metrics"]["error/test"] for line in lines]
+        assert errors[0] > 0.5  # guesses: two of three are wrong
+        assert 0 <= errors[-1] < 0.5 and errors[-1] < errors[0], errors  # six seeds came to 0.08 to 0.33
     assert (trained / "run3/curves/error.png").exists() and (trained / "run3/samples/step-00000060.png").exists()
     assert (trained / "run3/checkpoints/best.safetensors").exists()
 
 
 def test_classify_agrees_with_the_training(trained):
-    process = run("classify", trained / "run3", trained / "data", "--json")
+    out = trained / "run3.csv"
+    process = run("classify", trained / "run3", trained / "data", "--json", "--out", out)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     last = json.loads((trained / "run3/metrics.jsonl").read_text().splitlines()[-1])
     assert found["error"] == pytest.approx(last["metrics"]["error/test"]) and found["images"] == 90
-    assert sum(map(sum, found["confusion"])) == 90
+    pairs = [(row["label"], row["prediction"]) for row in csv.DictReader(out.open())]
+    names = ["zero", "one", "two"]
+    assert found["confusion"] == [[pairs.count((label, said)) for said in names] for label in names]
+    assert any(label != said for label, said in pairs), "without a wrong one a transposed matrix is the same"
     assert found["wrong"] == 90 - sum(found["confusion"][k][k] for k in range(3))
     some = run("classify", trained / "run3", trained / "data", "--json", "--set", "data.limit=7")
     assert json.loads(some.stdout)["images"] == 7
@@ -105,16 +113,16 @@ def test_a_class_without_labels_is_refused(trained):
     recipe.write_text(RECIPE.format(data=trained / "data").replace("labels_per_class = 5\n", ""))
     assert run("train", recipe, "--dry-run").returncode == 0
     names = 'data.class_names=["zero", "one", "two", "three"]'
-    one_line_error(run("train", recipe, "--dry-run", "--set", names), "'three' has no labelled image", "Hint")
+    one_line_error(run("train", recipe, "--dry-run", "--set", names), "'three'")
 
 
 def test_files_are_checked_before_images_are_classified(trained, tmp_path):
     out, folder, file = tmp_path / "predictions.csv", tmp_path / "folder.csv", tmp_path / "file"
     classify = ["classify", trained / "run3", trained / "data"]
     process = run(*classify, "--set", "data.labels=false", "--out", out, "--confusion", tmp_path / "confusion.png")
-    one_line_error(process, "--confusion", "no labels")
+    one_line_error(process, "--confusion")
     folder.mkdir()
-    one_line_error(run(*classify, "--out", folder), "folder.csv", "got a folder")
+    one_line_error(run(*classify, "--out", folder), "folder.csv")
     file.write_text("in the way")
     one_line_error(run(*classify, "--out", out, "--confusion", file / "confusion.png"), "file")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.csv"]
@@ -132,28 +140,28 @@ def test_minibatch_discrimination_classifies_whole_batches(trained, tmp_path):
     assert json.loads(found.stdout)["error"] == pytest.approx(last["metrics"]["error/test"])
     few = write_idx(tmp_path / "few", images=9)
     process = run("classify", tmp_path / "run", few, "--split", "train")
-    assert process.returncode == 0 and "batches of 20 and sees 9" in process.stderr
+    assert process.returncode == 0 and re.search(r"\b20\b.*\b9\b", process.stderr)
 
 
 def test_samples_are_unconditional(trained):
     out = trained / "grid.png"
     assert run("sample", trained / "run3", "--out", out).returncode == 0 and out.exists()
-    one_line_error(run("sample", trained / "run3", "--out", out, "--class", "one"), "no classes")
-    one_line_error(run("sample", trained / "run3", "--out", out, "--truncation", "0.5"), "uniform")
+    one_line_error(run("sample", trained / "run3", "--out", out, "--class", "one"), "class")
+    one_line_error(run("sample", trained / "run3", "--out", out, "--truncation", "0.5"), "truncation")
 
 
 def test_wrong_input(trained, tmp_path):
     recipe = trained / "few.toml"
     train = ["train", recipe, "--dry-run", "--set"]
-    one_line_error(run(*train, "data.labels_per_class=31"), "labels_per_class", "'zero' has 30")
-    one_line_error(run(*train, "data.labels=false"), "needs labels")
-    one_line_error(run(*train, "model.feature_matching.tap=hidden9"), "'hidden1', 'hidden2'")
-    one_line_error(run(*train, "model.batch=1000"), "model.batch")
-    one_line_error(run(*train, "model.minibatch_discrimination.kernels=10"), "not with both")
-    one_line_error(run(*train, "model.feature_matching.weight=0"), "no objective")
+    one_line_error(run(*train, "data.labels_per_class=31"), "data.labels_per_class", "'zero'", "30", "31")
+    one_line_error(run(*train, "data.labels=false"), "error: data: ")
+    one_line_error(run(*train, "model.feature_matching.tap=hidden9"), ".tap", "hidden9", "'hidden1', 'hidden2'")
+    one_line_error(run(*train, "model.batch=1000"), "model.batch", "90", "1000")
+    one_line_error(run(*train, "model.minibatch_discrimination.kernels=10"), "model.minibatch_discrimination")
+    one_line_error(run(*train, "model.feature_matching.weight=0"), "model.feature_matching")
     one_line_error(run(*train, "model.label_smoothing.real=0"), "label_smoothing.real", "(0, 1]")
-    one_line_error(run(*train, "model.network=convolutional"), "model.discriminator.hidden", "three stages")
-    one_line_error(run(*train, "model.label_smoothing={ real = 0.2, fake = 0.8 }"), "real = 0.2 and fake = 0.8")
+    one_line_error(run(*train, "model.network=convolutional"), "model.discriminator.hidden", "2")
+    one_line_error(run(*train, "model.label_smoothing={ real = 0.2, fake = 0.8 }"), "label_smoothing", "0.2", "0.8")
     one_line_error(run(*train, "model.generator.steps=0"), "model.generator.steps")
     one_line_error(run("classify", trained / "run3"), "classifier")
     one_line_error(run("classify", trained / "run3", tmp_path / "nothing"), "nothing")

@@ -85,6 +85,19 @@ def scripted(folder, body, name="net.pt"):
     return folder / name
 
 
+def event_steps(path, tag):
+    """The steps (below 128) of the events with this tag, from TFRecords of protocol buffers."""
+    content, at, steps = path.read_bytes(), 0, []
+    while at < len(content):
+        length = int.from_bytes(content[at : at + 8], "little")
+        event = content[at + 12 : at + 12 + length]
+        if tag.encode() in event:
+            assert event[0] == 0x10  # the step is written first
+            steps.append(event[1])
+        at += length + 16
+    return steps
+
+
 def test_identical_sets(data):
     document = evaluate(data, "--against", data, "--metrics", "fid,kid,pr,prdc,accuracy,intra_fid,is", *FEW)
     assert abs(value(document, "fid")) < 1e-6
@@ -100,8 +113,8 @@ def test_identical_sets(data):
     assert f"kid[subset_size=20]/{extractor}" in document["metrics"]
     classes = [document["metrics"][f"class_accuracy/{extractor}/{name}"] for name in "012"]
     assert value(document, "class_accuracy") == pytest.approx(sum(classes) / 3)
-    assert any("60 images for 128 features" in line for line in document["warnings"])
-    assert any("biased" in line and "fid" in line for line in document["warnings"])
+    assert any("60" in line and "128" in line for line in document["warnings"])
+    assert any("fid" in line and "60" in line for line in document["warnings"])
 
 
 def test_metrics_for_people(data):
@@ -130,7 +143,7 @@ def test_saved_statistics_stand_for_images(data, extractor, tmp_path):
         document = evaluate(pair[0], "--against", pair[1], *extractor)
         assert value(document, "fid") == pytest.approx(value(from_images, "fid"), rel=1e-9)
         assert sorted(document["counts"].values()) == [60, 90]
-    one_line_error(run("evaluate", data, "--against", saved, "--metrics", "pr", *extractor), "statistics", "fid")
+    one_line_error(run("evaluate", data, "--against", saved, "--metrics", "pr", *extractor), saved.name, "pr")
     net = scripted(tmp_path, "return x.float().flatten(1)")
     one_line_error(run("evaluate", data, "--against", saved, "--features", net), "classifier-", "file-")
 
@@ -173,7 +186,7 @@ def test_statistics_are_written_or_refused_before_anything_is_measured(evaluated
     (tmp_path / "in_the_way").write_text("")
     for path in (tmp_path / "in_the_way" / "x.safetensors", tmp_path):
         process = run(*arguments, path)
-        one_line_error(process, path, "--save-statistics", "Hint")
+        one_line_error(process, path, "--save-statistics")
         assert "features:" not in process.stderr
     saved = tmp_path / "run.safetensors"
     process = run("evaluate", evaluated[0], "--count", 30, "--features", extractor, "--save-statistics", saved)
@@ -197,7 +210,7 @@ def test_folders_and_other_features(tmp_path):
     assert abs(value(resized, "fid")) < 1e-3
     one_line_error(run("evaluate", large, "--against", colour, "--metrics", "fid", *net), "data.resolution", "8 x 8")
     one_line_error(run("evaluate", gray, "--against", colour), "labelled", "--features")
-    one_line_error(run("evaluate", gray, "--against", colour, "--metrics", "accuracy", *net), "accuracy", "classes")
+    one_line_error(run("evaluate", gray, "--against", colour, "--metrics", "accuracy", *net), "accuracy")
 
     shutil.copytree(gray, tmp_path / "damaged")
     (tmp_path / "damaged" / "7.png").write_bytes(b"no image")
@@ -216,7 +229,7 @@ def test_folders_and_other_features(tmp_path):
         ("return x.flatten(1)", "uint8"),
         ("return 3", "int"),
         ("return x.float().flatten(1) / 0", "finite"),
-        ("return torch.zeros(3, 4) @ x.float().flatten(1)", "it fails"),
+        ("return torch.zeros(3, 4) @ x.float().flatten(1)", "[60, 3, 8, 8]"),
     ],
 )
 def test_torchscript_files_that_return_something_else(data, tmp_path, body, part):
@@ -226,7 +239,7 @@ def test_torchscript_files_that_return_something_else(data, tmp_path, body, part
 
 @pytest.mark.skipif(not FASHION.exists(), reason="needs Debian's dataset-fashion-mnist")
 def test_the_committed_extractor_is_as_good_as_it_says():
-    sides = [FASHION, "--against", FASHION, "--features", ROOT / "feature extractors" / "fashion-mnist.safetensors"]
+    sides = [FASHION, "--against", FASHION, "--features", ROOT / "extractors" / "fashion-mnist.safetensors"]
     settings = ["--set", "data.split=test", "--set", "data.resolution=32", "--set", "data.limit=2000"]
     document = evaluate(*sides, *settings, "--metrics", "fid,accuracy")
     assert abs(value(document, "fid")) < 1e-6
@@ -238,10 +251,10 @@ def test_wrong_input(data, extractor, evaluated, tmp_path):
     both = ["evaluate", data, "--against", data]
     one_line_error(run("evaluate", data), "--against")
     one_line_error(run("evaluate", tmp_path / "nothing", "--against", data), "nothing")
-    one_line_error(run(*both, "--metrics", "fid,kdi"), "kdi", "Did you mean 'kid'")
-    one_line_error(run(*both, "--metrics", "kid"), "kid.subset_size = 1000", "60", "Hint")
-    one_line_error(run(*both, "--set", "kid.subset=5"), "kid.subset", "Did you mean")
-    one_line_error(run(*both, "--set", "kid.subset_size=one"), "kid.subset_size", "integer")
+    one_line_error(run(*both, "--metrics", "fid,kdi"), "'kdi'", "'kid'")
+    one_line_error(run(*both, "--metrics", "kid"), "kid.subset_size", "1000", "60")
+    one_line_error(run(*both, "--set", "kid.subset=5"), "'kid.subset'", "'kid.subsets'")
+    one_line_error(run(*both, "--set", "kid.subset_size=one"), "kid.subset_size", "'one'")
     one_line_error(run(*both, "--features", tmp_path / "none.pt"), "none.pt", "TorchScript")
     one_line_error(run(*both, "--features", folder / "checkpoints" / "step-00000012.safetensors"), "classifier", "full")
     (tmp_path / "text.pt").write_text("no archive")
@@ -271,8 +284,7 @@ def test_a_training_measures_itself(evaluated):
         assert all(math.isfinite(figure) for figure in line["metrics"].values())
     assert sorted(path.name for path in (folder / "curves").iterdir()) == ["class_accuracy.png", "fid.png", "kid.png"]
     assert Image.open(folder / "curves" / "fid.png").size == (800, 500)
-    events = next(folder.glob("events.*")).read_bytes()
-    assert events.count(f"fid/{extractor}".encode()) == 4
+    assert event_steps(next(folder.glob("events.*")), f"fid/{extractor}") == [0, 4, 8, 12]
 
     distances = {line["step"]: line["metrics"][f"fid/{extractor}"] for line in recorded}
     best = min(distances, key=distances.get)
@@ -303,7 +315,7 @@ def test_killed_and_resumed_no_evaluation_is_missing_or_double(evaluated, recipe
     process = start("train", recipe, "--out", broken)
     metrics = broken / "metrics.jsonl"
     for moment in (1, 2, 3):
-        kill_when(process, lambda: metrics.exists() and len(metrics.read_text().splitlines()) >= moment)
+        assert kill_when(process, lambda: metrics.exists() and len(metrics.read_text().splitlines()) >= moment), moment
         process = start("train", "--resume", broken)
     process.wait()
     assert run("train", "--resume", broken).returncode == 0
@@ -326,12 +338,12 @@ def test_switched_off_on_resume_the_lines_stay(evaluated, tmp_path):
 @pytest.mark.parametrize(
     "setting, parts",
     [
-        ("evaluation.metrics=[]", ["evaluation.metrics", "at least one"]),
-        ('evaluation.metrics=["fdi"]', ["fdi", "Did you mean 'fid'"]),
-        ("evaluation.keep_best=pr", ["evaluation.keep_best", "'pr' is not among"]),
+        ("evaluation.metrics=[]", ["evaluation.metrics"]),
+        ('evaluation.metrics=["fdi"]', ["'fdi'", "'fid'"]),
+        ("evaluation.keep_best=pr", ["evaluation.keep_best", "'pr'"]),
         ("evaluation.features=/nowhere/extractor.safetensors", ["/nowhere/extractor.safetensors"]),
         ("evaluation.against=/nowhere/images", ["/nowhere/images"]),
-        ("data.labels=false", ["accuracy", "classes"]),
+        ("data.labels=false", ["accuracy"]),
     ],
 )
 def test_wrong_evaluation_settings(recipe, tmp_path, setting, parts):

@@ -70,12 +70,13 @@ def lines(folder):
 def test_killed_at_several_moments(tiny, tmp_path):
     recipe, _ = tiny
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert run("train", recipe, "--out", whole, "--set", "training.iterations=24").returncode == 0
-    process = start("train", recipe, "--out", broken, "--set", "training.iterations=24")
+    length = ["--set", "training.iterations=48"]  # 24 log lines: far from ending at the last kill
+    assert run("train", recipe, "--out", whole, *length).returncode == 0
+    process = start("train", recipe, "--out", broken, *length)
     assert kill_when(process, lambda: (broken / "recipe.toml").exists())  # before the first iteration
     for moment in (1, 2, 4, 7, 9):
         process = start("train", "--resume", broken)
-        kill_when(process, lambda: lines(broken) >= moment)
+        assert kill_when(process, lambda: lines(broken) >= moment), moment
     assert run("train", "--resume", broken).returncode == 0
     assert_same_run(whole, broken)
 

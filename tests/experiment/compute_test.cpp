@@ -1,6 +1,7 @@
 #include "fqgan/experiment/compute.h"
 
 #include <ATen/Parallel.h>
+#include <sched.h>
 
 #include <thread>
 #include <vector>
@@ -12,16 +13,41 @@
 namespace fqgan::test {
 namespace {
 
-TEST(Compute, ThreadsDefaultToThePhysicalCores) {
+/// Gives the other tests of this program the number of threads that it had.
+struct Compute : ::testing::Test {
+  ~Compute() override { at::set_num_threads(threads); }
+  const int threads = at::get_num_threads();
+};
+
+TEST_F(Compute, ThreadsDefaultToThePhysicalCores) {
   EXPECT_GE(physical_cores(), 1);
   EXPECT_LE(physical_cores(), static_cast<int64_t>(std::thread::hardware_concurrency()));
-  ComputeOptions options;
-  options.threads = 1;
-  start_computing(options);
-  EXPECT_EQ(at::get_num_threads(), 1);
+  const auto threads_with = [](std::optional<int64_t> threads) {
+    at::set_num_threads(static_cast<int>(physical_cores()) + 1);  // neither the default nor what is asked for
+    ComputeOptions options;
+    options.threads = threads;
+    start_computing(options);
+    return at::get_num_threads();
+  };
+  EXPECT_EQ(threads_with({}), physical_cores());
+  EXPECT_EQ(threads_with(1), 1);
+  EXPECT_EQ(threads_with(3), 3);
 }
 
-TEST(Compute, DenormalNumbersAreZeroInEveryThread) {
+TEST_F(Compute, CoresAreThoseThatTheProcessMayRunOn) {
+  cpu_set_t allowed, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  int first = 0;
+  while (!CPU_ISSET(first, &allowed)) ++first;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  const auto cores = physical_cores();
+  ASSERT_EQ(sched_setaffinity(0, sizeof allowed, &allowed), 0);
+  EXPECT_EQ(cores, 1);
+}
+
+TEST_F(Compute, DenormalNumbersAreZeroInEveryThread) {
   ComputeOptions options;
   options.threads = 2;
   start_computing(options);
@@ -33,7 +59,7 @@ TEST(Compute, DenormalNumbersAreZeroInEveryThread) {
   for (const float product : products) EXPECT_EQ(product, 0.f);
 }
 
-TEST(Compute, AutomaticPrecisionFollowsTheProcessor) {
+TEST_F(Compute, AutomaticPrecisionFollowsTheProcessor) {
   ComputeOptions options;
   options.precision = "auto";
   for (int n = 0; const auto* set = ops::kernels::available(n); ++n) {
@@ -49,12 +75,12 @@ TEST(Compute, AutomaticPrecisionFollowsTheProcessor) {
   }
 }
 
-TEST(Compute, NamesADeviceThatIsNotThere) {
+TEST_F(Compute, NamesADeviceThatIsNotThere) {
   ComputeOptions options;
   options.device = "cuda:99";
-  EXPECT_CONTAINS(message_of<UserError>([&] { start_computing(options); }), "cuda:99");
+  expect_error<UserError>([&] { start_computing(options); }, {"cuda:99"});
   options.device = "cuda:";
-  EXPECT_CONTAINS(message_of<UserError>([&] { start_computing(options); }), "'cuda:N'");
+  expect_error<UserError>([&] { start_computing(options); }, {"[device]", "'cuda:'"});
 }
 
 }  // namespace

@@ -87,16 +87,15 @@ TEST(FolderOutput, RefusesAFolderThatIsNotEmpty) {
   const test::TemporaryFolder folder;
   write_file_atomically(folder / "mine.txt", "precious");
   const std::string error = error_of(folder.path);
-  EXPECT_CONTAINS(error, folder.path.string());
-  EXPECT_CONTAINS(error, "expected an empty or new folder, got one that holds files. Hint: ");
+  test::expect_names(error, {folder.path.string()});
   EXPECT_EQ(files_below(folder.path), Files{"mine.txt"});
 }
 
 TEST(FolderOutput, RefusesAFileInTheWay) {
   const test::TemporaryFolder folder;
   write_file_atomically(folder / "file", "precious");
-  EXPECT_CONTAINS(error_of(folder / "file"), "expected a folder to write to");
-  EXPECT_CONTAINS(error_of(folder / "file/grid.png"), "expected a folder to write to");
+  test::expect_names(error_of(folder / "file"), {"[" + (folder / "file").string() + "]"});
+  test::expect_names(error_of(folder / "file/grid.png"), {(folder / "file/grid.png").string() + "]"});
   EXPECT_EQ(read_file(folder / "file"), "precious");
 }
 
@@ -132,7 +131,7 @@ TEST(GridOutput, HasALimit) {
   const auto output = open_output(folder / "grid.png", {});
   output->add({at::zeros({10'000, 1, 1, 1}), {}});
   const auto error = test::message_of<UserError>([&] { output->add({at::zeros({1, 1, 1, 1}), {}}); });
-  EXPECT_CONTAINS(error, "grid.png] expected up to 10000 images for a grid, got more. Hint: write to a folder, X.zip");
+  test::expect_names(error, {"grid.png]", "10000"});
 }
 
 TEST(Output, LeavesWhatWasThereUntilItIsFinished) {
@@ -157,20 +156,21 @@ TEST(Output, LeavesWhatWasThereUntilItIsFinished) {
 TEST(Output, RefusesTargetsThatAreMistakes) {
   const test::TemporaryFolder folder;
   fs::create_directory(folder / "X.png");
-  EXPECT_CONTAINS(error_of(folder / "X.png"), "expected a file to write, got a folder of that name");
-  EXPECT_CONTAINS(error_of(folder / "X.JPG"), "expected X.png (a grid), X.zip, X.safetensors or a folder, got '.jpg'");
-  EXPECT_CONTAINS(error_of(""), "got an empty name");
+  test::expect_names(error_of(folder / "X.png"), {"X.png]"});
+  test::expect_names(error_of(folder / "X.JPG"), {"X.JPG]", "'.jpg'"});
+  test::expect_names(error_of(""), {"[output]"});
 }
 
 TEST(Output, ChecksWhatItIsGiven) {
   const test::TemporaryFolder folder;
   const auto output = open_output(folder / "X.safetensors", {});
-  EXPECT_CONTAINS(test::message_of<UserError>([&] { output->finish(); }), "expected at least one image, got none");
+  test::expect_error<UserError>([&] { output->finish(); }, {"X.safetensors]"});
   output->add(some_images(0, 2, true));
-  EXPECT_CONTAINS(test::message_of<UserError>([&] {
-                    output->add({at::zeros({1, 3, 4, 4}), at::zeros({1})});
-                  }),
-                  "expected shape [any, 3, 4, 5], got [1, 3, 4, 4]");
+  test::expect_error<UserError>(
+      [&] {
+        output->add({at::zeros({1, 3, 4, 4}), at::zeros({1})});
+      },
+      {"[any, 3, 4, 5]", "[1, 3, 4, 4]"});
   EXPECT_THROW(output->add(some_images(0, 2, false)), InternalError);
   output->finish();
   EXPECT_THROW(output->finish(), InternalError);
@@ -249,14 +249,14 @@ TEST(ZipOutput, SaysWhenItCannotBeWritten) {
   const auto output = open_output(folder / "deep/X.zip", {});
   output->add(some_images(0, 2, false));
   fs::remove_all(folder / "deep");
-  EXPECT_CONTAINS(test::message_of<SystemError>([&] { output->finish(); }), "X.zip] cannot write: ");
+  test::expect_error<SystemError>([&] { output->finish(); }, {"X.zip]"});
 }
 
 #else
 
 TEST(ZipOutput, NeedsTheDecoders) {
   const test::TemporaryFolder folder;
-  EXPECT_CONTAINS(error_of(folder / "X.zip"), "this build writes no zip archives");
+  test::expect_names(error_of(folder / "X.zip"), {"X.zip]"});
 }
 
 #endif

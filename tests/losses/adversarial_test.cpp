@@ -44,7 +44,7 @@ TEST(AdversarialLosses, HaveRightGradients) {
 }
 
 TEST(AdversarialLosses, UnknownNameIsAnError) {
-  EXPECT_CONTAINS(message_of<UserError>([] { adversarial_loss("hing"); }), "hing");
+  expect_error<UserError>([] { adversarial_loss("hing"); }, {"hing"});
 }
 
 TEST(GradientPenalty, OfALinearCriticIsItsLength) {

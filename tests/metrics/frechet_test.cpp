@@ -115,10 +115,9 @@ TEST(Frechet, RefusesBadInput) {
   EXPECT_THROW(frechet_distance_of_features(good, bad), UserError);
   EXPECT_THROW(frechet_distance_of_features(good.slice(0, 0, 0), good), UserError);
   EXPECT_THROW(of_moments(good, at::zeros({0, 3}, at::kDouble)), UserError);
-  EXPECT_CONTAINS(message_of<UserError>([&] { frechet_distance_of_features(good, good.slice(0, 0, 1)); }),
-                  "at least 2");
-  EXPECT_CONTAINS(message_of<UserError>([&] { of_moments(good.slice(0, 0, 1), good); }), "at least 2");
-  EXPECT_CONTAINS(message_of<UserError>([&] { of_moments(good, gaussian_rows(5, 4, "y")); }), "same D");
+  expect_error<UserError>([&] { frechet_distance_of_features(good, good.slice(0, 0, 1)); }, {"2", "1"});
+  expect_error<UserError>([&] { of_moments(good.slice(0, 0, 1), good); }, {"2", "1"});
+  expect_error<UserError>([&] { of_moments(good, gaussian_rows(5, 4, "y")); }, {"3", "4"});
   const auto zero = at::zeros({2}, at::kDouble), one = diagonal({1, 1});
   EXPECT_THROW(frechet_distance(zero, diagonal({1, 1, 1}), zero, one), UserError);
   EXPECT_THROW(frechet_distance(zero, diagonal({1, -1}), zero, one), UserError);

@@ -68,8 +68,7 @@ TEST(KernelDistance, TheSameBitsForAnyThreadsAndAnotherDrawForAnotherSeed) {
 TEST(KernelDistance, RefusesBadInput) {
   const auto a = score_rows(10, 3, "a"), b = score_rows(20, 3, "b");
   const auto message = message_of<UserError>([&] { kernel_distance(a, b, kid_options(2, 11)); });
-  EXPECT_CONTAINS(message, "kid.subset_size");
-  EXPECT_CONTAINS(message, "got 10");
+  expect_names(message, {"kid.subset_size", "10"});
   EXPECT_THROW(kernel_distance(b, a, kid_options(2, 11)), UserError);
   EXPECT_THROW(kernel_distance(a.slice(0, 0, 1), b, kid_options(2, 1)), UserError);
   EXPECT_THROW(kernel_distance(a, score_rows(20, 4, "b"), kid_options(2, 5)), UserError);
@@ -113,10 +112,7 @@ TEST(InceptionScore, TheSameBitsForAnyThreads) {
 
 TEST(InceptionScore, RefusesBadInput) {
   InceptionScoreOptions options;
-  EXPECT_CONTAINS(message_of<UserError>([&] {
-                    inception_score(at::zeros({9, 4}), options);
-                  }),
-                  "inception_score.splits");
+  expect_error<UserError>([&] { inception_score(at::zeros({9, 4}), options); }, {"inception_score.splits"});
   EXPECT_THROW(inception_score(at::full({20, 4}, std::nan("")), options), UserError);
   EXPECT_THROW(inception_score(at::zeros({20}), options), UserError);
   options.splits = 0;
@@ -126,7 +122,7 @@ TEST(InceptionScore, RefusesBadInput) {
 TEST(ScoreOptions, AreCheckedWhenRead) {
   KernelDistanceOptions options;
   auto text = RecipeText::from_string("draw = \"dice\"", "recipe");
-  EXPECT_CONTAINS(message_of<UserError>([&] { read_options(text, options); }), "numpy");
+  expect_error<UserError>([&] { read_options(text, options); }, {"'numpy'"});
 }
 
 TEST(NumpyRandom, KnownValues) {

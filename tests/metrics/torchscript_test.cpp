@@ -61,16 +61,15 @@ TEST(TorchScript, WrongReturns) {
   } cases[] = {{"return x.float()", "[2, 3, 4, 5]"},
                {"return x.float().mean(0)", "[3, 4, 5]"},
                {"return x.flatten(1)", "uint8"},
-               {"return x.float().flatten(1)[:1]", "for 2 images"},
+               {"return x.float().flatten(1)[:1]", "2"},
                {"return 3", "int"},
                {"return [x.float().flatten(1)]", "Tensor[]"},
                {"f = x.float().flatten(1)\n    return (f, f, f)", "Tensor, Tensor, Tensor"},
                {"f = x.float().flatten(1)\n    return (f, 3)", "int"},
-               {"return torch.matmul(x.float().flatten(1), torch.zeros(7, 7))", "it fails for uint8 images"}};
+               {"return torch.matmul(x.float().flatten(1), torch.zeros(7, 7))", "[2, 3, 4, 5]"}};
   for (const auto& [body, part] : cases) {
     const auto message = refused(body);
-    EXPECT_CONTAINS(message, part);
-    EXPECT_CONTAINS(message, "net.pt");
+    expect_names(message, {part, "net.pt"});
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
 }
@@ -79,13 +78,13 @@ TEST(TorchScript, FilesOfOtherKinds) {
   TemporaryFolder folder;
   const auto path = (folder / "net.pt").string();
   const auto refused = [&] { return message_of<UserError>([&] { open_features(path, torch::kCPU); }); };
-  EXPECT_CONTAINS(refused(), "there is no file");
+  expect_names(refused(), {"[features]", "net.pt"});
   std::ofstream(path) << "no archive";
-  EXPECT_CONTAINS(refused(), "expected a TorchScript file");
+  expect_names(refused(), {"net.pt]", "TorchScript"});
   torch::jit::Module module("net");
   module.define("def encode(self, x):\n    return x\n");
   module.save(path);
-  EXPECT_CONTAINS(refused(), "forward");
+  expect_names(refused(), {"'forward'"});
 }
 
 }  // namespace

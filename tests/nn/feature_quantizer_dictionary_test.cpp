@@ -268,8 +268,7 @@ TEST(FeatureQuantizer, BrokenFeaturesLeaveTheDictionaryAlone) {
       Trainee trainee(initialisation);
       auto h = leaf({4, D, 2, 2}).detach();
       h[2][1][0][1] = value;
-      EXPECT_CONTAINS(message_of<NumericalError>([&] { trainee.layer->apply("block2", h, trainee.t.pass); }),
-                      "[tap block2] the features are not finite");
+      expect_error<NumericalError>([&] { trainee.layer->apply("block2", h, trainee.t.pass); }, {"[tap block2]"});
       expect_same_state(*trainee.layer, trainee.before);
     }
 }
@@ -293,7 +292,7 @@ TEST(FeatureQuantizer, BrokenFeaturesOfOneRankThrowOnAll) {
         }
       });
       for (int rank = 0; rank < 2; ++rank) {
-        EXPECT_CONTAINS(messages[rank], "[tap block2] the features are not finite");
+        expect_names(messages[rank], {"[tap block2]"});
         expect_same_state(*trainees[rank].layer, trainees[rank].before);
       }
     }

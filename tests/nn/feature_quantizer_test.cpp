@@ -239,7 +239,7 @@ TEST(FeatureQuantizer, TheSameBitsForOneAndTwoThreads) {
 
 TEST(Taps, NameWhatThereIs) {
   Taps taps({{"block0", 4}, {"block1", D}});
-  EXPECT_CONTAINS(message_of<UserError>([&] { taps.attach("block7", quantizer()); }), "'block0', 'block1'");
+  expect_error<UserError>([&] { taps.attach("block7", quantizer()); }, {"block7", "'block0', 'block1'"});
   taps.attach("block1", quantizer());
   TestPass t;
   t.pass.keep = {"block1"};

@@ -97,10 +97,11 @@ TEST(MinibatchDiscriminationLayer, TellsACollapsedBatchFromAVariedOne) {
 
 TEST(MinibatchDiscriminationLayer, RefusesOtherWidths) {
   TestPass t;
-  EXPECT_CONTAINS(message_of<UserError>([&] {
-                    minibatch_layer()->forward(leaf({2, features + 1}), t.pass);
-                  }),
-                  "minibatch_discrimination");
+  expect_error<UserError>(
+      [&] {
+        minibatch_layer()->forward(leaf({2, features + 1}), t.pass);
+      },
+      {"minibatch_discrimination"});
 }
 
 }  // namespace

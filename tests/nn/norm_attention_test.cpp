@@ -42,6 +42,23 @@ TEST(BatchNorm, ConditionalIsOnePlusTheClassGain) {
   EXPECT_LT((layer->forward(x, labels, t.pass) - expected).abs().max().item<double>(), 1e-12);
 }
 
+TEST(BatchNorm, HasTheEpsilonThatItWasGiven) {
+  Streams random(5, {});
+  BatchNorm layer(3, Condition{}, random, 0.5);
+  convert(*layer, torch::kDouble);
+  const auto x = leaf({4, 3, 2, 2}).detach();
+  const auto mean = x.mean({0, 2, 3}, true), var = x.var({0, 2, 3}, false, true);
+  const auto expected = (x - mean) / (var + 0.5).sqrt();
+  for (const bool reference : {false, true}) {
+    TestPass t;
+    t.pass.training = true;
+    t.pass.reference_operators = reference;
+    EXPECT_LT((layer->forward(x, {}, t.pass) - expected).abs().max().item<double>(), 1e-12) << reference;
+  }
+  TestPass stored;
+  EXPECT_LT((layer->forward(x, {}, stored.pass) - x / std::sqrt(1.5)).abs().max().item<double>(), 1e-12);
+}
+
 TEST(BatchNorm, StoresWithMomentumOnlyWhenAsked) {
   auto layer = batch_norm(0);
   TestPass t;
@@ -94,8 +111,8 @@ TEST(SelfAttention, StartsAsTheIdentityAndChecksItsInput) {
   TestPass t;
   const auto x = leaf({1, 8, 4, 4}).detach().to(torch::kFloat);
   EXPECT_TRUE(torch::equal(layer->forward(x, t.pass), x));
-  EXPECT_CONTAINS(message_of<UserError>([&] { layer->forward(torch::zeros({1, 8, 3, 4}), t.pass); }), "even");
-  EXPECT_CONTAINS(message_of<UserError>([&] { SelfAttention(4, WeightOptions{}, random); }), "8 channels");
+  expect_error<UserError>([&] { layer->forward(torch::zeros({1, 8, 3, 4}), t.pass); }, {"[self_attention]", "3 x 4"});
+  expect_error<UserError>([&] { SelfAttention(4, WeightOptions{}, random); }, {"[self_attention]", "8", "4"});
 }
 
 TEST(Initialise, HasTheNamedDistributions) {
@@ -114,8 +131,8 @@ TEST(Initialise, HasTheNamedDistributions) {
   const double bound = std::sqrt(6. / (200 * 9));
   EXPECT_LE(many.abs().max().item<double>(), bound);
   EXPECT_NEAR(many.std().item<double>(), bound / std::sqrt(3.), 1e-4);
-  EXPECT_CONTAINS(message_of<UserError>([&] { initialise_weight(many, "zeros", random); }),
-                  "orthogonal, normal or xavier");
+  expect_error<UserError>([&] { initialise_weight(many, "zeros", random); },
+                          {"'zeros'", "orthogonal", "normal", "xavier"});
 }
 
 }  // namespace

@@ -434,14 +434,14 @@ def test_a_file_that_differs_is_not_written(exported, checkpoint, tmp_path, caps
     wrong = lambda graph, result, self: graph.add("Tanh", graph.add("Mul", self, graph.cast(1.1, torch.float32)))
     monkeypatch.setitem(graphs.TABLE, "tanh", wrong)
     file, out = checkpoint("wide").with_suffix(".pt"), tmp_path / "wrong.onnx"
-    refused(capsys, 1, [file, "--out", out], "expected a difference of at most")
+    refused(capsys, 1, [file, "--out", out], out.name)
     assert not list(tmp_path.iterdir())
 
 
 def test_an_operator_without_an_entry_is_named(exported, checkpoint, tmp_path, capsys, monkeypatch):
     exported("wide", "torchscript")
     monkeypatch.delitem(graphs.TABLE, "tanh")
-    refused(capsys, 2, [checkpoint("wide").with_suffix(".pt"), "--out", tmp_path / "x.onnx"], "aten::tanh", "table")
+    refused(capsys, 2, [checkpoint("wide").with_suffix(".pt"), "--out", tmp_path / "x.onnx"], "aten::tanh")
     assert not list(tmp_path.iterdir())
 
 
@@ -459,22 +459,22 @@ def test_bad_input_of_the_conversion(exported, checkpoint, tmp_path, capsys):
     exported("wide", "torchscript")
     good = checkpoint("wide").with_suffix(".pt")
     (tmp_path / "text.pt").write_text("no network")
-    refused(capsys, 2, [tmp_path / "text.pt"], "text.pt", "expected a TorchScript file")
-    refused(capsys, 2, [tmp_path / "missing.pt"], "missing.pt", "found none")
-    refused(capsys, 2, [tmp_path], "expected a file")
-    refused(capsys, 2, [checkpoint("wide")], "expected a TorchScript file")
+    refused(capsys, 2, [tmp_path / "text.pt"], "text.pt", "TorchScript")
+    refused(capsys, 2, [tmp_path / "missing.pt"], "missing.pt")
+    refused(capsys, 2, [tmp_path], tmp_path)
+    refused(capsys, 2, [checkpoint("wide")], "TorchScript")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(torch.nn.Identity()), str(tmp_path / "foreign.pt"))
-    refused(capsys, 2, [tmp_path / "foreign.pt"], "another program")
+    refused(capsys, 2, [tmp_path / "foreign.pt"], "foreign.pt")
     damaged = bytearray(good.read_bytes())
     del damaged[len(damaged) // 2 :]
     (tmp_path / "damaged.pt").write_bytes(damaged)
     refused(capsys, 2, [tmp_path / "damaged.pt"], "damaged.pt")
     refused(capsys, 2, [good, "--format", "tflite"], "tflite")
     refused(capsys, 2, [], "torchscript")
-    refused(capsys, 2, [good, "--out", good], "another file")
-    refused(capsys, 2, [good, "--out", tmp_path / "no" / "such" / "folder.onnx"], "folder.onnx", "No such file")
+    refused(capsys, 2, [good, "--out", good], "--out")
+    refused(capsys, 2, [good, "--out", tmp_path / "no" / "such" / "folder.onnx"], "folder.onnx")
     refused(capsys, 2, [good, "--out", tmp_path], "folder")
 
 

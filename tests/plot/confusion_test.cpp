@@ -22,6 +22,20 @@ TEST(Confusion, ShadesWhatWasCounted) {
   EXPECT_GT(coloured(full), coloured(diagonal) * 3 / 2);
 }
 
+TEST(Confusion, ARowIsTheTrueClassAndAColumnThePrediction) {
+  // Three images of class 0 that were taken for class 2: one cell, at the top right.
+  const auto picture = draw_confusion(torch::tensor({{0, 0, 3}, {0, 0, 0}, {0, 0, 0}}), {"0", "1", "2"});
+  const auto cells = picture[0].ne(picture[2]).nonzero().to(torch::kDouble);
+  ASSERT_GT(cells.size(0), 0);
+  const auto y = cells.select(1, 0), x = cells.select(1, 1);
+  EXPECT_LT(y.max().item<double>(), static_cast<double>(picture.size(1)) / 2);
+  EXPECT_GT(x.min().item<double>(), static_cast<double>(picture.size(2)) / 2);
+  const auto orange = picture[0].gt(picture[2]).sum().item<int64_t>();
+  EXPECT_EQ(orange, cells.size(0)) << "a wrong prediction is orange";
+  const auto right = draw_confusion(torch::tensor({{0, 0}, {0, 3}}), {"0", "1"});
+  EXPECT_EQ(right[0].gt(right[2]).sum().item<int64_t>(), 0) << "a right one is blue";
+}
+
 TEST(Confusion, MakesRoomForLargeNumbersAndNames) {
   const auto few = draw_confusion(torch::tensor({{5, 0}, {0, 3}}), {"0", "1"});
   const auto many = draw_confusion(torch::tensor({{1234567, 0}, {0, 3}}), {"0", "1"});
@@ -32,7 +46,7 @@ TEST(Confusion, MakesRoomForLargeNumbersAndNames) {
 
 TEST(Confusion, RefusesTooManyClasses) {
   const auto counts = torch::zeros({101, 101}, torch::kLong);
-  EXPECT_CONTAINS(message_of<UserError>([&] { draw_confusion(counts, std::vector<std::string>(101, "x")); }), "100");
+  expect_error<UserError>([&] { draw_confusion(counts, std::vector<std::string>(101, "x")); }, {"100", "101"});
 }
 
 }  // namespace

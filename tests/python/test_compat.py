@@ -113,16 +113,16 @@ def test_one_row_each():
 
 
 def test_other_arguments_are_refused():
-    with pytest.raises(TypeError, match=r"^\[VectorQuantize\] expected decay, .*, got heads, use_cosine_sim\. Hint"):
+    with pytest.raises(TypeError, match=r"^\[VectorQuantize\] .*\bdecay\b.*\bheads, use_cosine_sim\b"):
         fqgan.compat.VectorQuantize(D, K, heads=2, use_cosine_sim=True)
 
 
 @pytest.mark.parametrize(
     "options, shape, words",
     [
-        ({"accept_image_fmap": True}, (4, D, 3), r"expected N x D x H x W, got shape \[4, 8, 3\]"),
-        ({"channel_last": False}, (4, D, 3, 3), r"expected N x D x L or N x D, got shape \[4, 8, 3, 3\]"),
-        ({"kmeans_init": True}, (4, 7), "expected features with D = 8 channels as in the codebook, got 7"),
+        ({"accept_image_fmap": True}, (4, D, 3), r"N x D x H x W.*\[4, 8, 3\]"),
+        ({"channel_last": False}, (4, D, 3, 3), r"N x D x L.*\[4, 8, 3, 3\]"),
+        ({"kmeans_init": True}, (4, 7), r"\b8\b.*\b7\b"),
     ],
 )
 def test_shapes_that_do_not_fit(options, shape, words):
@@ -143,7 +143,7 @@ def test_features_that_are_not_finite(layer):
     before = copy.deepcopy(layer.state_dict())
     x = torch.randn(2, D, 3, 3)
     x[1, 2] = float("nan")
-    with pytest.raises(RuntimeError, match="expected finite features"):
+    with pytest.raises(RuntimeError, match="finite"):
         layer(x)
     assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
 

@@ -47,7 +47,7 @@ def test_compiled_model_equals_eager(options):
     for (name, found), expected in zip(model.state_dict().items(), eager.state_dict().values()):
         torch.testing.assert_close(found, expected, msg=lambda text: f"{name}: {text}")
     before = copy.deepcopy(model.quantizer.state_dict())
-    with pytest.raises(RuntimeError, match="expected finite features"):
+    with pytest.raises(RuntimeError, match="finite"):
         compiled(torch.full((5, 3, 6, 6), float("nan")))
     assert all(torch.equal(value, before[name]) for name, value in model.quantizer.state_dict().items())
 

@@ -101,29 +101,26 @@ def test_features_that_are_not_finite(value, initialisation):
     layer = fqgan.FeatureQuantizer(5, 9, initialisation=initialisation, dead_code_threshold=1)
     before, x = state_of(layer), torch.randn(4, 5, 3, 3)
     x[2, 3, 1, 0] = value
-    with pytest.raises(RuntimeError, match=r"^\[fqgan\] expected finite features, got NaN, infinity"):
+    with pytest.raises(RuntimeError, match="features"):
         layer(x)
     assert_same_state(layer, before)
     layer(torch.randn(4, 5, 3, 3))  # and it can still start
     assert layer.codebook.isfinite().all() and layer.cluster_size.any()
 
 
-def test_bad_features_have_the_operator_s_words():
+def test_bad_features_are_refused_by_the_operator():
     layer = fqgan.FeatureQuantizer(5, 9, initialisation="kmeans")
     before = state_of(layer)
-    for x, words in [
-        (torch.zeros(2, 4, 3, 3), "expected features with D = 5 channels as in the codebook, got 4"),
-        (torch.zeros(0, 5, 3, 3), "expected at least one row"),
-        (torch.zeros(2, 5, 6, 3)[:, :, ::2], "expected contiguous or channels_last memory"),
-        (torch.zeros(2, 5, 3, 3).half(), "expected float32, bfloat16 or float64"),
-        (
-            torch.zeros(2, 5, 3, 3).double(),
-            "expected features and codebook both of type float64, or neither, got float64 and float32",
-        ),
+    for x, names in [
+        (torch.zeros(2, 4, 3, 3), ["5", "4"]),
+        (torch.zeros(0, 5, 3, 3), ["[0, 5, 3, 3]"]),
+        (torch.zeros(2, 5, 6, 3)[:, :, ::2], ["channels_last"]),
+        (torch.zeros(2, 5, 3, 3).half(), ["float32", "bfloat16", "float64"]),
+        (torch.zeros(2, 5, 3, 3).double(), ["float64", "float32"]),
     ]:
         with pytest.raises(RuntimeError) as error:
             layer(x)
-        assert str(error.value).startswith("[nearest_code] " + words)
+        assert str(error.value).startswith("[nearest_code] ") and all(name in str(error.value) for name in names)
     assert_same_state(layer, before)
 
 
@@ -143,7 +140,7 @@ def test_bad_features_have_the_operator_s_words():
 )
 def test_bad_options(options):
     (name,) = options
-    with pytest.raises(ValueError, match=rf"^\[FeatureQuantizer\] expected {name} of"):
+    with pytest.raises(ValueError, match=rf"^\[FeatureQuantizer\] .*\b{name}\b"):
         fqgan.FeatureQuantizer(**{"dim": 5, "codes": 9, **options})
 
 
@@ -184,14 +181,27 @@ def test_kmeans_starts_on_the_first_batch_once():
 def test_kmeans_equals_the_operator():
     from fqgan import _dictionary
 
-    with pytest.raises(ValueError, match=r"^\[kmeans\] expected at least 1 iteration, got -3"):
+    with pytest.raises(ValueError, match=r"^\[kmeans\] .*-3"):
         _dictionary.kmeans(torch.randn(4, 5, 6, 6), 9, -3)
     x = torch.randn(4, 5, 6, 6)
-    torch.manual_seed(2)
-    centres, counts = _dictionary.kmeans(x, 9, 7)
-    torch.manual_seed(2)
-    expected, expected_counts = torch.ops.fqgan.kmeans(x, _dictionary.random_rows(x, 9), 7)
-    assert torch.equal(centres, expected) and torch.equal(counts, expected_counts)
+    found = []
+    for iterations in (1, 2, 7):
+        torch.manual_seed(2)
+        centres, counts = _dictionary.kmeans(x, 9, iterations)
+        torch.manual_seed(2)
+        expected, expected_counts = torch.ops.fqgan.kmeans(x, _dictionary.random_rows(x, 9), iterations)
+        assert torch.equal(centres, expected) and torch.equal(counts, expected_counts)
+        found.append(centres)
+    assert not torch.equal(found[0], found[1]), "the second iteration still moves them"
+
+
+def test_a_code_at_the_threshold_lives():
+    layer = fqgan.FeatureQuantizer(2, 2, decay=0.5, dead_code_threshold=2)
+    layer.codebook = torch.tensor([[0.0, 0.0], [10.0, 10.0]])
+    layer.codebook_sum, layer.cluster_size = layer.codebook.clone(), torch.ones(2)
+    layer(torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0], [10.0, 10.0]]))  # momentum counts become 2 and 1
+    assert layer.codebook[0].abs().max() < 1e-5  # the mean of its rows, which is none of them
+    assert layer.cluster_size.tolist() == [2, 2]
 
 
 def test_dead_codes_become_rows_of_the_batch():

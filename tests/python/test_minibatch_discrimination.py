@@ -65,7 +65,7 @@ def test_compiles():
 
 @pytest.mark.parametrize(
     "arguments, words",
-    [((0,), "features of at least 1"), ((4, 0), "kernels of at least 1"), ((4, 2, -1), "dims of at least 1")],
+    [((0,), "features.*0"), ((4, 0), "kernels.*0"), ((4, 2, -1), "dims.*-1")],
     ids=str,
 )
 def test_bad_options(arguments, words):
@@ -75,7 +75,7 @@ def test_bad_options(arguments, words):
 
 def test_bad_input():
     layer, x = make()
-    with pytest.raises(ValueError, match="expected N x 12, got"):
+    with pytest.raises(ValueError, match=r"N x 12.*\[\d+, 5\]"):
         layer(x[:, :5])
-    with pytest.raises(ValueError, match="groups of 9 examples"):
+    with pytest.raises(ValueError, match=r"groups.*\b9\b"):
         layer(x, groups=[4, 4])

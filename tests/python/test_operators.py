@@ -151,43 +151,32 @@ def test_codes_and_loss_equal_a_float64_search(dtype, layout):
     assert (OPS.commitment_loss(features, codebook, codes) - expected).abs().max() < 1e-5
 
 
+def assert_names(error, *names):
+    """The message names what it is about; the sentence around that is not tested."""
+    for name in names:
+        assert name in str(error.value), error.value
+
+
 @pytest.mark.parametrize(
-    "features, codebook, words",
+    "features, codebook, names",
     [
-        (torch.zeros(2, 5, 3, 3), torch.zeros(7, 6), "expected features with D = 6 channels as in the codebook, got 5"),
-        (
-            torch.zeros(2, 5, 3, 3),
-            torch.zeros(0, 5),
-            "expected a codebook K x D with at least one code, got shape [0, 5]",
-        ),
-        (torch.zeros(0, 5, 3, 3), torch.zeros(7, 5), "expected at least one row, got shape [0, 5, 3, 3]"),
-        (torch.zeros(2, 5, 6, 3)[:, :, ::2], torch.zeros(7, 5), "expected contiguous or channels_last memory"),
-        (torch.zeros(2, 5, 3, 3).half(), torch.zeros(7, 5), "expected float32, bfloat16 or float64, got float16"),
-        (torch.zeros(2, 5, 3), torch.zeros(7, 5), "expected N x D x H x W or M x D, got shape [2, 5, 3]"),
-        (
-            torch.zeros(2, 5, 3, 3),
-            torch.zeros(7, 5).double(),
-            "expected features and codebook both of type float64, or neither, got float32 and float64",
-        ),
-        (
-            torch.zeros(2, 5, 3, 3).double(),
-            torch.zeros(7, 5),
-            "expected features and codebook both of type float64, or neither, got float64 and float32",
-        ),
+        (torch.zeros(2, 5, 3, 3), torch.zeros(7, 6), ["6", "5"]),
+        (torch.zeros(2, 5, 3, 3), torch.zeros(0, 5), ["[0, 5]"]),
+        (torch.zeros(0, 5, 3, 3), torch.zeros(7, 5), ["[0, 5, 3, 3]"]),
+        (torch.zeros(2, 5, 6, 3)[:, :, ::2], torch.zeros(7, 5), ["contiguous", "channels_last"]),
+        (torch.zeros(2, 5, 3, 3).half(), torch.zeros(7, 5), ["float32", "bfloat16", "float64", "float16"]),
+        (torch.zeros(2, 5, 3), torch.zeros(7, 5), ["N x D x H x W", "M x D", "[2, 5, 3]"]),
+        (torch.zeros(2, 5, 3, 3), torch.zeros(7, 5).double(), ["float32", "float64"]),
+        (torch.zeros(2, 5, 3, 3).double(), torch.zeros(7, 5), ["float64", "float32"]),
     ],
     ids=["D", "K = 0", "empty batch", "strides", "float16", "three dimensions", "wide codebook", "wide features"],
 )
-def test_bad_input(features, codebook, words):
+def test_bad_input(features, codebook, names):
     codes = torch.zeros(features.shape[0], *features.shape[2:], dtype=torch.long)
-    with pytest.raises(RuntimeError) as error:
-        OPS.nearest_code(features, codebook)
-    assert str(error.value).startswith("[nearest_code] " + words)
-    with pytest.raises(RuntimeError) as error:
-        OPS.commitment_loss(features, codebook, codes)
-    assert str(error.value).startswith("[commitment_loss] " + words)
-    with pytest.raises(RuntimeError) as error:
-        OPS.straight_through(features, codebook, codes)
-    assert str(error.value).startswith("[straight_through] " + words)
+    for name, more in (("nearest_code", ()), ("commitment_loss", (codes,)), ("straight_through", (codes,))):
+        with pytest.raises(RuntimeError) as error:
+            getattr(OPS, name)(features, codebook, *more)
+        assert_names(error, f"[{name}]", *names)
 
 
 ROWS, ENTRIES, CODES = torch.zeros(4, 3), torch.zeros(5, 3), torch.zeros(4, dtype=torch.long)
@@ -196,53 +185,33 @@ SUM, SIZE = torch.ones(5, 3), torch.ones(5)
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 @pytest.mark.parametrize(
-    "name, arguments, words",
+    "name, arguments, names",
     [
-        ("nearest_code", (ROWS, torch.zeros(5, 4)), "[nearest_code] expected features with D = 4 channels"),
-        ("commitment_loss", (ROWS, ENTRIES, CODES[:3]), "[commitment_loss codes] expected shape [4], got [3]"),
+        ("nearest_code", (ROWS, torch.zeros(5, 4)), ["[nearest_code]", "4"]),
+        ("commitment_loss", (ROWS, ENTRIES, CODES[:3]), ["[commitment_loss codes]", "[4]", "[3]"]),
         (
             "commitment_loss_backward",
             (torch.ones(3), ROWS, ENTRIES, CODES),
-            "[commitment_loss_backward gradient] expected shape [4], got [3]",
+            ["[commitment_loss_backward gradient]", "[4]", "[3]"],
         ),
-        ("code_statistics", (ROWS, CODES, 0), "[code_statistics] expected a count of at least 1 code, got 0"),
-        ("code_statistics", (ROWS, CODES, -1), "[code_statistics] expected a count of at least 1 code, got -1"),
-        ("straight_through", (ROWS, ENTRIES, CODES, 1.5), "[straight_through] expected a fraction from 0 to 1"),
-        ("straight_through", (ROWS, ENTRIES, CODES, -1.0), "[straight_through] expected a fraction from 0 to 1"),
-        (
-            "straight_through",
-            (ROWS, ENTRIES, CODES, float("nan")),
-            "[straight_through] expected a fraction from 0 to 1, got nan",
-        ),
-        ("kmeans", (ROWS, ENTRIES, -3), "[kmeans] expected at least 1 iteration, got -3"),
-        ("kmeans", (ROWS, torch.zeros(5, 4), 3), "[kmeans] expected features with D = 4 channels"),
-        (
-            "momentum_update",
-            (SUM, SIZE, SIZE, SUM, 7.0, 1e-5),
-            "[momentum_update] expected a decay from 0 to 1, got 7",
-        ),
-        (
-            "momentum_update",
-            (SUM, SIZE, SIZE, SUM, 0.8, -1.0),
-            "[momentum_update] expected an epsilon of 0 or more, got -1",
-        ),
-        (
-            "momentum_update",
-            (SUM, SIZE, SIZE[:1], SUM, 0.8, 1e-5),
-            "[momentum_update counts] expected shape [5], got [1]",
-        ),
-        (
-            "momentum_update",
-            (SUM, SIZE, SIZE, SUM[:, :2], 0.8, 1e-5),
-            "[momentum_update sums] expected shape [5, 3], got [5, 2]",
-        ),
+        ("code_statistics", (ROWS, CODES, 0), ["[code_statistics]", "0"]),
+        ("code_statistics", (ROWS, CODES, -1), ["[code_statistics]", "-1"]),
+        ("straight_through", (ROWS, ENTRIES, CODES, 1.5), ["[straight_through]", "1.5"]),
+        ("straight_through", (ROWS, ENTRIES, CODES, -1.0), ["[straight_through]", "-1"]),
+        ("straight_through", (ROWS, ENTRIES, CODES, float("nan")), ["[straight_through]", "nan"]),
+        ("kmeans", (ROWS, ENTRIES, -3), ["[kmeans]", "-3"]),
+        ("kmeans", (ROWS, torch.zeros(5, 4), 3), ["[kmeans]", "4"]),
+        ("momentum_update", (SUM, SIZE, SIZE, SUM, 7.0, 1e-5), ["[momentum_update]", "decay", "7"]),
+        ("momentum_update", (SUM, SIZE, SIZE, SUM, 0.8, -1.0), ["[momentum_update]", "epsilon", "-1"]),
+        ("momentum_update", (SUM, SIZE, SIZE[:1], SUM, 0.8, 1e-5), ["[momentum_update counts]", "[5]", "[1]"]),
+        ("momentum_update", (SUM, SIZE, SIZE, SUM[:, :2], 0.8, 1e-5), ["[momentum_update sums]", "[5, 3]", "[5, 2]"]),
     ],
 )
-def test_bad_arguments(name, arguments, words, device):
+def test_bad_arguments(name, arguments, names, device):
     arguments = [x.to(device) if isinstance(x, torch.Tensor) else x for x in arguments]
     with pytest.raises(RuntimeError) as error:
         getattr(OPS, name)(*arguments)
-    assert str(error.value).startswith(words)
+    assert_names(error, *names)
 
 
 def test_checks_of_shapes_leave_sizes_dynamic():
@@ -259,11 +228,11 @@ def test_checks_of_shapes_leave_sizes_dynamic():
         features, codebook = torch.randn(images, dim, height, 10), torch.randn(K, dim)
         torch.testing.assert_close(compiled(features, codebook), step(features, codebook), rtol=0, atol=0)
     assert counter.frame_count == 1
-    with pytest.raises(RuntimeError, match="expected features with D = .* channels as in the codebook"):
+    with pytest.raises(RuntimeError, match="codebook"):
         compiled(torch.randn(3, 6, 4, 10), torch.randn(K, 7))
 
 
-@pytest.mark.parametrize("codes, words", [(7, "expected codes in 0 to 6, got 7 to 7"), (-1, "got -1 to -1")])
+@pytest.mark.parametrize("codes, words", [(7, "7"), (-1, "-1")])
 def test_codes_out_of_range(codes, words):
     with pytest.raises(RuntimeError) as error:
         OPS.commitment_loss(torch.zeros(2, 5, 3, 3), torch.zeros(7, 5), torch.full((2, 3, 3), codes))

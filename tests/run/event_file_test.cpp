@@ -126,7 +126,7 @@ TEST(EventFile, WritesTheVersionOnce) {
 
 TEST(EventFile, SaysWhichFileCannotBeOpened) {
   TemporaryFolder folder;
-  EXPECT_CONTAINS(test::message_of<UserError>([&] { EventFile file(folder.path); }), folder.path.string());
+  test::expect_error<UserError>([&] { EventFile file(folder.path); }, {folder.path.string()});
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 namespace fqgan {
 namespace {
 
+using test::expect_error;
 using test::message_of;
 using test::TemporaryFolder;
 
@@ -49,7 +50,7 @@ TEST(JsonLines, AnEntryIsOneLine) {
 TEST(JsonLines, SaysWhichFileCannotBeOpened) {
   TemporaryFolder folder;
   const std::filesystem::path path = folder / "none" / "log.jsonl";
-  EXPECT_CONTAINS(message_of<UserError>([&] { JsonLines log(path); }), "[" + path.string() + "] ");
+  expect_error<UserError>([&] { JsonLines log(path); }, {"[" + path.string() + "] "});
 }
 
 TEST(JsonLines, FullDiskLeavesWholeLines) {
@@ -64,7 +65,7 @@ TEST(JsonLines, FullDiskLeavesWholeLines) {
   const std::string message = message_of<SystemError>([&] { log.append("{\"step\":2}"); });
   setrlimit(RLIMIT_FSIZE, &limit);
   std::signal(SIGXFSZ, handler);
-  EXPECT_CONTAINS(message, folder / "log.jsonl");
+  test::expect_names(message, {folder / "log.jsonl"});
   EXPECT_EQ(read_file(folder / "log.jsonl"), "{\"step\":1}\n");
   log.append("{\"step\":2}");
   EXPECT_EQ(read_log(folder / "log.jsonl").size(), 2u);

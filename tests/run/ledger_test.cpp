@@ -42,9 +42,9 @@ TEST(Ledger, LinesByHandArePassedOverAndBrokenOnesNamed) {
   write_file_atomically(path, "{\"recipe\": \"by hand\", \"metrics\": {\"x\": [1, 2]}}\n");
   EXPECT_TRUE(read_ledger(path).empty());
   write_file_atomically(path, "{}\nnonsense\n");
-  EXPECT_CONTAINS(message_of<UserError>([&] { read_ledger(path); }), "line 2");
+  expect_error<UserError>([&] { read_ledger(path); }, {"line 2"});
   write_file_atomically(path, "{\"key\": \"a\", \"seed\": \"one\"}\n");
-  EXPECT_CONTAINS(message_of<UserError>([&] { read_ledger(path); }), "line 1");
+  expect_error<UserError>([&] { read_ledger(path); }, {"line 1"});
 }
 
 TEST(Ledger, ATornLastLineIsPassedOverAndCutOff) {

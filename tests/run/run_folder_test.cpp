@@ -9,6 +9,7 @@ namespace fqgan {
 namespace {
 
 namespace fs = std::filesystem;
+using test::expect_error;
 using test::message_of;
 using test::TemporaryFolder;
 
@@ -35,21 +36,20 @@ TEST(RunFolder, CreateRefusesARunWithAHint) {
     const RunFolder run = RunFolder::create(folder / ("run-" + file.substr(0, 3)));
     touch(run.path() / file);
     const std::string message = message_of<UserError>([&] { RunFolder::create(run.path()); });
-    EXPECT_CONTAINS(message, "[" + run.path().string() + "] ");
-    EXPECT_CONTAINS(message, "Hint: fqgan train --resume " + run.path().string() + ", or choose another --out");
+    test::expect_names(message, {"[" + run.path().string() + "] ", "--resume " + run.path().string()});
   }
 }
 
 TEST(RunFolder, CreateRefusesAFile) {
   TemporaryFolder folder;
   touch(folder / "file");
-  EXPECT_CONTAINS(message_of<UserError>([&] { RunFolder::create(folder / "file"); }), (folder / "file").string());
+  expect_error<UserError>([&] { RunFolder::create(folder / "file"); }, {(folder / "file").string()});
 }
 
 TEST(RunFolder, OpenNeedsARecipe) {
   TemporaryFolder folder;
-  EXPECT_CONTAINS(message_of<UserError>([&] { RunFolder::open(folder.path); }), "recipe.toml, found none in it. Hint");
-  EXPECT_CONTAINS(message_of<UserError>([&] { RunFolder::open(folder / "none"); }), "found no such folder. Hint");
+  expect_error<UserError>([&] { RunFolder::open(folder.path); }, {folder.path.string(), "recipe.toml"});
+  expect_error<UserError>([&] { RunFolder::open(folder / "none"); }, {(folder / "none").string()});
   touch(folder / "recipe.toml");
   EXPECT_TRUE(RunFolder::is_run(folder.path));
   EXPECT_EQ(RunFolder::open(folder.path).path(), folder.path);
@@ -127,7 +127,7 @@ TEST(RunFolder, RewindRefusesAShorterLogAndChangesNothing) {
   touch(run.samples(30));
   const LogOffsets offsets = {{"log.jsonl", 4}, {"metrics.jsonl", 5}};
   const std::string message = message_of<UserError>([&] { run.rewind(offsets, 20); });
-  EXPECT_CONTAINS(message, "[" + run.metrics().string() + "] expected at least 5 bytes, as in the checkpoint, found 0");
+  test::expect_names(message, {"[" + run.metrics().string() + "] ", "5", "0"});
   EXPECT_EQ(read_file(run.log()), "{\"a\":1}\n");
   EXPECT_TRUE(fs::exists(run.samples(30)));
 }

@@ -18,4 +18,10 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path, ignored);
 }
 
+void expect_names(const std::string& message, const std::vector<std::string>& names, std::source_location place) {
+  for (const auto& name : names)
+    if (message.find(name) == std::string::npos)
+      ADD_FAILURE_AT(place.file_name(), static_cast<int>(place.line())) << "'" << name << "' is not in: " << message;
+}
+
 }  // namespace fqgan::test

@@ -5,7 +5,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <source_location>
 #include <string>
+#include <vector>
 
 namespace fqgan::test {
 
@@ -33,6 +35,20 @@ std::string message_of(const std::function<void()>& action) {
   return "";
 }
 
+/// A message names what it is about: the option or file that is wrong, the value that came, a choice. Each of `names`
+/// occurs in it. The sentence around them is not tested, so that wording can improve.
+void expect_names(const std::string& message, const std::vector<std::string>& names,
+                  std::source_location place = std::source_location::current());
+
+/// `action` throws an E (of core/error.h: the kind decides the exit code) whose message names `names`.
+template <class E>
+void expect_error(const std::function<void()>& action, const std::vector<std::string>& names,
+                  std::source_location place = std::source_location::current()) {
+  SCOPED_TRACE(std::string(place.file_name()) + ":" + std::to_string(place.line()));
+  expect_names(message_of<E>(action), names, place);
+}
+
+/// For output and log lines; messages of errors: expect_error.
 #define EXPECT_CONTAINS(text, part) EXPECT_NE(std::string(text).find(part), std::string::npos) << (text)
 
 }  // namespace fqgan::test

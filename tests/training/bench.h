@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "fqgan/models/weights.h"
 #include "fqgan/training/loop.h"
 #include "support/toy_data.h"
 
@@ -40,6 +41,20 @@ inline Checkpoint copy_of(const Checkpoint& checkpoint) {
   Checkpoint copy{{}, checkpoint.metadata};
   for (const auto& [name, tensor] : checkpoint.tensors) copy.tensors.emplace(name, tensor.clone());
   return copy;
+}
+
+/// Two iterations change every parameter of every network, and all stay finite.
+inline void expect_every_network_learns(const Make& make, int64_t size = 8) {
+  Bench bench(make, 2, size);
+  std::map<std::string, torch::Tensor> before;
+  for (const auto& [name, tensor] : family_tensors(*bench.family)) before.emplace(name, tensor.clone());
+  EXPECT_EQ(bench.loop->run(), 0);
+  EXPECT_EQ(bench.loop->at().iteration, 2);
+  for (const auto& [name, network] : bench.family->networks)
+    for (const auto& [key, parameter] : network->named_parameters().pairs()) {
+      EXPECT_TRUE(torch::isfinite(parameter).all().item<bool>()) << name << "." << key;
+      EXPECT_FALSE(torch::equal(parameter, before.at("network." + name + "." + key))) << name << "." << key;
+    }
 }
 
 /// Five iterations, and three with a fresh loop for the others, leave the same bits.

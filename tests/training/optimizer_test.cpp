@@ -33,6 +33,22 @@ TEST(Adam, FollowsTheFormula) {
   EXPECT_EQ(adam.state().at("step.unused").item<double>(), 0);
 }
 
+TEST(Adam, WeightDecayJoinsTheGradient) {
+  auto w = leaf({3, 4}), same = w.detach().clone().requires_grad_(true);
+  OptimizerSpec spec{{}, 0.01, 0.5, 0.9, 1e-6}, decayed = spec;
+  decayed.weight_decay = 0.3;
+  Adam plain(spec, {{"w", w}}), with_decay(decayed, {{"w", same}});
+  for (int t = 1; t <= 3; ++t) {
+    plain.clear_gradients();
+    with_decay.clear_gradients();
+    (w.pow(3).sum() + 0.15 * w.pow(2).sum()).backward();
+    same.pow(3).sum().backward();
+    plain.step(1);
+    with_decay.step(1);
+  }
+  EXPECT_LT((w - same).abs().max().item<double>(), 1e-12);
+}
+
 /// openai/improved-gan, nn.py, adam_updates.
 TEST(Adam, WithEpsilonUnderTheRootFollowsTheReleasedCode) {
   for (const bool transposed : {false, true}) {
@@ -165,7 +181,7 @@ TEST(LogEntries, AreMeansAndSurviveARestart) {
   EXPECT_DOUBLE_EQ(other.take().at("a"), 2.5);
   EXPECT_TRUE(other.take().empty());
   entries.add("a", torch::tensor(NAN));
-  EXPECT_CONTAINS(message_of<NumericalError>([&] { entries.take(); }), "[a]");
+  expect_error<NumericalError>([&] { entries.take(); }, {"[a]"});
 }
 
 }  // namespace

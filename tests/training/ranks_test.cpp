@@ -116,7 +116,7 @@ TEST_P(OnRanks, ANumberThatIsNotFiniteOnOneStopsAll) {
         messages[ranks.rank()] = error.what();
       }
     });
-    for (const auto& message : messages) EXPECT_CONTAINS(message, "[loss] the loss is not finite") << p;
+    for (const auto& message : messages) expect_names(message, {"[loss]"});
   }
 }
 
@@ -137,7 +137,7 @@ TEST(Ranks, BrokenFeaturesOfOneStopAllAtTheirTap) {
       messages[ranks.rank()] = error.what();
     }
   });
-  for (const auto& message : messages) EXPECT_CONTAINS(message, "[tap block0] the features are not finite");
+  for (const auto& message : messages) expect_names(message, {"[tap block0]"});
 }
 
 TEST(Ranks, BeginWithTheWeightsOfTheFirst) {
@@ -225,8 +225,8 @@ TEST(Ranks, ACheckpointThatCannotBeWrittenStopsAll) {
       messages[ranks.rank()] = error.what();
     }
   });
-  EXPECT_CONTAINS(messages[0], "missing");
-  EXPECT_CONTAINS(messages[1], "[ranks] rank 0 could not write");
+  expect_names(messages[0], {"missing"});
+  expect_names(messages[1], {"[ranks]", "0"});
 }
 
 TEST(Ranks, StartWeightNormalizationFromTheWholeBatch) {
@@ -252,24 +252,23 @@ TEST(Ranks, RefuseWhatTheyCannotShare) {
   const auto on_two = [](const std::function<void(const Ranks&)>& body) {
     return message_of<UserError>([&] { on_ranks(2, body); });
   };
-  EXPECT_CONTAINS(
-      message_of<UserError>([] { on_ranks(3, [](const Ranks& ranks) { Bench bench(biggan_stub, 1, 8, &ranks); }); }),
-      "[ranks] expected a batch that 3 processes divide, got 4 images");
-  EXPECT_CONTAINS(on_two([](const Ranks& ranks) {
-                    TestPass t;
-                    t.pass.training = true;
-                    t.pass.ranks = &ranks;
-                    BatchNorm layer(3, Condition{}, t.streams);
-                    layer->forward(torch::ones({2, 3, 4, 4}), {}, t.pass);
-                  }),
-                  "[batch_norm] works in one process only, got 2");
-  EXPECT_CONTAINS(on_two([](const Ranks& ranks) {
-                    TestPass t;
-                    t.pass.ranks = &ranks;
-                    MinibatchDiscrimination layer(3, 4, 2, t.streams);
-                    layer->forward(torch::ones({2, 3}), t.pass);
-                  }),
-                  "[minibatch_discrimination] works in one process only, got 2");
+  expect_error<UserError>([] { on_ranks(3, [](const Ranks& ranks) { Bench bench(biggan_stub, 1, 8, &ranks); }); },
+                          {"[ranks]", "3", "4"});
+  expect_names(on_two([](const Ranks& ranks) {
+                 TestPass t;
+                 t.pass.training = true;
+                 t.pass.ranks = &ranks;
+                 BatchNorm layer(3, Condition{}, t.streams);
+                 layer->forward(torch::ones({2, 3, 4, 4}), {}, t.pass);
+               }),
+               {"[batch_norm]", "2"});
+  expect_names(on_two([](const Ranks& ranks) {
+                 TestPass t;
+                 t.pass.ranks = &ranks;
+                 MinibatchDiscrimination layer(3, 4, 2, t.streams);
+                 layer->forward(torch::ones({2, 3}), t.pass);
+               }),
+               {"[minibatch_discrimination]", "2"});
 }
 
 // Of the test support: whoever throws does not leave the others waiting.
@@ -278,7 +277,7 @@ TEST(Ranks, AsThreadsStopTogether) {
     if (ranks.rank() == 1) fail("test", "rank 1 is broken");
     ranks.any(false);
   };
-  EXPECT_CONTAINS(message_of<UserError>([&] { on_ranks(3, one_throws); }), "rank 1 is broken");
+  expect_error<UserError>([&] { on_ranks(3, one_throws); }, {"rank 1 is broken"});
   const auto one_leaves = [](const Ranks& ranks) {
     if (ranks.rank() != 1) ranks.any(false);
   };

@@ -115,10 +115,10 @@ TEST(Zip, HostileEntriesAreRefused) {
   for (const char* name : {"../evil.png", "a/../../evil.png", "/etc/evil.png", "a\\..\\evil.png", "C:/evil.png"}) {
     write_zip(folder / "a.zip", {{"1.png", png(1)}, {name, png(2)}});
     const auto error = error_of(folder / "a.zip");
-    EXPECT_CONTAINS(error, std::string("'") + name + "' leaves its folder");
+    expect_names(error, {std::string("'") + name + "'"});
   }
   write_zip(folder / "a.zip", {{"1.png", png(1)}, {"2.png", "/etc/passwd"}}, "2.png");
-  EXPECT_CONTAINS(error_of(folder / "a.zip"), "'2.png' is a link");
+  expect_names(error_of(folder / "a.zip"), {"'2.png'", "link"});
 }
 
 TEST(Zip, ABombIsNotUnpacked) {
@@ -127,7 +127,7 @@ TEST(Zip, ABombIsNotUnpacked) {
   auto options = at_path(folder / "a.zip");
   options.max_pixels = 1000;
   options.strict = true;
-  EXPECT_CONTAINS(message_of<UserError>([&] { open_dataset(options); }), "'2.png': 40000000 bytes: too large");
+  expect_error<UserError>([&] { open_dataset(options); }, {"'2.png'", "40000000"});
 }
 
 TEST(Zip, DamagedArchives) {
@@ -139,10 +139,10 @@ TEST(Zip, DamagedArchives) {
     bytes.assign(std::istreambuf_iterator<char>(input), {});
   }
   write_bytes(folder / "b.zip", bytes.substr(0, bytes.size() / 2));
-  EXPECT_CONTAINS(error_of(folder / "b.zip"), "b.zip: not a readable zip archive");
+  expect_names(error_of(folder / "b.zip"), {"b.zip"});
   bytes[50] ^= 0x55;  // in the compressed data
   write_bytes(folder / "c.zip", bytes);
-  EXPECT_CONTAINS(error_of(folder / "c.zip"), "no image can be read; the first is '1.png'");
+  expect_names(error_of(folder / "c.zip"), {"c.zip", "'1.png'"});
 }
 
 TEST(Cifar, TenAsPublished) {
@@ -190,24 +190,24 @@ TEST(Cifar, DamageIsNamed) {
   TemporaryFolder folder;
   const auto tar = tar_entry("data_batch_1.bin", cifar(3, 1, 10));
   write_bytes(folder / "a.tar", tar.substr(0, 5000));
-  EXPECT_CONTAINS(error_of(folder / "a.tar"), "truncated in 'data_batch_1.bin': expected 9219 bytes");
+  expect_names(error_of(folder / "a.tar"), {"'data_batch_1.bin'", "9219"});
   const auto whole = gzipped(tar);
   write_bytes(folder / "a.tar.gz", whole.substr(0, whole.size() - 12));
-  EXPECT_CONTAINS(error_of(folder / "a.tar.gz"), "a.tar.gz");
+  expect_names(error_of(folder / "a.tar.gz"), {"a.tar.gz"});
   write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(3, 1, 10).substr(1)));
-  EXPECT_CONTAINS(error_of(folder / "a.tar"), "records of 3073 bytes, found 9218");
+  expect_names(error_of(folder / "a.tar"), {"3073", "9218"});
   write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(5, 1, 11)) + std::string(1024, '\0'));
   EXPECT_EQ(open_dataset(at_path(folder / "a.tar"))->info().classes, 10);
   write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(5, 1, 100)));
-  EXPECT_CONTAINS(error_of(folder / "a.tar"), "data_batch_1.bin #4: expected a label below 10, found 12");
+  expect_names(error_of(folder / "a.tar"), {"data_batch_1.bin #4", "10", "12"});
   write_bytes(folder / "a.tar", tar_entry("cats.txt", "meow"));
-  EXPECT_CONTAINS(error_of(folder / "a.tar"), "expected CIFAR's binary version");
+  expect_names(error_of(folder / "a.tar"), {"a.tar", "CIFAR", "data_batch_1.bin"});
   write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", "", '2') + tar);
-  EXPECT_CONTAINS(error_of(folder / "a.tar"), "is a link: refused");
+  expect_names(error_of(folder / "a.tar"), {"'data_batch_1.bin'", "link"});
   auto broken = tar;
   broken[125] = '7';  // the size, against the header's checksum
   write_bytes(folder / "a.tar", broken);
-  EXPECT_CONTAINS(error_of(folder / "a.tar"), "damaged tar header");
+  expect_names(error_of(folder / "a.tar"), {"a.tar", "header"});
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // One opened source with several views: nothing is read twice, and each view says what it shows.
+#include "fqgan/data/views.h"
+
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -9,7 +11,6 @@
 #include "fqgan/core/log.h"
 #include "fqgan/data/dataset_request.h"
 #include "fqgan/data/images/image_file.h"
-#include "fqgan/data/views.h"
 #include "support/support.h"
 
 namespace fqgan::test {
@@ -71,7 +72,7 @@ TEST(Subset, ShowsTheChosenImagesInTheirOrder) {
   EXPECT_EQ(some->label(0), -1);
   EXPECT_EQ(subset(whole, {0, 2})->info().unlabelled, 0);
   EXPECT_THROW(some->read(2, &pixel), InternalError);
-  EXPECT_CONTAINS(message_of<UserError>([&] { subset(whole, {}); }), "got none");
+  expect_error<UserError>([&] { subset(whole, {}); }, {"[data]"});
 }
 
 TEST(Subset, TheKeyFollowsContentAndChoice) {
@@ -103,8 +104,8 @@ TEST(HoldOut, OfAllAndOfEachClass) {
     EXPECT_EQ(hold_out(labels, {5, per_class, 1}).held_out, parts.held_out);
     EXPECT_NE(hold_out(labels, {5, per_class, 2}).held_out, parts.held_out);
   }
-  EXPECT_CONTAINS(message_of<UserError>([&] { hold_out(labels, {60, false, 1}); }), "there are (60), got 60");
-  EXPECT_CONTAINS(message_of<UserError>([&] { hold_out(labels, {15, true, 1}); }), "each class has (15), got 15");
+  expect_error<UserError>([&] { hold_out(labels, {60, false, 1}); }, {"data.held_out", "60"});
+  expect_error<UserError>([&] { hold_out(labels, {15, true, 1}); }, {"data.held_out", "15"});
 }
 
 // After the first view the files are gone: whatever comes later must come from what was opened.
@@ -188,7 +189,7 @@ TEST(OpenedData, HeldOutImagesStandInNoOtherView) {
   options.held_out_seed = 1;
   EXPECT_NE(names_of(*OpenedData(options).test()), names_of(*test));
   options.held_out = 6;
-  EXPECT_CONTAINS(message_of<UserError>([&] { open_dataset(options); }), "[data.held_out] ");
+  expect_error<UserError>([&] { open_dataset(options); }, {"[data.held_out] "});
 }
 
 TEST(OpenedData, TheDomainsOfATranslationSet) {
@@ -206,7 +207,7 @@ TEST(OpenedData, TheDomainsOfATranslationSet) {
   EXPECT_EQ(names_of(*data.view(test)), std::vector<std::string>{"testB/B.png"});
   const auto infos = infos_of(sets);
   EXPECT_EQ(&main_info(infos), &infos.at("a"));
-  EXPECT_CONTAINS(message_of<UserError>([&] { data.view(); }), "data.domain");
+  expect_error<UserError>([&] { data.view(); }, {"data.domain"});
 }
 
 TEST(OpenedData, WithoutATestSplitThereIsNone) {

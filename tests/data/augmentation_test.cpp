@@ -125,7 +125,7 @@ TEST(Crop, OfATrainingSetEnlargesItAndLeavesOtherViewsAlone) {
   without.crop_margin = 0;
   EXPECT_NE(open_dataset(without)->key(), train->key());
   options.resolution.reset();
-  EXPECT_CONTAINS(message_of<UserError>([&] { open_dataset(options); }), "crop_margin");
+  expect_error<UserError>([&] { open_dataset(options); }, {"crop_margin"});
 }
 
 // The loader uses the memory of batches again: not of those that somebody still holds.

@@ -57,7 +57,7 @@ TEST(Idx, MissingSplitIsNamed) {
   write_bytes(folder / "train-images-idx3-ubyte", idx_images(5, 2, 2));
   auto options = at_path(folder.path);
   options.split = "test";
-  EXPECT_CONTAINS(error_of(options), "split 'test', found none");
+  expect_names(error_of(options), {"'test'"});
 }
 
 TEST(Idx, PadsTwoPixelsAround28) {
@@ -83,18 +83,16 @@ TEST(Idx, WrongMagicNumber) {
   TemporaryFolder folder;
   write_bytes(folder / "train-images-idx3-ubyte", idx_labels({1, 2, 3, 4, 5}));
   const auto error = error_of(at_path(folder / "train-images-idx3-ubyte"));
-  EXPECT_CONTAINS(error, "train-images-idx3-ubyte");
-  EXPECT_CONTAINS(error, "expected the magic number 0x00000803");
-  EXPECT_CONTAINS(error, "found 0x00000801");
+  expect_names(error, {"train-images-idx3-ubyte", "0x00000803", "0x00000801"});
 }
 
 TEST(Idx, TruncatedFileSaysHowMuchIsThere) {
   TemporaryFolder folder;
   write_bytes(folder / "train-images-idx3-ubyte", idx_images(5, 3, 4).substr(0, 16 + 30));
   const auto error = error_of(at_path(folder.path));
-  EXPECT_CONTAINS(error, "truncated: expected 60 bytes after the header, found 30");
+  expect_names(error, {"train-images-idx3-ubyte", "60", "30"});
   write_bytes(folder / "train-images-idx3-ubyte", idx_images(5, 3, 4).substr(0, 9));
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "truncated");
+  expect_names(error_of(at_path(folder.path)), {"train-images-idx3-ubyte"});
 }
 
 TEST(Idx, TruncatedCompression) {
@@ -102,8 +100,7 @@ TEST(Idx, TruncatedCompression) {
   const auto whole = gzipped(idx_images(50, 9, 7));
   write_bytes(folder / "train-images-idx3-ubyte.gz", whole.substr(0, whole.size() / 2));
   const auto error = error_of(at_path(folder.path));
-  EXPECT_CONTAINS(error, "train-images-idx3-ubyte.gz");
-  EXPECT_CONTAINS(error, "damaged or truncated gzip");
+  expect_names(error, {"train-images-idx3-ubyte.gz", "gzip"});
 }
 
 TEST(Idx, AHeaderThatLiesTakesNoMemory) {
@@ -111,17 +108,17 @@ TEST(Idx, AHeaderThatLiesTakesNoMemory) {
   std::string bytes;
   for (uint32_t value : {0x803u, 4000000000u, 100u, 2u}) append_big_endian(bytes, value);
   write_bytes(folder / "train-images-idx3-ubyte", bytes + "few");
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "expected 800000000000 bytes after the header, found 3");
+  expect_names(error_of(at_path(folder.path)), {"800000000000", "3"});
   bytes.clear();
   for (uint32_t value : {0x803u, 0xffffffffu, 0xffffffffu, 0xffffffffu}) append_big_endian(bytes, value);
   write_bytes(folder / "train-images-idx3-ubyte", bytes);
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "more than 2^40");
+  expect_names(error_of(at_path(folder.path)), {"2^40"});
 }
 
 TEST(Idx, LongerThanItsHeaderSays) {
   TemporaryFolder folder;
   write_bytes(folder / "train-images-idx3-ubyte", idx_images(5, 3, 4) + "x");
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "found more");
+  expect_names(error_of(at_path(folder.path)), {"train-images-idx3-ubyte"});
 }
 
 TEST(Idx, CountsOfImagesAndLabelsDiffer) {
@@ -129,8 +126,7 @@ TEST(Idx, CountsOfImagesAndLabelsDiffer) {
   write_bytes(folder / "train-images-idx3-ubyte", idx_images(5, 3, 4));
   write_bytes(folder / "train-labels-idx1-ubyte", idx_labels({1, 2, 3}));
   const auto error = error_of(at_path(folder.path));
-  EXPECT_CONTAINS(error, "train-labels-idx1-ubyte: expected 5 labels");
-  EXPECT_CONTAINS(error, "found 3");
+  expect_names(error, {"train-labels-idx1-ubyte", "5", "3"});
   auto options = at_path(folder.path);
   options.labels = false;  // then the labels file is not looked at
   EXPECT_EQ(open_dataset(options)->info().images, 5);
@@ -139,7 +135,7 @@ TEST(Idx, CountsOfImagesAndLabelsDiffer) {
 TEST(Idx, NoImagesInTheFile) {
   TemporaryFolder folder;
   write_bytes(folder / "train-images-idx3-ubyte", idx_images(0, 3, 4));
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "no images");
+  expect_names(error_of(at_path(folder.path)), {folder.path.string()});
 }
 
 TEST(Idx, ClassNamesMustMatchTheLabels) {
@@ -148,7 +144,7 @@ TEST(Idx, ClassNamesMustMatchTheLabels) {
   write_bytes(folder / "train-labels-idx1-ubyte", idx_labels({1, 2, 0}));
   auto options = at_path(folder.path);
   options.class_names = {"shirt", "boot"};
-  EXPECT_CONTAINS(error_of(options), "expected 3 names");
+  expect_names(error_of(options), {"class_names", "3"});
   options.class_names = {"shirt", "boot", "bag", "hat"};  // a class may be without images
   EXPECT_EQ(open_dataset(options)->info().classes, 4);
 }
@@ -205,7 +201,7 @@ TEST(Idx, LabelsAreChosenWithinTheLimit) {
   options.part = "unlabelled";
   EXPECT_EQ(open_dataset(options)->info().images, 8);
   options.labels_per_class = 6;
-  EXPECT_CONTAINS(error_of(options), "'0' has 5 among the first 10 images (data.limit), got 6");
+  expect_names(error_of(options), {"'0'", "5", "10", "data.limit", "6"});
 }
 
 TEST(Idx, RealMnist) {
@@ -236,12 +232,11 @@ TEST(Idx, RealFashionMnist) {
 TEST(Open, MissingPathAndUnknownFiles) {
   TemporaryFolder folder;
   DataOptions options;
-  EXPECT_CONTAINS(error_of(options), "--data PATH");
-  EXPECT_CONTAINS(error_of(at_path(folder / "nowhere")), "nowhere: no such file or folder");
+  expect_names(error_of(options), {"--data"});
+  expect_names(error_of(at_path(folder / "nowhere")), {"nowhere"});
   write_bytes(folder / "notes.txt", "hello");
   const auto error = error_of(at_path(folder / "notes.txt"));
-  EXPECT_CONTAINS(error, "notes.txt: not a data set");
-  EXPECT_CONTAINS(error, "IDX");
+  expect_names(error, {"notes.txt", "IDX"});
 }
 
 }  // namespace

@@ -89,7 +89,7 @@ TEST(Folder, TranslationDomains) {
   for (const char* name : {"trainA", "trainB", "testA", "testB"}) write_bytes(folder / name / "1.png", png(3, 2, 2));
   write_bytes(folder / "trainB" / "2.png", png(3, 2, 2));
   auto options = at_path(folder.path);
-  EXPECT_CONTAINS(error_of(options), "data.domain");
+  expect_names(error_of(options), {"data.domain"});
   options.domain = "B";
   EXPECT_EQ(open_dataset(options)->info().images, 2);
   EXPECT_EQ(open_dataset(options)->info().classes, 0);
@@ -122,11 +122,11 @@ TEST(Folder, StyleGan2AdaLabels) {
   write_bytes(folder / "dataset.json", R"({"labels": null})");
   EXPECT_EQ(open_dataset(at_path(folder.path))->info().classes, 0);
   write_bytes(folder / "dataset.json", R"({"labels": [["00000/z.png", 2]]})");
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "names '00000/z.png', which is not there");
+  expect_names(error_of(at_path(folder.path)), {"dataset.json", "'00000/z.png'"});
   write_bytes(folder / "dataset.json", R"({"labels": [["00000/a.png", 1.5]]})");
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "whole number");
+  expect_names(error_of(at_path(folder.path)), {"dataset.json", "00000/a.png", "1.5"});
   write_bytes(folder / "dataset.json", "{");
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "dataset.json: expected a JSON object");
+  expect_names(error_of(at_path(folder.path)), {"dataset.json"});
 }
 
 TEST(Folder, MixedSizesNameTwoFiles) {
@@ -134,9 +134,7 @@ TEST(Folder, MixedSizesNameTwoFiles) {
   write_bytes(folder / "a.png", png(1, 4, 5));
   write_bytes(folder / "b.png", png(1, 6, 7));
   const auto error = error_of(at_path(folder.path));
-  EXPECT_CONTAINS(error, "'a.png' is 5x4");
-  EXPECT_CONTAINS(error, "'b.png' is 7x6");
-  EXPECT_CONTAINS(error, "resolution");
+  expect_names(error, {"'a.png'", "5x4", "'b.png'", "7x6", "resolution"});
   auto options = at_path(folder.path);
   options.resolution = 8;
   options.width = 10;
@@ -174,12 +172,12 @@ TEST(Folder, MixedChannelsBecomeTheLargest) {
 
 TEST(Folder, EmptyOrWithoutImagesOrMixed) {
   TemporaryFolder folder;
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "found nothing");
+  expect_names(error_of(at_path(folder.path)), {"[data] ", folder.path.string()});
   write_bytes(folder / "sub" / "notes.txt", "x");
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "none among 1 files such as 'sub/notes.txt'");
+  expect_names(error_of(at_path(folder.path)), {"1", "'sub/notes.txt'"});
   write_bytes(folder / "sub" / "a.png", png(1, 2, 2));
   write_bytes(folder / "b.png", png(1, 2, 2));
-  EXPECT_CONTAINS(error_of(at_path(folder.path)), "both images and folders of images ('sub')");
+  expect_names(error_of(at_path(folder.path)), {"'sub'"});
 }
 
 TEST(Folder, UnreadableImagesAreSkippedOrRefused) {
@@ -192,18 +190,16 @@ TEST(Folder, UnreadableImagesAreSkippedOrRefused) {
   testing::internal::CaptureStderr();
   const auto data = open_dataset(options);
   const auto log = testing::internal::GetCapturedStderr();
-  EXPECT_CONTAINS(log, "2 of 4 images cannot be read");
-  EXPECT_CONTAINS(log, "'b.png': damaged PNG");
-  EXPECT_CONTAINS(log, "'c.jpg': neither PNG, JPEG nor WebP");
+  expect_names(log, {"2 of 4", "'b.png'", "'c.jpg'"});
   ASSERT_EQ(data->info().images, 2);
   EXPECT_EQ(data->name(1), "d.png");
   EXPECT_EQ(pixels_of(*data, 1), std::vector<uint8_t>(81, 7));
   options.strict = true;
-  EXPECT_CONTAINS(error_of(options), "the first is 'b.png': damaged PNG");
+  expect_names(error_of(options), {"'b.png'"});
   std::filesystem::remove(folder / "a.png");
   std::filesystem::remove(folder / "d.png");
   options.strict = false;
-  EXPECT_CONTAINS(error_of(options), "no image can be read");
+  expect_names(error_of(options), {"'b.png'"});
 }
 
 TEST(Folder, LoopsOfLinksEnd) {
