@@ -43,7 +43,7 @@ ${hint}" PARENT_SCOPE)
     return()
   endif()
 
-  # The mangled name of a function that takes a std::string tells the ABI.
+  # The mangled name of a function that takes a std::string shows the ABI.
   file(STRINGS "${folder}/lib/libc10.so" new_abi REGEX "torchCheckFail.*__cxx1112basic_string" LIMIT_COUNT 1)
   if(NOT new_abi)
     set(torch_problem "[LibTorch] expected the C++11 ABI, got ${version} with the old one in '${folder}', which g++ \

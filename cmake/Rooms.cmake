@@ -3,7 +3,7 @@
 #   fqgan_shared_library(TARGET ROOM...)   one shared library of several rooms
 #   fqgan_room_tests(NAME LINKED...)       one test binary of tests/NAME/*.cpp
 #
-# Loading the precompiled <torch/torch.h> costs 5 seconds a file, parsing it 20. The rooms that need it are built from
+# Loading the precompiled <torch/torch.h> costs 5 seconds per file, parsing it 20. The rooms that need it are built from
 # few large units, and the others (FQGAN_NARROW_ROOMS) include narrowly and do without.
 set(FQGAN_NARROW_ROOMS core ops data checkpoint run)
 
@@ -53,14 +53,15 @@ function(fqgan_room_tests name)
   # named Slow have an entry of their own, which `./test.sh --fast` leaves out.
   add_test(NAME ${name} COMMAND fqgan_${name}_tests --gtest_filter=-Slow/* WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
+  set(slow "")
   foreach(source ${sources})
-    file(STRINGS ${source} slow REGEX "INSTANTIATE_TEST_SUITE_P\\(Slow,")
-    if(slow)
-      add_test(NAME ${name}_slow COMMAND fqgan_${name}_tests --gtest_filter=Slow/*
-        WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-      set_tests_properties(${name}_slow PROPERTIES LABELS "unit;slow" TIMEOUT 1200)
-    endif()
+    file(STRINGS ${source} found REGEX "INSTANTIATE_TEST_SUITE_P\\(Slow,")
+    list(APPEND slow ${found})
   endforeach()
+  if(slow)
+    add_test(NAME ${name}_slow COMMAND fqgan_${name}_tests --gtest_filter=Slow/* WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name}_slow PROPERTIES LABELS "unit;slow" TIMEOUT 1200)
+  endif()
 endfunction()
 
 # The files of fqgan/ops/kernels, each with its instruction set's flags; which set runs is decided at run time. Loops

@@ -37,7 +37,7 @@ def check_file(path):
         if not documented and not opening.startswith(("//", "/*", "# ", "#!")):
             yield True, 1, "a file in fqgan/ opens with a comment that says what it is"
         if len(lines) > LENGTH_LIMIT:
-            yield True, len(lines), f"{len(lines)} lines, at most {LENGTH_LIMIT} are allowed: one concept a file"
+            yield True, len(lines), f"{len(lines)} lines, at most {LENGTH_LIMIT} are allowed: one concept per file"
         elif len(lines) > LENGTH_WARNING:
             yield False, len(lines), f"{len(lines)} lines, up to {LENGTH_WARNING} are usual"
 

@@ -11,11 +11,11 @@ Needs fqgan_metrics_dump ($FQGAN_BUILD/tests, else build/release/tests), and `pi
 2. Precision, recall, density and coverage: ours against the published code (the package prdc: scikit-learn's pairwise
    distances and NumPy's partition), with the most memory that each needs beside the features.
 
-Results are checked before times are shown: traces and distances to 1e-6 relative, shares to 1e-3 (the published code
+Results are checked before times are shown: traces and distances to 1e-6 relative, fractions to 1e-3 (the published code
 works with distances in float32; ours are exact). All take turns, round by round, each in a process of its own that
 reports the seconds of the metric alone. Shown: medians, and theirs over ours. Exit code 1 where a must is missed: the
 trace term 8 times as fast, the neighbours 5 times with a tenth of the memory. The musts are of 2,048 features, 10,000
-images and 2 threads; other sizes are not scored.
+images and 2 threads; other sizes are not checked.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from safetensors.numpy import load_file, save_file
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DUMP = pathlib.Path(os.environ.get("FQGAN_BUILD", ROOT / "build" / "release")) / "tests" / "fqgan_metrics_dump"
 NEIGHBOURS = 5
-JUDGED = {"dimension": 2048, "images": 10000, "threads": 2}
+REQUIRED_SIZES = {"dimension": 2048, "images": 10000, "threads": 2}
 MUSTS = {"trace term": {"seconds": 8}, "PRDC": {"seconds": 5, "bytes": 10}}  # theirs over ours, at least
 
 
@@ -53,14 +53,14 @@ def scipy_trace(given):
 
 
 def pytorch_fid_distance(given):
-    def stand_in(name, **names):  # pytorch-fid imports torchvision for images, which it is not given here
+    def empty_module(name, **names):  # pytorch-fid imports torchvision for images, which it is not given here
         sys.modules[name] = types.ModuleType(name)
         sys.modules[name].__dict__.update(names)
         return sys.modules[name]
 
     blocks = {name: object for name in ("InceptionA", "InceptionC", "InceptionE")}
-    models = stand_in("torchvision.models", inception=stand_in("torchvision.models.inception", **blocks))
-    stand_in("torchvision", transforms=stand_in("torchvision.transforms"), models=models)
+    models = empty_module("torchvision.models", inception=empty_module("torchvision.models.inception", **blocks))
+    empty_module("torchvision", transforms=empty_module("torchvision.transforms"), models=models)
     from pytorch_fid.fid_score import calculate_frechet_distance
 
     start = time.perf_counter()
@@ -77,8 +77,8 @@ def published_prdc(given):
     with contextlib.redirect_stdout(io.StringIO()):
         found = compute_prdc(real_features=given["a"], fake_features=given["b"], nearest_k=NEIGHBOURS)
     seconds = time.perf_counter() - start
-    shares = {name: float(value) for name, value in found.items()}
-    return {**shares, "seconds": seconds, "bytes_before": memory_before, "peak_bytes": memory("VmHWM")}
+    fractions = {name: float(value) for name, value in found.items()}
+    return {**fractions, "seconds": seconds, "bytes_before": memory_before, "peak_bytes": memory("VmHWM")}
 
 
 OTHERS = {"scipy sqrtm": scipy_trace, "pytorch-fid": pytorch_fid_distance, "prdc": published_prdc}
@@ -133,7 +133,7 @@ def run(command, threads):
     return json.loads(done.stdout)
 
 
-def compare(title, path, ours, other, arguments, figures, tolerance, absolute):
+def compare(title, path, ours, other, arguments, names, tolerance, absolute):
     """Turns of both; a row of the table."""
     our_command = [DUMP, path, *ours, f"threads={arguments.threads}"]
     other_command = [sys.executable, __file__, "--worker", other, path]
@@ -141,11 +141,11 @@ def compare(title, path, ours, other, arguments, figures, tolerance, absolute):
     for _ in range(arguments.rounds):
         runs["ours"].append(run(our_command, arguments.threads))
         runs["theirs"].append(run(other_command, arguments.threads))
-    for figure in figures:
-        mine, their = runs["ours"][0][figure], runs["theirs"][0][figure]
+    for name in names:
+        mine, their = runs["ours"][0][name], runs["theirs"][0][name]
         if abs(mine - their) > tolerance * (1 if absolute else abs(their)):
-            sys.exit(f"{title}: {figure} is {mine} for us and {their} for {other}")
-    row = {"case": title, "other": other, "metrics": {figure: runs["ours"][0][figure] for figure in figures}}
+            sys.exit(f"{title}: {name} is {mine} for us and {their} for {other}")
+    row = {"case": title, "other": other, "metrics": {name: runs["ours"][0][name] for name in names}}
     for side, results in runs.items():
         row[side] = {"seconds": statistics.median(result["seconds"] for result in results)}
         if "peak_bytes" in runs["theirs"][0]:
@@ -186,7 +186,7 @@ def main():
         run_worker(*arguments.worker)
         return
     size = arguments.dimension
-    shares = ("precision", "recall", "density", "coverage")
+    fractions = ("precision", "recall", "density", "coverage")
     neighbours = ["neighbours", f"neighbours={NEIGHBOURS}", "strict=true"]
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "in.safetensors"
@@ -197,13 +197,13 @@ def main():
         ]
         make_features(path, arguments.images, size)
         title = f"PRDC, {arguments.images} each, D = {size}"
-        rows.append(compare(title, path, neighbours, "prdc", arguments, shares, 1e-3, True))
+        rows.append(compare(title, path, neighbours, "prdc", arguments, fractions, 1e-3, True))
     table(rows)
     if arguments.json:
         setting = {"threads": arguments.threads, "rounds": arguments.rounds}
         pathlib.Path(arguments.json).write_text(json.dumps({**setting, "rows": rows}, indent=1))
-    if any(getattr(arguments, name) != value for name, value in JUDGED.items()):
-        print("not scored: the musts are of other sizes")
+    if any(getattr(arguments, name) != value for name, value in REQUIRED_SIZES.items()):
+        print("ratios not checked: they are required for other sizes only")
     elif lines := list(missed(rows)):
         sys.exit("\n".join(lines))
 

@@ -8,7 +8,7 @@ Against: the reference layer (FQ-BigGAN/vq_layer.py, float32 and bfloat16 autoca
 vector-quantize-pytorch (straight through; eager and compiled; needs `pip install vector-quantize-pytorch`).
 
 1. Results are checked before anything is timed: our codes must be those of a float64 search, loss, gradient and
-   dictionary those of the formulas, and the reference's float32 gradient the same. The share of wrong codes is shown
+   dictionary those of the formulas, and the reference's float32 gradient the same. The fraction of wrong codes is shown
    for all. Our extra memory (3.) must be at most 16 MiB. Whatever fails ends the run with a message.
 2. All variants take turns, round by round, from one state and on the same batches of normal features, each step with
    gradients for output and loss. Shown: median, quartiles, and the reference's float32 median over it.
@@ -217,7 +217,7 @@ def gradient_error(variant, case, expected):
 
 
 def check(variant, case):
-    """Share of wrong codes in the first step. Ours must have none, and loss, gradient and dictionary as the formulas
+    """Fraction of wrong codes in the first step. Ours must have none, and loss, gradient and dictionary as the formulas
     say; the reference must agree in the gradient, or the formula is not its."""
     n, h, w, d, k = case
     variant.prepare(d, k)
@@ -363,7 +363,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--cases", default="0,1,2", help="which of the three sizes")
-    parser.add_argument("--json", type=pathlib.Path, help="write all figures to this file")
+    parser.add_argument("--json", type=pathlib.Path, help="write all values to this file")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", "This overload of add_ is deprecated")

@@ -100,7 +100,7 @@ class Adam:
 
 
 class PlainStep:
-    """As the released code goes through a minibatch."""
+    """As openai/improved-gan goes through a minibatch."""
 
     def __init__(self, images, labels, bfloat16=False, compiled=False):
         torch.manual_seed(1)

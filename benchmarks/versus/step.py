@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One training iteration of FQ-BigGAN against the released code, side by side in one run.
+"""One training iteration of FQ-BigGAN against YangNaruto/FQ-GAN, side by side in one run.
 
     FQGAN_REFERENCE=<checkout of YangNaruto/FQ-GAN> python benchmarks/versus/step.py [--rounds 5] [--json FILE]
         [--width 64] [--batch 32] [--threads 2] [--variants NAME,NAME] [--no-compile]

@@ -182,7 +182,7 @@ void add_classify(CLI::App& program, Action& action) {
   command->add_option("--out", flags->out,
                       "write a CSV file with name, label, prediction and probabilities of each image");
   command->add_option("--confusion", flags->confusion, "write the confusion matrix as a PNG file");
-  command->add_option("--split", flags->split, "split of the images, if the data set has both")
+  command->add_option("--split", flags->split, "split of the images, if the data set has a training and a test split")
       ->capture_default_str()
       ->check(CLI::IsMember({"test", "train"}));
   add_set_flag(*command, flags->set, "set an option for reading the images: --set data.fit=crop (repeatable)");

@@ -36,7 +36,7 @@ int import_weights(const ImportFlags& flags) {
     fail("--from", "expected a recipe with family = \"biggan\" for these weights, got '" + recipe->family + "'");
   if (!recipe->data.resolution)
     fail("data.resolution",
-         "expected the size of the images, which the weights do not tell, got none. Hint: --set data.resolution=32");
+         "expected the size of the images, which the weights do not contain, got none. Hint: --set data.resolution=32");
   const auto generator = read_weights(flags.generator);
   auto data = data_of_biggan_generator(generator, *recipe->data.resolution,
                                        recipe->data.width.value_or(*recipe->data.resolution));

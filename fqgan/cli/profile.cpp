@@ -14,6 +14,7 @@
 #include "fqgan/experiment/compute.h"
 #include "fqgan/experiment/recipe.h"
 #include "fqgan/experiment/step_estimate.h"
+#include "fqgan/experiment/training_sets.h"
 #include "fqgan/profiling/noise_images.h"
 
 namespace fqgan {
@@ -122,7 +123,8 @@ void print(const StepProfile& p, const StepEstimate& estimate, const ProfileFlag
   const double seconds = median(p.seconds);
   std::printf("%.4g s per iteration (median of %zu, with %d threads); at most %.0f MiB of memory\n", seconds,
               p.seconds.size(), at::get_num_threads(), p.peak_memory / 1048576);
-  std::printf("estimated before: %.4g s, and %.0f MiB of tensors\n", estimate.seconds, estimate.memory / 1048576);
+  std::printf("estimate without running a step: %.4g s per iteration, %.0f MiB of tensors\n", estimate.seconds,
+              estimate.memory / 1048576);
   if (flags.steps_only) return;
   std::printf("measured peak: %.0f GFLOP/s in float32, %.0f in bfloat16\n", p.peak_float32 / 1e9,
               p.peak_bfloat16 / 1e9);
@@ -146,7 +148,7 @@ int profile(const ProfileFlags& flags) {
   auto options = flags.options;
   options.layers = !flags.steps_only;
   const auto result = profile_step(*family, images.by_name, seed, options);
-  const auto estimate = estimate_step(*recipe, images.infos, images.by_name, numerics);
+  const auto estimate = estimate_step(*recipe, images.infos, numerics);
   if (flags.json)
     std::cout << json_of(result, estimate, flags).dump(1) << '\n';
   else

@@ -161,8 +161,7 @@ void add_sample(CLI::App& program, Action& action) {
   command
       ->add_option("--truncation", flags->truncation,
                    "truncation: latent values beyond this threshold are drawn again (given latents are mapped into "
-                   "it); a smaller "
-                   "threshold gives more typical and less varied images; default: none")
+                   "it); a smaller threshold gives more typical and less varied images; default: none")
       ->check(CLI::Range(0., 10.));
   command->add_option("--latents", flags->latents,
                       "safetensors file with given latents `z` (N x Z) and optionally classes `y` (N)");

@@ -49,7 +49,8 @@ std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
   for (const auto& assignment : flags.set) text.set(assignment);
   auto recipe = read_recipe(text);
   if (!flags.data.empty()) recipe->data.path = flags.data;
-  if (recipe->data.path.value_or("").empty()) fail("data.path", "the recipe names no data. Hint: --data PATH");
+  if (recipe->data.path.value_or("").empty())
+    fail("data.path", "expected a path to the data, got none. Hint: use --data PATH");
   refuse_bad_text("data.path", {*recipe->data.path});
   // A resume may start elsewhere.
   const auto absolute = [](const std::string& path) { return fs::absolute(path).lexically_normal().string(); };
@@ -135,8 +136,8 @@ void add_train(CLI::App& program, Action& action) {
       throw CLI::ValidationError("train", "expected a recipe file or --resume RUN");
     if (!flags->resume.empty() && !(flags->data.empty() && flags->out.empty() && flags->from.empty()))
       throw CLI::ValidationError("train",
-                                 "--resume takes its data and folder from the run; --data, --out and --from do "
-                                 "not go with it");
+                                 "expected --resume without --data, --out and --from: the run has its own data and "
+                                 "folder");
     action = [flags] { return flags->resume.empty() ? train_new(*flags) : resume(*flags); };
   });
 }

@@ -37,8 +37,8 @@ class Streams {
   static Streams image(uint64_t seed, int64_t i) { return {seed, {.iteration = i, .phase = initial_phase}}; }
   /// The batches from which a sampling generator's normalization statistics are collected.
   static Streams statistics(uint64_t seed) { return {seed, {.phase = prepare_phase}}; }
-  /// For passes that draw nothing, and for networks whose values are loaded afterwards or never read: all draws are
-  /// zeros, and has_values() tells an expensive initialisation that it may leave its work out.
+  /// For passes that draw nothing, and for networks whose values are loaded afterwards or never read: `normal`,
+  /// `uniform` and `integers` return zeros, and expensive initialisations ask has_values() and do no work.
   static Streams unused() {
     Streams streams{0, {}};
     streams.has_values_ = false;

@@ -32,7 +32,8 @@ void DataOptions::fields(FieldVisitor& visit) {
   visit("path", path,
         about("the images: an IDX file or folder, a folder of images, one folder per class, a zip of either, or a "
               "CIFAR archive"));
-  visit("split", split, about("split of the data set, if it has both").one_of({"train", "test"}));
+  visit("split", split,
+        about("split of the data set, if the data set has a training and a test split").one_of({"train", "test"}));
   visit("domain", domain,
         about("domain of an image translation set (folders trainA, trainB, testA, testB)").one_of({"A", "B"}));
   FitOptions::fields(visit);

@@ -58,7 +58,7 @@ Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights) {
   refuse_bad_text("data.class_names", info.class_names);
   const auto infos = sets->infos();
   recipe->model->require(infos);
-  log_estimate(*recipe, infos, sets->by_name(), numerics);
+  log_estimate(*recipe, infos, numerics);
   auto family = recipe->model->build(
       infos, numerics,
       weights == InitialWeights::drawn ? std::optional(static_cast<uint64_t>(recipe->seed)) : std::nullopt);

@@ -7,15 +7,16 @@ void EvaluationOptions::fields(FieldVisitor& visit) {
   visit("count", count, about("number of generated images per evaluation").at_least(1));
   visit("seed", seed,
         about("seed of the generated images, which have the same latents in every evaluation").at_least(0));
-  visit("metrics", metrics,
-        about("metrics: fid, kid, is, pr, prdc, accuracy, intra_fid; or error (test error of a family that is a "
-              "classifier)"));
+  visit(
+      "metrics", metrics,
+      about("what is measured: fid, kid, is, pr, prdc, accuracy, intra_fid; or error (test error of a family that is a "
+            "classifier)"));
   visit("features", features,
         about("feature extractor: 'classifier' (trained once on the labelled data, then cached), the file of a saved "
               "classifier, or a TorchScript file"));
   visit("against", against,
-        about("reference images or saved statistics; unset: the test split of the data if there is one, else the "
-              "training images"));
+        about("reference images or saved statistics; unset: the images of data.held_out, else the test split of the "
+              "data, else the training images"));
   visit("keep_best", keep_best,
         about("metric by which the best checkpoint is kept, as checkpoints/best.safetensors; unset: none"));
   generation.fields(visit);

@@ -1,5 +1,6 @@
 #include "fqgan/experiment/step_estimate.h"
 
+#include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
 #include "fqgan/profiling/memory.h"
@@ -23,40 +24,43 @@ std::string duration(double seconds) {
   return fixed(seconds / day, 0) + " days";
 }
 
-/// The largest of batch / 2, batch / 4, ... whose iteration fits into `bytes`; 0: none does.
-int64_t batch_that_fits(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets, const Numerics& numerics,
-                        double bytes) {
-  const auto smaller = read_recipe(RecipeText::from_string(write_options(recipe), "recipe"));
-  auto& batch = smaller->model->batch;
-  for (batch /= 2; batch > 0; batch /= 2)
-    if (count_step(*smaller->model, data, numerics, sets).memory <= bytes) return batch;
+/// The largest of batch / 2, batch / 4, ... whose iteration fits into `bytes`; 0: none that the recipe allows does.
+int64_t batch_that_fits(Recipe& recipe, const DataInfos& data, const Numerics& numerics, double bytes) {
+  auto text = RecipeText::from_string(write_options(recipe), "recipe");
+  for (auto batch = recipe.model->batch / 2; batch > 0; batch /= 2) try {
+      text.set("model.batch=" + std::to_string(batch));
+      if (count_step(*read_recipe(text)->model, data, numerics).memory <= bytes) return batch;
+    } catch (const UserError&) {  // too small for the recipe's techniques
+      return 0;
+    }
   return 0;
 }
 
 }  // namespace
 
-StepEstimate estimate_step(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets,
-                           const Numerics& numerics) {
-  const auto count = count_step(*recipe.model, data, numerics, sets);
+StepEstimate estimate_step(const Recipe& recipe, const DataInfos& data, const Numerics& numerics) {
+  const auto count = count_step(*recipe.model, data, numerics);
   const auto rates = measured_rates(numerics.device, numerics.compute);
   double operations = 0;
   for (const auto& [product, times] : count.products) operations += product.operations() * static_cast<double>(times);
   return {count.memory, operations / rates.operations + count.bytes / rates.bytes};
 }
 
-void log_estimate(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets, const Numerics& numerics) {
-  const auto estimate = estimate_step(recipe, data, sets, numerics);
+void log_estimate(Recipe& recipe, const DataInfos& data, const Numerics& numerics) try {
+  const auto estimate = estimate_step(recipe, data, numerics);
   const double free = free_memory(numerics.device);
-  log_info("memory, estimated: " + amount(estimate.memory) + (free > 0 ? " of " + amount(free) + " free" : ""));
-  log_info("time, estimated: " + duration(estimate.seconds) + " per iteration, " +
+  log_info("estimated memory: " + amount(estimate.memory) + (free > 0 ? " (" + amount(free) + " are free)" : ""));
+  log_info("estimated time: " + duration(estimate.seconds) + " per iteration, " +
            duration(estimate.seconds * static_cast<double>(recipe.training.iterations)) + " for " +
            std::to_string(recipe.training.iterations) + " iterations");
   if (free <= 0 || estimate.memory <= free) return;
-  const auto fits = batch_that_fits(recipe, data, sets, numerics, free);
+  const auto fits = batch_that_fits(recipe, data, numerics, free);
   log_warning("model.batch: a step with " + std::to_string(recipe.model->batch) +
               " images does not fit into the memory. Hint: " +
-              (fits > 0 ? "model.batch = " + std::to_string(fits) + " does"
-                        : "not even one image does: choose a smaller network or resolution"));
+              (fits > 0 ? "set model.batch = " + std::to_string(fits) + ", which fits"
+                        : "choose a smaller network or resolution; no smaller batch fits either"));
+} catch (const c10::Error& error) {  // a family of a user's own may need values, or operators that `meta` lacks
+  log_info("memory and time cannot be estimated for this family: " + std::string(error.what_without_backtrace()));
 }
 
 }  // namespace fqgan

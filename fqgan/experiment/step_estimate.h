@@ -2,7 +2,6 @@
 #pragma once
 
 #include "fqgan/experiment/recipe.h"
-#include "fqgan/experiment/training_sets.h"
 
 namespace fqgan {
 
@@ -13,10 +12,9 @@ struct StepEstimate {
 
 /// Counts an iteration of the recipe without computing it (profiling/step_count.h). The seconds are those of its matrix
 /// products and of its memory traffic at the rates that this machine reaches just now: of the right order, no promise.
-StepEstimate estimate_step(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets,
-                           const Numerics& numerics);
+StepEstimate estimate_step(const Recipe& recipe, const DataInfos& data, const Numerics& numerics);
 
-/// Logs the estimates for the recipe. Where the memory will not do, a warning names a batch that fits.
-void log_estimate(Recipe& recipe, const DataInfos& data, const DatasetsByName& sets, const Numerics& numerics);
+/// Logs the estimates for the recipe. If the memory is not enough, a warning names a batch that fits.
+void log_estimate(Recipe& recipe, const DataInfos& data, const Numerics& numerics);
 
 }  // namespace fqgan

@@ -15,7 +15,7 @@ constexpr double rounding = 1e-4;
 
 /// Inputs of the generator: random latents, classes in turn, and the given truncation.
 Tensors examples(const LatentSpace& space, bool truncation_is_input, int64_t batch) {
-  auto random = Streams::unused();
+  auto random = Streams::image(0, batch);
   const std::vector<int64_t> shape{batch, space.width};
   Tensors inputs{space.law == LatentLaw::normal ? random.normal(shape, "latents") : random.uniform(shape, "latents")};
   if (space.classes) inputs.push_back(torch::arange(batch).add_(batch).remainder_(space.classes));

@@ -14,7 +14,7 @@ namespace fqgan {
 inline constexpr const char* untrained_key = "untrained";
 
 /// Metadata: the version of the names and shapes of tensors, options and data sets in a checkpoint.
-inline constexpr const char *layout_key = "layout", *current_layout = "2";
+inline constexpr const char *layout_key = "layout", *current_layout = "3";
 /// Errors: UserError for a checkpoint with another layout.
 void require_current_layout(const Checkpoint& checkpoint, const std::string& where);
 

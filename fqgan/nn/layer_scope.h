@@ -1,4 +1,4 @@
-// Tells profilers which layer the operators of a scope belong to. Costs nothing without a profiler.
+// Marks for profilers which layer the operators of a scope belong to. Costs nothing without a profiler.
 #pragma once
 
 #include <ATen/record_function.h>

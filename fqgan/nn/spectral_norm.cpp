@@ -17,7 +17,8 @@ struct DividedBySigma : torch::autograd::Function<DividedBySigma> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     if (at::GradMode::is_enabled())
-      fail("spectral_norm", "expected one backward, got a second one through it. Hint: set Pass::reference_operators");
+      fail("spectral_norm",
+           "the fused spectral norm can be differentiated only once. Hint: set Pass::reference_operators");
     const auto saved = context->get_saved_variables();
     const auto &weight = saved[0], &sigma = saved[3];
     const auto gradient = gradients[0].contiguous();

@@ -49,7 +49,7 @@ std::vector<float> inverse_stddevs_of(const float* variance, int64_t channels, d
   return result;
 }
 
-/// Stretches of rows that per_row gain and bias: the images where these are N x C, else blocks of all rows.
+/// Groups of rows with one gain and bias: the images if these are N x C, else blocks of all rows.
 struct Groups {
   Groups(const kernels::Map& map, const at::Tensor& gain)
       : all(map.rows), rows(gain.dim() == 2 ? map.positions : block_rows), count((all + rows - 1) / rows) {}

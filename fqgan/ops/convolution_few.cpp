@@ -13,7 +13,7 @@ namespace fqgan::ops::few {
 namespace {
 
 constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
-constexpr int64_t rows_a_task = 8;
+constexpr int64_t rows_per_task = 8;
 
 const kernels::FewChannels* kernels_for(at::ScalarType type) {
   if (type == at::kFloat) return kernels::active().few_channels_float32;
@@ -49,7 +49,7 @@ at::Tensor widen(const at::Tensor& x, const at::Tensor& taps, const kernels::Epi
   auto* to = y.mutable_data_ptr();
   const auto image = image_of(x, false);
   const auto* data = taps.const_data_ptr<float>();
-  at::parallel_for(0, x.size(0) * x.size(2), rows_a_task, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, x.size(0) * x.size(2), rows_per_task, [&](int64_t begin, int64_t end) {
     const Scratch scratch(kernels::few_channels_scratch(x.size(3), x.size(1)));
     kernel.widen(image, side, data, many, epilogue, begin, end, to, reinterpret_cast<float*>(scratch.start()));
   });
@@ -62,7 +62,7 @@ at::Tensor narrow(const at::Tensor& x, bool relu, const at::Tensor& taps, const 
   auto* to = y.mutable_data_ptr();
   const auto image = image_of(x, relu);
   const auto* data = taps.const_data_ptr<float>();
-  at::parallel_for(0, x.size(0) * x.size(2), rows_a_task, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, x.size(0) * x.size(2), rows_per_task, [&](int64_t begin, int64_t end) {
     const Scratch scratch(kernels::few_channels_scratch(x.size(3), x.size(1)));
     kernel.narrow(image, taps.size(0), data, taps.size(2), bias, begin, end, to,
                   reinterpret_cast<float*>(scratch.start()));

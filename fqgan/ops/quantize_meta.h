@@ -1,5 +1,5 @@
 // Meta kernels of the quantization operators: shapes without data, for torch.compile and torch.export. They refuse what
-// the operators refuse, as far as shapes and types tell it; extents may be symbols and stay so.
+// the operators refuse, as far as shapes and types show it; extents may be symbols and stay so.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -10,11 +10,13 @@
 namespace fqgan::ops::cpu {
 namespace {
 
-constexpr int64_t worth_a_thread = 16384;  // elements
-constexpr int64_t line = 32;               // outputs that share a cache line
+constexpr int64_t elements_per_thread = 16384;  // elements
+constexpr int64_t line = 32;                    // outputs that share a cache line
 
 bool narrow(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16; }
-int64_t rows_a_thread(int64_t width) { return std::max<int64_t>(1, worth_a_thread / std::max<int64_t>(1, width)); }
+int64_t rows_per_thread(int64_t width) {
+  return std::max<int64_t>(1, elements_per_thread / std::max<int64_t>(1, width));
+}
 const auto& kernels_of_layer() { return kernels::active().weight_norm; }
 
 }  // namespace
@@ -28,7 +30,7 @@ std::pair<at::Tensor, at::Tensor> weight_norm_prepare(const at::Tensor& weight, 
   const auto* s = scale.const_data_ptr<float>();
   auto* f = factor.mutable_data_ptr<float>();
   auto* to = bfloat16 ? static_cast<uint16_t*>(packed.mutable_data_ptr()) : nullptr;
-  at::parallel_for(0, outputs, rows_a_thread(inputs),
+  at::parallel_for(0, outputs, rows_per_thread(inputs),
                    [&](int64_t first, int64_t last) { kernels_of_layer().prepare(w, s, inputs, first, last, f, to); });
   return {factor, packed};
 }
@@ -38,7 +40,7 @@ void weight_norm_finish(const at::Tensor& products, const at::Tensor& factor, co
   const auto* f = factor.const_data_ptr<float>();
   const auto* b = bias.const_data_ptr<float>();
   const auto outputs = products.size(1);
-  at::parallel_for(0, products.size(0), rows_a_thread(outputs), [&](int64_t first, int64_t last) {
+  at::parallel_for(0, products.size(0), rows_per_thread(outputs), [&](int64_t first, int64_t last) {
     kernels_of_layer().finish(data, narrow(products), outputs, first, last, f, b, relu);
   });
 }
@@ -51,7 +53,7 @@ std::pair<at::Tensor, at::Tensor> weight_norm_finish_back(const at::Tensor& grad
   auto* to = out.mutable_data_ptr();
   auto* total = sum.mutable_data_ptr<float>();
   const auto rows = y.size(0), outputs = y.size(1), lines = (outputs + line - 1) / line;
-  at::parallel_for(0, lines, rows_a_thread(rows * line), [&](int64_t first, int64_t last) {
+  at::parallel_for(0, lines, rows_per_thread(rows * line), [&](int64_t first, int64_t last) {
     kernels_of_layer().finish_back(g, made, narrow(y), rows, outputs, first * line, std::min(last * line, outputs), f,
                                    relu, to, total);
   });
@@ -66,7 +68,7 @@ std::pair<at::Tensor, at::Tensor> weight_norm_back(const at::Tensor& raw, const 
   const auto *s = scale.const_data_ptr<float>(), *f = factor.const_data_ptr<float>();
   auto *to = dweight.mutable_data_ptr<float>(), *to_scale = dscale.mutable_data_ptr<float>();
   const auto inputs = weight.size(1);
-  at::parallel_for(0, weight.size(0), rows_a_thread(inputs), [&](int64_t first, int64_t last) {
+  at::parallel_for(0, weight.size(0), rows_per_thread(inputs), [&](int64_t first, int64_t last) {
     kernels_of_layer().weight_back(w, from, narrow(raw), inputs, first, last, s, f, to, to_scale);
   });
   return {dweight, dscale};

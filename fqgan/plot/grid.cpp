@@ -108,7 +108,8 @@ at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options) {
   if (channels != 1 && channels != 3 && channels != 4) {
     fail("grid", "expected images of 1, 3 or 4 channels, got " + std::to_string(channels));
   }
-  FQGAN_CHECK(pixels.scalar_type() == at::kByte && options.columns >= 0 && options.gap >= 0, "make_grid's arguments");
+  FQGAN_CHECK(pixels.scalar_type() == at::kByte && options.columns >= 0 && options.gap >= 0,
+              "expected uint8 pixels, columns >= 0 and gap >= 0");
 
   const auto labels = drawn_labels(options.row_labels);
   const Layout layout = layout_of(pixels, options, labels);

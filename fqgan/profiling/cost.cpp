@@ -91,6 +91,19 @@ Products matrix_product(const at::Tensor& a, const at::Tensor& b) {
   return {{a.dim() > 2 ? a.size(0) : 1, a.size(-2), b.size(-1), a.size(-1), narrow(a)}};
 }
 
+Products weight_norm_forward(Arguments a) {  // x, weight, ...
+  const auto &x = a[0].toTensor(), &weight = a[1].toTensor();
+  return {{1, x.size(0), weight.size(0), weight.size(1), narrow(x)}};
+}
+
+Products weight_norm_backward(Arguments a) {  // gradient, x, y, weight, scale, factor, packed, relu, of x, of weights
+  const auto &x = a[1].toTensor(), &weight = a[3].toTensor();
+  Products products;
+  if (a[8].toBool()) products.push_back({1, x.size(0), weight.size(1), weight.size(0), narrow(x)});
+  if (a[9].toBool()) products.push_back({1, weight.size(0), weight.size(1), x.size(0), narrow(x)});
+  return products;
+}
+
 }  // namespace
 
 Products products_of(const std::string& name, Arguments a, at::Device device) {
@@ -100,6 +113,8 @@ Products products_of(const std::string& name, Arguments a, at::Device device) {
   if (name == "fqgan::convolution_backward") return our_backward(a, device);
   if (name == "aten::mm" || name == "aten::bmm") return matrix_product(a[0].toTensor(), a[1].toTensor());
   if (name == "aten::addmm") return matrix_product(a[1].toTensor(), a[2].toTensor());
+  if (name == "fqgan::weight_norm_linear") return weight_norm_forward(a);
+  if (name == "fqgan::weight_norm_linear_backward") return weight_norm_backward(a);
   if (name == "fqgan::nearest_code") {
     const auto &x = a[0].toTensor(), &codebook = a[1].toTensor();
     return {{1, x.numel() / codebook.size(1), codebook.size(0), codebook.size(1), narrow(x)}};
@@ -115,7 +130,8 @@ int64_t workspace_of(const std::string& name, Arguments a, at::Device device) {
     const auto form = static_cast<ops::Resample>(a[backward ? 3 : 4].toInt());
     const ops::Convolution c{weight, std::nullopt, std::nullopt, form, false};
     if (ops::winograd::takes(x, c)) return ops::winograd::workspace(x, c, backward && a[7].toBool());
-    return form == ops::Resample::none ? 0 : 16 * weight.size(0) * weight.size(1) * x.element_size();
+    const bool folds = form != ops::Resample::none && weight.size(2) == 3 && !ops::few::takes(x, c);
+    return !folds ? 0 : 16 * weight.size(0) * weight.size(1) * x.element_size();
   }
   // The gradient of the weight before it is brought to the parameter's length and type.
   if (name == "fqgan::weight_norm_linear_backward" && a[9].toBool())
@@ -125,8 +141,14 @@ int64_t workspace_of(const std::string& name, Arguments a, at::Device device) {
 
 double bytes_of(c10::ArrayRef<const c10::IValue> values) {
   double bytes = 0;
-  for (const auto& value : values)
-    if (value.isTensor() && value.toTensor().defined()) bytes += static_cast<double>(value.toTensor().nbytes());
+  const auto add = [&](const at::Tensor& tensor) {
+    if (tensor.defined()) bytes += static_cast<double>(tensor.nbytes());
+  };
+  for (const auto& value : values) {
+    if (value.isTensor()) add(value.toTensor());
+    if (value.isTensorList())
+      for (const at::Tensor& tensor : value.toTensorVector()) add(tensor);
+  }
   return bytes;
 }
 

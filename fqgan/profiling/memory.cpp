@@ -20,7 +20,7 @@ double number_in(const std::filesystem::path& file, const std::string& key) {
   return 0;
 }
 
-/// What the control group of this process leaves it; 0: no limit, or none that is told.
+/// What the control group of this process leaves it; 0: no limit, or not known.
 double free_in_group() {
   const std::filesystem::path root = "/sys/fs/cgroup";
   const double limit = number_in(root / "memory.max", ""), used = number_in(root / "memory.current", "");

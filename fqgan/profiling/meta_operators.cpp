@@ -1,6 +1,7 @@
 #include "fqgan/profiling/meta_operators.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/record_function.h>
 #include <torch/library.h>
 #include <torch/torch.h>
 
@@ -27,6 +28,7 @@ at::Tensor on_cpu(const at::Tensor& tensor) {
 /// Runs the operator on zeros of the same shapes, for the shapes of its results. One that writes into its arguments
 /// gives them back, as large as its results.
 void by_zeros(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const at::RecordFunctionGuard unrecorded(false);
   const auto& schema = op.schema();
   const auto count = schema.arguments().size(), returns = schema.returns().size(), first = stack->size() - count;
   const std::vector<c10::IValue> arguments(stack->begin() + static_cast<int64_t>(first), stack->end());
@@ -50,9 +52,10 @@ void by_zeros(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
     (*stack)[i] = changed((*stack)[i], [](const at::Tensor& x) { return x.to(at::kMeta); });
 }
 
-/// LibTorch has it for a CPU and has nothing for `meta`.
+/// LibTorch has it for a CPU and has nothing for `meta`. Reading a value stays an error: there is none.
 bool is_missing(const c10::OperatorHandle& op) {
   using Key = c10::DispatchKey;
+  if (op.operator_name().name == "aten::_local_scalar_dense") return false;
   if (op.operator_name().name.rfind("aten::", 0) != 0 || !op.hasSchema() || !op.hasKernelForDispatchKey(Key::CPU))
     return false;
   for (const auto key : {Key::Meta, Key::CompositeExplicitAutograd, Key::CompositeImplicitAutograd})

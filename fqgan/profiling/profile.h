@@ -31,7 +31,7 @@ struct StepProfile {
   double recorded_seconds = 0;           // of an iteration with the recorder
   std::vector<LayerProfile> layers;      // slowest first
   std::vector<OperatorProfile> operators;
-  double peak_float32 = 0, peak_bfloat16 = 0;  // operations a second
+  double peak_float32 = 0, peak_bfloat16 = 0;  // operations per second
   double at_peak = 0, bound = 0;               // seconds: the sums of the layers'
   double peak_memory = 0;                      // bytes, of the process
 };

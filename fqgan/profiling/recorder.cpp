@@ -31,8 +31,10 @@ OperatorRecorder::~OperatorRecorder() {
 
 namespace {
 
-/// A view moves no bytes: its result is its argument under another shape.
-bool is_view(const at::RecordFunction& function) {
+/// A view's result is its argument under another shape, and what `empty` gives nobody has written yet.
+bool moves_no_bytes(const at::RecordFunction& function) {
+  const std::string_view name = function.name();
+  if (name.starts_with("aten::empty") || name.starts_with("aten::new_empty")) return true;
   const auto schema = function.operator_schema();
   if (!schema || schema->returns().empty()) return false;
   const auto* alias = schema->returns()[0].alias_info();
@@ -64,8 +66,8 @@ void OperatorRecorder::enter(const at::RecordFunction& function) {
     if (node >= 0 && !frame.key.backward) layer_of_node_[node] = frame.key.layer;
     frame.key.shapes = shapes_of(function.inputs());
     frame.products = products_of(frame.key.name, function.inputs(), device_);
-    frame.view = is_view(function);
-    if (!frame.view) frame.bytes = bytes_of(function.inputs());
+    frame.still = moves_no_bytes(function);
+    if (!frame.still) frame.bytes = bytes_of(function.inputs());
   }
   frame.started = seconds_now();
   stack_.push_back(std::move(frame));
@@ -76,7 +78,7 @@ void OperatorRecorder::leave(const at::RecordFunction& function) {
   auto frame = std::move(stack_.back());
   stack_.pop_back();
   const double seconds = ended - frame.started;
-  if (function.scope() == at::RecordScope::FUNCTION && !frame.view)
+  if (function.scope() == at::RecordScope::FUNCTION && !frame.still)
     frame.bytes += bytes_of(c10::ArrayRef<const c10::IValue>(function.outputs().data(), function.outputs().size()));
   auto& total = totals_[frame.key];
   ++total.calls;

@@ -44,7 +44,7 @@ class OperatorRecorder {
     double started = 0, in_children = 0, bytes = 0, bytes_in_children = 0;
     std::vector<Product> products;
     bool products_in_children = false;
-    bool view = false, ours = false, within_ours = false;  // ours: an operator of fqgan
+    bool still = false, ours = false, within_ours = false;  // ours: an operator of fqgan
   };
   void enter(const at::RecordFunction& function);
   void leave(const at::RecordFunction& function);

@@ -18,8 +18,8 @@ struct StepCount {
 };
 
 /// Counts the first iteration (all phases once, and what precedes it) of the family with these options, computing with
-/// `numerics`. Errors: UserError as FamilyOptions::build.
-StepCount count_step(const FamilyOptions& options, const DataInfos& infos, const Numerics& numerics,
-                     const std::map<std::string, const Dataset*>& datasets);
+/// `numerics` on images as `infos` describes them. Errors: UserError as FamilyOptions::build; c10::Error for a family
+/// that needs values, or operators that `meta` lacks.
+StepCount count_step(const FamilyOptions& options, const DataInfos& infos, const Numerics& numerics);
 
 }  // namespace fqgan

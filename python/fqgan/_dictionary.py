@@ -38,7 +38,7 @@ def require_no_replica(module):
     """Raises in a replica of DataParallel, which trains copies and throws them away with their dictionary."""
     if module.training and getattr(module, "_is_replica", False):
         raise RuntimeError(
-            "[fqgan] expected one module a process, got a replica of torch.nn.DataParallel, which would lose the"
+            "[fqgan] expected one module per process, got a replica of torch.nn.DataParallel, which would lose the"
             " dictionary's updates. Hint: use torch.nn.parallel.DistributedDataParallel"
         )
 

@@ -120,7 +120,7 @@ TEST(MakeFolder, MakesParentsAndRefusesAFileInTheWay) {
 
 TEST(PrepareTarget, MakesTheFolderAndRefusesWhatCannotBeWritten) {
   const TemporaryFolder folder;
-  prepare_target(folder / "new/figures.csv", ".csv");
+  prepare_target(folder / "new/values.csv", ".csv");
   EXPECT_TRUE(fs::is_empty(folder / "new"));
   expect_error<UserError>([&] { prepare_target(folder / "a.txt", ".csv", "--table"); }, {"[--table]", ".csv", "a.txt"});
   expect_error<UserError>([&] { prepare_target(folder / "new"); }, {"/new]"});

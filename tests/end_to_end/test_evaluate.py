@@ -69,7 +69,7 @@ def evaluate(*arguments):
 
 
 def value(document, metric):
-    """The first figure of that name, whatever its extractor."""
+    """The first value of that name, whatever its extractor."""
     return next(v for k, v in document["metrics"].items() if re.split(r"[\[/]", k)[0] == metric)
 
 
@@ -154,8 +154,8 @@ def test_a_run_its_checkpoint_and_its_images_have_the_same_metrics(evaluated, da
     of_run = evaluate(folder, *settings)  # against its own data
     assert of_run["counts"] == {"generated": 30, "against": 60}
     last = lines(folder)[-1]["metrics"]
-    for name, figure in of_run["metrics"].items():
-        assert figure == last[name], name
+    for name, value in of_run["metrics"].items():
+        assert value == last[name], name
     checkpoint = folder / "checkpoints" / "step-00000012.safetensors"
     assert evaluate(checkpoint, "--against", data, *settings)["metrics"] == of_run["metrics"]
     turns = [word for name in ("zero", "one", "two") for word in ("--class", name)]
@@ -281,7 +281,7 @@ def test_a_training_measures_itself(evaluated):
     names.add(f"class_accuracy/{extractor}/two")
     for line in recorded:
         assert names <= line["metrics"].keys()
-        assert all(math.isfinite(figure) for figure in line["metrics"].values())
+        assert all(math.isfinite(value) for value in line["metrics"].values())
     assert sorted(path.name for path in (folder / "curves").iterdir()) == ["class_accuracy.png", "fid.png", "kid.png"]
     assert Image.open(folder / "curves" / "fid.png").size == (800, 500)
     assert event_steps(next(folder.glob("events.*")), f"fid/{extractor}") == [0, 4, 8, 12]

@@ -25,8 +25,8 @@ def test_layers_by_name_and_time(tmp_path):
     # conv2 of the second D block: 16 -> 16 channels, 2 x 2 maps from 4 x 4, folded into 4 x 4 taps; two D steps with 16
     # images (forward, two gradients) and one G step with 8 (forward, the images' gradient).
     one = 2 * 16 * 16 * 4 * 4 * 2 * 2 / 1e9
-    share = layers["discriminator.block1.conv2"]["gflop"] / (one * (2 * 16 * 3 + 8 * 2))
-    assert min(abs(share - 1), abs(share - 9 / 16)) < 1e-6  # Winograd's kernels need 9 of the 16 products
+    ratio = layers["discriminator.block1.conv2"]["gflop"] / (one * (2 * 16 * 3 + 8 * 2))
+    assert min(abs(ratio - 1), abs(ratio - 9 / 16)) < 1e-6  # Winograd's kernels need 9 of the 16 products
     assert layers["generator.block0.conv1"]["backward_seconds"] > 0
     peak = profile["peak_gflops"]["float32"]
     for layer in profile["layers"]:
@@ -90,10 +90,10 @@ def test_training_estimates_memory_and_time_and_warns(tmp_path):
     def estimated(*settings):
         process = run("train", recipe, "--dry-run", *settings)
         assert process.returncode == 0, process.stderr
-        amounts = re.search(r"memory, estimated: ([\d.]+) (\w+) of ([\d.]+) (\w+) free", process.stderr)
+        amounts = re.search(r"estimated memory: ([\d.]+) (\w+) \(([\d.]+) (\w+) are free", process.stderr)
         unit = {"MiB": 1, "GiB": 1024}
         needed, free = (float(amounts[i]) * unit[amounts[i + 1]] for i in (1, 3))
-        seconds = re.search(r"time, estimated: ([\d.]+) \w+ per iteration, .* for (\d+) iterations", process.stderr)
+        seconds = re.search(r"estimated time: ([\d.]+) \w+ per iteration, .* for (\d+) iterations", process.stderr)
         assert float(seconds[1]) > 0 and int(seconds[2]) == 12
         fitting = re.search(rf"model.batch.*{images}.*model.batch = (\d+)", process.stderr)
         return needed, free, fitting and int(fitting[1])

@@ -26,7 +26,7 @@ TEST_P(CountedMemory, IsThatOfTheFirstIteration) {
   const NoiseImages images(c.channels, c.size, c.size, 10);
   const auto infos = infos_of(recipe->model->datasets(), images.info());
   const auto sets = everywhere(*recipe->model, images);
-  const double counted = count_step(*recipe->model, infos, {}, sets).memory;
+  const double counted = count_step(*recipe->model, infos, {}).memory;
   const double held = peak_of_allocations(torch::kCPU, [&] {
     const auto family = recipe->model->build(infos, {}, 1);
     Loop(*family, sets, {}).iterate();

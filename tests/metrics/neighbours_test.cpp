@@ -92,7 +92,7 @@ TEST(Neighbours, TheSameForAnyThreadsAndType) {
             list(neighbour_counts(rounded.to(at::kFloat), fake, {5, true})));
 }
 
-/// Checks the bounds of every pair; returns how many are told from 0.9 of their distance.
+/// Checks the bounds of every pair; returns how many are distinguished from 0.9 of their distance.
 int64_t decided_pairs(const Screen& screen) {
   const auto &a = screen.sets[0], &b = screen.sets[1];
   const auto products = screen.products(0, 0, a.count(), 1, 0, b.count());

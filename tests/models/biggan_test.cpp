@@ -217,7 +217,7 @@ TEST(BigGan, GivenLatentsAreTruncatedToo) {
   };
   const auto z = torch::tensor({{-3., -0.5, 0., 0.5, 3.}, {-40., 40., 1e-3, -1., 2.}});
   const double limit = 0.7, inside = std::erf(limit / std::sqrt(2.));
-  // The quantile of the normal distribution within the limit at the same share, as the sampler draws it.
+  // The quantile of the normal distribution within the limit at the same probability, as the sampler draws it.
   const auto expected = at::erfinv(at::erf(z.to(torch::kDouble) / std::sqrt(2.)) * inside) * std::sqrt(2.);
   EXPECT_LT((make(z, limit) - make(expected.to(torch::kFloat), {})).abs().max().item<double>(), 1e-6);
   EXPECT_GT((make(z, limit) - make(z, {})).abs().max().item<double>(), 1e-3);
@@ -232,7 +232,7 @@ TEST(BigGan, DrawnLatentsAreTruncatedByTheSameMap) {
   request.seed = 4;
   request.truncation = 0.7;
   const auto drawn = open_sampler(*family, request)->next(6);
-  std::vector<torch::Tensor> rows;  // the normal latents whose shares are the uniform numbers that were drawn
+  std::vector<torch::Tensor> rows;  // the normal latents whose probabilities are the uniform numbers that were drawn
   for (int64_t i = 0; i < 6; ++i)
     rows.push_back(at::special_ndtri(Streams::image(4, i).uniform({5}, "latents").to(torch::kDouble)));
   request.latents = at::stack(rows);

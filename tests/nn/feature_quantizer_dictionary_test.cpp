@@ -230,8 +230,8 @@ TEST_P(Dictionaries, TwoRanksEqualOneWithBothBatches) {
         torch::allclose(state_of(*layers[0]).at(name).to(torch::kDouble), buffer.to(torch::kDouble), 1e-12, 1e-12))
         << name;
   for (size_t i = 0; i < expected.size(); ++i)
-    for (const auto& [name, figure] : expected[i].log_entries())
-      EXPECT_NEAR(reports[1][i].log_entries().at(name).item<double>(), figure.item<double>(), 1e-9) << name;
+    for (const auto& [name, value] : expected[i].log_entries())
+      EXPECT_NEAR(reports[1][i].log_entries().at(name).item<double>(), value.item<double>(), 1e-9) << name;
 }
 
 INSTANTIATE_TEST_SUITE_P(FeatureQuantizer, Dictionaries,

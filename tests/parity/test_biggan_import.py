@@ -125,11 +125,12 @@ def test_logits_and_codes_are_those_of_the_reference(case):
         assert document["taps"][tap]["used_codes"] == len(np.unique(scores[f"codes.{tap}"]))
         assert document["taps"][tap]["error"] == pytest.approx(scores[f"error.{tap}"].mean(), rel=1e-5)
         counts = np.bincount(case.record[f"use.codes.{tap}"].flatten())
-        share = counts[counts > 0] / counts.sum()
-        assert document["taps"][tap]["perplexity"] == pytest.approx(np.exp(-(share * np.log(share)).sum()), rel=1e-2)
+        perplexity = document["taps"][tap]["perplexity"]
+        fraction = counts[counts > 0] / counts.sum()
+        assert perplexity == pytest.approx(np.exp(-(fraction * np.log(fraction)).sum()), rel=1e-2)
         ours = np.bincount(scores[f"codes.{tap}"].flatten())
-        share = ours[ours > 0] / ours.sum()
-        assert document["taps"][tap]["perplexity"] == pytest.approx(np.exp(-(share * np.log(share)).sum()), rel=1e-6)
+        fraction = ours[ours > 0] / ours.sum()
+        assert perplexity == pytest.approx(np.exp(-(fraction * np.log(fraction)).sum()), rel=1e-6)
 
 
 def sample(case, imported):
@@ -185,7 +186,7 @@ def test_a_discriminator_without_quantizers(case):
     refusal(case.run_import()[0], "'blocks.0.1.")
     result, imported = case.run_import("--set", "model.quantizer.taps=[]")
     assert result.returncode == 0, result.stderr
-    ours, theirs, _ = score(case, imported)  # the released quantizers change no logit
+    ours, theirs, _ = score(case, imported)  # FQ-GAN's quantizers change no logit
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
@@ -210,9 +211,9 @@ def test_attention_after_a_quantizer(tmp_path):
 def test_classes_of_a_model_without_names(case):
     """Imported weights know no names of classes: folders count in the order of their names, and a line says so."""
     _, imported = case.run_import()
-    ours, theirs, told = score(case, imported, ["ant", "bee", "cat"])
+    ours, theirs, log = score(case, imported, ["ant", "bee", "cat"])
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
-    assert "'ant' for class 0" in told
+    assert "'ant' for class 0" in log
     assert "'ant'" not in score(case, imported)[2]
 
 
@@ -234,7 +235,7 @@ def test_what_does_not_fit_is_listed(case):
     wrong_codes = case.run_import("--set", "model.quantizer.codes=16")[0]
     refusal(wrong_codes, "'blocks.0.1.embed'", "discriminator.safetensors")
     refusal(case.run_import("--set", "data.resolution=none")[0], "data.resolution")
-    refusal(case.run_import("--set", "model.generator.width=4")[0], "another architecture")
+    refusal(case.run_import("--set", "model.generator.width=4")[0], "generator.safetensors", "blocks.0.0.conv1.weight")
     (case.folder / "generator.safetensors").write_bytes(b"not a checkpoint")
     refusal(case.run_import()[0], "generator.safetensors")
 

@@ -273,7 +273,7 @@ def test_images_are_those_of_the_program(checkpoint, exported, tmp_path, name, f
 
 
 def truncated(z, limit):
-    """The latents that truncation makes of these, in float64: the quantile within the limit at the same share."""
+    """The latents that truncation makes of these, in float64: the quantile within the limit at the same probability."""
     outside, beyond = (torch.special.erfc(x / 2**0.5) for x in (z.double().abs(), torch.tensor(limit).double()))
     return -torch.special.ndtri((outside + beyond - outside * beyond) / 2) * z.sign()
 

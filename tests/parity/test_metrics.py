@@ -309,11 +309,11 @@ def test_neighbours_are_counted_exactly(ours, name, k, strict):
     real, fake = point_sets()[name]
     expected = prdc_counts(real, fake, k, np.less if strict else np.less_equal)
     found = ours("neighbours", {"a": real, "b": fake}, neighbours=k, strict=strict)
-    for figure, value in expected.items():
+    for name, value in expected.items():
         if isinstance(value, np.integer):
-            assert found[figure] == value, figure
+            assert found[name] == value, name
         else:
-            close(found[figure], value, 1e-15)
+            close(found[name], value, 1e-15)
 
 
 @pytest.mark.parametrize("name", ["features", "ties and equal points", "fakes are reals"])

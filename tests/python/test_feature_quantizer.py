@@ -43,13 +43,13 @@ def test_one_step_follows_the_formulas(layout):
     rows = x.detach() if layout == "rows" else x.detach().permute(0, 2, 3, 1).reshape(-1, 5)
     one_hot = torch.nn.functional.one_hot(torch.cdist(rows, before["codebook"]).argmin(1), 9).double()
     difference = (rows - one_hot @ before["codebook"]).reshape(len(x), -1, 5)
-    share = one_hot.mean(0)
+    fraction = one_hot.mean(0)
     size = 0.7 * before["cluster_size"] + 0.3 * one_hot.sum(0)
     total = 0.7 * before["codebook_sum"] + 0.3 * one_hot.t() @ rows
     smoothed = (size + 1e-3) / (size.sum() + 9e-3) * size.sum()
     assert output is x
     torch.testing.assert_close(loss, 0.3 * difference.pow(2).mean((1, 2)))
-    torch.testing.assert_close(perplexity, torch.exp(-(share * torch.log(share + 1e-10)).sum()))
+    torch.testing.assert_close(perplexity, torch.exp(-(fraction * torch.log(fraction + 1e-10)).sum()))
     gradient = (0.3 * 2 * difference / difference[0].numel()).reshape(-1, 5)
     found = x.grad if layout == "rows" else x.grad.permute(0, 2, 3, 1).reshape(-1, 5)
     torch.testing.assert_close(found, gradient)
@@ -146,11 +146,11 @@ def test_bad_options(options):
 
 def test_straight_through_and_warm_up():
     layer = fqgan.FeatureQuantizer(5, 9, mode="straight_through", warmup_images=16)
-    for share in [0, 0.25, 0.5, 0.75, 1, 1]:
+    for fraction in [0, 0.25, 0.5, 0.75, 1, 1]:
         x, weight = torch.randn(4, 5, 3, 3, requires_grad=True), torch.randn(4, 5, 3, 3)
         entries = layer.codebook[torch.ops.fqgan.nearest_code(x.detach(), layer.codebook)].permute(0, 3, 1, 2)
         output, _, _ = layer(x)
-        torch.testing.assert_close(output, x + share * (entries - x))
+        torch.testing.assert_close(output, x + fraction * (entries - x))
         (output * weight).sum().backward()
         torch.testing.assert_close(x.grad, weight)
     assert int(layer.images_seen) == 24

@@ -34,8 +34,8 @@ TEST(RunLock, EndsWithItsProcessHoweverItEnds) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     RunLock lock(folder.path);
-    const bool told = write(ready[1], "x", 1) == 1;
-    while (told) pause();
+    const bool written = write(ready[1], "x", 1) == 1;
+    while (written) pause();
     _exit(1);
   }
   char byte = 0;

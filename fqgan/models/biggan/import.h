@@ -15,7 +15,7 @@ struct ForeignWeights {
 };
 
 /// Finds the channels and classes of a generator from its weights. size: height and width in pixels, which the weights
-/// do not tell. Errors: UserError for a file that is no such generator.
+/// do not contain. Errors: UserError for a file that is no such generator.
 DataInfo data_of_biggan_generator(const ForeignWeights& generator, int64_t height, int64_t width);
 
 /// Copies weights into `network` (a generator or a discriminator of this family), with spectral vectors, stored

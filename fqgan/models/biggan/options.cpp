@@ -95,8 +95,8 @@ void BigGanDiscriminatorOptions::fields(FieldVisitor& visit) {
         about("standard deviation of the Gaussian noise that is added to the features after every block (0: off)")
             .at_least(0));
   visit("weight_normalization", weight_normalization,
-        about("normalization of the weights: by their spectral norm, or by their length ('weight', with scales and "
-              "biases set by the first batch)")
+        about("normalization of the weights: by their spectral norm ('spectral'), by their length ('weight', with "
+              "scales and biases set by the first batch), or 'none'")
             .one_of(weight_normalizations()));
   PlayerOptions::fields(visit);
 }

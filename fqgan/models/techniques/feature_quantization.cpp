@@ -20,7 +20,7 @@ void QuantizationOptions::fields(FieldVisitor& visit) {
       about(
           "taps of the discriminator whose features are quantized, such as 'block0'; empty: no feature quantization"));
   visit("shared_with", shared_with,
-        about("those of `taps` that share one dictionary; they must have the same number of channels"));
+        about("taps with one common dictionary: some of `taps`, with the same number of channels"));
   FeatureQuantizerOptions::fields(visit);
 }
 
