@@ -154,8 +154,8 @@ def test_a_run_its_checkpoint_and_its_images_have_the_same_metrics(evaluated, da
     of_run = evaluate(folder, *settings)  # against its own data
     assert of_run["counts"] == {"generated": 30, "against": 60}
     last = lines(folder)[-1]["metrics"]
-    for name, value in of_run["metrics"].items():
-        assert value == last[name], name
+    for name, found in of_run["metrics"].items():
+        assert found == last[name], name
     checkpoint = folder / "checkpoints" / "step-00000012.safetensors"
     assert evaluate(checkpoint, "--against", data, *settings)["metrics"] == of_run["metrics"]
     turns = [word for name in ("zero", "one", "two") for word in ("--class", name)]
