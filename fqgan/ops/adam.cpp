@@ -34,8 +34,8 @@ void kernel(at::Tensor& p, const at::Tensor& gradient, at::Tensor& m, at::Tensor
   const auto* from = g.const_data_ptr<float>();
   auto *to_m = m.mutable_data_ptr<float>(), *to_v = v.mutable_data_ptr<float>(), *to_p = p.mutable_data_ptr<float>();
   at::parallel_for(0, p.numel(), 16384, [&](int64_t begin, int64_t end) {
-    kernels::active().elementwise.adam_epsilon_in_root(rates, from + begin, to_m + begin, to_v + begin, to_p + begin,
-                                                       end - begin);
+    kernels::active().loops.elementwise.adam_epsilon_in_root(rates, from + begin, to_m + begin, to_v + begin,
+                                                             to_p + begin, end - begin);
   });
 }
 

@@ -79,8 +79,8 @@ void group_sums(const kernels::Map& map, const Groups& groups, const void* gradi
     for (auto g = begin; g < end; ++g)
       for (auto first = groups.first(g); first < groups.last(g); first += block_rows) {
         const auto last = std::min(first + block_rows, groups.last(g));
-        kernels::active().columns.gradient_sums(map, gradient, first, last, mean, inverse_stddev.data(), part.data(),
-                                                part.data() + channels);
+        kernels::active().loops.columns.gradient_sums(map, gradient, first, last, mean, inverse_stddev.data(),
+                                                      part.data(), part.data() + channels);
         for (int64_t c = 0; c < channels; ++c) {
           sum[g * channels + c] += part[c];
           weighted[g * channels + c] += part[channels + c];
@@ -100,8 +100,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, c
   std::vector<float> moments(2 * blocks * channels);
   at::parallel_for(0, blocks, 4, [&](int64_t begin, int64_t end) {
     for (auto b = begin; b < end; ++b)
-      kernels::active().columns.moments(map, b * block_rows, std::min((b + 1) * block_rows, rows),
-                                        &moments[2 * b * channels], &moments[(2 * b + 1) * channels]);
+      kernels::active().loops.columns.moments(map, b * block_rows, std::min((b + 1) * block_rows, rows),
+                                              &moments[2 * b * channels], &moments[(2 * b + 1) * channels]);
   });
   combine(moments, rows, channels, mean.mutable_data_ptr<float>(), variance.mutable_data_ptr<float>());
   const auto* center = mean.const_data_ptr<float>();
@@ -109,9 +109,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, c
   const Groups groups(map, gain);
   at::parallel_for(0, groups.count, 1, [&](int64_t begin, int64_t end) {
     for (auto g = begin; g < end; ++g)
-      kernels::active().columns.normalise(map, groups.first(g), groups.last(g), center,
-                                          product(row_of(gain, g), inverse_stddev).data(), row_of(bias, g),
-                                          y.mutable_data_ptr());
+      kernels::active().loops.columns.normalise(map, groups.first(g), groups.last(g), center,
+                                                product(row_of(gain, g), inverse_stddev).data(), row_of(bias, g),
+                                                y.mutable_data_ptr());
   });
   return {y, mean, variance};
 }
@@ -149,9 +149,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm_backward(const at::Ten
   auto dx = at::empty_like(x);
   at::parallel_for(0, groups.count, 1, [&](int64_t begin, int64_t end) {
     for (auto g = begin; g < end; ++g)
-      kernels::active().columns.normalise_back(map, gradient.const_data_ptr(), groups.first(g), groups.last(g), center,
-                                               product(row_of(gain, g), inverse_stddev).data(), slope.data(),
-                                               offset.data(), dx.mutable_data_ptr());
+      kernels::active().loops.columns.normalise_back(map, gradient.const_data_ptr(), groups.first(g), groups.last(g),
+                                                     center, product(row_of(gain, g), inverse_stddev).data(),
+                                                     slope.data(), offset.data(), dx.mutable_data_ptr());
   });
   const auto reduced = [&](const at::Tensor& t) { return (gain.dim() == 1 ? t.sum(0) : t).to(at::kFloat); };
   return {dx, reduced(dgain), reduced(dbias)};
@@ -164,7 +164,8 @@ at::Tensor channel_sums(const at::Tensor& x) {
   auto* to = parts.mutable_data_ptr<float>();
   at::parallel_for(0, blocks, 4, [&](int64_t begin, int64_t end) {
     for (auto b = begin; b < end; ++b)
-      kernels::active().columns.sums(map, b * block_rows, std::min((b + 1) * block_rows, rows), to + b * channels);
+      kernels::active().loops.columns.sums(map, b * block_rows, std::min((b + 1) * block_rows, rows),
+                                           to + b * channels);
   });
   auto result = at::empty({channels}, parts.options());
   auto* sums = result.mutable_data_ptr<float>();

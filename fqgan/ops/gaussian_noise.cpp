@@ -34,8 +34,8 @@ at::Tensor add_kernel(const at::Tensor& x, int64_t key, double stddev) {
   const auto blocks = (x.numel() + kernels::noise_block - 1) / kernels::noise_block;
   at::parallel_for(0, blocks, 64, [&](int64_t begin, int64_t end) {
     const auto first = begin * kernels::noise_block, last = std::min(end * kernels::noise_block, x.numel());
-    kernels::active().elementwise.add_noise(data, narrow, first, last, static_cast<uint64_t>(key),
-                                            static_cast<float>(stddev), to);
+    kernels::active().loops.elementwise.add_noise(data, narrow, first, last, static_cast<uint64_t>(key),
+                                                  static_cast<float>(stddev), to);
   });
   return y.contiguous(x.suggest_memory_format());  // elements are counted in their logical order, whatever the layout
 }

@@ -23,14 +23,14 @@ int64_t offset(const at::Tensor& m, const Shape& s, int64_t b) { return b * s.di
 
 void read_kernel(const at::Tensor& m, const Shape& s, int64_t b, float* to) {
   const auto* from = static_cast<const char*>(m.const_data_ptr()) + offset(m, s, b);
-  kernels::active().minibatch.read(from, m.scalar_type() == at::kBFloat16, s.kernels * s.dims, s.count, s.dims, to,
-                                   s.stride);
+  kernels::active().loops.minibatch.read(from, m.scalar_type() == at::kBFloat16, s.kernels * s.dims, s.count, s.dims,
+                                         to, s.stride);
 }
 
 void write_kernel(const float* from, const Shape& s, int64_t b, const at::Tensor& dm) {
   auto* to = static_cast<char*>(dm.mutable_data_ptr()) + offset(dm, s, b);
-  kernels::active().minibatch.write(from, s.stride, s.count, s.dims, to, dm.scalar_type() == at::kBFloat16,
-                                    s.kernels * s.dims);
+  kernels::active().loops.minibatch.write(from, s.stride, s.count, s.dims, to, dm.scalar_type() == at::kBFloat16,
+                                          s.kernels * s.dims);
 }
 
 /// Calls work(b, memory) for every kernel; `floats` zeros of memory at first.
@@ -49,7 +49,7 @@ void each_kernel(const Shape& s, int64_t floats, const Work& work) {
 at::Tensor minibatch_discrimination(const at::Tensor& m) {
   const Shape s(m);
   if (m.numel() == 0) return at::full({s.count, s.kernels}, s.count - 1, m.options());  // no dimension to differ in
-  const auto& kernel = kernels::active().minibatch;
+  const auto& kernel = kernels::active().loops.minibatch;
   auto o = at::empty({s.count, s.kernels}, m.options().dtype(at::kFloat));
   auto* to = o.mutable_data_ptr<float>();
   each_kernel(s, (s.dims + 1) * s.stride, [&](int64_t b, float* memory) {
@@ -65,7 +65,7 @@ at::Tensor minibatch_discrimination_backward(const at::Tensor& gradient, const a
   const Shape s(m);
   auto dm = at::empty_like(m);
   if (m.numel() == 0) return dm;
-  const auto& kernel = kernels::active().minibatch;
+  const auto& kernel = kernels::active().loops.minibatch;
   const auto wide = gradient.to(at::kFloat).contiguous();
   const auto* g = wide.const_data_ptr<float>();
   const auto block = s.dims * s.stride;

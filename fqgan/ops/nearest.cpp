@@ -175,7 +175,7 @@ class Search {
 void find_nearest(const kernels::Map& map, const at::Tensor& codebook, const InstructionSet& set, int64_t* codes) {
   Dictionaries dictionaries(codebook, set.screening);
   at::parallel_for(0, (map.rows + panel_rows - 1) / panel_rows, 1, [&](int64_t begin, int64_t end) {
-    Search search(map, dictionaries, set.rows, codes);
+    Search search(map, dictionaries, set.loops.rows, codes);
     for (auto first = begin * panel_rows; first < std::min(end * panel_rows, map.rows); first += panel_rows)
       search.panel(first, std::min(panel_rows, map.rows - first));
     search.finish();

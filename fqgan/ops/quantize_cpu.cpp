@@ -55,8 +55,8 @@ std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& features, c
   at::parallel_for(0, (map.channels + slice - 1) / slice, 1, [&](int64_t begin, int64_t end) {
     auto scratch = scratch_for(map);
     for (auto s = begin; s < end; ++s)
-      kernels::active().rows.sums(map, code, s * slice, std::min((s + 1) * slice, map.channels),
-                                  sums.mutable_data_ptr<float>(), scratch.data());
+      kernels::active().loops.rows.sums(map, code, s * slice, std::min((s + 1) * slice, map.channels),
+                                        sums.mutable_data_ptr<float>(), scratch.data());
   });
   return {counts, sums};
 }
@@ -67,8 +67,8 @@ at::Tensor commitment_loss(const at::Tensor& features, const at::Tensor& codeboo
   auto loss = at::empty({map.images}, entries.options());
   at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
     auto scratch = scratch_for(map);
-    kernels::active().rows.loss(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(), begin,
-                                end, loss.mutable_data_ptr<float>(), scratch.data());
+    kernels::active().loops.rows.loss(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(),
+                                      begin, end, loss.mutable_data_ptr<float>(), scratch.data());
   });
   return loss;
 }
@@ -81,8 +81,9 @@ at::Tensor commitment_loss_backward(const at::Tensor& gradient, const at::Tensor
   auto out = at::empty_like(features);
   at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
     auto scratch = scratch_for(map);
-    kernels::active().rows.gradient(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(),
-                                    scale.const_data_ptr<float>(), begin, end, out.mutable_data_ptr(), scratch.data());
+    kernels::active().loops.rows.gradient(map, entries.const_data_ptr<float>(),
+                                          codes_in_order.const_data_ptr<int64_t>(), scale.const_data_ptr<float>(),
+                                          begin, end, out.mutable_data_ptr(), scratch.data());
   });
   return out;
 }
@@ -94,8 +95,9 @@ at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebo
   auto out = at::empty_like(features);
   at::parallel_for(0, map.images, 1, [&](int64_t begin, int64_t end) {
     auto scratch = scratch_for(map);
-    kernels::active().rows.blend(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(),
-                                 static_cast<float>(fraction), begin, end, out.mutable_data_ptr(), scratch.data());
+    kernels::active().loops.rows.blend(map, entries.const_data_ptr<float>(), codes_in_order.const_data_ptr<int64_t>(),
+                                       static_cast<float>(fraction), begin, end, out.mutable_data_ptr(),
+                                       scratch.data());
   });
   return out;
 }

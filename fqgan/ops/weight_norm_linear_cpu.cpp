@@ -17,7 +17,7 @@ bool narrow(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16; }
 int64_t rows_per_thread(int64_t width) {
   return std::max<int64_t>(1, elements_per_thread / std::max<int64_t>(1, width));
 }
-const auto& kernels_of_layer() { return kernels::active().weight_norm; }
+const auto& kernels_of_layer() { return kernels::active().loops.weight_norm; }
 
 }  // namespace
 

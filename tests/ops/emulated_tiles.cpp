@@ -67,18 +67,8 @@ struct Tiles {
 thread_local Tiles::Tile Tiles::tiles[8];
 
 constexpr Screening screening = tiles_screening<Vector, Tiles>(plain::screening);
-constexpr InstructionSet set{.name = "emulated tiles",
-                             .screening = screening,
-                             .rows = plain::rows,
-                             .columns = plain::columns,
-                             .elementwise = plain::elementwise,
-                             .minibatch = plain::minibatch,
-                             .weight_norm = plain::weight_norm,
-                             .peak = plain::peak,
-                             .winograd_float32 = nullptr,
-                             .winograd_bfloat16 = nullptr,
-                             .few_channels_float32 = nullptr,
-                             .few_channels_bfloat16 = nullptr};
+constexpr InstructionSet set{
+    .name = "emulated tiles", .screening = screening, .loops = plain::loops, .peak = plain::peak};
 
 }  // namespace
 }  // namespace fqgan::ops::kernels

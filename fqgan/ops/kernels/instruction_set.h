@@ -5,14 +5,10 @@
 // processor.
 #pragma once
 
-#include "fqgan/ops/kernels/columns.h"
-#include "fqgan/ops/kernels/elementwise.h"
 #include "fqgan/ops/kernels/few_channels.h"
-#include "fqgan/ops/kernels/minibatch.h"
+#include "fqgan/ops/kernels/loops.h"
 #include "fqgan/ops/kernels/peak.h"
-#include "fqgan/ops/kernels/rows.h"
 #include "fqgan/ops/kernels/screening.h"
-#include "fqgan/ops/kernels/weight_norm.h"
 #include "fqgan/ops/kernels/winograd.h"
 
 namespace fqgan::ops::kernels {
@@ -20,15 +16,11 @@ namespace fqgan::ops::kernels {
 struct InstructionSet {
   const char* name;
   const Screening& screening;
-  const Rows& rows;
-  const Columns& columns;
-  const Elementwise& elementwise;
-  const Minibatch& minibatch;
-  const WeightNorm& weight_norm;
+  const Loops& loops;
   const Peak& peak;
   // Null: oneDNN's convolutions are as fast or faster here.
-  const Winograd *winograd_float32, *winograd_bfloat16;
-  const FewChannels *few_channels_float32, *few_channels_bfloat16;
+  const Winograd *winograd_float32 = nullptr, *winograd_bfloat16 = nullptr;
+  const FewChannels *few_channels_float32 = nullptr, *few_channels_bfloat16 = nullptr;
 };
 
 /// The set that runs: the best one that this processor has, or the one that $FQGAN_INSTRUCTION_SET names. Errors:

@@ -8,11 +8,7 @@ namespace fqgan::ops::kernels {
 /// Any processor.
 namespace plain {
 extern const Screening screening;
-extern const Rows rows;
-extern const Columns columns;
-extern const Elementwise elementwise;
-extern const Minibatch minibatch;
-extern const WeightNorm weight_norm;
+extern const Loops loops;
 extern const Peak peak;
 }  // namespace plain
 
@@ -20,11 +16,7 @@ extern const Peak peak;
 /// AVX2 and FMA.
 namespace avx2 {
 extern const Screening screening;
-extern const Rows rows;
-extern const Columns columns;
-extern const Elementwise elementwise;
-extern const Minibatch minibatch;
-extern const WeightNorm weight_norm;
+extern const Loops loops;
 extern const Peak peak;
 extern const Winograd winograd;
 extern const FewChannels few_channels;
@@ -33,11 +25,7 @@ extern const FewChannels few_channels;
 /// AVX-512 F, BW, VL and DQ, in float32: Intel's servers since 2017.
 namespace avx512 {
 extern const Screening screening;
-extern const Rows rows;
-extern const Columns columns;
-extern const Elementwise elementwise;
-extern const Minibatch minibatch;
-extern const WeightNorm weight_norm;
+extern const Loops loops;
 extern const Peak peak;
 extern const Winograd winograd;
 extern const FewChannels few_channels;
