@@ -9,7 +9,8 @@
 namespace fqgan {
 OperatorRecorder* OperatorRecorder::current_ = nullptr;
 
-OperatorRecorder::OperatorRecorder(at::Device device) : device_(device) {
+OperatorRecorder::OperatorRecorder(at::Device device, std::function<void(int64_t)> on_workspace)
+    : device_(device), on_workspace_(std::move(on_workspace)) {
   FQGAN_CHECK(!current_, "another recorder is at work");
   current_ = this;
   const auto start = [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
@@ -29,19 +30,17 @@ OperatorRecorder::~OperatorRecorder() {
   current_ = nullptr;
 }
 
-namespace {
-
-/// A view's result is its argument under another shape, and what `empty` gives nobody has written yet.
-bool moves_no_bytes(const at::RecordFunction& function) {
-  const std::string_view name = function.name();
-  if (name.starts_with("aten::empty") || name.starts_with("aten::new_empty")) return true;
+/// A view's result is its argument under another shape, and what `empty` gives nobody has written yet. The answer is
+/// kept: LibTorch copies a whole schema for each question.
+bool OperatorRecorder::moves_no_bytes(const at::RecordFunction& function) {
+  const std::string name = function.name();
+  const auto known = still_.find(name);
+  if (known != still_.end()) return known->second;
   const auto schema = function.operator_schema();
-  if (!schema || schema->returns().empty()) return false;
-  const auto* alias = schema->returns()[0].alias_info();
-  return alias && !alias->isWrite();
+  const auto* alias = schema && !schema->returns().empty() ? schema->returns()[0].alias_info() : nullptr;
+  const bool made_empty = name.starts_with("aten::empty") || name.starts_with("aten::new_empty");
+  return still_[name] = made_empty || (alias && !alias->isWrite());
 }
-
-}  // namespace
 
 void OperatorRecorder::enter(const at::RecordFunction& function) {
   Frame frame;
@@ -66,6 +65,7 @@ void OperatorRecorder::enter(const at::RecordFunction& function) {
     if (node >= 0 && !frame.key.backward) layer_of_node_[node] = frame.key.layer;
     frame.key.shapes = shapes_of(function.inputs());
     frame.products = products_of(frame.key.name, function.inputs(), device_);
+    if (on_workspace_) frame.workspace = workspace_of(frame.key.name, function.inputs(), device_);
     frame.still = moves_no_bytes(function);
     if (!frame.still) frame.bytes = bytes_of(function.inputs());
   }
@@ -78,6 +78,7 @@ void OperatorRecorder::leave(const at::RecordFunction& function) {
   auto frame = std::move(stack_.back());
   stack_.pop_back();
   const double seconds = ended - frame.started;
+  if (frame.workspace) on_workspace_(frame.workspace);
   if (function.scope() == at::RecordScope::FUNCTION && !frame.still)
     frame.bytes += bytes_of(c10::ArrayRef<const c10::IValue>(function.outputs().data(), function.outputs().size()));
   auto& total = totals_[frame.key];

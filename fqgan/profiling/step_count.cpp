@@ -63,40 +63,6 @@ class BlackImages : public Dataset {
   DataInfo info_;
 };
 
-/// Adds the workspace of each operator of this thread to the memory.
-class Workspaces {
- public:
-  Workspaces(MetaMemory& memory, at::Device device) {
-    current() = {&memory, device};
-    const auto start = [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
-      const auto bytes = workspace_of(function.name(), function.inputs(), current().device);
-      return bytes ? std::make_unique<Workspace>(bytes) : nullptr;
-    };
-    const auto end = [](const at::RecordFunction&, at::ObserverContext* workspace) {
-      if (workspace) current().memory->use(static_cast<Workspace*>(workspace)->bytes);
-    };
-    handle_ = at::addThreadLocalCallback(at::RecordFunctionCallback(start, end).needsInputs(true));
-  }
-  ~Workspaces() { at::removeCallback(handle_); }
-  Workspaces(const Workspaces&) = delete;
-  Workspaces& operator=(const Workspaces&) = delete;
-
- private:
-  struct Workspace : at::ObserverContext {
-    explicit Workspace(int64_t bytes) : bytes(bytes) {}
-    int64_t bytes;
-  };
-  struct Current {
-    MetaMemory* memory = nullptr;
-    at::Device device = at::kCPU;
-  };
-  static Current& current() {
-    thread_local Current value;
-    return value;
-  }
-  at::CallbackHandle handle_;
-};
-
 }  // namespace
 
 StepCount count_step(const FamilyOptions& options, const DataInfos& infos, const Numerics& numerics) {
@@ -111,8 +77,7 @@ StepCount count_step(const FamilyOptions& options, const DataInfos& infos, const
   Loop loop(*family, datasets, {});
   StepCount count;
   {
-    const Workspaces workspaces(memory, numerics.device);
-    const OperatorRecorder recorder(numerics.device);
+    const OperatorRecorder recorder(numerics.device, [&](int64_t workspace) { memory.use(workspace); });
     loop.iterate();
     for (const auto& [key, total] : recorder.totals()) {
       count.bytes += total.bytes;
