@@ -20,6 +20,8 @@ struct FieldInfo {
   bool exclusive_minimum = false;                             // the value must be greater than `minimum`
   std::vector<std::string> choices;                           // for strings: the allowed values; empty: any
   bool resumable = false;                                     // may be changed with --set on --resume
+  bool is_path = false;                                       // for strings: the path of a file or folder
+  std::vector<std::string> not_paths;                         // values of such a string that are no paths
 
   FieldInfo&& at_least(double v) && {
     minimum = v;
@@ -40,6 +42,12 @@ struct FieldInfo {
   }
   FieldInfo&& on_resume() && {
     resumable = true;
+    return std::move(*this);
+  }
+  /// A relative path in a file is relative to that file's folder, and in --set to the working folder.
+  FieldInfo&& path(std::vector<std::string> except = {}) && {
+    is_path = true;
+    not_paths = std::move(except);
     return std::move(*this);
   }
 };

@@ -9,6 +9,10 @@
 
 namespace fqgan {
 
+/// What read_options makes of paths: absolute ones, from the folder of the file in which they stand (--set: the working
+/// folder), or the text itself.
+enum class Paths { absolute, as_written };
+
 /// A recipe before it is read into a struct: the merged TOML of defaults <- `extends` <- recipe <- `--set`. Tables are
 /// merged deeply; everything else (arrays too) replaces the earlier value. Each value keeps its file and line, or
 /// `--set`, for errors. Opaque, so that toml++ stays out of headers.
@@ -21,13 +25,14 @@ class RecipeText {
 
   /// Reads `path`, following `extends = "other.toml"` (relative to the extending file; a cycle is an error).
   /// Errors: UserError with file and line for a missing file, bad TOML, a missing or cyclic `extends`.
-  static RecipeText from_file(const std::string& path);
+  static RecipeText from_file(const std::string& path, Paths paths = Paths::absolute);
   /// Reads TOML text; `name` is the file's name in errors, and `extends` is relative to its folder.
   static RecipeText from_string(const std::string& toml, const std::string& name);
 
   /// Applies "a.b=c": c is read as a TOML value, else taken as a string; a string field takes c literally ("123", not
   /// 123). `a.b=none` clears an optional. Errors: no '=', empty key, a key below a value that is no table.
-  void set(const std::string& assignment);
+  /// `folder`: where a relative path in it begins; "": the working folder.
+  void set(const std::string& assignment, const std::string& folder = "");
   /// The string at a dotted key, or `fallback`. Errors: the value is not a string.
   std::string get(const std::string& key, const std::string& fallback) const;
 
@@ -52,7 +57,7 @@ std::string write_options(Options& options);
 /// optional) and meaning (with range or choices).
 struct FieldDescription {
   std::string key, type, value, meaning;
-  bool resumable;
+  bool resumable, is_path;
 };
 std::vector<FieldDescription> describe_options(Options& options);
 

@@ -1,6 +1,7 @@
 // read_options: reads a merged recipe into a struct.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 
 #include "fqgan/core/error.h"
@@ -17,6 +18,7 @@ struct Source {
   const TomlNode& node;
   std::string key;  // dotted, with [index] in lists
   const FieldInfo& info;
+  Paths paths;
 
   [[noreturn]] void refuse(const std::string& expected, const std::string& found, const std::string& hint = "") const {
     fail(node.place, key + ": expected " + expected + ", got " + found + hint);
@@ -52,6 +54,13 @@ void convert(const Source& source, double& out) {
   out = value;
 }
 
+std::string path_in(const Source& source, const std::string& value) {
+  const auto& words = source.info.not_paths;
+  const bool word = value.empty() || std::find(words.begin(), words.end(), value) != words.end();
+  if (word || source.paths == Paths::as_written) return value;
+  return std::filesystem::absolute(std::filesystem::path(source.node.folder) / value).lexically_normal().string();
+}
+
 void convert(const Source& source, std::string& out) {
   const TomlNode& node = source.node;
   const bool scalar = node.kind != Kind::array && node.kind != Kind::table;
@@ -63,7 +72,7 @@ void convert(const Source& source, std::string& out) {
   if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
     source.refuse("one of " + quoted_list(choices), "'" + value + "'", suggestion(value, choices));
   }
-  out = value;
+  out = source.info.is_path ? path_in(source, value) : value;
 }
 
 template <class T>
@@ -81,7 +90,7 @@ void convert(const Source& source, std::vector<T>& out) {
   out.clear();
   for (const auto& element : source.node.children) {
     T value;
-    convert({element, source.key + "[" + std::to_string(out.size()) + "]", source.info}, value);
+    convert({element, source.key + "[" + std::to_string(out.size()) + "]", source.info, source.paths}, value);
     out.push_back(value);
   }
 }
@@ -89,8 +98,9 @@ void convert(const Source& source, std::vector<T>& out) {
 // Reads one table; collects the assignments, which are made only if the whole recipe is valid.
 class Reader : public TemplateVisitor<Reader> {
  public:
-  Reader(const TomlNode& table, std::string prefix, Options& root, std::vector<std::function<void()>>& assignments)
-      : table_(table), prefix_(std::move(prefix)), root_(root), assignments_(assignments) {}
+  Reader(const TomlNode& table, std::string prefix, Options& root, Paths paths,
+         std::vector<std::function<void()>>& assignments)
+      : table_(table), prefix_(std::move(prefix)), root_(root), paths_(paths), assignments_(assignments) {}
 
   void read(Options& options) {
     options.fields(*this);
@@ -105,7 +115,7 @@ class Reader : public TemplateVisitor<Reader> {
     const TomlNode* node = table_.find(name);
     if (!node) return;
     T converted;
-    convert({*node, prefix_ + name, info}, converted);
+    convert({*node, prefix_ + name, info, paths_}, converted);
     assignments_.push_back([&value, converted = std::move(converted)] { value = converted; });
   }
 
@@ -114,7 +124,7 @@ class Reader : public TemplateVisitor<Reader> {
     const TomlNode* node = table_.find(name);
     if (!node) return;
     if (node->kind != Kind::table) fail(node->place, prefix_ + name + ": expected a table, got " + found_text(*node));
-    Reader(*node, prefix_ + name + ".", root_, assignments_).read(group);
+    Reader(*node, prefix_ + name + ".", root_, paths_, assignments_).read(group);
   }
 
  private:
@@ -145,6 +155,7 @@ class Reader : public TemplateVisitor<Reader> {
   const TomlNode& table_;
   std::string prefix_;  // "" or "model.quantizer."
   Options& root_;
+  Paths paths_;
   std::vector<std::function<void()>>& assignments_;
   std::vector<std::string> names_;  // fields and groups of this table
 };
@@ -153,7 +164,7 @@ class Reader : public TemplateVisitor<Reader> {
 
 void read_options(const RecipeText& text, Options& options) {
   std::vector<std::function<void()>> assignments;
-  Reader(text.impl_->root, "", options, assignments).read(options);
+  Reader(text.impl_->root, "", options, text.impl_->paths, assignments).read(options);
   for (const auto& assign : assignments) assign();
 }
 

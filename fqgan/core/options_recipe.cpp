@@ -81,7 +81,11 @@ RecipeText& RecipeText::operator=(RecipeText other) {
 }
 RecipeText::~RecipeText() = default;
 
-RecipeText RecipeText::from_file(const std::string& path) { return from_string(read_file(path), path); }
+RecipeText RecipeText::from_file(const std::string& path, Paths paths) {
+  auto text = from_string(read_file(path), path);
+  text.impl_->paths = paths;
+  return text;
+}
 
 RecipeText RecipeText::from_string(const std::string& toml, const std::string& name) {
   RecipeText text;
@@ -90,7 +94,7 @@ RecipeText RecipeText::from_string(const std::string& toml, const std::string& n
   return text;
 }
 
-void RecipeText::set(const std::string& assignment) {
+void RecipeText::set(const std::string& assignment, const std::string& folder) {
   const auto equals = assignment.find('=');
   const std::string key = trimmed(assignment.substr(0, equals));
   const auto parts = split_key(key);
@@ -100,6 +104,7 @@ void RecipeText::set(const std::string& assignment) {
   if (key == "extends") fail("--set", "extends: expected in a recipe file only, got it on the command line");
 
   TomlNode value = parse_command_line_value(trimmed(assignment.substr(equals + 1)));
+  value.folder = folder;
   const TomlNode* on_the_way = &impl_->root;
   for (size_t i = 0; on_the_way && i + 1 < parts.size(); ++i) {
     on_the_way = on_the_way->find(parts[i]);

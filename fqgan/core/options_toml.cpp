@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 
 #include "fqgan/core/error.h"
 
@@ -19,6 +20,7 @@ TomlNode convert(const toml::node& source, const std::string& name, size_t paren
   const size_t line = source.source().begin.line ? source.source().begin.line : parent_line;
   TomlNode node;
   node.place = name == command_line || line == 0 ? name : name + ":" + std::to_string(line);
+  node.folder = std::filesystem::path(name).parent_path().string();
   switch (source.type()) {
     case toml::node_type::table:
       for (auto&& [key, child] : *source.as_table()) {

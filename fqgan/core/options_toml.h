@@ -16,6 +16,7 @@ struct TomlNode {
   Kind kind = Kind::table;
   std::string key;                 // within its table
   std::string place;               // "recipe.toml:12" or "--set"
+  std::string folder;              // of the file, "" for the working folder
   std::string raw;                 // for --set: the text after '=', as it was typed
   std::vector<TomlNode> children;  // the elements of a table or an array
   std::string string;
@@ -28,6 +29,7 @@ struct TomlNode {
 
 struct RecipeText::Impl {
   TomlNode root;
+  Paths paths = Paths::absolute;
 };
 
 /// Parses TOML text. Errors: UserError with `name` and line.

@@ -85,7 +85,8 @@ class Describer : public TemplateVisitor<Describer> {
     std::string limits = range_text(info);
     if (!info.choices.empty()) limits = " one of " + quoted_list(info.choices);
     if (!limits.empty()) limits = " (" + limits.substr(1) + ")";
-    result_.push_back({prefix_ + name, std::move(type), std::move(value), info.meaning + limits, info.resumable});
+    result_.push_back(
+        {prefix_ + name, std::move(type), std::move(value), info.meaning + limits, info.resumable, info.is_path});
   }
 
   std::string prefix_;

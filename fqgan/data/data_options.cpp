@@ -31,7 +31,9 @@ void FitOptions::fields(FieldVisitor& visit) {
 void DataOptions::fields(FieldVisitor& visit) {
   visit("path", path,
         about("the images: an IDX file or folder, a folder of images, one folder per class, a zip of either, or a "
-              "CIFAR archive"));
+              "CIFAR archive")
+            .path()
+            .on_resume());
   visit("split", split,
         about("split of the data set, if the data set has a training and a test split").one_of({"train", "test"}));
   visit("domain", domain,

@@ -13,10 +13,14 @@ void EvaluationOptions::fields(FieldVisitor& visit) {
             "classifier)"));
   visit("features", features,
         about("feature extractor: 'classifier' (trained once on the labelled data, then cached), the file of a saved "
-              "classifier, or a TorchScript file"));
+              "classifier, or a TorchScript file")
+            .path({"classifier"})
+            .on_resume());
   visit("against", against,
         about("reference images or saved statistics; unset: the images of data.held_out, else the test split of the "
-              "data, else the training images"));
+              "data, else the training images")
+            .path()
+            .on_resume());
   visit("keep_best", keep_best,
         about("metric by which the best checkpoint is kept, as checkpoints/best.safetensors; unset: none"));
   generation.fields(visit);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 #include <limits>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -36,20 +37,25 @@ constexpr std::chrono::seconds lock_patience{60};
 struct Task {
   const Experiment* experiment;
   int64_t seed;
-  std::string key, data;
+  std::string key, data;         // data: as written
+  std::vector<std::string> set;  // for the training, with absolute paths
 
   std::string name() const { return experiment->name + "-" + key + "-seed-" + std::to_string(seed); }
 };
 
 /// Eight hex digits that identify an experiment: a digest of the options that differ from the family's defaults (so
-/// that new options of the program do not change it) and of the path of the images. Seed and threads do not count.
+/// that new options of the program do not change it) and of the path of the images as it is written. Of other paths,
+/// the name of the file counts. Seed and threads do not count.
 std::string key_of(const Experiment& experiment, const std::string& data) {
-  auto text = RecipeText::from_file(experiment.recipe);
+  auto text = RecipeText::from_file(experiment.recipe, Paths::as_written);
   for (const auto& assignment : experiment.set) text.set(assignment);
   const auto recipe = read_recipe(text), usual = default_recipe(recipe->family);
   recipe->seed = usual->seed;
   recipe->compute.threads = usual->compute.threads;
   if (!data.empty()) recipe->data.path = data;
+  const auto name_of = [](const std::string& path) { return fs::path(path).filename().string(); };
+  recipe->evaluation.features = name_of(recipe->evaluation.features);
+  if (auto& against = recipe->evaluation.against) against = name_of(*against);
   const auto changed = changed_fields(*recipe, *usual);
   std::set<std::string> differing;  // sorted, so that the key does not depend on the order of the fields
   for (const auto& field : describe_options(*recipe))
@@ -58,15 +64,33 @@ std::string key_of(const Experiment& experiment, const std::string& data) {
   return sha256(recipe->family + "\n" + join({differing.begin(), differing.end()}, "\n")).substr(0, 8);
 }
 
+/// The experiment's --set, in which paths are relative to the sweep file.
+std::vector<std::string> with_absolute_paths(const Experiment& experiment, const std::string& folder) {
+  auto text = RecipeText::from_file(experiment.recipe);
+  for (const auto& assignment : experiment.set) text.set(assignment, folder);
+  const auto recipe = read_recipe(text);
+  std::map<std::string, std::string> paths;
+  for (const auto& field : describe_options(*recipe))
+    if (field.is_path) paths[field.key] = field.value;
+  auto set = experiment.set;
+  for (auto& assignment : set)
+    if (const auto path = paths.find(assignment.substr(0, assignment.find('='))); path != paths.end())
+      assignment = path->first + "=" + path->second;
+  return set;
+}
+
 class Sweep {
  public:
   explicit Sweep(const SweepOptions& options)
       : options_(options), file_(read_sweep(options.file)), started_(std::chrono::steady_clock::now()) {
+    const auto folder = fs::path(options.file).parent_path();
+    const auto data = options.data.empty() ? file_.data.value_or("") : options.data;
+    data_ = options.data.empty() && file_.data ? (folder / data).string() : data;
     for (const auto& experiment : file_.experiments) {
-      const auto data = options.data.empty() ? file_.data.value_or("") : options.data;
-      const auto key =
-          key_of(experiment, data);  // before any training, so that an error in the last recipe is found now
-      for (const auto seed : experiment.seeds) tasks_.push_back({&experiment, seed, key, data});
+      // Before any training, so that an error in the last recipe is found now.
+      const auto key = key_of(experiment, data);
+      const auto set = with_absolute_paths(experiment, folder.string());
+      for (const auto seed : experiment.seeds) tasks_.push_back({&experiment, seed, key, data, set});
     }
   }
 
@@ -123,8 +147,8 @@ class Sweep {
     } else {
       log_info("training " + folder.string());
       arguments.insert(arguments.end(), {task.experiment->recipe, "--out", folder.string()});
-      if (!task.data.empty()) arguments.insert(arguments.end(), {"--data", task.data});
-      for (const auto& assignment : task.experiment->set) arguments.insert(arguments.end(), {"--set", assignment});
+      if (!data_.empty()) arguments.insert(arguments.end(), {"--data", data_});
+      for (const auto& assignment : task.set) arguments.insert(arguments.end(), {"--set", assignment});
       arguments.insert(arguments.end(), {"--set", "seed=" + std::to_string(task.seed)});
     }
     const int code = run_child(arguments, [this] { return stop(); });
@@ -145,15 +169,12 @@ class Sweep {
 
   /// Makes the ledger entry from the run's logs, and copies its curve.
   void add_results(const RunFolder& run, const Task& task, LedgerEntry& entry) const {
-    double before = 0;
     for (const auto& line : read_log(run.log())) {
       entry.iterations = static_cast<int64_t>(line.numbers.at("step"));
       entry.images_per_second = line.numbers.at("images_per_second");
       for (const auto& [name, value] : line.numbers)
         if (name.ends_with("/perplexity")) entry.metrics[name] = value;
-      const auto seconds = line.numbers.at("seconds");  // since the process began, so that it decreases at each resume
-      entry.seconds += seconds >= before ? seconds - before : seconds;
-      before = seconds;
+      entry.seconds = line.numbers.at("seconds");
     }
     const auto evaluations = read_log(run.metrics());
     const std::string prefix = "metrics.";
@@ -191,6 +212,7 @@ class Sweep {
 
   const SweepOptions& options_;
   SweepFile file_;
+  std::string data_;                                                     // for the trainings
   std::string commit_ = first_line_of("git describe --always --dirty");  // at the start, since it may change meanwhile
   std::chrono::steady_clock::time_point started_;
   std::vector<Task> tasks_;
