@@ -81,13 +81,17 @@ DataInfo drawn_data(const Family& family, DataInfo data) {
   return data;
 }
 
+DataInfos data_of_checkpoint(const Checkpoint& checkpoint, const std::string& where) {
+  return read_data(text_of(checkpoint.metadata, "data", where), where);
+}
+
 Model load_model(const Checkpoint& checkpoint, const std::string& where, const Numerics& numerics) {
   require_current_layout(checkpoint, where);
   Model model;
   model.family_name = text_of(checkpoint.metadata, "family", where);
   auto options = family_options(model.family_name);
   read_options(RecipeText::from_string(text_of(checkpoint.metadata, "model", where), where), *options);
-  const auto infos = read_data(text_of(checkpoint.metadata, "data", where), where);
+  const auto infos = data_of_checkpoint(checkpoint, where);
   model.data = main_info(infos);
   model.family = options->build(infos, numerics, std::nullopt);
   load_weights(*model.family, checkpoint.tensors, where);

@@ -22,6 +22,9 @@ void require_current_layout(const Checkpoint& checkpoint, const std::string& whe
 std::map<std::string, std::string> model_metadata(const std::string& family, FamilyOptions& options,
                                                   const DataInfos& data, uint64_t seed);
 
+/// The data sets on which the model was trained, by their names in its family. Errors: UserError.
+DataInfos data_of_checkpoint(const Checkpoint& checkpoint, const std::string& where);
+
 /// The data as the family's generator draws it: without classes if it is unconditional.
 DataInfo drawn_data(const Family& family, DataInfo data);
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "fqgan/models/family.h"
 
@@ -19,5 +20,14 @@ void load_tensors(const std::map<std::string, torch::Tensor>& saved,
 /// Loads networks and averages of the same architecture, for sampling and fine-tuning. If `saved` has no averages, they
 /// become copies of their networks.
 void load_weights(Family& family, const std::map<std::string, torch::Tensor>& saved, const std::string& where);
+
+/// The number of classes of a checkpoint and of the family that starts from it.
+struct ClassChange {
+  int64_t before, now;
+};
+/// Loads weights as the start of a fine-tuning. If the number of classes changes, layers with one row or column for
+/// each class keep their initial values. Returns the names of these tensors in the networks.
+std::vector<std::string> load_start(Family& family, const std::map<std::string, torch::Tensor>& saved,
+                                    ClassChange classes, const std::string& where);
 
 }  // namespace fqgan

@@ -37,6 +37,49 @@ void check_attention(const std::string& key, const std::vector<int64_t>& wanted,
   }
 }
 
+/// BigGAN's first map has 4 to 7 pixels along its shorter side, and its discriminators' last map at most 15. Widths that
+/// were written for smaller images leave larger maps, and so a network that cannot work.
+constexpr int64_t largest_first_map = 7, largest_last_map = 15;
+
+template <class T>
+std::string list_text(const std::vector<T>& values) {
+  std::vector<std::string> texts;
+  for (const T value : values)
+    texts.push_back(std::is_same_v<T, bool> ? (value ? "true" : "false") : std::to_string(value));
+  return "[" + join(texts) + "]";
+}
+
+std::vector<int64_t> divided(std::vector<int64_t> values, int64_t by) {
+  for (auto& value : values) value /= by;
+  return values;
+}
+
+void check_first_map(const BigGanOptions& options, const BigGanPlan& plan, Problems& problems) {
+  const auto smaller = std::min(plan.bottom_height, plan.bottom_width);
+  if (smaller <= largest_first_map) return;
+  auto fitting = divided(plan.generator, options.generator.width);
+  for (auto side = smaller; side > largest_first_map; side /= 2) fitting.insert(fitting.begin(), fitting.front());
+  problems.add("model.generator.multipliers", "expected a first map of 4 to 7 pixels, got one of " +
+                                                  size_text(plan.bottom_height, plan.bottom_width) + " for images of " +
+                                                  size_text(plan.height, plan.width) + ". Hint: set it to " +
+                                                  list_text(fitting) + ", or to [] for BigGAN-PyTorch's network");
+}
+
+void check_last_map(const BigGanOptions& options, const FeatureMap& last, const BigGanPlan& plan, Problems& problems) {
+  if (std::min(last.height, last.width) <= largest_last_map) return;
+  auto multipliers = divided(plan.discriminator, options.discriminator.width);
+  auto downsample = plan.downsample;
+  for (auto side = std::min(last.height, last.width); side > largest_first_map; side /= 2) {
+    multipliers.push_back(multipliers.back());
+    downsample.insert(downsample.begin(), true);
+  }
+  problems.add("model.discriminator.downsample",
+               "expected a last map of at most " + std::to_string(largest_last_map) + " pixels, got one of " +
+                   size_text(last.height, last.width) + " for images of " + size_text(plan.height, plan.width) +
+                   ". Hint: set it to " + list_text(downsample) + " and model.discriminator.multipliers to " +
+                   list_text(multipliers) + ", or both to [] for BigGAN-PyTorch's network");
+}
+
 void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Problems& problems) {
   const auto blocks = static_cast<int64_t>(plan.generator.size()) - 1;
   if (blocks < 1)
@@ -49,6 +92,7 @@ void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Probl
                             " times, which does not fit images of " + size_text(plan.height, plan.width) +
                             ". Hint: use fewer multipliers, or set data.resolution to a multiple of " +
                             std::to_string(factor) + " that is at least twice as large");
+  check_first_map(options, plan, problems);
   if (options.generator.hierarchical && plan.chunk < 1)
     problems.add("model.generator.latent", "expected at least " + std::to_string(blocks + 1) +
                                                ", one dimension for each part of a hierarchical latent, got " +
@@ -80,6 +124,7 @@ void check_discriminator(const BigGanOptions& options, const BigGanPlan& plan, P
     const int64_t halved = plan.downsample[b] ? 2 : 1;
     maps.push_back({before.height / halved, before.width / halved, plan.discriminator[b]});
   }
+  check_last_map(options, maps.back(), plan, problems);
   check_attention("model.discriminator.attention", options.discriminator.attention, maps, problems);
   options.quantizer.check(options.taps(plan), problems);
   options.feature_matching.check(names_of(options.taps(plan)), problems);
