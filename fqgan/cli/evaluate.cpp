@@ -1,6 +1,7 @@
 // fqgan evaluate A --against B: measures one set of images against another.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -25,6 +26,7 @@ struct EvaluateFlags {
   std::vector<std::string> set;
   bool json = false;
   ComputeOptions compute;
+  std::function<bool(const std::string&)> given;  // whether a flag was on the command line
 };
 
 /// The options of --set: for reading images (`data` on both sides, `against` on the second) and for the estimators.
@@ -38,10 +40,75 @@ struct EvaluateOptions : Options {
   }
 };
 
-/// `recipe`: of the evaluated run, whose size of images the other side must have; may be null.
-EvaluateOptions read_settings(const std::vector<std::string>& set, const Recipe* recipe) {
+/// What the two sides are.
+struct NamedSides {
+  NamedSide a;
+  std::optional<NamedSide> b;
+
+  bool generates() const { return a.checkpoint || (b && b->checkpoint); }
+  static bool reads_images(const NamedSide& side) { return !side.checkpoint && !side.statistics; }
+};
+
+NamedSides look_at_sides(const EvaluateFlags& flags) {
+  NamedSides named{look_at_side(flags.path), std::nullopt};
+  auto against = flags.against;
+  if (against.empty() && flags.save_statistics.empty() && named.a.recipe)
+    against = named.a.recipe->evaluation.against.value_or("");
+  if (!against.empty()) named.b = look_at_side(against);
+  return named;
+}
+
+/// Options that would have no effect are refused. data.* and against.*: of the images that are read.
+void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
+  for (const auto* flag : {"--count", "--seed", "--truncation", "--raw", "--source", "--direction"})
+    if (flags.given(flag) && !named.generates())
+      fail(flag, "expected a run or checkpoint, which generates images; got none, so that this has no effect");
+  const bool second = named.b && NamedSides::reads_images(*named.b), any = second || NamedSides::reads_images(named.a);
+  for (const auto& assignment : flags.set) {
+    const auto key = assignment.substr(0, assignment.find('='));
+    const bool data = key.starts_with("data."), against = key.starts_with("against.");
+    const auto name = key.substr(key.find('.') + 1);
+    if (!data && !against) continue;
+    if (name == "path")
+      fail(key, "has no effect here. Hint: give the images as arguments: fqgan evaluate A --against B");
+    if (name == "flip" || name == "crop_margin") fail(key, "augmentation belongs to a training and has no effect here");
+    if (data ? !any : !second)
+      fail(key,
+           std::string("expected images to read") + (data ? "" : " as --against") +
+               ", got none, so that this has no effect. Hint: a run is measured against its own data as its recipe "
+               "reads it; other images: --against IMAGES");
+  }
+}
+
+/// A run or checkpoint is measured as its training measures it, unless a flag says otherwise: with the same features,
+/// metrics, images, precision and threads.
+EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe) {
+  const auto& own = recipe.evaluation;
+  const auto take = [&](const char* flag, auto& value, const auto& from) {
+    if (!flags.given(flag)) value = from;
+  };
+  take("--features", flags.features, own.features);
+  take("--count", flags.generated.count, own.count);
+  take("--seed", flags.generated.seed, static_cast<uint64_t>(own.seed));
+  take("--truncation", flags.generated.options.truncation, own.generation.truncation);
+  take("--direction", flags.generated.options.direction, own.generation.direction);
+  take("--raw", flags.raw, own.generation.weights == "raw");
+  take("--device", flags.compute.device, recipe.compute.device);
+  take("--precision", flags.compute.precision, recipe.compute.precision);
+  take("--threads", flags.compute.threads, recipe.compute.threads);
+  if (own.every > 0 && !flags.given("--metrics")) {
+    auto names = own.metrics;
+    std::erase(names, "error");  // of a classifier on test images: fqgan classify
+    flags.metrics = join(names, ",");
+  }
+  return flags;
+}
+
+EvaluateOptions read_settings(const std::vector<std::string>& set, const NamedSides& named) {
   EvaluateOptions options;
-  if (recipe) options.data = fitting_of(recipe->data);
+  const auto* recipe = named.a.recipe ? named.a.recipe.get() : named.b ? named.b->recipe.get() : nullptr;
+  if (recipe) options.data = fitting_of(recipe->data);  // the other side's images must have the same size
+  if (named.a.recipe) options.settings = named.a.recipe->evaluation.settings;
   options.data.strict = true;  // because a skipped image changes the metrics
   options.against = options.data;
   RecipeText text;
@@ -58,13 +125,10 @@ struct Sides {
   MetricOptions settings;
 };
 
-Sides open_sides(const EvaluateFlags& flags, const Numerics& numerics) {
-  auto a = look_at_side(flags.path);
-  std::optional<NamedSide> b;
-  if (!flags.against.empty()) b = look_at_side(flags.against);
-  const auto* recipe = a.recipe ? a.recipe.get() : b ? b->recipe.get() : nullptr;
-  const auto options = read_settings(flags.set, recipe);
-  const bool own_data = !b && recipe && flags.save_statistics.empty();
+Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics) {
+  const auto options = read_settings(flags.set, named);
+  auto& [a, b] = named;
+  const bool own_data = !b && a.recipe && flags.save_statistics.empty();
   if (!b && !own_data && flags.save_statistics.empty())
     fail("evaluate",
          "expected --against, got none. Hint: give images, a run or saved statistics; only a run or checkpoint is "
@@ -140,12 +204,15 @@ void print_lines(const Measured& a, const Measured& b, const Evaluation& evaluat
               << " images against " << b.images << ")\n";
 }
 
-int evaluate_command(const EvaluateFlags& flags) {
+int evaluate_command(const EvaluateFlags& given) {
+  auto named = look_at_sides(given);
+  refuse_ignored(given, named);
+  const auto flags = named.a.recipe ? with_recipe(given, *named.a.recipe) : given;
   auto names = separated(flags.metrics);
   for (const auto& name : names) metric_named(name, "--metrics");
   if (!flags.save_statistics.empty()) prepare_target(flags.save_statistics, {}, "--save-statistics");
   const auto numerics = start_computing(flags.compute);
-  const auto sides = open_sides(flags, numerics);
+  const auto sides = open_sides(flags, std::move(named), numerics);
   const auto extractor = open_extractor(flags, sides, numerics.device);
   if (sides.b && names.empty()) names = default_metrics(sides, *extractor);
   if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
@@ -187,13 +254,17 @@ void add_evaluate(CLI::App& program, Action& action) {
       ->required();
   command->add_option(
       "--against", flags->against,
-      "reference, of the same kinds; default for a run: the test split of its data, else its training images");
-  command->add_option("--metrics", flags->metrics,
-                      "comma-separated list of " + join(known) + "; default: fid, kid and accuracy");
+      "reference, of the same kinds; default for a run: as in its recipe, which is the held-out images or the test "
+      "split of its data, else its training images");
+  command->add_option(
+      "--metrics", flags->metrics,
+      "comma-separated list of " + join(known) + "; default: those of the run's recipe, else fid, kid and accuracy");
   command
-      ->add_option("--features", flags->features,
-                   "feature extractor: 'classifier' (trained on the labelled side), the file of a saved classifier, or "
-                   "a TorchScript file")
+      ->add_option(
+          "--features", flags->features,
+          "feature extractor: 'classifier' (trained on the labelled side), the file of a saved classifier, or "
+          "a TorchScript file; of a run: its recipe's, like --count, --seed, --truncation, --raw, --direction, "
+          "--device, --precision and --threads")
       ->capture_default_str();
   command
       ->add_option("--count", flags->generated.count,
@@ -215,6 +286,7 @@ void add_evaluate(CLI::App& program, Action& action) {
                       "write the statistics of the first side as X.safetensors, for later fid");
   command->add_flag("--json", flags->json, "print one JSON document");
   add_compute_flags(*command, flags->compute);
+  flags->given = [command](const std::string& flag) { return command->count(flag) > 0; };
   command->callback([flags, &action] { action = [flags] { return evaluate_command(*flags); }; });
 }
 

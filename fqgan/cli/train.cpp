@@ -1,16 +1,16 @@
 // fqgan train RECIPE | --resume RUN
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 
-#include "fqgan/checkpoint/metadata.h"
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/experiment/assembly.h"
 #include "fqgan/experiment/observers.h"
+#include "fqgan/experiment/resume.h"
 #include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/model.h"
 #include "fqgan/models/weights.h"
@@ -27,23 +27,6 @@ struct TrainFlags {
   bool dry_run = false;
 };
 
-/// On resume --set may change length, cadence, device and threads (the last two with a warning about the bits).
-std::unique_ptr<Recipe> recipe_of_run(const RunFolder& run, const TrainFlags& flags) {
-  auto text = RecipeText::from_file(run.recipe());
-  const auto before = read_recipe(text);
-  for (const auto& assignment : flags.set) text.set(assignment);
-  auto after = read_recipe(text);
-  const auto described = describe_options(*after);
-  for (const auto& key : changed_fields(*before, *after)) {
-    const auto field = std::find_if(described.begin(), described.end(), [&](const auto& f) { return f.key == key; });
-    if (field != described.end() && field->resumable) continue;
-    fail("--set", "'" + key +
-                      "' cannot be changed on --resume (only length, cadence, device and threads can). "
-                      "Hint: fine-tune a new run with --from");
-  }
-  return after;
-}
-
 std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
   auto text = RecipeText::from_file(flags.recipe);
   for (const auto& assignment : flags.set) text.set(assignment);
@@ -52,13 +35,8 @@ std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
   if (recipe->data.path.value_or("").empty())
     fail("data.path", "expected a path to the data, got none. Hint: use --data PATH");
   refuse_bad_text("data.path", {*recipe->data.path});
-  // A resume may start elsewhere.
-  const auto absolute = [](const std::string& path) { return fs::absolute(path).lexically_normal().string(); };
-  recipe->data.path = absolute(*recipe->data.path);
-  auto& evaluation = recipe->evaluation;
-  if (evaluation.against) evaluation.against = absolute(*evaluation.against);
-  if (evaluation.features != "classifier") evaluation.features = absolute(evaluation.features);
-  refuse_bad_text("evaluation", {evaluation.features, evaluation.against.value_or("")});
+  recipe->data.path = fs::absolute(*recipe->data.path).lexically_normal().string();  // a resume may start elsewhere
+  refuse_bad_text("evaluation", {recipe->evaluation.features, recipe->evaluation.against.value_or("")});
   return recipe;
 }
 
@@ -71,19 +49,37 @@ fs::path free_run_path(const TrainFlags& flags) {
   return path;
 }
 
+/// A run inside its own data would add its sample grids to the images of the next training.
+void refuse_run_in_data(const fs::path& run, const fs::path& data) {
+  if (!fs::is_directory(data)) return;
+  const auto inside = fs::weakly_canonical(fs::absolute(run)).lexically_relative(fs::canonical(data)).string();
+  if (inside.empty() || inside == ".." || inside.starts_with("../")) return;
+  fail("--out", "expected a run folder outside the data, got '" + run.string() + "' inside '" + data.string() +
+                    "', where its pictures would be taken for images. Hint: choose another --out");
+}
+
+void start_from(const std::string& where, const Assembly& parts) {
+  const auto [path, checkpoint] = open_checkpoint(where);
+  require_current_layout(checkpoint, path);
+  const ClassChange classes{main_info(data_of_checkpoint(checkpoint, path)).classes,
+                            parts.sets->train().info().classes};
+  for (const auto& name : load_start(*parts.family, checkpoint.tensors, classes, where))
+    log_info("starts anew, since there were " + plural(classes.before, "class") + " and now are " +
+             std::to_string(classes.now) + ": " + name);
+}
+
 int train_new(const TrainFlags& flags) {
-  const auto parts = assemble(recipe_from_file(flags), flags.dry_run ? InitialWeights::zero : InitialWeights::drawn);
-  if (!flags.from.empty()) {
-    const auto [path, checkpoint] = open_checkpoint(flags.from);
-    require_current_layout(checkpoint, path);
-    load_weights(*parts.family, checkpoint.tensors, flags.from);
-  }
+  auto recipe = recipe_from_file(flags);
+  const auto path = free_run_path(flags);
+  refuse_run_in_data(path, *recipe->data.path);
+  const auto parts = assemble(std::move(recipe), flags.dry_run ? InitialWeights::zero : InitialWeights::drawn);
+  if (!flags.from.empty()) start_from(flags.from, parts);
   if (flags.dry_run) {
     log_info("dry run: nothing was written");
     return 0;
   }
   if (parts.evaluator) parts.evaluator->prepare();
-  const auto folder = RunFolder::create(free_run_path(flags));
+  const auto folder = RunFolder::create(path);
   const RunLock lock(folder.path());
   if (RunFolder::is_run(folder.path()))
     fail(folder.path().string(), "another training has just started in this folder");
@@ -98,22 +94,20 @@ int train_new(const TrainFlags& flags) {
 int resume(const TrainFlags& flags) {
   const auto folder = RunFolder::open(flags.resume);
   const RunLock lock(folder.path());
-  const auto found = newest_checkpoint(folder);
-  if (found) require_current_layout(found->checkpoint, found->path);
-  const auto parts = assemble(recipe_of_run(folder, flags), found ? InitialWeights::zero : InitialWeights::drawn);
-  const auto metadata = found ? found->checkpoint.metadata : std::map<std::string, std::string>{};
+  const auto found = checkpoint_to_resume(folder);
+  auto set = flags.set;
+  if (!flags.data.empty()) set.push_back("data.path=" + flags.data);
+  const auto parts = assemble(recipe_to_resume(folder, set), found ? InitialWeights::zero : InitialWeights::drawn);
+  if (found) check_data_to_resume(*found, *parts.sets);
   Loop loop(*parts.family, parts.sets->by_name(), loop_options(parts, folder));
-  if (found) {
-    loop.restore(found->checkpoint);
-    if (text_of(metadata, "data_key", found->path) != parts.sets->train().key())
-      log_warning("the data has changed since the run began: training continues, but not to the same bits");
-  }
+  if (found) loop.restore(found->checkpoint);
   if (flags.dry_run) {
     log_info("dry run: would continue from iteration " + std::to_string(loop.at().iteration) + "; nothing was written");
     return 0;
   }
   if (parts.evaluator) parts.evaluator->prepare();
-  folder.rewind(RunRecorder::offsets(metadata), found ? loop.at().iteration : -1);
+  folder.rewind(found ? RunRecorder::offsets(found->checkpoint.metadata) : LogOffsets{},
+                found ? loop.at().iteration : -1);
   write_file_atomically(folder.recipe(), write_options(*parts.recipe));
   return run_training(parts, folder, loop);
 }
@@ -124,7 +118,8 @@ void add_train(CLI::App& program, Action& action) {
   auto flags = std::make_shared<TrainFlags>();
   auto* command = program.add_subcommand("train", "train a model from a recipe, or continue a run");
   auto* recipe = command->add_option("recipe", flags->recipe, "recipe file (TOML)");
-  command->add_option("--data", flags->data, "images: IDX file or folder, image folder, class folders, zip");
+  command->add_option("--data", flags->data,
+                      "images: IDX file or folder, image folder, class folders, zip; with --resume: their new place");
   command->add_option("--out", flags->out, "run folder; default: runs/<recipe>");
   command->add_option("--from", flags->from, "fine-tune: start from this checkpoint's weights, with fresh optimizers");
   auto* resume_flag = command->add_option("--resume", flags->resume, "continue the run in this folder");
@@ -134,10 +129,8 @@ void add_train(CLI::App& program, Action& action) {
   command->callback([flags, &action] {
     if (flags->recipe.empty() == flags->resume.empty())
       throw CLI::ValidationError("train", "expected a recipe file or --resume RUN");
-    if (!flags->resume.empty() && !(flags->data.empty() && flags->out.empty() && flags->from.empty()))
-      throw CLI::ValidationError("train",
-                                 "expected --resume without --data, --out and --from: the run has its own data and "
-                                 "folder");
+    if (!flags->resume.empty() && !(flags->out.empty() && flags->from.empty()))
+      throw CLI::ValidationError("train", "expected --resume without --out and --from: the run has its own folder");
     action = [flags] { return flags->resume.empty() ? train_new(*flags) : resume(*flags); };
   });
 }

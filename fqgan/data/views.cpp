@@ -18,7 +18,7 @@ class Subset : public Dataset {
     info_.images = static_cast<int64_t>(indices_.size());
     if (info_.unlabelled > 0) info_.unlabelled = without_label();
     Manifest manifest;
-    manifest.add(whole.key());
+    manifest.add_digest(whole.key());
     for (const int64_t index : indices_) manifest.add(index);
     key_ = manifest.digest();
   }

@@ -103,7 +103,10 @@ int run_training(const Assembly& parts, const RunFolder& folder, Loop& loop) {
   const auto samples = folder.sample_grids();
   log_info("run folder: " + folder.path().string());
   if (!samples.empty()) log_info("samples: " + samples.back().string());
-  if (!signal) return 0;
+  if (!signal) {
+    recorder.refuse_divergence();
+    return 0;
+  }
   log_info("saved and stopped. Resume with: fqgan train --resume " + folder.path().string());
   return 128 + signal;
 }

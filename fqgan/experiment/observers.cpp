@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/images/image_file.h"
 #include "fqgan/inference/chunks.h"
 #include "fqgan/models/family.h"
@@ -34,6 +37,15 @@ void RunRecorder::on_report(const Report& report) {
   }
   events_.scalar("images_per_second", progress.images_per_second, progress.at.iteration);
   log_.append(line.dump());
+  last_ = report.entries;
+}
+
+void RunRecorder::refuse_divergence() const {
+  constexpr double limit = 1e6;
+  for (const auto& [name, value] : last_)
+    if (name.starts_with("loss/") && !(std::abs(value) < limit))
+      throw NumericalError(name, "the training has diverged: at its end this loss is " + significant(value, 3) +
+                                     ". Its checkpoints are kept. Hint: lower the learning rates");
 }
 
 void RunRecorder::save(std::map<std::string, std::string>& metadata) {

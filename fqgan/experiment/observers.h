@@ -20,12 +20,16 @@ class RunRecorder : public Observer {
   void on_report(const Report& report) override;
   void save(std::map<std::string, std::string>& metadata) override;
   EventFile& events() { return events_; }
+  /// Errors: NumericalError if a loss of the last report is not below a million: such a training has not succeeded,
+  /// although all numbers are finite.
+  void refuse_divergence() const;
 
   /// The offsets that save() wrote into a checkpoint's metadata.
   static LogOffsets offsets(const std::map<std::string, std::string>& metadata);
 
  private:
   std::filesystem::path events_name_;
+  std::map<std::string, double> last_;  // entries of the last report
   JsonLines log_;
   EventFile events_;
 };

@@ -31,6 +31,7 @@ class ProgressBar : public Observer {
   void on_start(const Progress& progress) override {
     start_iteration_ = progress.at.iteration;
     start_images_ = progress.at.images_seen;
+    start_seconds_ = progress.seconds;
   }
   void on_iteration(const Progress& progress) override {
     if (!log_is_terminal() || now() - drawn_ < redraw_seconds) return;
@@ -57,11 +58,12 @@ class ProgressBar : public Observer {
  private:
   static std::string part(const std::string& name, double value) { return ", " + name + " " + fixed(value, 3); }
   double rate(const Progress& progress) const {
-    return progress.seconds > 0 ? static_cast<double>(progress.at.images_seen - start_images_) / progress.seconds : 0;
+    const auto seconds = progress.seconds - start_seconds_;
+    return seconds > 0 ? static_cast<double>(progress.at.images_seen - start_images_) / seconds : 0;
   }
   std::string text(const Progress& progress) const {
     const auto done = progress.at.iteration - start_iteration_;
-    const auto left = done > 0 ? progress.seconds / static_cast<double>(done) *
+    const auto left = done > 0 ? (progress.seconds - start_seconds_) / static_cast<double>(done) *
                                      static_cast<double>(progress.iterations - progress.at.iteration)
                                : 0.;
     return std::to_string(progress.at.iteration) + "/" + std::to_string(progress.iterations) + "  " +
@@ -69,7 +71,7 @@ class ProgressBar : public Observer {
   }
 
   int64_t start_iteration_ = 0, start_images_ = 0;
-  double drawn_ = 0;
+  double start_seconds_ = 0, drawn_ = 0;
   std::string losses_;
 };
 

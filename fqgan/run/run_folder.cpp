@@ -145,23 +145,22 @@ void RunFolder::keep_last(int64_t count) const {
 }
 
 void RunFolder::rewind(const LogOffsets& offsets, int64_t step) const {
-  // All lengths are checked before anything is cut, so that a refused resume leaves the folder unchanged.
   for (const auto& [name, offset] : offsets) {
-    const int64_t length = length_of(path_ / name);
     FQGAN_CHECK(offset >= 0, "a log offset is negative: " + name);
-    if (length < offset) {
-      fail((path_ / name).string(), "expected at least " + std::to_string(offset) +
-                                        " bytes, as in the checkpoint, found " + std::to_string(length) +
-                                        ". Hint: restore the file, or start a new run with --from");
-    }
+    const auto file = path_ / name;
+    if (const int64_t length = length_of(file); length < offset)
+      log_warning("[" + file.string() + "] " + (present(file) ? "lines are missing" : "the file is missing") +
+                  " that the checkpoint counts (" + std::to_string(length) + " of " + std::to_string(offset) +
+                  " bytes are there). The training continues, and the log has a gap");
   }
   std::vector<fs::path> logs = event_files(path_);
   logs.push_back(log());
   logs.push_back(metrics());
   for (const fs::path& file : logs) {
     const auto found = offsets.find(file.filename().string());
-    if (present(file)) cut(file, found == offsets.end() ? 0 : found->second);
+    if (present(file)) cut(file, std::min(length_of(file), found == offsets.end() ? 0 : found->second));
   }
+  for (const char* name : {"samples", "checkpoints"}) make_folder(path_ / name);
   for (const fs::path& folder : {path_, path_ / "samples", path_ / "checkpoints"}) remove_partial_files(folder);
   remove_later(path_ / "samples", ".png", step);
   remove_later(path_ / "checkpoints", ".safetensors", step);

@@ -38,7 +38,7 @@ class RunFolder {
   std::vector<std::filesystem::path> sample_grids() const;  // oldest first
   void keep_last(int64_t count) const;                      // removes older checkpoints; 0 keeps all
   /// Cuts the logs back to `offsets` (0 for logs without one), and removes partial files and the sample grids and
-  /// checkpoints after `step`. Errors: UserError when a log is shorter than its offset.
+  /// checkpoints after `step`. A log that is missing or shorter than its offset is a warning.
   void rewind(const LogOffsets& offsets, int64_t step) const;
 
  private:

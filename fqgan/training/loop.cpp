@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 #include "fqgan/checkpoint/metadata.h"
@@ -20,6 +21,12 @@ namespace {
 constexpr const char* entries_prefix = "state.loop.entries.";
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+/// 0 for a checkpoint that does not tell.
+double seconds_of(const std::map<std::string, std::string>& metadata) {
+  const auto found = metadata.find("seconds");
+  return found == metadata.end() ? 0 : std::strtod(found->second.c_str(), nullptr);
+}
 
 /// Drops the tensors that an iteration handed on, when it ends or throws.
 struct Cleared {
@@ -41,7 +48,7 @@ struct Loop::Impl {
   Counters at;
   bool prepared, shared = false;
   bool broken_loss = false;  // whether this rank had a loss that is not finite since the last optimizer step
-  double started = 0, reported = 0;
+  double started = 0, reported = 0, seconds_before = 0;  // seconds_before: of earlier processes
   int64_t images_reported = 0, checkpointed = -1, sampled = -1, evaluated = -1;
 
   Impl(Family& f, const std::map<std::string, const Dataset*>& datasets, LoopOptions o)
@@ -128,7 +135,7 @@ struct Loop::Impl {
   }
 
   Progress progress() const {
-    Progress progress{at, options.training.iterations, now() - started};
+    Progress progress{at, options.training.iterations, seconds_before + (started > 0 ? now() - started : 0)};
     progress.images_per_second =
         static_cast<double>(at.images_seen - images_reported) / std::max(now() - reported, 1e-9);
     return progress;
@@ -169,6 +176,7 @@ struct Loop::Impl {
     metadata["iteration"] = std::to_string(at.iteration);
     metadata["attempt"] = std::to_string(at.attempt);
     metadata["images_seen"] = std::to_string(at.images_seen);
+    metadata["seconds"] = std::to_string(progress().seconds);
     for (const auto& [stream, cursor] : images.cursors()) metadata["cursor." + stream] = std::to_string(cursor);
     for (const auto& [key, value] : machine()) metadata[key] = value;
     return saved;
@@ -201,7 +209,9 @@ struct Loop::Impl {
       if (name.rfind(entries_prefix, 0) == 0) pending.emplace(name.substr(std::string(entries_prefix).size()), tensor);
     entries.restore(pending);
     prepared = true;
-    checkpointed = sampled = evaluated = at.iteration;
+    checkpointed = at.iteration;
+    if (at.iteration > 0) sampled = evaluated = at.iteration;  // a fine-tuning saves before its first images
+    seconds_before = seconds_of(checkpoint.metadata);
     at.images_seen = images_reported = images.images_taken();
     compare_machine(checkpoint.metadata);
   }
@@ -211,9 +221,9 @@ struct Loop::Impl {
     started = reported = now();
     for (auto* observer : observers) observer->on_start(progress());
     prepare();
+    if (at.iteration == 0 && options.fine_tune) save();  // so that a resume does not start from initial weights
     if (at.iteration == 0 && training.sample_every > 0) sample();
     if (at.iteration == 0 && options.evaluate_every > 0) evaluate();
-    if (at.iteration == 0 && options.fine_tune) save();  // so that a resume does not start from initial weights
     int signal = 0;
     while (at.iteration < training.iterations && !signal) {
       iterate();

@@ -13,7 +13,7 @@ class Family;
 struct Progress {
   Counters at;                   // at.iteration: complete iterations so far
   int64_t iterations = 0;        // length of the training
-  double seconds = 0;            // since this process began to train
+  double seconds = 0;            // of training so far, over all resumes
   double images_per_second = 0;  // real images since the last report
 };
 

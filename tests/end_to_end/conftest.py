@@ -8,6 +8,7 @@ import struct
 import subprocess
 
 import pytest
+from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FQGAN_BUILD", ROOT / "build" / "release")).resolve()
@@ -100,3 +101,16 @@ def trained(tmp_path_factory):
     process = run("train", recipe, "--out", folder / "run")
     assert process.returncode == 0, process.stderr
     return folder / "run"
+
+
+def write_class_folders(folder, names, images=8, size=8, ending="png"):
+    """A folder of images for each name, each class of its own colour."""
+    draw = random.Random(2)
+    for k, name in enumerate(names):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(images):
+            colour = [(40 + 60 * k + draw.randrange(40)) % 256 for _ in range(3)]
+            picture = Image.new("RGB", (size, size), tuple(colour))
+            picture.putpixel((i % size, k % size), (255, 255, 255))
+            picture.save(folder / name / f"{i}.{ending}")
+    return folder

@@ -91,7 +91,7 @@ def test_folders(tiny, tmp_path):
     one_line_error(train(recipe, out=tmp_path / "run"), "--resume")
     one_line_error(run("train", "--resume", tmp_path / "nothing"), "nothing")
     one_line_error(run("train", "--resume", tmp_path / "run", "--set", "model.batch=4"), "model.batch", "--from")
-    one_line_error(run("train", "--resume", tmp_path / "run", "--data", tmp_path), "--resume")
+    one_line_error(run("train", "--resume", tmp_path / "run", "--out", tmp_path), "--resume")
 
 
 @pytest.mark.skipif(shutil.which("runuser") is None or os.geteuid() != 0, reason="needs another user than root")

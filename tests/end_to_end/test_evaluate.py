@@ -162,9 +162,43 @@ def test_a_run_its_checkpoint_and_its_images_have_the_same_metrics(evaluated, da
     images = tmp_path / "images.zip"  # its folders are in another order than the classes
     assert run("sample", folder, "--out", images, "--count", 30, *turns).returncode == 0
     names = ["--set", 'against.class_names=["zero","one","two"]']
-    of_images = evaluate(images, "--against", data, *settings, *names)["metrics"]
+    of_images = evaluate(images, "--against", data, *settings[:2], *names)["metrics"]
     assert value({"metrics": of_images}, "fid") == pytest.approx(value(of_run, "fid"), rel=1e-4)
     assert value({"metrics": of_images}, "class_accuracy") == value(of_run, "class_accuracy")
+
+
+@pytest.mark.parametrize("name", ["run", "step-00000012.safetensors", "best.safetensors"])
+def test_a_run_is_measured_as_it_measured_itself(recipe, tmp_path, name):
+    """Features, metrics, their settings, number and seed of the images, precision and weights come from the recipe."""
+    folder = tmp_path / "run"
+    assert run("evaluate", recipe, "--against", recipe).returncode == 2
+    settings = [
+        *("precision=bfloat16", "threads=1", "evaluation.count=40", "evaluation.seed=5", "evaluation.weights=raw"),
+        *("evaluation.truncation=0.7", "evaluation.kid.subset_size=25", 'evaluation.metrics=["fid","kid"]'),
+        "evaluation.keep_best=kid",
+    ]
+    process = run("train", recipe, "--out", folder, *[word for text in settings for word in ("--set", text)])
+    assert process.returncode == 0, process.stderr
+    document = evaluate(folder if name == "run" else folder / "checkpoints" / name)
+    assert document["counts"] == {"generated": 40, "against": 60}
+    evaluations = [line["metrics"] for line in lines(folder)]
+    if name == "best.safetensors":
+        kid = next(key for key in evaluations[0] if key.startswith("kid["))
+        assert document["metrics"] == min(evaluations, key=lambda metrics: metrics[kid])
+        return
+    assert document["metrics"] == evaluations[-1]
+    other = evaluate(folder, "--seed", 6, "--metrics", "fid", "--raw=false", "--count", 20)["metrics"]
+    assert len(other) == 1 and list(other.values())[0] != evaluations[-1][list(other)[0]]
+
+
+def test_what_would_be_ignored_is_refused(evaluated, data, tmp_path):
+    folder, _ = evaluated
+    for flag in (["--raw"], ["--count", 5], ["--seed", 1], ["--truncation", 0.5], ["--source", data]):
+        one_line_error(run("evaluate", data, "--against", data, *flag), flag[0])
+    for setting in ("data.path=x", "data.resolution=8", "against.split=test", "data.flip=true"):
+        one_line_error(run("evaluate", folder, "--set", setting), setting.split("=")[0])
+    one_line_error(run("evaluate", folder, "--against", data, "--set", "against.path=x"), "against.path")
+    one_line_error(run("evaluate", data, "--against", data, "--set", "data.crop_margin=2"), "data.crop_margin")
 
 
 def test_a_run_or_a_checkpoint_to_be_held_against(evaluated, data):

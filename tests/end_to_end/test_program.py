@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import struct
 
 from PIL import Image
@@ -10,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 import torch
 
-from conftest import one_line_error, run
+from conftest import one_line_error, run, write_class_folders
 
 
 def png_size(path):
@@ -246,6 +247,64 @@ def test_fine_tuning_survives_an_early_end(trained, tiny, tmp_path):
     for key in before:
         if key.startswith(("network.", "average.")):
             assert first[key].equal(before[key]), key
+
+
+def test_fine_tuning_to_another_number_of_classes(trained, tiny, tmp_path):
+    """Shared weights are taken, and layers with a row for each class start anew, which is said tensor by tensor."""
+    images = write_class_folders(tmp_path / "images", ["a", "b", "c", "d", "e"])
+    settings = ["--set", "training.iterations=2", "--set", "data.channels=1"]
+    process = run("train", tiny[0], "--data", images, "--from", trained, "--out", tmp_path / "run", *settings)
+    assert process.returncode == 0, process.stderr
+    first = load_file(tmp_path / "run" / "checkpoints" / "step-00000000.safetensors")
+    before = load_file(trained / "checkpoints" / "step-00000012.safetensors")
+    taken = {key for key in first if key.startswith(("network.", "average.")) and first[key].equal(before[key])}
+    anew = {key for key in first if key.startswith("network.")} - taken
+    assert anew == {line.split(": ")[-1] for line in process.stderr.splitlines() if "starts anew" in line}
+    assert len(taken) > 2 * len(anew) > 0
+    for key in anew:
+        if key.endswith(".weight"):
+            assert 5 in first[key].shape and 3 in before[key].shape, key
+        average = key.replace("network.generator", "average.generator")
+        assert average == key or first[average].equal(first[key]), key
+    assert run("train", "--resume", tmp_path / "run", "--set", "training.iterations=3").returncode == 0
+    wider = [*settings, "--set", "model.generator.width=8"]
+    one_line_error(run("train", tiny[0], "--data", images, "--from", trained, "--dry-run", *wider), "generator")
+
+
+def test_a_run_inside_its_own_data_is_refused(tiny, tmp_path):
+    images = write_class_folders(tmp_path / "images", ["bag", "boot", "coat"])
+    for arguments in (["--data", "."], ["--data", images, "--out", images / "boot"], ["--data", "bag/..", "--out", "x"]):
+        one_line_error(run("train", tiny[0], *arguments, cwd=images), "--out", "outside the data")
+    assert {path.name for path in images.iterdir()} == {"bag", "boot", "coat"}
+    (tmp_path / "link").symlink_to(images)
+    one_line_error(run("train", tiny[0], "--data", images, "--out", tmp_path / "link" / "run"), "--out")
+    beside = ["--out", tmp_path / "images-run", "--set", "training.iterations=1"]
+    assert run("train", tiny[0], "--data", images, *beside).returncode == 0
+
+
+def test_a_training_with_losses_in_the_millions_has_not_succeeded(tiny, tmp_path):
+    settings = ["--set", "model.loss=wasserstein", "--set", "model.quantizer.taps=[]"]
+    rates = ["model.discriminator.adam.learning_rate=0.1", "model.discriminator.weight_normalization=none"]
+    settings += [word for rate in [*rates, "training.iterations=20"] for word in ("--set", rate)]
+    process = run("train", tiny[0], "--out", tmp_path / "run", *settings)
+    one_line_error(process, "loss/", "diverged", code=3)
+
+
+def test_networks_for_smaller_images_are_refused_with_what_to_write(tiny):
+    def dry_run(resolution, *settings):
+        words = [word for text in [f"data.resolution={resolution}", *settings] for word in ("--set", text)]
+        return run("train", tiny[0], "--dry-run", *words)
+
+    assert dry_run(16).returncode == 0  # a first map of 4 x 4
+    few = "model.discriminator.downsample=[false,false]"
+    message = one_line_error(dry_run(32, few), "8 x 8", "32 x 32")
+    keys = ("model.generator.multipliers", "model.discriminator.downsample", "model.discriminator.multipliers")
+    assert all(key in message for key in keys), message
+    lists = [text for text in re.findall(r"\[[^\]]*\]", message) if "," in text]
+    fitting = [f"{key}={text}" for key, text in zip(keys, lists, strict=True)]
+    process = dry_run(32, *fitting)
+    assert process.returncode == 0, process.stderr
+    assert dry_run(32, *(f"{key}=[]" for key in keys)).returncode == 0
 
 
 def test_help_names_the_commands():

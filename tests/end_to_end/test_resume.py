@@ -2,13 +2,15 @@
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import time
 
+import pytest
 from safetensors import safe_open
 
-from conftest import PROGRAM, run
+from conftest import PROGRAM, one_line_error, run, write_class_folders, write_idx
 
 # What depends on the clock.
 CLOCK = {"seconds", "images_per_second"}
@@ -19,16 +21,16 @@ def tensors(path):
         return {key: file.get_tensor(key) for key in file.keys()}, {
             key: value
             for key, value in file.metadata().items()
-            if not key.startswith(("log.", "checksum.")) and key != "recipe"
+            if not key.startswith(("log.", "checksum.")) and key not in ("recipe", "seconds")
         }
 
 
-def assert_same_run(a, b):
+def assert_same_run(a, b, but=()):
     left, right = sorted((a / "checkpoints").iterdir()), sorted((b / "checkpoints").iterdir())
     assert [p.name for p in left] == [p.name for p in right]
     for x, y in zip(left, right):
         (values, words), (others, other_words) = tensors(x), tensors(y)
-        assert words == other_words
+        assert {k: v for k, v in words.items() if k not in but} == {k: v for k, v in other_words.items() if k not in but}
         assert values.keys() == others.keys()
         for key in values:
             assert values[key].equal(others[key]), key
@@ -138,3 +140,106 @@ def test_a_longer_training_goes_on_from_a_finished_one(tiny, tmp_path):
     ours, others = (tensors(r / "checkpoints" / "step-00000018.safetensors")[0] for r in (whole, two_parts))
     for key in ours:
         assert ours[key].equal(others[key]), key
+
+
+def train(*arguments):
+    process = run("train", *arguments)
+    assert process.returncode == 0, process.stderr
+    return process
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock"}
+
+
+@pytest.mark.parametrize("change", ["renamed", "added", "swapped", "none"])
+def test_other_classes_are_refused(tiny, tmp_path, change):
+    images = write_class_folders(tmp_path / "images", ["bag", "boot", "coat"])
+    folder = tmp_path / "run"
+    train(tiny[0], "--data", images, "--out", folder, "--set", "training.iterations=3")
+    if change == "renamed":
+        (images / "bag").rename(images / "trunk")  # boot would become class 0
+    elif change == "added":
+        write_class_folders(images, ["anorak"])
+    elif change == "swapped":
+        (images / "class_names.txt").write_text("boot\nbag\ncoat\n")
+    else:
+        shutil.move(images, tmp_path / "aside")
+        write_class_folders(images, [""], images=24)  # images without classes
+    before = contents(folder)
+    process = run("train", "--resume", folder, "--set", "training.iterations=6")
+    one_line_error(process, "bag", "--from")
+    assert contents(folder) == before
+
+
+def test_unconditional_models_do_not_mind_other_names(tiny, tmp_path):
+    images = write_class_folders(tmp_path / "images", ["bag", "boot"])
+    plain = ["--set", "model.conditional=false", "--set", "training.iterations=3"]
+    train(tiny[0], "--data", images, "--out", tmp_path / "run", *plain)
+    (images / "bag").rename(images / "zebra")
+    train("--resume", tmp_path / "run", "--set", "training.iterations=4")
+
+
+def test_lost_checkpoints_are_not_an_untrained_run(tiny, tmp_path):
+    folder = tmp_path / "run"
+    train(tiny[0], "--out", folder)
+    (folder / "checkpoints").rename(tmp_path / "aside")
+    before = contents(folder)
+    one_line_error(run("train", "--resume", folder, "--set", "training.iterations=20"), folder, "12", "checkpoints/")
+    assert contents(folder) == before
+    (tmp_path / "aside").rename(folder / "checkpoints")
+    train("--resume", folder, "--set", "training.iterations=14")
+    assert lines(folder) == 7
+
+
+@pytest.mark.parametrize("kind", ["files", "folders", "zip"])
+def test_moved_data_gives_the_same_bits(tiny, tmp_path, kind):
+    images = tmp_path / "images"
+    write_idx(images) if kind == "files" else write_class_folders(images, ["bag", "boot", "coat"])
+    if kind == "zip":
+        images = shutil.make_archive(tmp_path / "archive", "zip", images)
+    whole, moved = tmp_path / "whole", tmp_path / "moved"
+    settings = ["--set", "training.sample_every=6"]
+    train(tiny[0], "--data", images, "--out", whole, *settings)
+    train(tiny[0], "--data", images, "--out", moved, *settings, "--set", "training.iterations=6")
+    other = tmp_path / "elsewhere" / "other.zip"
+    other.parent.mkdir()
+    shutil.move(images, other)
+    longer = ["--set", "training.iterations=12"]
+    one_line_error(run("train", "--resume", moved, *longer), "data.path", images, "--data")
+    process = train("--resume", moved, *longer, "--data", other)
+    assert "moved" in process.stderr and "changed since" not in process.stderr
+    assert_same_run(whole, moved, but=["data_key"])
+    assert str(other) in (moved / "recipe.toml").read_text()
+    train("--resume", moved, "--set", "training.iterations=13")  # it stays known
+
+
+def test_changed_data_is_said(tiny, tmp_path):
+    images = write_class_folders(tmp_path / "images", ["bag", "boot"])
+    train(tiny[0], "--data", images, "--out", tmp_path / "run", "--set", "training.iterations=3")
+    (images / "bag" / "0.png").unlink()
+    process = train("--resume", tmp_path / "run", "--set", "training.iterations=4")
+    assert "changed" in process.stderr and "moved" not in process.stderr
+
+
+@pytest.mark.parametrize("lost", ["log.jsonl", "events", "metrics.jsonl", "samples"])
+def test_a_lost_log_does_not_lose_the_checkpoint(tiny, tmp_path, lost):
+    folder = tmp_path / "run"
+    settings = ["--set", "evaluation.every=3", "--set", "evaluation.count=30"]
+    train(tiny[0], "--out", folder, *settings, "--set", "training.iterations=6")
+    for path in folder.glob(lost + "*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    process = train("--resume", folder, "--set", "training.iterations=12")
+    assert ("missing" in process.stderr) == (lost != "samples"), process.stderr
+    assert (folder / "checkpoints" / "step-00000012.safetensors").exists()
+    steps = [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert steps == ([8, 10, 12] if lost == "log.jsonl" else [2, 4, 6, 8, 10, 12])
+
+
+def test_seconds_go_on_after_a_resume(tiny, tmp_path):
+    folder = tmp_path / "run"
+    train(tiny[0], "--out", folder, "--set", "training.iterations=6")
+    for iterations in (8, 12):
+        train("--resume", folder, "--set", f"training.iterations={iterations}")
+    seconds = [json.loads(line)["seconds"] for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert len(seconds) == 6 and seconds == sorted(seconds) and seconds[0] > 0

@@ -120,16 +120,20 @@ TEST(RunFolder, RewindCutsLogsAndRemovesWhatCameLater) {
   EXPECT_FALSE(fs::exists(partial));
 }
 
-TEST(RunFolder, RewindRefusesAShorterLogAndChangesNothing) {
+TEST(RunFolder, RewindGoesOnWithoutLostLogs) {
   TemporaryFolder folder;
   const RunFolder run = RunFolder::create(folder.path);
   touch(run.log(), "{\"a\":1}\n");
   touch(run.samples(30));
-  const LogOffsets offsets = {{"log.jsonl", 4}, {"metrics.jsonl", 5}};
-  const std::string message = message_of<UserError>([&] { run.rewind(offsets, 20); });
-  test::expect_names(message, {"[" + run.metrics().string() + "] ", "5", "0"});
+  fs::remove_all(run.path() / "checkpoints");
+  testing::internal::CaptureStderr();
+  run.rewind({{"log.jsonl", 20}, {"metrics.jsonl", 5}}, 20);
+  const auto said = testing::internal::GetCapturedStderr();
+  test::expect_names(said,
+                     {"[" + run.metrics().string() + "] ", "missing", "[" + run.log().string() + "] ", "8 of 20"});
   EXPECT_EQ(read_file(run.log()), "{\"a\":1}\n");
-  EXPECT_TRUE(fs::exists(run.samples(30)));
+  EXPECT_FALSE(fs::exists(run.samples(30)));
+  EXPECT_TRUE(fs::is_directory(run.path() / "checkpoints"));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ class FolderTree : public FileTree {
     visit(folder, "");
     std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
     manifest.add("folder");
-    for (const auto& file : files) manifest.add_file(where / file.name);
+    for (const auto& file : files) manifest.add_file(where / file.name, file.name, Content::none);
   }
 
   std::string read(const File& file, int64_t bytes) const override {

@@ -50,7 +50,7 @@ class ZipTree : public FileTree {
     where = path;
     log_detail("[data] reading " + path.string());
     manifest.add("zip");
-    manifest.add_file(path);
+    manifest.add_file(path, "", Content::ends);
     Archive archive = open_archive(path);
     const auto count = zip_get_num_entries(archive.get(), 0);
     for (zip_int64_t i = 0; i < count; ++i) add(archive.get(), static_cast<zip_uint64_t>(i));

@@ -91,12 +91,12 @@ struct CifarPath : OpenedPath {
     auto source = std::make_unique<ArraySource>();
     source->each = cifar_shape;
     source->manifest.add("cifar/" + split);
-    if (!folder) source->manifest.add_file(given);
+    if (!folder) source->manifest.add_file(given, "", Content::ends);
     for (const auto& edition : editions) {
       for (const auto& [name, bytes] : files) {  // in the order of their names: data_batch_1 to data_batch_5
         if (!edition.holds(name, train)) continue;
         append_records(*source, edition, name, bytes, given.string());
-        if (folder) source->manifest.add_file(given / name);
+        if (folder) source->manifest.add_file(given / name, name, Content::ends);
       }
       if (source->entries.empty()) continue;
       read_names(*source, edition, files);

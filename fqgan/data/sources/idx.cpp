@@ -122,7 +122,7 @@ struct IdxSource : ArraySource {
       fail("data", images.string() + ": expected images with pixels, found images of size 0x0");
     *pixels = std::move(content.bytes);
     manifest.add("idx");
-    manifest.add_file(images);
+    manifest.add_file(images, "", Content::ends);
     entries.resize(static_cast<size_t>(content.extents[0]));
     const auto name = images.filename().string();
     for (size_t i = 0; i < entries.size(); ++i) entries[i].name = name + " #" + std::to_string(i);

@@ -62,8 +62,8 @@ class StoredDataset : public Dataset {
       : images_(std::move(images)), enlarged_(std::move(enlarged)) {
     const auto& store = images_->store;
     Manifest manifest;
-    manifest.add(images_->key);
-    if (enlarged_) manifest.add(enlarged_->key);
+    manifest.add_digest(images_->key);
+    if (enlarged_) manifest.add_digest(enlarged_->key);
     for (size_t i = 0; i < selection.entries.size(); ++i) {
       manifest.add(selection.entries[i]);
       manifest.add(selection.labels[i]);
