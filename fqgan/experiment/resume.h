@@ -14,8 +14,8 @@ namespace fqgan {
 /// UserError for a checkpoint of another layout, and for a run whose logs show that it had checkpoints.
 std::optional<NamedCheckpoint> checkpoint_to_resume(const RunFolder& run);
 
-/// The recipe of a run with overrides of length, cadence, device, threads and paths (of what was moved). Errors: UserError
-/// for any other change.
+/// The recipe of a run with overrides of length, cadence, device, threads and paths (of what was moved). Errors:
+/// UserError for any other change.
 std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::vector<std::string>& set);
 
 /// Compares the data with that of the checkpoint, and says when the same bits cannot be expected. Errors: UserError if

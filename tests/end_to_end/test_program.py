@@ -273,8 +273,8 @@ def test_fine_tuning_to_another_number_of_classes(trained, tiny, tmp_path):
 
 def test_a_run_inside_its_own_data_is_refused(tiny, tmp_path):
     images = write_class_folders(tmp_path / "images", ["bag", "boot", "coat"])
-    for arguments in (["--data", "."], ["--data", images, "--out", images / "boot"], ["--data", "bag/..", "--out", "x"]):
-        one_line_error(run("train", tiny[0], *arguments, cwd=images), "--out", "outside the data")
+    for data, *out in (["."], [images, "--out", images / "boot"], ["bag/..", "--out", "x"]):
+        one_line_error(run("train", tiny[0], "--data", data, *out, cwd=images), "--out", "outside the data")
     assert {path.name for path in images.iterdir()} == {"bag", "boot", "coat"}
     (tmp_path / "link").symlink_to(images)
     one_line_error(run("train", tiny[0], "--data", images, "--out", tmp_path / "link" / "run"), "--out")
