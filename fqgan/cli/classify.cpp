@@ -12,6 +12,8 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/images/image_file.h"
+#include "fqgan/data/opened_data.h"
+#include "fqgan/data/sources/splits.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/inference/checkpoints.h"
@@ -26,7 +28,7 @@ using nlohmann::ordered_json;
 
 struct ClassifyFlags {
   std::vector<std::string> paths;  // classifiers, then the images
-  std::string out, confusion, split = "test";
+  std::string out, confusion, split;
   std::vector<std::string> set;
   bool json = false;
   ComputeOptions compute;
@@ -59,13 +61,26 @@ void add_classifier(const std::string& where, const ClassifyFlags& flags, const 
   all.models.push_back(std::move(model));
 }
 
+/// The images of the split that is named, else the test images, else all.
+std::shared_ptr<const Dataset> images_to_classify(const DataOptions& options) {
+  OpenedData data(options);
+  View test;
+  if (!options.split) test.split = "test";
+  try {
+    return data.view(test);
+  } catch (const MissingSplit&) {
+    if (options.split) throw;
+    return data.view();
+  }
+}
+
 /// Opens the images at the classifiers' size.
 std::shared_ptr<const Dataset> open_images(const Ensemble& ensemble, const ClassifyFlags& flags) {
   auto options = ensemble.data;
   const auto& info = ensemble.info();
   options.path = flags.paths.back();
-  options.split = flags.split;
-  auto images = open_dataset(options);
+  if (!flags.split.empty()) options.split = flags.split;
+  auto images = images_to_classify(options);
   const auto& found = images->info().class_names;
   if (!found.empty() && found != info.class_names)
     fail(flags.paths.back(), "expected the classes of the classifier (" + std::to_string(info.classes) + ": '" +
@@ -182,9 +197,8 @@ void add_classify(CLI::App& program, Action& action) {
   command->add_option("--out", flags->out,
                       "write a CSV file with name, label, prediction and probabilities of each image");
   command->add_option("--confusion", flags->confusion, "write the confusion matrix as a PNG file");
-  command->add_option("--split", flags->split, "split of the images, if the data set has a training and a test split")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"test", "train"}));
+  command->add_option("--split", flags->split,
+                      "split of the images: test, train, val, ...; default: the test images, or all if there are none");
   add_set_flag(*command, flags->set, "set an option for reading the images: --set data.fit=crop (repeatable)");
   command->add_flag("--json", flags->json, "print one JSON document");
   add_compute_flags(*command, flags->compute);

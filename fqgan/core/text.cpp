@@ -21,6 +21,25 @@ size_t edit_distance(const std::string& a, const std::string& b) {
   return d[a.size()][b.size()];
 }
 
+// The number of bytes of the UTF-8 character at the start of `text`, or 0. Overlong forms, surrogates and numbers above
+// U+10FFFF are not UTF-8.
+size_t character_bytes(std::string_view text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto continues = [&](size_t first, size_t last) {
+    for (size_t i = first; i <= last; ++i)
+      if ((byte(i) & 0xc0u) != 0x80u) return false;
+    return true;
+  };
+  const unsigned lead = byte(0), next = byte(1);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return continues(1, 1) ? 2 : 0;
+  if (lead >= 0xe0 && lead <= 0xef)
+    return continues(1, 2) && (lead != 0xe0 || next >= 0xa0) && (lead != 0xed || next < 0xa0) ? 3 : 0;
+  if (lead >= 0xf0 && lead <= 0xf4)
+    return continues(1, 3) && (lead != 0xf0 || next >= 0x90) && (lead != 0xf4 || next < 0x90) ? 4 : 0;
+  return 0;
+}
+
 }  // namespace
 
 std::string closest(const std::string& word, const std::vector<std::string>& candidates) {
@@ -49,6 +68,37 @@ std::string join(const std::vector<std::string>& parts, const std::string& betwe
 
 std::string quoted_list(const std::vector<std::string>& names) {
   return names.empty() ? "" : "'" + join(names, "', '") + "'";
+}
+
+std::string short_list(const std::vector<std::string>& names, size_t most) {
+  if (names.size() <= most) return quoted_list(names);
+  const std::vector<std::string> some(names.begin(), names.begin() + static_cast<int64_t>(most));
+  return quoted_list(some) + " and " + std::to_string(names.size() - most) + " more";
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t bytes = character_bytes(text);
+    if (bytes == 0) return false;
+    text.remove_prefix(bytes);
+  }
+  return true;
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const size_t bytes = character_bytes(text);
+    const bool control = static_cast<unsigned char>(text[0]) < 0x20 || text[0] == 0x7f;
+    result += bytes == 0 || control ? std::string_view("\xef\xbf\xbd") : text.substr(0, bytes);
+    text.remove_prefix(std::max<size_t>(bytes, 1));
+  }
+  return result;
+}
+
+std::string without_byte_order_mark(std::string text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  return text;
 }
 
 std::string lower(std::string text) {

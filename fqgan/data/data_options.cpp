@@ -34,8 +34,10 @@ void DataOptions::fields(FieldVisitor& visit) {
               "CIFAR archive")
             .path()
             .on_resume());
-  visit("split", split,
-        about("split of the data set, if the data set has a training and a test split").one_of({"train", "test"}));
+  visit(
+      "split", split,
+      about("split of the data set: train, test, val, extra, unlabelled and others; unset: the training images, or all "
+            "images if there are no splits"));
   visit("domain", domain,
         about("domain of an image translation set (folders trainA, trainB, testA, testB)").one_of({"A", "B"}));
   FitOptions::fields(visit);
@@ -51,7 +53,10 @@ void DataOptions::fields(FieldVisitor& visit) {
         about("number of images that are kept out of the training, for tests; unset: none").at_least(1));
   visit("held_out_per_class", held_out_per_class, about("held_out is a number per class, not in total"));
   visit("held_out_seed", held_out_seed, about("seed of the choice of images that are held out"));
-  visit("limit", limit, about("use only the first images, at most this number; unset: all").at_least(1));
+  visit("limit", limit, about("largest number of images to use; unset: all").at_least(1));
+  visit("limit_by", limit_by,
+        about("images of the limit: as many of each class as possible, or the first in the order of the data")
+            .one_of({"classes", "order"}));
   visit("flip", flip, about("mirror each image horizontally with probability 1/2, drawn again in every epoch"));
   visit("crop_margin", crop_margin,
         about("random crops: enlarge each image by this number of pixels and cut a random piece of the original size, "

@@ -69,7 +69,7 @@ struct FitOptions : Options {
 /// Where images come from, which of them are used, and how they are augmented: the table [data] of a recipe.
 struct DataOptions : FitOptions {
   std::optional<std::string> path;
-  std::string split = "train";
+  std::optional<std::string> split;
   std::optional<std::string> domain;
   bool labels = true;
   std::string part = "all";
@@ -79,6 +79,7 @@ struct DataOptions : FitOptions {
   bool held_out_per_class = false;
   int64_t held_out_seed = 0;
   std::optional<int64_t> limit;
+  std::string limit_by = "classes";
   bool flip = false;
   int64_t crop_margin = 0;
   bool strict = false;

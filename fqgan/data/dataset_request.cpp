@@ -1,8 +1,24 @@
 #include "fqgan/data/dataset_request.h"
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 
 namespace fqgan {
+namespace {
+
+std::vector<std::string> empty_classes(const Dataset& images) {
+  const auto& info = images.info();
+  std::vector<int64_t> count(static_cast<size_t>(info.classes), 0);
+  for (int64_t i = 0; i < info.images && info.classes > 0; ++i)
+    if (const auto label = images.label(i); label >= 0) ++count.at(static_cast<size_t>(label));
+  std::vector<std::string> empty;
+  for (size_t k = 0; k < count.size(); ++k)
+    if (count[k] == 0) empty.push_back(info.class_names[k]);
+  return empty;
+}
+
+}  // namespace
 
 DatasetRequest labelled_images() {
   DatasetRequest request{"labelled"};
@@ -21,13 +37,17 @@ void open_requests(OpenedData& data, const std::vector<DatasetRequest>& requests
 }
 
 void require_every_class(const Dataset& labelled) {
-  const auto& info = labelled.info();
-  std::vector<int64_t> images(static_cast<size_t>(info.classes), 0);
-  for (int64_t i = 0; i < info.images; ++i) ++images.at(static_cast<size_t>(labelled.label(i)));
-  for (size_t k = 0; k < images.size(); ++k)
-    if (!images[k])
-      fail("data", "class '" + info.class_names[k] +
-                       "' has no labelled image. Hint: label one of its images, or remove the class");
+  const auto empty = empty_classes(labelled);
+  if (!empty.empty())
+    fail("data", "class '" + empty[0] + "' has no labelled image. Hint: label one of its images, or remove the class");
+}
+
+void warn_of_empty_classes(const Dataset& images) {
+  const auto empty = empty_classes(images);
+  const auto count = static_cast<int64_t>(empty.size());
+  if (count == 0 || count == images.info().classes) return;
+  log_warning("[data] " + std::to_string(count) + " of " + plural(images.info().classes, "class") +
+              (count == 1 ? " has" : " have") + " no image: " + short_list(empty));
 }
 
 DataInfos infos_of(const Datasets& sets) {

@@ -26,6 +26,8 @@ using DataInfos = std::map<std::string, DataInfo>;
 void open_requests(OpenedData& data, const std::vector<DatasetRequest>& requests, Datasets& sets);
 /// Errors: UserError for labelled images that lack a class.
 void require_every_class(const Dataset& labelled);
+/// Logs the names of classes without an image, if some images have a class.
+void warn_of_empty_classes(const Dataset& images);
 
 DataInfos infos_of(const Datasets& sets);
 /// Gives the same info every name.

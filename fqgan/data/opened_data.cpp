@@ -1,19 +1,32 @@
 #include "fqgan/data/opened_data.h"
 
+#include <algorithm>
 #include <map>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/data/selection.h"
 #include "fqgan/data/sources/source.h"
+#include "fqgan/data/sources/splits.h"
 #include "fqgan/data/store/stored_dataset.h"
 
 namespace fqgan {
 namespace {
 
+// A larger margin only makes the stored images huge, and each crop a small piece of one.
+void check_margin(const DataOptions& options) {
+  if (options.crop_margin == 0) return;
+  if (!options.resolution) fail("data", "crop_margin: expected data.resolution (the size of the crops) too, got none");
+  const auto largest = std::min(*options.resolution, options.width.value_or(*options.resolution));
+  if (options.crop_margin > largest)
+    fail("data", "crop_margin: expected at most the size of the crops, " + std::to_string(largest) + " pixels, got " +
+                     std::to_string(options.crop_margin) + ": each image would be stored with " +
+                     std::to_string(*options.resolution + options.crop_margin) + " rows");
+}
+
 void check_options(const DataOptions& options) {
   if (options.width && !options.resolution) fail("data", "width: expected data.resolution (the height) too, got none");
-  if (options.crop_margin > 0 && !options.resolution)
-    fail("data", "crop_margin: expected data.resolution (the size of the crops) too, got none");
+  check_margin(options);
   if (options.channels && *options.channels == 2) fail("data", "channels: expected 1, 3 or 4, got 2");
   if (options.background.size() != 3) {
     fail("data", "background: expected 3 values (red, green, blue), got " + std::to_string(options.background.size()));
@@ -24,18 +37,18 @@ void check_options(const DataOptions& options) {
 struct Part {
   std::unique_ptr<Source> source;
   bool has_labels = false;
-  // By the number of decoded entries, and the number of pixels by which they are enlarged.
-  std::map<std::pair<int64_t, int64_t>, std::shared_ptr<const DecodedImages>> decoded;
+  // By the decoded entries, and the number of pixels by which they are enlarged.
+  std::map<std::pair<std::vector<int64_t>, int64_t>, std::shared_ptr<const DecodedImages>> decoded;
 
   std::shared_ptr<const DecodedImages> images(DataOptions options, int64_t margin = 0) {
-    const auto count = images_needed(*source, options);
-    auto& found = decoded[{count, margin}];
+    const auto entries = entries_needed(*source, options);
+    auto& found = decoded[{entries, margin}];
     if (found) return found;
     if (margin > 0) {
       options.width = options.width.value_or(*options.resolution) + margin;
       *options.resolution += margin;
     }
-    return found = decode_images(*source, count, options);
+    return found = decode_images(*source, entries, options);
   }
 };
 
@@ -46,7 +59,7 @@ struct OpenedData::Impl {
   std::unique_ptr<OpenedPath> path;
   std::map<std::string, Part> parts;  // by split and domain
 
-  std::string place(const std::string& split, const std::optional<std::string>& domain) {
+  std::string place(const std::optional<std::string>& split, const std::optional<std::string>& domain) {
     if (!path) path = open_path(options);
     return path->place(split, domain);
   }
@@ -60,7 +73,8 @@ struct OpenedData::Impl {
   // A view's options, in the form of the recipe's.
   DataOptions of_view(const View& which) const {
     auto result = options;
-    if (which.split) result.split = *which.split;
+    if (which.training) result.split.reset();
+    if (which.split) result.split = which.split;
     if (which.domain) result.domain = which.domain;
     if (which.labels) result.labels = *which.labels;
     if (which.whole) {
@@ -76,6 +90,7 @@ struct OpenedData::Impl {
 
 OpenedData::OpenedData(DataOptions options) : impl_(std::make_unique<Impl>()) {
   check_options(options);
+  options.split = checked_split(options.split);
   impl_->options = std::move(options);
 }
 OpenedData::~OpenedData() = default;
@@ -89,7 +104,7 @@ std::shared_ptr<const Dataset> OpenedData::view(const View& which) {
   const bool other_split = options.held_out && options.split != impl_->options.split;
   if (other_split && place != impl_->place(impl_->options.split, options.domain)) options.held_out.reset();
   auto& part = impl_->part(place);
-  if ((options.labels || (options.held_out && options.held_out_per_class)) && !part.has_labels) {
+  if (needs_labels(options) && !part.has_labels) {
     part.source->read_labels();
     part.has_labels = true;
   }
@@ -113,14 +128,11 @@ std::shared_ptr<const Dataset> OpenedData::test(std::optional<bool> labels, std:
   }
   all.split = "test";
   try {
-    const auto place = impl_->place("test", domain);
-    if (place == impl_->place("train", domain)) return nullptr;  // a source without splits
-    impl_->part(place);
-  } catch (const UserError& error) {
+    return view(all);
+  } catch (const MissingSplit& error) {
     log_info("no test split: " + std::string(error.what()));
     return nullptr;
   }
-  return view(all);
 }
 
 }  // namespace fqgan

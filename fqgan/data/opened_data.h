@@ -14,7 +14,8 @@ namespace fqgan {
 struct View {
   std::optional<std::string> split, domain, part;
   std::optional<bool> labels;
-  bool whole = false;  // every image with its label: ignores limit, labels_per_class, part and crop_margin
+  bool training = false;  // the training images, whatever data.split says
+  bool whole = false;     // every image with its label: ignores limit, labels_per_class, part and crop_margin
 };
 
 class OpenedData {
@@ -28,8 +29,8 @@ class OpenedData {
   /// The view may outlive this object. Held-out images are only in views with `part` = "held_out". Errors: UserError as
   /// open_dataset.
   std::shared_ptr<const Dataset> view(const View& which = {});
-  /// The test images: those that data.held_out holds out, else the test split, else null, which is logged if files were
-  /// searched. domain: of a translation set, instead of the options'. Errors: as view, for an existing test split.
+  /// The test images: those that data.held_out holds out, else the test split, else null, which is logged. domain: of a
+  /// translation set, instead of the options'. Errors: as view.
   std::shared_ptr<const Dataset> test(std::optional<bool> labels = {}, std::optional<std::string> domain = {});
 
  private:

@@ -13,6 +13,12 @@ struct Selection {
   std::vector<std::string> class_names;  // empty: no labels
 };
 
+/// Whether the selection depends on the source's labels, so that they must be read.
+bool needs_labels(const DataOptions& options);
+
+/// The entries of the source that any selection with these options can name: all, or those of the limit. Sorted.
+std::vector<int64_t> entries_needed(const Source& source, const DataOptions& options);
+
 /// Applies labels, class_names, held_out, limit, labels_per_class and part, in this order. Errors: UserError (class
 /// names that do not match the labels, too many held-out images, no images left).
 Selection select(const Source& source, const DataOptions& options);

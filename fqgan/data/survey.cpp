@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "fqgan/data/store/chosen_entries.h"
 #include "fqgan/data/store/prepare.h"
 #include "fqgan/data/store/stored_dataset.h"
 
@@ -20,11 +21,11 @@ at::Tensor pixels_of(const Dataset& data, int64_t index) {  // C x H x W
   return pixels.permute({2, 0, 1});
 }
 
-std::vector<SizeCount> count_sizes(const Source& source, int64_t images) {
+std::vector<SizeCount> count_sizes(const Source& source) {
   Unreadable unreadable;
   std::vector<SizeCount> sizes;
   std::map<std::array<int64_t, 3>, int64_t> counts;
-  const auto shapes = shapes_of(source, images, unreadable);
+  const auto shapes = shapes_of(source, unreadable);
   for (size_t i = 0; i < shapes.size(); ++i) {
     if (!unreadable.contains(static_cast<int64_t>(i)))
       ++counts[{shapes[i].height, shapes[i].width, shapes[i].channels}];
@@ -121,7 +122,7 @@ Survey survey(DataOptions options) {
   const auto source = open_source(options);
   Survey result;
   result.path = *options.path;
-  result.sizes = count_sizes(*source, images_needed(*source, options));
+  result.sizes = count_sizes(ChosenEntries(*source, entries_needed(*source, options)));
   if (!options.resolution && are_mixed(result.sizes)) {
     options.resolution = 64;
     options.fit = "crop";

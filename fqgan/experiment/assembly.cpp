@@ -1,7 +1,5 @@
 #include "fqgan/experiment/assembly.h"
 
-#include <nlohmann/json.hpp>
-
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/signals.h"
@@ -37,11 +35,9 @@ DataInfos seen_data(const TrainingSets& sets, const Family& family) {
 }  // namespace
 
 void refuse_bad_text(const std::string& key, const std::vector<std::string>& texts) {
-  for (const auto& text : texts) try {
-      (void)nlohmann::json(text).dump();
-    } catch (const nlohmann::json::type_error&) {
-      fail(key, "expected names in UTF-8, got '" + text + "'. Hint: rename the file or folder");
-    }
+  for (const auto& text : texts)
+    if (!is_utf8(text))
+      fail(key, "expected names in UTF-8, got '" + printable(text) + "'. Hint: rename the file or folder");
 }
 
 Numerics start_computing(Recipe& recipe) {
@@ -56,6 +52,7 @@ Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights) {
   auto sets = std::make_unique<TrainingSets>(*recipe);
   const auto& info = sets->train().info();
   refuse_bad_text("data.class_names", info.class_names);
+  warn_of_empty_classes(sets->train());
   const auto infos = sets->infos();
   recipe->model->require(infos);
   log_estimate(*recipe, infos, numerics);

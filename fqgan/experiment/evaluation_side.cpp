@@ -144,7 +144,7 @@ Domains domains_of(const Family& family, const FamilyOptions& options, const std
 Side side_of_training_data(std::shared_ptr<OpenedData> data, const std::optional<std::string>& domain) {
   const auto& options = data->options();
   auto [images, whole] = tested_images(*data, domain);
-  const std::string which = whole ? options.split : options.held_out ? "held out" : "test";
+  const std::string which = whole ? options.split.value_or("train") : options.held_out ? "held out" : "test";
   return side_of_dataset(std::move(images), data, options.path.value_or("") + " (" + which + ")");
 }
 

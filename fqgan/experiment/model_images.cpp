@@ -9,7 +9,7 @@ DataOptions data_of_model(const Checkpoint& checkpoint, const std::string& where
   const auto recipe = checkpoint.metadata.find("recipe");
   auto text = recipe == checkpoint.metadata.end() ? RecipeText() : RecipeText::from_string(recipe->second, where);
   for (const auto* all_images : {"data.limit=none", "data.part=all", "data.labels_per_class=none", "data.held_out=none",
-                                 "data.crop_margin=0", "data.split=train"})
+                                 "data.crop_margin=0", "data.split=none"})
     text.set(all_images);
   for (const auto& assignment : set) text.set(assignment);
   auto data = read_recipe(text)->data;

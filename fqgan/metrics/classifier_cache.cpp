@@ -59,8 +59,8 @@ std::unique_ptr<Classifier> train_for(OpenedData& data, const Dataset& train, to
 
 std::unique_ptr<Classifier> cached_classifier(OpenedData& data, torch::Device device) {
   View all;
-  all.split = "train";
-  all.labels = all.whole = true;
+  all.training = all.whole = true;
+  all.labels = true;
   auto train = data.view(all);
   if (train->info().unlabelled > 0) {
     all.part = "labelled";

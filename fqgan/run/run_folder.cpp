@@ -100,7 +100,7 @@ bool present(const fs::path& path) {
 
 }  // namespace
 
-bool RunFolder::is_run(const fs::path& path) { return present(path / "recipe.toml"); }
+bool RunFolder::is_run(const fs::path& path) { return is_run_folder(path); }
 
 RunFolder RunFolder::create(const fs::path& path) {
   const RunFolder run(path);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "fqgan/core/run_marker.h"
 #include "fqgan/run/event_file.h"
 #include "fqgan/run/json_lines.h"
 #include "fqgan/run/run_lock.h"
@@ -28,7 +29,7 @@ class RunFolder {
   static bool is_run(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path recipe() const { return path_ / "recipe.toml"; }
+  std::filesystem::path recipe() const { return path_ / run_marker; }
   std::filesystem::path log() const { return path_ / "log.jsonl"; }
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path events() const;                     // the existing event file, else a new name

@@ -27,6 +27,33 @@ TEST(Text, Lists) {
   EXPECT_EQ(quoted_list({"a", "b"}), "'a', 'b'");
 }
 
+TEST(Text, ShortLists) {
+  EXPECT_EQ(short_list({"a", "b"}, 2), "'a', 'b'");
+  EXPECT_EQ(short_list({"a", "b", "c", "d"}, 2), "'a', 'b' and 2 more");
+}
+
+TEST(Text, Utf8) {
+  for (const char* good :
+       {"", "cat", "caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\x88", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(is_utf8(good)) << good;
+    EXPECT_EQ(printable(good), good);
+  }
+  // Latin-1, a lone continuation, cut characters, overlong forms, a surrogate, beyond the last character, UTF-16.
+  for (const char* bad : {"caf\xe9", "\x80", "\xc3", "\xe2\x82", "\xf0\x9f\x90", "\xc0\xaf", "\xe0\x80\xaf",
+                          "\xf0\x80\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                          "\xff\xfe"
+                          "a"}) {
+    EXPECT_FALSE(is_utf8(bad));
+    EXPECT_TRUE(is_utf8(printable(bad)));
+  }
+  EXPECT_EQ(printable("caf\xe9!"), "caf\xef\xbf\xbd!");
+  EXPECT_EQ(printable("two\nlines\x1b"), "two\xef\xbf\xbdlines\xef\xbf\xbd");
+  EXPECT_EQ(without_byte_order_mark("\xef\xbb\xbf"
+                                    "cat"),
+            "cat");
+  EXPECT_EQ(without_byte_order_mark("cat"), "cat");
+}
+
 TEST(Text, Words) {
   EXPECT_EQ(lower("A-Zé.PNG"), "a-zé.png");
   EXPECT_EQ(plural(1, "class"), "1 class");

@@ -1,33 +1,11 @@
 // Zip and tar archives, honest and hostile, and CIFAR's binary version.
 #ifdef FQGAN_DECODERS
-#include <ATen/ops/zeros.h>
-#include <sys/stat.h>
-#include <zip.h>
-
 #include "data/make_files.h"
-#include "fqgan/core/error.h"
-#include "fqgan/data/dataset.h"
-#include "fqgan/data/images/image_file.h"
-#include "support/support.h"
+#include "data/make_zip.h"
+#include "data/open_data.h"
 
 namespace fqgan::test {
 namespace {
-
-using Files = std::vector<std::pair<std::string, std::string>>;
-
-void write_zip(const std::filesystem::path& path, const Files& files, const std::string& link = "") {
-  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
-  ASSERT_NE(archive, nullptr);
-  for (const auto& [name, bytes] : files) {
-    auto* source = zip_source_buffer(archive, bytes.data(), bytes.size(), 0);
-    const auto index = zip_file_add(archive, name.c_str(), source, 0);
-    if (name == link) {
-      zip_file_set_external_attributes(archive, static_cast<zip_uint64_t>(index), 0, ZIP_OPSYS_UNIX,
-                                       static_cast<zip_uint32_t>(S_IFLNK | 0777) << 16);
-    }
-  }
-  ASSERT_EQ(zip_close(archive), 0);
-}
 
 std::string tar_entry(const std::string& name, const std::string& bytes, char type = '0') {
   std::string header(512, '\0');
@@ -58,16 +36,6 @@ std::string cifar(int count, int label_bytes, int classes) {
 }
 
 std::string png(int brightness) { return encode_png(at::zeros({1, 3, 3}, at::kByte).fill_(brightness)); }
-
-DataOptions at_path(const std::filesystem::path& path) {
-  DataOptions options;
-  options.path = path.string();
-  return options;
-}
-
-std::string error_of(const std::filesystem::path& path) {
-  return message_of<UserError>([&] { open_dataset(at_path(path)); });
-}
 
 TEST(Zip, OfClassFolders) {
   TemporaryFolder folder;
@@ -112,13 +80,24 @@ TEST(Zip, ManyImagesFromSeveralThreads) {
 
 TEST(Zip, HostileEntriesAreRefused) {
   TemporaryFolder folder;
-  for (const char* name : {"../evil.png", "a/../../evil.png", "/etc/evil.png", "a\\..\\evil.png", "C:/evil.png"}) {
+  for (const char* name : {"../evil.png", "a/../../evil.png", "a\\..\\evil.png", "..\\evil.png", "a/.."}) {
     write_zip(folder / "a.zip", {{"1.png", png(1)}, {name, png(2)}});
-    const auto error = error_of(folder / "a.zip");
-    expect_names(error, {std::string("'") + name + "'"});
+    expect_names(error_of(at_path(folder / "a.zip")), {"..", "outside of the archive"});
   }
   write_zip(folder / "a.zip", {{"1.png", png(1)}, {"2.png", "/etc/passwd"}}, "2.png");
-  expect_names(error_of(folder / "a.zip"), {"'2.png'", "link"});
+  expect_names(error_of(at_path(folder / "a.zip")), {"'2.png'", "link"});
+  // Nothing is unpacked, so that these are only names.
+  write_zip(folder / "a.zip", {{"/etc/1.png", png(1)}, {"C:/2.png", png(2)}});
+  EXPECT_EQ(open_dataset(at_path(folder / "a.zip"))->info().class_names, (std::vector<std::string>{"C:", "etc"}));
+}
+
+TEST(Zip, AnEncryptedEntryIsNamedAsSuch) {
+  TemporaryFolder folder;
+  write_zip(folder / "a.zip", {{"1.png", png(1)}});
+  zip_t* archive = zip_open((folder / "a.zip").c_str(), 0, nullptr);
+  ASSERT_EQ(zip_file_set_encryption(archive, 0, ZIP_EM_TRAD_PKWARE, "secret"), 0);
+  ASSERT_EQ(zip_close(archive), 0);
+  expect_names(error_of(at_path(folder / "a.zip")), {"'1.png'", "encrypted"});
 }
 
 TEST(Zip, ABombIsNotUnpacked) {
@@ -139,10 +118,10 @@ TEST(Zip, DamagedArchives) {
     bytes.assign(std::istreambuf_iterator<char>(input), {});
   }
   write_bytes(folder / "b.zip", bytes.substr(0, bytes.size() / 2));
-  expect_names(error_of(folder / "b.zip"), {"b.zip"});
+  expect_names(error_of(at_path(folder / "b.zip")), {"b.zip"});
   bytes[50] ^= 0x55;  // in the compressed data
   write_bytes(folder / "c.zip", bytes);
-  expect_names(error_of(folder / "c.zip"), {"c.zip", "'1.png'"});
+  expect_names(error_of(at_path(folder / "c.zip")), {"c.zip", "'1.png'"});
 }
 
 TEST(Cifar, TenAsPublished) {
@@ -190,24 +169,24 @@ TEST(Cifar, DamageIsNamed) {
   TemporaryFolder folder;
   const auto tar = tar_entry("data_batch_1.bin", cifar(3, 1, 10));
   write_bytes(folder / "a.tar", tar.substr(0, 5000));
-  expect_names(error_of(folder / "a.tar"), {"'data_batch_1.bin'", "9219"});
+  expect_names(error_of(at_path(folder / "a.tar")), {"'data_batch_1.bin'", "9219"});
   const auto whole = gzipped(tar);
   write_bytes(folder / "a.tar.gz", whole.substr(0, whole.size() - 12));
-  expect_names(error_of(folder / "a.tar.gz"), {"a.tar.gz"});
+  expect_names(error_of(at_path(folder / "a.tar.gz")), {"a.tar.gz"});
   write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(3, 1, 10).substr(1)));
-  expect_names(error_of(folder / "a.tar"), {"3073", "9218"});
+  expect_names(error_of(at_path(folder / "a.tar")), {"3073", "9218"});
   write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(5, 1, 11)) + std::string(1024, '\0'));
   EXPECT_EQ(open_dataset(at_path(folder / "a.tar"))->info().classes, 10);
   write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(5, 1, 100)));
-  expect_names(error_of(folder / "a.tar"), {"data_batch_1.bin #4", "10", "12"});
+  expect_names(error_of(at_path(folder / "a.tar")), {"data_batch_1.bin #4", "10", "12"});
   write_bytes(folder / "a.tar", tar_entry("cats.txt", "meow"));
-  expect_names(error_of(folder / "a.tar"), {"a.tar", "CIFAR", "data_batch_1.bin"});
+  expect_names(error_of(at_path(folder / "a.tar")), {"a.tar", "CIFAR", "data_batch_1.bin"});
   write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", "", '2') + tar);
-  expect_names(error_of(folder / "a.tar"), {"'data_batch_1.bin'", "link"});
+  expect_names(error_of(at_path(folder / "a.tar")), {"'data_batch_1.bin'", "link"});
   auto broken = tar;
   broken[125] = '7';  // the size, against the header's checksum
   write_bytes(folder / "a.tar", broken);
-  expect_names(error_of(folder / "a.tar"), {"a.tar", "header"});
+  expect_names(error_of(at_path(folder / "a.tar")), {"a.tar", "header"});
 }
 
 }  // namespace

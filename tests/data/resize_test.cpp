@@ -1,6 +1,7 @@
 // Resizing and fitting. The values marked "Pillow" come from Pillow's Image.resize on the same image.
-#include "fqgan/data/images/fit.h"
 #include "fqgan/data/images/resize.h"
+
+#include "fqgan/data/images/fit.h"
 #include "support/support.h"
 
 namespace fqgan::test {

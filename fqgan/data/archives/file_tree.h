@@ -13,27 +13,52 @@ namespace fqgan {
 
 struct FileTree {
   struct File {
-    std::string name;  // relative, with '/'
-    int64_t size = 0;  // bytes
-    int64_t id = 0;    // for the tree's own use
+    std::string name;    // relative, with '/'
+    int64_t size = 0;    // bytes
+    int64_t id = 0;      // for the tree's own use
+    bool image = false;  // else it describes the images: dataset.json, class_names.txt
   };
+  /// A file that is neither.
+  struct Unread {
+    std::string name, kind;  // ".bmp", "" without an ending, or broken_link
+    bool notes = false;      // nobody expects an image in it
+  };
+  static constexpr char broken_link[] = "broken link";
   std::filesystem::path where;
-  std::vector<File> files;  // sorted by name; hidden files (".DS_Store", "__MACOSX/...") are left out
+  std::vector<File> files;  // sorted by name
+  std::vector<Unread> not_read;
   Manifest manifest;
 
   virtual ~FileTree() = default;
   /// Reads the first `bytes` bytes, or all. May be called from several threads. Errors: DecodeError with the reason.
   virtual std::string read(const File& file, int64_t bytes) const = 0;
+
+ protected:
+  /// Adds a file under its plain name, unless other tools left it behind.
+  void add(File file);
+  /// Sorts the added files, leaves out those of runs of fqgan, recognises images by their ending, else by their first
+  /// bytes, and sets the rest aside. Errors: UserError (two files of one name).
+  void sort_out();
+  /// The folder is a run, and is left out.
+  void leave_out_run(const std::string& folder) { runs_.push_back(folder); }
+
+ private:
+  std::vector<std::string> runs_;
 };
 
-/// Opens a folder on disk. Links are followed, and each folder is visited once. Errors: UserError (a folder that cannot
-/// be listed).
+/// Opens a folder on disk. Links are followed, but not to a folder that they are in. Errors: UserError (a folder that
+/// cannot be listed, a run of fqgan).
 std::unique_ptr<FileTree> open_folder_tree(const std::filesystem::path& folder);
 
 /// Opens a zip archive. Errors: UserError (not a zip; an entry outside of the archive's folder, a link, a duplicate).
 std::unique_ptr<FileTree> open_zip_tree(const std::filesystem::path& file);
 
-/// Whether the file is hidden: a part of its name begins with '.', or is __MACOSX.
-bool is_hidden(const std::string& name);
+/// The name as every tree has it: folders separated by one '/', without "." as a folder. A backslash in the last part
+/// separates folders too, since programs on Windows write such archives.
+std::string plain_name(const std::string& name);
+
+/// "5 .bmp, 2 files without an ending (only PNG, JPEG and WebP are read)", of the files whose names begin with
+/// `prefix`; "" if there are none. Notes do not count.
+std::string not_read_text(const FileTree& tree, const std::string& prefix = "");
 
 }  // namespace fqgan

@@ -1,12 +1,15 @@
 // A folder on disk as a tree of files.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <set>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/run_marker.h"
+#include "fqgan/data/archives/file_names.h"
 #include "fqgan/data/archives/file_tree.h"
 #include "fqgan/data/images/decode.h"
 
@@ -15,19 +18,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A folder by device and number, whatever links lead to it.
+using FolderId = std::pair<dev_t, ino_t>;
+
+FolderId id_of(const fs::path& folder) {
+  struct stat status {};
+  if (stat(folder.c_str(), &status) != 0) fail("data", folder.string() + ": " + std::strerror(errno));
+  return {status.st_dev, status.st_ino};
+}
+
 class FolderTree : public FileTree {
  public:
   explicit FolderTree(const fs::path& folder) {
     where = folder;
     log_detail("[data] reading " + folder.string());
+    if (is_run_folder(folder) && fs::exists(folder / "checkpoints"))
+      fail("data", folder.string() + ": expected a folder of images, found a run of fqgan. Hint: give the images");
     visit(folder, "");
-    std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
+    sort_out();
     manifest.add("folder");
-    for (const auto& file : files) manifest.add_file(where / file.name, file.name, Content::none);
+    for (const auto& file : files) manifest.add_file(path_of(file), file.name, Content::none);
   }
 
   std::string read(const File& file, int64_t bytes) const override {
-    std::ifstream input(where / file.name, std::ios::binary);
+    std::ifstream input(path_of(file), std::ios::binary);
     if (!input) throw DecodeError(std::strerror(errno));
     std::string result(static_cast<size_t>(std::min(file.size, bytes)), '\0');
     input.read(result.data(), static_cast<std::streamsize>(result.size()));
@@ -37,30 +51,37 @@ class FolderTree : public FileTree {
   }
 
  private:
+  const fs::path& path_of(const File& file) const { return paths_[static_cast<size_t>(file.id)]; }
+
   void visit(const fs::path& folder, const std::string& prefix) {
+    const auto id = id_of(folder);
+    if (std::find(open_.begin(), open_.end(), id) != open_.end()) return;  // a link to a folder that it is in
+    open_.push_back(id);
     std::error_code problem;
-    if (!visited_.insert(fs::canonical(folder, problem).string()).second) return;  // a loop of links
     fs::directory_iterator entries(folder, problem);
     if (problem) fail("data", folder.string() + ": cannot be listed (" + problem.message() + ")");
-    for (const auto& entry : entries) {
-      const auto name = prefix + entry.path().filename().string();
-      if (is_hidden(name)) continue;
-      if (entry.is_directory(problem)) {
-        visit(entry.path(), name + "/");
-      } else if (entry.is_regular_file(problem)) {
-        files.push_back({name, static_cast<int64_t>(entry.file_size(problem)), 0});
-      }
+    for (const auto& entry : entries) visit_entry(entry, prefix + entry.path().filename().string());
+    open_.pop_back();
+  }
+
+  void visit_entry(const fs::directory_entry& entry, const std::string& name) {
+    std::error_code problem;
+    if (is_of_other_tools(name)) return;
+    if (entry.is_directory(problem)) {
+      is_run_folder(entry.path()) ? leave_out_run(name) : visit(entry.path(), name + "/");
+    } else if (entry.is_regular_file(problem)) {
+      add({name, static_cast<int64_t>(entry.file_size(problem)), static_cast<int64_t>(paths_.size())});
+      paths_.push_back(entry.path());
+    } else if (entry.is_symlink(problem)) {
+      not_read.push_back({name, broken_link});
     }
   }
 
-  std::set<std::string> visited_;
+  std::vector<FolderId> open_;   // the folders that the visited one is in
+  std::vector<fs::path> paths_;  // by the id of a file
 };
 
 }  // namespace
-
-bool is_hidden(const std::string& name) {
-  return name[0] == '.' || name.find("/.") != std::string::npos || name.starts_with("__MACOSX/");
-}
 
 std::unique_ptr<FileTree> open_folder_tree(const fs::path& folder) { return std::make_unique<FolderTree>(folder); }
 

@@ -1,5 +1,6 @@
-// Zip archives, read by libzip. Names that leave their folder, links and duplicate names are refused when the archive
-// is opened, since it may be hostile; the reader limits the size of an entry (tree_source.cpp).
+// Zip archives, read by libzip. Names with "..", links and duplicate names are refused when the archive is opened,
+// since it may be hostile; the reader limits the size of an entry (tree_source.cpp). Nothing is unpacked, so that every other
+// name is only a name.
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/archives/file_tree.h"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "fqgan/data/archives/file_names.h"
 #include "fqgan/data/images/decode.h"
 
 namespace fqgan {
@@ -32,16 +34,23 @@ Archive open_archive(const std::filesystem::path& path) {
   fail("data", path.string() + ": not a readable zip archive (" + reason + ")");
 }
 
-bool leaves_its_folder(const std::string& name) {
-  if (name.starts_with('/') || name.find('\\') != std::string::npos || name.find(':') != std::string::npos) return true;
-  return ("/" + name + "/").find("/../") != std::string::npos;
-}
+bool leaves_its_folder(const std::string& name) { return ("/" + name + "/").find("/../") != std::string::npos; }
 
 bool is_link(zip_t* archive, zip_uint64_t index) {
   zip_uint8_t system = 0;
   zip_uint32_t attributes = 0;
   if (zip_file_get_external_attributes(archive, index, 0, &system, &attributes) != 0) return false;
   return system == ZIP_OPSYS_UNIX && S_ISLNK(attributes >> 16);
+}
+
+// Why an entry cannot be opened.
+std::string why_closed(zip_t* archive) {
+  const int code = zip_error_code_zip(zip_get_error(archive));
+  if (code == ZIP_ER_NOPASSWD || code == ZIP_ER_ENCRNOTSUPP)
+    return "the zip entry is encrypted. Hint: unpack the archive with its password";
+  if (code == ZIP_ER_COMPNOTSUPP)
+    return "the zip entry is packed by a method that is not supported. Hint: pack the images again, without it";
+  return zip_strerror(archive);
 }
 
 class ZipTree : public FileTree {
@@ -53,18 +62,15 @@ class ZipTree : public FileTree {
     manifest.add_file(path, "", Content::ends);
     Archive archive = open_archive(path);
     const auto count = zip_get_num_entries(archive.get(), 0);
-    for (zip_int64_t i = 0; i < count; ++i) add(archive.get(), static_cast<zip_uint64_t>(i));
-    std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
-    for (size_t i = 1; i < files.size(); ++i) {
-      if (files[i].name == files[i - 1].name) refuse(files[i].name, "occurs twice");
-    }
+    for (zip_int64_t i = 0; i < count; ++i) add_entry(archive.get(), static_cast<zip_uint64_t>(i));
     idle_.push_back(std::move(archive));
+    sort_out();
   }
 
   std::string read(const File& file, int64_t bytes) const override {
     const Lease lease(*this);
     zip_file_t* entry = zip_fopen_index(lease.archive.get(), static_cast<zip_uint64_t>(file.id), 0);
-    if (!entry) throw DecodeError(zip_strerror(lease.archive.get()));
+    if (!entry) throw DecodeError(why_closed(lease.archive.get()));
     std::string result(static_cast<size_t>(std::min(file.size, bytes)), '\0');
     size_t got = 0;
     while (got < result.size()) {
@@ -98,14 +104,16 @@ class ZipTree : public FileTree {
     Archive archive;
   };
 
-  void add(zip_t* archive, zip_uint64_t index) {
+  void add_entry(zip_t* archive, zip_uint64_t index) {
     zip_stat_t status;
     if (zip_stat_index(archive, index, 0, &status) != 0) refuse("entry " + std::to_string(index), "cannot be read");
-    const std::string name = status.name;
+    const std::string raw = status.name;
+    const auto name = plain_name(raw);
     if (leaves_its_folder(name)) refuse(name, "has a path outside of the archive");
+    const bool folder = raw.ends_with('/') || raw.ends_with('\\');
+    if (folder || name.empty() || is_of_other_tools(name)) return;
     if (is_link(archive, index)) refuse(name, "is a link");
-    if (name.empty() || name.ends_with('/') || is_hidden(name)) return;
-    files.push_back({name, static_cast<int64_t>(status.size), static_cast<int64_t>(index)});
+    add({name, static_cast<int64_t>(status.size), static_cast<int64_t>(index)});
   }
 
   [[noreturn]] void refuse(const std::string& name, const std::string& why) const {

@@ -9,17 +9,19 @@
 namespace fqgan {
 namespace {
 
+bool contains_at(std::string_view bytes, size_t at, std::string_view magic) {
+  return bytes.size() >= at + magic.size() && bytes.substr(at, magic.size()) == magic;
+}
+bool is_png(std::string_view bytes) { return contains_at(bytes, 0, "\x89PNG\r\n\x1a\n"); }
+bool is_jpeg(std::string_view bytes) { return contains_at(bytes, 0, "\xff\xd8\xff"); }
+bool is_webp(std::string_view bytes) { return contains_at(bytes, 0, "RIFF") && contains_at(bytes, 8, "WEBP"); }
+
 Raster decode(const DecodeTask& task) {
-  const auto begins = [&](std::string_view magic, size_t at = 0) {
-    return task.bytes.size() >= at + magic.size() && task.bytes.substr(at, magic.size()) == magic;
-  };
-  const bool png = begins("\x89PNG\r\n\x1a\n"), jpeg = begins("\xff\xd8\xff"),
-             webp = begins("RIFF") && begins("WEBP", 8);
   if (task.bytes.empty()) throw DecodeError("the file is empty");
-  if (!png && !jpeg && !webp) throw DecodeError("neither PNG, JPEG nor WebP");
+  if (!begins_as_image(task.bytes)) throw DecodeError("neither PNG, JPEG nor WebP");
 #ifdef FQGAN_DECODERS
-  if (png) return decode_png(task);
-  if (jpeg) return decode_jpeg(task);
+  if (is_png(task.bytes)) return decode_png(task);
+  if (is_jpeg(task.bytes)) return decode_jpeg(task);
   return decode_webp(task);
 #else
   throw DecodeError("this build has no image decoders. Hint: build with -DFQGAN_DECODERS=ON");
@@ -32,13 +34,16 @@ Raster decode_raster(std::string_view bytes, int64_t max_pixels) { return decode
 
 RasterShape probe_raster(std::string_view bytes, int64_t max_pixels) { return decode({bytes, max_pixels, true}).shape; }
 
+bool begins_as_image(std::string_view bytes) { return is_png(bytes) || is_jpeg(bytes) || is_webp(bytes); }
+
 bool has_image_extension(std::string_view name) {
   const auto dot = name.rfind('.');
   if (dot == std::string_view::npos) return false;
   std::string extension(name.substr(dot + 1));
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return std::tolower(c); });
-  return extension == "png" || extension == "jpg" || extension == "jpeg" || extension == "jpe" || extension == "webp";
+  constexpr std::string_view known[] = {"png", "jpg", "jpeg", "jpe", "jfif", "jif", "jfi", "webp"};
+  return std::find(std::begin(known), std::end(known), extension) != std::end(known);
 }
 
 void check_pixels(int64_t height, int64_t width, int64_t max_pixels) {

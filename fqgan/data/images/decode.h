@@ -23,7 +23,10 @@ Raster decode_raster(std::string_view bytes, int64_t max_pixels = default_max_pi
 /// The shape of decode_raster's result, from the header alone. Errors: DecodeError.
 RasterShape probe_raster(std::string_view bytes, int64_t max_pixels = default_max_pixels);
 
-/// Whether this build can decode files with this extension: ".png", ".jpg", ".jpeg", ".jpe", ".webp", in any case.
+/// Whether the first 12 bytes of a file are those of a PNG, JPEG or WebP image.
+bool begins_as_image(std::string_view bytes);
+/// Whether files with this extension are PNG, JPEG or WebP images: ".png", ".jpg", ".jfif", ".webp" and others, in any
+/// case.
 bool has_image_extension(std::string_view name);
 
 }  // namespace fqgan

@@ -1,41 +1,42 @@
 #include "fqgan/data/sources/arrangement.h"
 
-#include <algorithm>
-#include <vector>
-
 #include "fqgan/core/error.h"
-#include "fqgan/data/images/decode.h"
+#include "fqgan/data/sources/splits.h"
 
 namespace fqgan {
 namespace {
 
-const std::vector<std::string> train_names = {"train", "training"};
-const std::vector<std::string> test_names = {"test", "testing", "val", "valid", "validation"};
+using Splits = std::map<std::string, std::string>;
 
-bool is_split(const std::string& folder) {
-  const auto in = [&](const auto& names) { return std::find(names.begin(), names.end(), folder) != names.end(); };
-  return in(train_names) || in(test_names);
-}
-
-bool is_sided_split(const std::string& folder) {  // "trainA"
-  return (folder.ends_with('A') || folder.ends_with('B')) && is_split(folder.substr(0, folder.size() - 1));
-}
-
-// The folder of the split and domain, if all folders are splits (a class may be called "train"); else "".
-std::string chosen(const std::set<std::string>& folders, const std::string& where, const std::string& split,
-                   const std::optional<std::string>& domain) {
-  const bool plain = std::all_of(folders.begin(), folders.end(), is_split);
-  const bool sided = std::all_of(folders.begin(), folders.end(), is_sided_split);
-  if (!plain && !sided) return "";
-  if (sided && !domain) {
-    fail("data", where + ": expected data.domain for a set with two domains (" + *folders.begin() +
+// Those of a set with two domains that are of the wanted one.
+Splits of_domain(const Splits& sided, const std::optional<std::string>& domain, const std::string& where) {
+  if (!domain) {
+    fail("data", where + ": expected data.domain for a set with two domains (" + sided.begin()->first +
                      ", ...), got none. Hint: set data.domain = \"A\" or \"B\"");
   }
-  for (const auto& name : split == "train" ? train_names : test_names) {
-    if (const auto folder = name + (sided ? *domain : ""); folders.contains(folder)) return folder;
+  Splits result;
+  for (const auto& [name, split] : sided)
+    if (side_of(name) == *domain) result[name] = split;
+  if (result.empty()) fail("data", where + ": expected folders of the domain '" + *domain + "', found none");
+  return result;
+}
+
+// The folder of the split and domain, or "" where the folders are no splits (a class may be called "train").
+std::string chosen(const std::set<std::string>& folders, const std::string& where, Wanted& wanted) {
+  const auto enter = [&](const Splits& splits) {
+    const auto name = name_of_split(splits, wanted.split, where);
+    wanted.found = true;
+    return name;
+  };
+  if (const auto sided = splits_of(folders, /*sides=*/true); !sided.empty()) {
+    const auto name = enter(of_domain(sided, wanted.domain, where));
+    wanted.domain.reset();
+    return name;
   }
-  fail("data", where + ": expected a folder for the split '" + split + "'" +
-                   (sided ? " and the domain '" + *domain + "'" : "") + ", found only '" + *folders.begin() + "'");
+  if (const auto splits = splits_of(folders); !splits.empty()) return enter(splits);
+  // Other folders stand beside the splits. A split that was named is read; else they are classes.
+  const auto splits = splits_among(folders);
+  return splits.empty() || !wanted.split || wanted.found ? "" : enter(splits);
 }
 
 }  // namespace
@@ -46,7 +47,7 @@ Level level_at(const FileTree& tree, const std::string& prefix) {
     if (!file.name.starts_with(prefix)) continue;
     const auto rest = std::string_view(file.name).substr(prefix.size());
     if (rest == "dataset.json") result.json = true;
-    if (!has_image_extension(rest)) continue;
+    if (!file.image) continue;
     const auto slash = rest.find('/');
     if (slash == std::string_view::npos) {
       result.images = true;
@@ -57,20 +58,29 @@ Level level_at(const FileTree& tree, const std::string& prefix) {
   return result;
 }
 
-std::string root_of(const FileTree& tree, const std::string& split, const std::optional<std::string>& domain) {
+std::string root_of(const FileTree& tree, Wanted wanted) {
+  const auto where = tree.where.string();
   std::string prefix;
   while (true) {
     const auto here = level_at(tree, prefix);
-    if (here.json || here.images || here.folders.empty()) return prefix;
-    std::string next = chosen(here.folders, tree.where.string(), split, domain);
-    if (next.empty() && here.folders.size() == 1) {
-      const auto& only = *here.folders.begin();
-      const auto inner = level_at(tree, prefix + only + "/");
-      if (!inner.images || inner.json) next = only;  // an outer folder; a single folder of images would be a class
+    std::string next;
+    if (!here.json && !here.images && !here.folders.empty()) {
+      next = chosen(here.folders, where, wanted);
+      if (next.empty() && here.folders.size() == 1) {
+        const auto& only = *here.folders.begin();
+        const auto inner = level_at(tree, prefix + only + "/");
+        if (!inner.images || inner.json) next = only;  // an outer folder; a single folder of images would be a class
+      }
     }
-    if (next.empty()) return prefix;
+    if (next.empty()) break;
     prefix += next + "/";
   }
+  if (wanted.split && !wanted.found) fail_without_splits(*wanted.split, where);
+  if (wanted.domain) {
+    fail("data", where + ": expected folders of two domains (trainA, trainB) for data.domain = \"" + *wanted.domain +
+                     "\", found none");
+  }
+  return prefix;
 }
 
 }  // namespace fqgan

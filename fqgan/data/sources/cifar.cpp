@@ -1,13 +1,14 @@
 // Reads CIFAR-10 and CIFAR-100 in the published binary version (cifar-10-binary.tar.gz) or its unpacked folder. A
 // record is one label byte (CIFAR-100: coarse, then fine; the fine one is used) and 3 x 32 x 32 planar bytes.
 #include <algorithm>
-#include <sstream>
 
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/archives/tar.h"
+#include "fqgan/data/sources/class_names.h"
 #include "fqgan/data/sources/source.h"
+#include "fqgan/data/sources/splits.h"
 
 namespace fqgan {
 namespace {
@@ -71,11 +72,7 @@ void append_records(ArraySource& source, const Edition& edition, const std::stri
 void read_names(ArraySource& source, const Edition& edition, const Files& files) {
   const auto found = files.find(edition.names_file);
   if (found == files.end()) return;
-  std::istringstream lines(found->second);
-  for (std::string line; std::getline(lines, line);) {
-    line.erase(line.find_last_not_of(" \r") + 1);
-    if (!line.empty()) source.class_names.push_back(line);
-  }
+  source.class_names = names_by_line(found->second, edition.names_file);
   if (static_cast<int64_t>(source.class_names.size()) != edition.classes) source.class_names.clear();
 }
 
@@ -83,7 +80,10 @@ void read_names(ArraySource& source, const Edition& edition, const Files& files)
 struct CifarPath : OpenedPath {
   explicit CifarPath(path given) : given(std::move(given)), folder(std::filesystem::is_directory(this->given)) {}
 
-  std::string place(const std::string& split, const std::optional<std::string>&) override { return split; }
+  std::string place(const std::optional<std::string>& split, const std::optional<std::string>& domain) override {
+    refuse_domain(given, domain);
+    return name_of_split({{"train", "train"}, {"test", "test"}}, split, given.string());
+  }
 
   std::unique_ptr<Source> open(const std::string& split) override {
     const bool train = split == "train";
@@ -103,10 +103,11 @@ struct CifarPath : OpenedPath {
       std::erase_if(files, [&](const auto& file) { return is_of_split(file.first, train); });
       return source;
     }
+    if (holds[!train])
+      fail<MissingSplit>("data", given.string() + ": expected the split '" + split + "', found only the other one");
     fail("data", given.string() +
-                     ": expected CIFAR's binary version (data_batch_1.bin or train.bin, test_batch.bin or "
-                     "test.bin), found none of its files for the split '" +
-                     split + "'");
+                     ": expected CIFAR's binary version (data_batch_1.bin or train.bin, test_batch.bin or test.bin), "
+                     "found none of its files. Hint: unpack a tar of images, or pack it as a zip");
   }
 
  private:
@@ -114,7 +115,9 @@ struct CifarPath : OpenedPath {
   void read(bool train) {
     if (!folder) {
       if (!was_read)
-        files = read_tar(given, [](const std::string& name) {
+        files = read_tar(given, [this](const std::string& name) {
+          for (const bool of : {false, true})
+            if (is_of_split(name, of)) holds[of] = true;
           return is_names_file(name) || is_of_split(name, true) || is_of_split(name, false);
         });
       was_read = true;
@@ -123,13 +126,15 @@ struct CifarPath : OpenedPath {
     log_detail("[data] reading " + given.string());
     for (const auto& entry : std::filesystem::directory_iterator(given)) {
       const auto name = entry.path().filename().string();
+      if (is_of_split(name, !train)) holds[!train] = true;
       if (is_names_file(name) || is_of_split(name, train)) files[name] = read_file(entry.path());
     }
   }
 
   path given;
   bool folder, was_read = false;
-  Files files;  // files that no split has taken yet
+  bool holds[2] = {false, false};  // files of the test and of the training split
+  Files files;                     // files that no split has taken yet
 };
 
 std::unique_ptr<OpenedPath> open(const path& given, const DataOptions&) { return std::make_unique<CifarPath>(given); }

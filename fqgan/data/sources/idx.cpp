@@ -1,11 +1,14 @@
 // Reads IDX files, the format of MNIST, Fashion-MNIST and EMNIST: a big-endian header (magic number, extents) and
 // bytes; plain or .gz. The labels file is in the same folder as the images file, under MNIST's naming scheme.
 #include <algorithm>
+#include <cctype>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/archives/gz_file.h"
 #include "fqgan/data/sources/source.h"
+#include "fqgan/data/sources/splits.h"
 
 namespace fqgan {
 namespace {
@@ -63,7 +66,7 @@ IdxFile read_idx(const path& file, uint32_t magic, const char* what) {
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 bool names_images(const path& file) {
-  const auto name = file.filename().string();
+  const auto name = lower(file.filename().string());
   return contains(name, "images-idx3") || contains(name, "images.idx3");
 }
 
@@ -83,9 +86,20 @@ path labels_beside(const path& images) {
   return {};
 }
 
-bool is_of_split(const path& file, const std::string& split) {
-  const auto name = file.filename().string();
-  return split == "train" ? contains(name, "train") : contains(name, "t10k") || contains(name, "test");
+// "train" of train-images-idx3-ubyte, "test" of t10k-images-idx3-ubyte and emnist-letters-test-images-idx3-ubyte; "" if
+// the name tells none.
+std::string split_of(const path& file) {
+  const auto name = lower(file.filename().string());
+  std::string word;
+  for (const char c : name + "-") {
+    if (std::isalnum(static_cast<unsigned char>(c))) {
+      word += c;
+      continue;
+    }
+    if (const auto split = split_named(word); !split.empty()) return split;
+    word.clear();
+  }
+  return contains(name, "train") ? "train" : contains(name, "t10k") || contains(name, "test") ? "test" : "";
 }
 
 std::vector<path> image_files_in(const path& folder) {
@@ -98,19 +112,30 @@ std::vector<path> image_files_in(const path& folder) {
   return found;
 }
 
-path images_file(const path& given, const std::string& split) {
-  if (!std::filesystem::is_directory(given)) return given;
+std::vector<path> images_files(const path& given) {
+  if (!std::filesystem::is_directory(given)) return {given};
   auto found = image_files_in(given);
-  std::erase_if(found, [&](const path& file) { return !is_of_split(file, split); });
   // The same file twice, plain and compressed: the plain one reads faster.
   std::erase_if(found, [](const path& file) {
     return file.extension() == ".gz" && std::filesystem::exists(path(file).replace_extension());
   });
-  if (found.size() == 1) return found[0];
-  std::string names;
-  for (const auto& file : found) names += " " + file.filename().string();
-  fail("data", given.string() + ": expected one IDX images file of the split '" + split + "', found " +
-                   (found.empty() ? "none" : std::to_string(found.size()) + ":" + names) +
+  return found;
+}
+
+path images_file(const path& given, const std::optional<std::string>& split) {
+  const auto found = images_files(given);
+  if (!split && found.size() == 1 && (found[0] == given || split_of(found[0]).empty())) return found[0];
+  std::map<std::string, std::string> splits;
+  for (const auto& file : found)
+    if (const auto of = split_of(file); !of.empty()) splits[file.filename().string()] = of;
+  if (!splits.empty()) {
+    const auto name = name_of_split(splits, split, given.string());
+    return found[0] == given ? given : given / name;
+  }
+  if (split) fail_without_splits(*split, given.string());
+  std::vector<std::string> names;
+  for (const auto& file : found) names.push_back(file.filename().string());
+  fail("data", given.string() + ": expected one IDX images file, found " + short_list(names) +
                    ". Hint: give the path of the images file itself");
 }
 
@@ -144,7 +169,8 @@ struct IdxSource : ArraySource {
 
 struct IdxPath : OpenedPath {
   explicit IdxPath(path given) : given(std::move(given)) {}
-  std::string place(const std::string& split, const std::optional<std::string>&) override {
+  std::string place(const std::optional<std::string>& split, const std::optional<std::string>& domain) override {
+    refuse_domain(given, domain);
     return images_file(given, split).string();
   }
   std::unique_ptr<Source> open(const std::string& place) override { return std::make_unique<IdxSource>(place); }

@@ -39,10 +39,10 @@ struct Source {
 /// A path that was recognised.
 struct OpenedPath {
   virtual ~OpenedPath() = default;
-  /// The place of a split and domain within the path. A path without splits gives the same place for both.
-  /// Errors: UserError (no such split or domain).
-  virtual std::string place(const std::string& split, const std::optional<std::string>& domain) = 0;
-  /// Errors: UserError (damaged, no images).
+  /// The place of a split (as checked_split gives it; unset: the training images, or all if there are no splits) and
+  /// domain within the path. Errors: MissingSplit; UserError (no such domain, more than one place).
+  virtual std::string place(const std::optional<std::string>& split, const std::optional<std::string>& domain) = 0;
+  /// Errors: MissingSplit, if only the content shows it; UserError (damaged, no images).
   virtual std::unique_ptr<Source> open(const std::string& place) = 0;
 };
 
@@ -55,10 +55,13 @@ struct SourceKind {
 
 /// The first kind that recognises `options.path` opens it. Errors: UserError (no path, nothing there, unknown format).
 std::unique_ptr<OpenedPath> open_path(const DataOptions& options);
-/// The images of `options.split` and `options.domain`, with labels unless `options.labels` is false.
+/// The images of `options.split` and `options.domain`, with labels if needs_labels(options).
 std::unique_ptr<Source> open_source(const DataOptions& options);
 
 extern const SourceKind idx_source, cifar_source, zip_source, folder_source;
+
+/// For kinds of sources without domains. Errors: UserError if there is one.
+void refuse_domain(const std::filesystem::path& path, const std::optional<std::string>& domain);
 
 /// A source whose decoded images are in memory, one after the other.
 struct ArraySource : Source {

@@ -2,15 +2,20 @@
 
 #include <algorithm>
 #include <map>
-#include <sstream>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/images/decode.h"
 #include "fqgan/data/sources/arrangement.h"
+#include "fqgan/data/sources/class_names.h"
 #include "fqgan/data/sources/dataset_json.h"
+#include "fqgan/data/sources/splits.h"
 
 namespace fqgan {
 namespace {
+
+using Names = std::vector<std::string>;
 
 struct TreeSource : Source {
   std::shared_ptr<const FileTree> tree;
@@ -43,9 +48,10 @@ struct TreeSource : Source {
 
 [[noreturn]] void fail_without_images(const FileTree& tree) {
   const std::string what = tree.where.string() + ": expected PNG, JPEG or WebP images, found ";
-  if (tree.files.empty()) fail("data", what + "nothing");
-  fail("data",
-       what + "none among " + std::to_string(tree.files.size()) + " files such as '" + tree.files[0].name + "'");
+  if (tree.not_read.empty()) fail("data", what + "nothing");
+  const auto kinds = not_read_text(tree);
+  fail("data", what + "none among " + plural(static_cast<int64_t>(tree.not_read.size()), "file") + " such as '" +
+                   printable(tree.not_read[0].name) + "'" + (kinds.empty() ? "" : ". Not read: " + kinds));
 }
 
 const FileTree::File* find_file(const FileTree& tree, const std::string& name) {
@@ -65,50 +71,76 @@ std::string read_text(const FileTree& tree, const FileTree::File& file) {
   }
 }
 
-void label_by_folders(TreeSource& source, const std::string& root, const std::set<std::string>& folders) {
-  std::map<std::string, int64_t> classes;
+// The label of each class folder: the line of its name in class_names.txt if all names are there, else its place in
+// the sorted names.
+std::map<std::string, int64_t> labels_of_folders(const std::set<std::string>& folders, const Names& names) {
+  std::map<std::string, int64_t> labels;
+  int64_t next = 0;
+  bool all_named = true;
   for (const auto& folder : folders) {
-    const bool none = folders.size() > 1 && (folder == "unlabelled" || folder == "unlabeled");
-    classes[folder] = none ? -1 : static_cast<int64_t>(source.class_names.size());
-    if (!none) source.class_names.push_back(folder);
+    const bool none = folders.size() > 1 && split_named(folder) == "unlabelled";
+    labels[folder] = none ? -1 : next++;
+    all_named = all_named && (none || std::find(names.begin(), names.end(), folder) != names.end());
   }
-  for (auto& entry : source.entries) {
-    entry.label = classes.at(entry.name.substr(root.size(), entry.name.find('/', root.size()) - root.size()));
-  }
+  if (!all_named) return labels;
+  for (auto& [folder, label] : labels)
+    if (label >= 0) label = std::find(names.begin(), names.end(), folder) - names.begin();
+  return labels;
 }
 
-void label_by_json(TreeSource& source, const std::string& root) {
-  const auto name = root + "dataset.json";
-  const auto where = source.tree->where.string() + ": " + name;
-  auto json = parse_dataset_json(read_text(*source.tree, *find_file(*source.tree, name)), where);
-  for (auto& entry : source.entries) {
-    const auto found = json.labels.find(entry.name.substr(root.size()));
-    if (found == json.labels.end()) continue;
-    entry.label = found->second;
-    json.labels.erase(found);
+void label_by_folders(TreeSource& source, const std::string& root, const std::set<std::string>& folders,
+                      const Names& names) {
+  const auto labels = labels_of_folders(folders, names);
+  for (size_t i = 0; i < source.entries.size(); ++i) {
+    const auto& name = source.files[i].name;
+    source.entries[i].label = labels.at(name.substr(root.size(), name.find('/', root.size()) - root.size()));
   }
-  if (!json.labels.empty())
-    fail("data", where + ": expected only existing images, found a label for '" + json.labels.begin()->first + "'");
-  source.class_names = std::move(json.class_names);
+  source.class_names = names;
+  if (!names.empty()) return;
+  for (const auto& [folder, label] : labels)
+    if (label >= 0) source.class_names.push_back(folder);
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream input(text);
-  for (std::string line; std::getline(input, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) lines.push_back(line);
+void label_by_json(TreeSource& source, const std::string& root, const Names& names) {
+  const auto file = root + "dataset.json";
+  const auto where = source.tree->where.string() + ": " + file;
+  auto json = parse_dataset_json(read_text(*source.tree, *find_file(*source.tree, file)), where);
+  std::map<std::string, int64_t> labels;
+  for (const auto& [name, label] : json.labels) labels[plain_name(name)] = label;
+  for (size_t i = 0; i < source.entries.size(); ++i) {
+    const auto found = labels.find(source.files[i].name.substr(root.size()));
+    if (found == labels.end()) continue;
+    source.entries[i].label = found->second;
+    labels.erase(found);
   }
-  return lines;
+  if (!labels.empty())
+    fail("data", where + ": expected only existing images, found a label for '" + labels.begin()->first + "'");
+  source.class_names = names.empty() ? std::move(json.class_names) : names;
 }
 
 void TreeSource::read_labels() {
   const auto level = level_at(*tree, root);
+  Names names;
+  if (const auto* file = find_file(*tree, root + "class_names.txt")) {
+    const auto where = tree->where.string() + ": " + file->name;
+    names = names_by_line(read_text(*tree, *file), where);
+    check_class_names(names, where);
+  }
   if (level.json)
-    label_by_json(*this, root);
+    label_by_json(*this, root, names);
   else if (!level.images)
-    label_by_folders(*this, root, level.folders);
-  if (const auto* names = find_file(*tree, root + "class_names.txt")) class_names = lines_of(read_text(*tree, *names));
+    label_by_folders(*this, root, level.folders, names);
+}
+
+// What is not read, and what is not what it looks like.
+void say_what_is_left(const FileTree& tree, const std::string& root, const Level& level) {
+  const auto where = "[data] " + tree.where.string() + (root.empty() ? "" : "/" + printable(root)) + ": ";
+  if (const auto text = not_read_text(tree, root); !text.empty()) log_info(where + "not read: " + text);
+  const auto splits = level.json || level.images ? std::map<std::string, std::string>{} : splits_among(level.folders);
+  if (splits.empty()) return;
+  log_info(where + "the folders " + short_list(names_in(splits)) +
+           " are read as classes, because other folders are beside them. data.split = \"" + splits.begin()->second +
+           "\" reads '" + splits.begin()->first + "' alone");
 }
 
 std::unique_ptr<Source> open_tree_source(std::shared_ptr<const FileTree> tree, const std::string& root,
@@ -119,8 +151,8 @@ std::unique_ptr<Source> open_tree_source(std::shared_ptr<const FileTree> tree, c
   source->tree = tree;
   source->root = root;
   for (const auto& file : tree->files) {
-    if (!file.name.starts_with(root) || !has_image_extension(file.name)) continue;
-    source->entries.push_back({file.name, -1});
+    if (!file.name.starts_with(root) || !file.image) continue;
+    source->entries.push_back({printable(file.name), -1});
     source->files.push_back(file);
   }
   if (source->entries.empty()) fail_without_images(*tree);
@@ -129,23 +161,23 @@ std::unique_ptr<Source> open_tree_source(std::shared_ptr<const FileTree> tree, c
   if (level.images && !level.folders.empty() && !level.json) {
     fail(
         "data",
-        tree->where.string() + ": holds both images and folders of images ('" + *level.folders.begin() +
+        tree->where.string() + ": holds both images and folders of images ('" + printable(*level.folders.begin()) +
             "'), expected only one of them. Hint: move the images into a folder, or give the path of the inner folder");
   }
+  say_what_is_left(*tree, root, level);
   return source;
 }
 
 class TreePath : public OpenedPath {
  public:
-  TreePath(std::function<std::filesystem::path(const std::string&)> file_of,
-           std::function<std::unique_ptr<FileTree>(const std::filesystem::path&)> open, int64_t max_pixels)
-      : file_of_(std::move(file_of)), open_(std::move(open)), max_pixels_(max_pixels) {}
+  TreePath(std::filesystem::path given, FileOfSplit file_of, OpenTree open, int64_t max_pixels)
+      : given_(std::move(given)), file_of_(file_of), open_(open), max_pixels_(max_pixels) {}
 
-  std::string place(const std::string& split, const std::optional<std::string>& domain) override {
-    const auto file = file_of_(split);
+  std::string place(const std::optional<std::string>& split, const std::optional<std::string>& domain) override {
+    const auto file = file_of_(given_, split);
     auto& tree = trees_[file];
     if (!tree) tree = open_(file);
-    const auto root = root_of(*tree, split, domain);
+    const auto root = root_of(*tree, {split, domain, /*found=*/file != given_});
     const auto name = (file / root).string();
     places_[name] = {tree, root};
     return name;
@@ -156,8 +188,9 @@ class TreePath : public OpenedPath {
   }
 
  private:
-  std::function<std::filesystem::path(const std::string&)> file_of_;
-  std::function<std::unique_ptr<FileTree>(const std::filesystem::path&)> open_;
+  std::filesystem::path given_;
+  FileOfSplit file_of_;
+  OpenTree open_;
   int64_t max_pixels_;
   std::map<std::filesystem::path, std::shared_ptr<const FileTree>> trees_;
   std::map<std::string, std::pair<std::shared_ptr<const FileTree>, std::string>> places_;
@@ -165,10 +198,9 @@ class TreePath : public OpenedPath {
 
 }  // namespace
 
-std::unique_ptr<OpenedPath> open_tree_path(std::function<std::filesystem::path(const std::string&)> file_of,
-                                           std::function<std::unique_ptr<FileTree>(const std::filesystem::path&)> open,
+std::unique_ptr<OpenedPath> open_tree_path(const std::filesystem::path& given, FileOfSplit file_of, OpenTree open,
                                            int64_t max_pixels) {
-  return std::make_unique<TreePath>(std::move(file_of), std::move(open), max_pixels);
+  return std::make_unique<TreePath>(given, file_of, open, max_pixels);
 }
 
 }  // namespace fqgan

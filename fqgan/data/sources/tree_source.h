@@ -5,18 +5,20 @@
 //   train/ test/, trainA/ trainB/ ...   one of the above in each, chosen by `split` and `domain`
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <optional>
 
 #include "fqgan/data/archives/file_tree.h"
 #include "fqgan/data/sources/source.h"
 
 namespace fqgan {
 
-/// `file_of`: the folder or archive of a split; `open`: opens it, once. Errors of the returned object: UserError (no
-/// images, images beside folders of images, a wrong dataset.json, no such split or domain).
-std::unique_ptr<OpenedPath> open_tree_path(std::function<std::filesystem::path(const std::string& split)> file_of,
-                                           std::function<std::unique_ptr<FileTree>(const std::filesystem::path&)> open,
+/// `file_of`: the folder or archive of a split within the given path; `open`: opens it, once. Errors of the returned
+/// object: MissingSplit; UserError (no images, images beside folders of images, a wrong dataset.json, no such domain).
+using FileOfSplit = std::filesystem::path (*)(const std::filesystem::path& given,
+                                              const std::optional<std::string>& split);
+using OpenTree = std::unique_ptr<FileTree> (*)(const std::filesystem::path&);
+std::unique_ptr<OpenedPath> open_tree_path(const std::filesystem::path& given, FileOfSplit file_of, OpenTree open,
                                            int64_t max_pixels);
 
 }  // namespace fqgan

@@ -177,8 +177,9 @@ std::optional<PixelStore> find_cached(const std::string& key, int64_t images) {
   return store;
 }
 
-PixelStore build_cached(const std::string& key, const Source& source, int64_t images, const DataOptions& options,
+PixelStore build_cached(const std::string& key, const Source& source, const DataOptions& options,
                         const RasterShape& shape, const Unreadable& unreadable) {
+  const auto images = static_cast<int64_t>(source.entries.size());
   const auto path = file_of(key, ".pixels");
   make_folder(path.parent_path());
   if (access(path.parent_path().c_str(), W_OK) != 0) fail("data", path.parent_path().string() + ": not writable");
@@ -189,7 +190,7 @@ PixelStore build_cached(const std::string& key, const Source& source, int64_t im
   Partial partial(key, images, shape.bytes());
   Unreadable failed;
   decode_chunks(
-      source, images, options, shape, unreadable, [&](int64_t begin, int64_t end) { return partial.needs(begin, end); },
+      source, options, shape, unreadable, [&](int64_t begin, int64_t end) { return partial.needs(begin, end); },
       [&](Chunk& chunk) {
         partial.add(chunk);
         failed.merge(chunk.unreadable);

@@ -21,7 +21,7 @@ std::optional<PixelStore> find_cached(const std::string& key, int64_t images);
 
 /// Builds or continues the cache, or waits while another process builds it. Logs the size of a large one. Errors:
 /// UserError (folder not writable), SystemError (disk full).
-PixelStore build_cached(const std::string& key, const Source& source, int64_t images, const DataOptions& options,
+PixelStore build_cached(const std::string& key, const Source& source, const DataOptions& options,
                         const RasterShape& shape, const Unreadable& unreadable);
 
 }  // namespace fqgan

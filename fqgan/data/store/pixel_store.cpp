@@ -31,9 +31,10 @@ Chunk decode_chunk(const Source& source, const DataOptions& options, const Raste
 
 }  // namespace
 
-void decode_chunks(const Source& source, int64_t images, const DataOptions& options, const RasterShape& shape,
+void decode_chunks(const Source& source, const DataOptions& options, const RasterShape& shape,
                    const Unreadable& unreadable, const std::function<bool(int64_t, int64_t)>& wanted,
                    const std::function<void(Chunk&)>& finished) {
+  const auto images = static_cast<int64_t>(source.entries.size());
   const int64_t size = std::clamp<int64_t>((int64_t{4} << 20) / shape.bytes(), 1, 32);
   std::mutex mutex;
   int64_t done = 0;
@@ -49,12 +50,12 @@ void decode_chunks(const Source& source, int64_t images, const DataOptions& opti
   log_status("");
 }
 
-PixelStore decode_into_memory(const Source& source, int64_t images, const DataOptions& options,
-                              const RasterShape& shape, const Unreadable& unreadable) {
+PixelStore decode_into_memory(const Source& source, const DataOptions& options, const RasterShape& shape,
+                              const Unreadable& unreadable) {
   PixelStore store{shape, nullptr, unreadable};
-  const auto bytes = static_cast<size_t>(images * shape.bytes());
+  const auto bytes = source.entries.size() * static_cast<size_t>(shape.bytes());
   const auto memory = std::make_shared<std::vector<uint8_t>>(bytes);
-  decode_chunks(source, images, options, shape, unreadable, nullptr, [&](Chunk& chunk) {
+  decode_chunks(source, options, shape, unreadable, nullptr, [&](Chunk& chunk) {
     std::copy(chunk.pixels.begin(), chunk.pixels.end(), memory->begin() + chunk.begin * shape.bytes());
     store.unreadable.merge(chunk.unreadable);
   });

@@ -22,15 +22,15 @@ struct Chunk {
   Unreadable unreadable;
 };
 
-/// Decodes the first `images` entries of a source, in parallel, in chunks of up to 32 images or about 4 MiB (the shape
+/// Decodes the entries of a source, in parallel, in chunks of up to 32 images or about 4 MiB (the shape
 /// alone determines it). `wanted` selects chunks (empty: all); `finished` receives them, one at a time, in no fixed
 /// order. Images that are already in `unreadable` are not tried again.
-void decode_chunks(const Source& source, int64_t images, const DataOptions& options, const RasterShape& shape,
+void decode_chunks(const Source& source, const DataOptions& options, const RasterShape& shape,
                    const Unreadable& unreadable, const std::function<bool(int64_t begin, int64_t end)>& wanted,
                    const std::function<void(Chunk& chunk)>& finished);
 
 /// Decodes into memory. `unreadable`: the images that common_shape could not read.
-PixelStore decode_into_memory(const Source& source, int64_t images, const DataOptions& options,
-                              const RasterShape& shape, const Unreadable& unreadable);
+PixelStore decode_into_memory(const Source& source, const DataOptions& options, const RasterShape& shape,
+                              const Unreadable& unreadable);
 
 }  // namespace fqgan

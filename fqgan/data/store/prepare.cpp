@@ -26,8 +26,8 @@ const std::string& name_of(const Source& source, int64_t entry) {
 
 }  // namespace
 
-std::vector<RasterShape> shapes_of(const Source& source, int64_t images, Unreadable& unreadable) {
-  std::vector<RasterShape> shapes(static_cast<size_t>(images));
+std::vector<RasterShape> shapes_of(const Source& source, Unreadable& unreadable) {
+  std::vector<RasterShape> shapes(source.entries.size());
   std::mutex mutex;
   parallel_chunks(static_cast<int64_t>(shapes.size()), 64, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -42,8 +42,8 @@ std::vector<RasterShape> shapes_of(const Source& source, int64_t images, Unreada
   return shapes;
 }
 
-RasterShape common_shape(const Source& source, int64_t images, const DataOptions& options, Unreadable& unreadable) {
-  const auto shapes = shapes_of(source, images, unreadable);
+RasterShape common_shape(const Source& source, const DataOptions& options, Unreadable& unreadable) {
+  const auto shapes = shapes_of(source, unreadable);
   RasterShape result;
   int64_t first = -1;
   for (int64_t i = 0; i < static_cast<int64_t>(shapes.size()); ++i) {
@@ -73,11 +73,12 @@ Raster prepared(const Source& source, int64_t entry, const RasterShape& shape, c
   return fitted(std::move(image), fit);
 }
 
-void report(const Unreadable& unreadable, const Source& source, int64_t images, const DataOptions& options) {
+void report(const Unreadable& unreadable, const Source& source, const DataOptions& options) {
   if (unreadable.empty()) return;
   const auto said = [&](const auto& one) { return "'" + name_of(source, one.first) + "': " + one.second; };
+  const auto images = source.entries.size();
   const auto count = std::to_string(unreadable.size()) + " of " + std::to_string(images) + " images";
-  if (static_cast<int64_t>(unreadable.size()) == images) {
+  if (unreadable.size() == images) {
     fail("data", *options.path + ": no image can be read; the first is " + said(*unreadable.begin()));
   }
   if (options.strict) {

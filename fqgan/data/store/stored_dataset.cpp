@@ -5,13 +5,14 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/data/store/chosen_entries.h"
 #include "fqgan/data/store/pixel_cache.h"
 
 namespace fqgan {
 namespace {
 
 // The key of everything that the decoded pixels depend on; a change of the decoding must change the version.
-std::string key_of_pixels(const Source& source, int64_t images, const DataOptions& options) {
+std::string key_of_pixels(const ChosenEntries& source, const DataOptions& options) {
   Manifest manifest = source.manifest;
   manifest.add("pixels version 2");
   for (const auto& number : {options.resolution, options.width, options.channels}) manifest.add(number.value_or(-1));
@@ -19,39 +20,40 @@ std::string key_of_pixels(const Source& source, int64_t images, const DataOption
   for (const int64_t value : options.background) manifest.add(value);
   manifest.add(options.pad_value);
   manifest.add(options.max_pixels);
-  manifest.add(images);
+  manifest.add(static_cast<int64_t>(source.entries.size()));
+  if (!source.are_first())
+    for (const int64_t entry : source.chosen()) manifest.add(entry);
   return manifest.digest();
 }
 
 // Uses the source's own memory, if the images need no change.
-std::optional<PixelStore> as_they_are(const Source& source, int64_t images, const DataOptions& options) {
+std::optional<PixelStore> as_they_are(const Source& source, const DataOptions& options) {
   auto pixels = source.in_memory();
   if (!pixels || options.cache == "on") return std::nullopt;
   Unreadable none;
-  const auto shape = common_shape(source, images, options, none);
-  if (images == 0 || source.shape(0) != shape) return std::nullopt;
+  const auto shape = common_shape(source, options, none);
+  if (source.entries.empty() || source.shape(0) != shape) return std::nullopt;
   return PixelStore{shape, std::move(pixels), {}};
 }
 
-PixelStore decode(const std::string& key, const Source& source, int64_t images, const DataOptions& options) {
-  if (auto ready = as_they_are(source, images, options)) return std::move(*ready);
+PixelStore decode(const std::string& key, const Source& source, const DataOptions& options) {
+  if (auto ready = as_they_are(source, options)) return std::move(*ready);
+  const auto images = static_cast<int64_t>(source.entries.size());
   const bool may_cache = options.cache == "on" || (options.cache == "auto" && cache_folder());
   if (may_cache) {
     if (auto cached = find_cached(key, images)) return std::move(*cached);
   }
   Unreadable unreadable;
-  const auto shape = common_shape(source, images, options, unreadable);
+  const auto shape = common_shape(source, options, unreadable);
   if (static_cast<int64_t>(unreadable.size()) == images) return {shape, nullptr, unreadable};
   const bool big = images * shape.bytes() > source.largest_in_memory;
-  if (!may_cache || (options.cache == "auto" && !big)) {
-    return decode_into_memory(source, images, options, shape, unreadable);
-  }
+  if (!may_cache || (options.cache == "auto" && !big)) return decode_into_memory(source, options, shape, unreadable);
   try {
-    return build_cached(key, source, images, options, shape, unreadable);
+    return build_cached(key, source, options, shape, unreadable);
   } catch (const UserError& error) {
     if (options.cache == "on") throw;
     log_warning(std::string(error.what()) + "; decoding into memory instead of the cache");
-    return decode_into_memory(source, images, options, shape, unreadable);
+    return decode_into_memory(source, options, shape, unreadable);
   }
 }
 
@@ -67,8 +69,9 @@ class StoredDataset : public Dataset {
     for (size_t i = 0; i < selection.entries.size(); ++i) {
       manifest.add(selection.entries[i]);
       manifest.add(selection.labels[i]);
-      if (store.unreadable.contains(selection.entries[i])) continue;
-      slots_.push_back(selection.entries[i]);
+      const auto slot = slot_of(selection.entries[i]);
+      if (store.unreadable.contains(slot)) continue;
+      slots_.push_back(slot);
       labels_.push_back(selection.labels[i]);
     }
     if (slots_.empty()) fail("data", "expected readable images, found none in this part of the data");
@@ -100,6 +103,12 @@ class StoredDataset : public Dataset {
   std::vector<Skipped> skipped() const override { return images_->skipped; }
 
  private:
+  int64_t slot_of(int64_t entry) const {
+    const auto& entries = images_->entries;
+    const auto found = std::lower_bound(entries.begin(), entries.end(), entry);
+    FQGAN_CHECK(found != entries.end() && *found == entry, "a selected image was not decoded");
+    return found - entries.begin();
+  }
   void copy(const DecodedImages& images, int64_t index, uint8_t* pixels) const {
     const int64_t stride = images.store.shape.bytes();
     std::memcpy(pixels, images.store.pixels.get() + slots_[checked(index)] * stride, static_cast<size_t>(stride));
@@ -117,14 +126,17 @@ class StoredDataset : public Dataset {
 
 }  // namespace
 
-std::shared_ptr<const DecodedImages> decode_images(const Source& source, int64_t images, const DataOptions& options) {
+std::shared_ptr<const DecodedImages> decode_images(const Source& source, const std::vector<int64_t>& entries,
+                                                   const DataOptions& options) {
   auto result = std::make_shared<DecodedImages>();
-  result->key = key_of_pixels(source, images, options);
-  result->store = decode(result->key, source, images, options);
-  report(result->store.unreadable, source, images, options);
-  for (int64_t i = 0; i < images; ++i) result->names.push_back(source.entries[static_cast<size_t>(i)].name);
-  for (const auto& [entry, reason] : result->store.unreadable)
-    result->skipped.push_back({result->names[static_cast<size_t>(entry)], reason});
+  const ChosenEntries chosen(source, entries);
+  result->entries = entries;
+  result->key = key_of_pixels(chosen, options);
+  result->store = decode(result->key, chosen, options);
+  report(result->store.unreadable, chosen, options);
+  for (const auto& entry : chosen.entries) result->names.push_back(entry.name);
+  for (const auto& [slot, reason] : result->store.unreadable)
+    result->skipped.push_back({result->names[static_cast<size_t>(slot)], reason});
   return result;
 }
 
@@ -133,14 +145,9 @@ std::shared_ptr<const Dataset> view_of(std::shared_ptr<const DecodedImages> imag
   return std::make_shared<StoredDataset>(std::move(images), selection, std::move(enlarged));
 }
 
-int64_t images_needed(const Source& source, const DataOptions& options) {
-  const auto all = static_cast<int64_t>(source.entries.size());
-  return options.held_out ? all : std::min(all, options.limit.value_or(all));  // held-out images come from all images
-}
-
 std::shared_ptr<const Dataset> make_dataset(const Source& source, const DataOptions& options) {
   const auto selection = select(source, options);
-  return view_of(decode_images(source, images_needed(source, options), options), selection);
+  return view_of(decode_images(source, entries_needed(source, options), options), selection);
 }
 
 }  // namespace fqgan

@@ -10,9 +10,10 @@
 
 namespace fqgan {
 
-/// The first entries of a source, decoded to one shape.
+/// Some entries of a source, decoded to one shape.
 struct DecodedImages {
   PixelStore store;
+  std::vector<int64_t> entries;  // of each slot of the store; sorted
   std::vector<std::string> names;
   std::vector<Skipped> skipped;
   std::string key;  // from the files and the options that determine the pixels
@@ -20,15 +21,13 @@ struct DecodedImages {
 
 /// Decodes, and logs the names of unreadable images. Uses the source only during the call. Errors: UserError, as
 /// open_dataset.
-std::shared_ptr<const DecodedImages> decode_images(const Source& source, int64_t images, const DataOptions& options);
+std::shared_ptr<const DecodedImages> decode_images(const Source& source, const std::vector<int64_t>& entries,
+                                                   const DataOptions& options);
 
 /// A data set of the readable images of the selection. `enlarged`: the same images with a margin for random crops, or
 /// null. Errors: UserError (no readable image).
 std::shared_ptr<const Dataset> view_of(std::shared_ptr<const DecodedImages> images, const Selection& selection,
                                        std::shared_ptr<const DecodedImages> enlarged = nullptr);
-
-/// The number of entries of the source that must be decoded for `options`.
-int64_t images_needed(const Source& source, const DataOptions& options);
 
 /// All three steps, for a source that is used once.
 std::shared_ptr<const Dataset> make_dataset(const Source& source, const DataOptions& options);

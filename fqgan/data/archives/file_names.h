@@ -1,0 +1,23 @@
+// What the name of a file says about it.
+#pragma once
+
+#include <string>
+
+namespace fqgan {
+
+enum class FileKind {
+  image,      // PNG, JPEG or WebP by its ending
+  describes,  // dataset.json, class_names.txt
+  notes,      // text about the images, which nobody expects to be read as one
+  left_over,  // an unfinished or saved copy: img.png.part, img.png~
+  other
+};
+FileKind kind_of(const std::string& name);
+
+/// Whether a part of the name is hidden (".DS_Store") or belongs to the system or another tool ("__MACOSX", "@eaDir").
+bool is_of_other_tools(const std::string& name);
+
+/// ".bmp", or "" without an ending.
+std::string ending_of(const std::string& name);
+
+}  // namespace fqgan

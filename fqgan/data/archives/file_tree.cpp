@@ -1,0 +1,115 @@
+// What folders and archives have in common: names, and which files are images.
+#include "fqgan/data/archives/file_tree.h"
+
+#include <algorithm>
+#include <map>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/core/run_marker.h"
+#include "fqgan/core/text.h"
+#include "fqgan/data/archives/file_names.h"
+#include "fqgan/data/images/decode.h"
+#include "fqgan/data/parallel.h"
+
+namespace fqgan {
+namespace {
+
+bool is_image(const FileTree& tree, const FileTree::File& file) {
+  try {
+    return begins_as_image(tree.read(file, 12));
+  } catch (const DecodeError&) {
+    return false;
+  }
+}
+
+// The folders that hold a run's recipe, with '/' at the end.
+std::vector<std::string> run_folders(const std::vector<FileTree::File>& files) {
+  std::vector<std::string> folders;
+  const std::string end = std::string("/") + run_marker;
+  for (const auto& file : files)
+    if (file.name.ends_with(end)) folders.push_back(file.name.substr(0, file.name.size() - end.size() + 1));
+  return folders;
+}
+
+std::string count_text(int64_t count, const std::string& kind) {
+  if (kind.empty()) return plural(count, "file") + " without an ending";
+  return kind.starts_with('.') ? std::to_string(count) + " " + printable(kind) : plural(count, kind);
+}
+
+}  // namespace
+
+std::string plain_name(const std::string& name) {
+  auto text = name;
+  const auto last = text.rfind('/');
+  std::replace(text.begin() + (last == std::string::npos ? 0 : static_cast<int64_t>(last)), text.end(), '\\', '/');
+  std::string result;
+  for (size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('/', begin), text.size());
+    const auto part = text.substr(begin, end - begin);
+    if (!part.empty() && part != ".") result += (result.empty() ? "" : "/") + part;
+    begin = end + 1;
+  }
+  return result;
+}
+
+void FileTree::add(File file) {
+  file.name = plain_name(file.name);
+  if (!is_of_other_tools(file.name)) files.push_back(std::move(file));
+}
+
+void FileTree::sort_out() {
+  std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
+  for (size_t i = 1; i < files.size(); ++i) {
+    if (files[i].name == files[i - 1].name)
+      fail("data", where.string() + ": the name '" + printable(files[i].name) + "' occurs twice, which is refused");
+  }
+  for (const auto& run : run_folders(files)) {
+    leave_out_run(run.substr(0, run.size() - 1));
+    std::erase_if(files, [&](const File& file) { return file.name.starts_with(run); });
+  }
+  std::sort(runs_.begin(), runs_.end());
+  if (!runs_.empty())
+    log_info("[data] " + where.string() + ": left out " + plural(static_cast<int64_t>(runs_.size()), "folder") +
+             " with a run of fqgan: " + printable(short_list(runs_, 3)));
+  std::vector<char> by_content(files.size());
+  parallel_chunks(static_cast<int64_t>(files.size()), 64, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+      by_content[i] = kind_of(files[i].name) == FileKind::other && is_image(*this, files[i]);
+  });
+  size_t kept = 0;
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto kind = kind_of(files[i].name);
+    files[i].image = kind == FileKind::image || by_content[i] != 0;
+    if (!files[i].image && kind != FileKind::describes) {
+      not_read.push_back({files[i].name, ending_of(files[i].name), kind == FileKind::notes});
+      continue;
+    }
+    if (kept != i) files[kept] = std::move(files[i]);
+    ++kept;
+  }
+  files.resize(kept);
+}
+
+std::string not_read_text(const FileTree& tree, const std::string& prefix) {
+  std::map<std::string, int64_t> counts;
+  for (const auto& file : tree.not_read)
+    if (!file.notes && file.name.starts_with(prefix)) ++counts[file.kind];
+  std::vector<std::pair<std::string, int64_t>> kinds(counts.begin(), counts.end());
+  std::stable_sort(kinds.begin(), kinds.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  constexpr size_t most = 8;
+  std::vector<std::string> parts;
+  int64_t others = 0;
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    if (i < most)
+      parts.push_back(count_text(kinds[i].second, kinds[i].first));
+    else
+      others += kinds[i].second;
+  }
+  if (others > 0) parts.push_back(std::to_string(others) + " others");
+  const bool files =
+      std::any_of(kinds.begin(), kinds.end(), [](const auto& kind) { return kind.first != FileTree::broken_link; });
+  return join(parts) + (files ? " (only PNG, JPEG and WebP are read)" : "");
+}
+
+}  // namespace fqgan

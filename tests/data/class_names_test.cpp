@@ -1,0 +1,99 @@
+// Class names of files and folders, dataset.json, and text that is not UTF-8.
+#ifdef FQGAN_DECODERS
+#include "fqgan/data/sources/class_names.h"
+
+#include "data/make_files.h"
+#include "data/open_data.h"
+#include "fqgan/core/text.h"
+#include "fqgan/data/sources/dataset_json.h"
+
+namespace fqgan::test {
+namespace {
+
+const std::string mark = "\xef\xbb\xbf";
+
+void write_images(const std::filesystem::path& folder, const std::vector<std::string>& names) {
+  for (const auto& name : names) write_bytes(folder / name, gray_png(1));
+}
+
+TEST(ClassNames, Lines) {
+  const std::vector<std::string> expected = {"cat", "big dog"};
+  for (const auto& text : {"cat\nbig dog", "cat\r\nbig dog\r\n", "cat\rbig dog\r", "\n cat \nbig dog\t\n\n\n"}) {
+    EXPECT_EQ(names_by_line(text, "x"), expected);
+    EXPECT_EQ(names_by_line(mark + text, "x"), expected);
+  }
+  EXPECT_TRUE(names_by_line("", "x").empty());
+  expect_error<UserError>([] { names_by_line("cat\n\ndog\n", "x"); }, {"[data] x", "empty line after 'cat'"});
+}
+
+TEST(ClassNames, FromFilesInOrderOrByName) {
+  TemporaryFolder folder;
+  write_images(folder.path, {"a/1.png", "b/1.png"});
+  write_bytes(folder / "class_names.txt", mark + "first\r\nsecond\r\n");
+  EXPECT_EQ(classes_at(folder.path), (std::vector<std::string>{"first", "second"}));
+  write_bytes(folder / "class_names.txt", "b\nnone\na\n");  // the folders' own names: their lines are the labels
+  const auto data = open_dataset(at_path(folder.path));
+  EXPECT_EQ(data->info().class_names, (std::vector<std::string>{"b", "none", "a"}));
+  EXPECT_EQ(labels_of(*data), (std::vector<int64_t>{2, 0}));
+}
+
+TEST(ClassNames, TwiceEmptyOrNotUtf8) {
+  TemporaryFolder folder;
+  write_images(folder.path, {"a/1.png", "b/1.png"});
+  write_bytes(folder / "class_names.txt", "cat\ncat\n");
+  expect_names(error_of(at_path(folder.path)), {"class_names.txt", "'cat' twice"});
+  write_bytes(folder / "class_names.txt", "cat\ncaf\xe9\n");
+  expect_names(error_of(at_path(folder.path)), {"class_names.txt", "UTF-8"});
+  write_bytes(folder / "class_names.txt", std::string("\xff\xfe") + std::string("c\0a\0", 4));
+  expect_names(error_of(at_path(folder.path)), {"class_names.txt", "UTF-8"});
+  std::filesystem::remove(folder / "class_names.txt");
+  write_bytes(folder / "dataset.json", R"({"labels": [["a/1.png", 0], ["b/1.png", 1]], "class_names": ["x", "x"]})");
+  expect_names(error_of(at_path(folder.path)), {"dataset.json", "'x' twice"});
+  write_bytes(folder / "dataset.json", R"({"labels": [["a/1.png", 0], ["b/1.png", 1]]})");
+  auto options = at_path(folder.path);
+  options.class_names = {"y", "y"};
+  expect_names(error_of(options), {"'y' twice"});
+  options.class_names = {"y", ""};
+  expect_names(error_of(options), {"empty"});
+}
+
+TEST(ClassNames, FoldersAndFilesThatAreNotUtf8) {
+  TemporaryFolder folder;
+  write_images(folder / "classes", {"caf\xe9/1.png", "b/1.png"});
+  const auto error = error_of(at_path(folder / "classes"));
+  expect_names(error, {"UTF-8", "caf"});
+  EXPECT_TRUE(is_utf8(error));
+  auto options = at_path(folder / "classes");
+  options.labels = false;
+  EXPECT_EQ(open_dataset(options)->info().images, 2);
+  write_images(folder / "files", {"a/caf\xe9.png"});
+  write_bytes(folder / "files" / "a" / "bad\xff.png", "no image");
+  testing::internal::CaptureStderr();
+  const auto data = open_dataset(at_path(folder / "files"));
+  EXPECT_TRUE(is_utf8(testing::internal::GetCapturedStderr()));
+  EXPECT_EQ(names_of(*data), std::vector<std::string>{"a/caf\xef\xbf\xbd.png"});
+  ASSERT_EQ(data->skipped().size(), 1u);
+  EXPECT_EQ(data->skipped()[0].name, "a/bad\xef\xbf\xbd.png");
+  const auto odd = folder / "caf\xe9";
+  write_images(odd, {"1.png"});
+  EXPECT_TRUE(is_utf8(error_of(at_path(odd))));
+  EXPECT_NE(error_of(at_path(odd)), "");
+}
+
+TEST(DatasetJson, FaultsAreNamedWithTheirPlace) {
+  const auto error = [](const std::string& text) {
+    return message_of<UserError>([&] { parse_dataset_json(text, "it"); });
+  };
+  expect_names(error("{\"labels\": [\n  [\"a.png\", 1],\n  [\"b.png\" 1]]}"), {"it", "line 3, column 12"});
+  expect_names(error("{"), {"line 1, column 2"});
+  expect_names(error(""), {"line 1, column 1"});
+  expect_names(error("{\"labels\": [[\"caf\xe9.png\", 1]]}"), {"line 1"});
+  expect_names(error("[1]"), {"another JSON value"});
+  expect_names(error(R"({"labels": [["a.png", 1], ["a.png", 2]]})"), {"'a.png'", "1 and 2"});
+  expect_names(error(R"({"class_names": "cat"})"), {"class_names", "list"});
+  EXPECT_EQ(parse_dataset_json(mark + R"({"labels": [["a.png", 1], ["a.png", 1]]})", "it").labels.at("a.png"), 1);
+}
+
+}  // namespace
+}  // namespace fqgan::test
+#endif
