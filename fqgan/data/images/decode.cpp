@@ -28,9 +28,11 @@ Raster decode(const DecodeTask& task) {
 
 }  // namespace
 
-Raster decode_raster(std::string_view bytes, int64_t max_pixels) { return decode({bytes, max_pixels, false}); }
+Raster decode_raster(std::string_view bytes, int64_t max_pixels) { return decode({bytes, max_pixels, false, true}); }
 
-RasterShape probe_raster(std::string_view bytes, int64_t max_pixels) { return decode({bytes, max_pixels, true}).shape; }
+RasterShape probe_raster(std::string_view bytes, int64_t max_pixels, bool whole) {
+  return decode({bytes, max_pixels, true, whole}).shape;
+}
 
 bool has_image_extension(std::string_view name) {
   const auto dot = name.rfind('.');
