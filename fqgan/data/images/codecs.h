@@ -1,4 +1,4 @@
-// The decoders behind decode.h, one file each. `shape_only`: read the header, leave `bytes` empty.
+// The decoders behind decode.h, one file each.
 #pragma once
 
 #include <string_view>
@@ -10,7 +10,8 @@ namespace fqgan {
 struct DecodeTask {
   std::string_view bytes;
   int64_t max_pixels;
-  bool shape_only;
+  bool shape_only;  // read the header and the orientation, and leave the raster's bytes empty
+  bool whole;       // `bytes` are the whole file, not only its beginning
 };
 
 Raster decode_png(const DecodeTask& task);

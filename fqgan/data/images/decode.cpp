@@ -30,9 +30,11 @@ Raster decode(const DecodeTask& task) {
 
 }  // namespace
 
-Raster decode_raster(std::string_view bytes, int64_t max_pixels) { return decode({bytes, max_pixels, false}); }
+Raster decode_raster(std::string_view bytes, int64_t max_pixels) { return decode({bytes, max_pixels, false, true}); }
 
-RasterShape probe_raster(std::string_view bytes, int64_t max_pixels) { return decode({bytes, max_pixels, true}).shape; }
+RasterShape probe_raster(std::string_view bytes, int64_t max_pixels, bool whole) {
+  return decode({bytes, max_pixels, true, whole}).shape;
+}
 
 bool begins_as_image(std::string_view bytes) { return is_png(bytes) || is_jpeg(bytes) || is_webp(bytes); }
 

@@ -17,11 +17,12 @@ struct DecodeError : std::runtime_error {
 /// Images with more pixels are refused as decompression bombs.
 inline constexpr int64_t default_max_pixels = 100'000'000;
 
-/// Decodes PNG (any depth, palette, transparency), JPEG (gray, colour, CMYK; rotated by its EXIF orientation) or WebP
-/// to gray, RGB or RGBA of 8 bits; gray with alpha becomes RGBA. Errors: DecodeError.
+/// Decodes PNG (any depth, palette, transparency), JPEG (gray, colour, CMYK) or WebP to gray, RGB or RGBA of 8 bits;
+/// gray with alpha becomes RGBA. The image is turned upright by its EXIF orientation. Errors: DecodeError.
 Raster decode_raster(std::string_view bytes, int64_t max_pixels = default_max_pixels);
-/// The shape of decode_raster's result, from the header alone. Errors: DecodeError.
-RasterShape probe_raster(std::string_view bytes, int64_t max_pixels = default_max_pixels);
+/// The shape of decode_raster's result, without decoding. `whole`: whether `bytes` are the whole file; the beginning is
+/// enough for most. Errors: DecodeError.
+RasterShape probe_raster(std::string_view bytes, int64_t max_pixels = default_max_pixels, bool whole = true);
 
 /// Whether the first 12 bytes of a file are those of a PNG, JPEG or WebP image.
 bool begins_as_image(std::string_view bytes);

@@ -45,13 +45,17 @@ void on_message(j_common_ptr jpeg, int level) {
   }
 }
 
-int orientation_of(const jpeg_decompress_struct& jpeg) {
+/// The first EXIF block and the first XMP packet.
+Metadata metadata_of(const jpeg_decompress_struct& jpeg) {
+  constexpr std::string_view exif("Exif\0\0", 6), xmp("http://ns.adobe.com/xap/1.0/\0", 29);
+  Metadata found;
   for (auto* marker = jpeg.marker_list; marker; marker = marker->next) {
     if (marker->marker != JPEG_APP0 + 1) continue;
-    const std::string_view exif(reinterpret_cast<const char*>(marker->data), marker->data_length);
-    if (const int orientation = exif_orientation(exif)) return orientation;
+    const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
+    if (found.exif.empty() && data.starts_with(exif)) found.exif = data;
+    if (found.xmp.empty() && data.starts_with(xmp)) found.xmp = data.substr(xmp.size());
   }
-  return 1;
+  return found;
 }
 
 uint8_t multiplied(int a, int b) {
@@ -111,9 +115,9 @@ Raster decode_jpeg(const DecodeTask& task) {
   jpeg_read_header(&reading.jpeg, TRUE);
   choose_colours(reading.jpeg, reading.raster.shape);
   check_pixels(reading.raster.shape.height, reading.raster.shape.width, task.max_pixels);
-  const int orientation = orientation_of(reading.jpeg);
+  const int orientation = orientation_of(metadata_of(reading.jpeg));
   if (task.shape_only) {
-    if (orientation > 4) std::swap(reading.raster.shape.height, reading.raster.shape.width);
+    reading.raster.shape = upright(reading.raster.shape, orientation);
     return std::move(reading.raster);
   }
   reading.raster = Raster(reading.raster.shape);

@@ -1,4 +1,5 @@
 // Decodes PNG by libpng to 8 bits: palettes and small depths are expanded, 16 bits scaled, gray + alpha becomes RGBA.
+// The EXIF orientation is applied.
 #ifdef FQGAN_DECODERS
 #include <png.h>
 
@@ -6,6 +7,7 @@
 #include <cstring>
 
 #include "fqgan/data/images/codecs.h"
+#include "fqgan/data/images/png_chunks.h"
 
 namespace fqgan {
 namespace {
@@ -57,16 +59,25 @@ void size_raster(Reading& reading, const DecodeTask& task) {
   }
 }
 
-}  // namespace
+/// Whether all rows are in the raster. What libpng finds behind them does not matter, as in Pillow.
+bool has_all_rows(const Reading& reading) {
+  if (reading.rows.empty()) return false;
+  if (png_get_interlace_type(reading.png, reading.info) != PNG_INTERLACE_NONE)
+    return png_get_current_pass_number(reading.png) == PNG_INTERLACE_ADAM7_PASSES;
+  return png_get_current_row_number(reading.png) == reading.rows.size();
+}
 
-Raster decode_png(const DecodeTask& task) {
+Raster decode_pixels(const DecodeTask& task) {
   Reading reading;
   reading.bytes = task.bytes;
   reading.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reading, on_error, on_warning);
   reading.info = reading.png ? png_create_info_struct(reading.png) : nullptr;
   if (!reading.info) throw DecodeError("libpng: out of memory");
   // From here on no object with a destructor is created, because a longjmp would skip it.
-  if (setjmp(png_jmpbuf(reading.png))) throw DecodeError("damaged PNG (" + reading.error + ")");
+  if (setjmp(png_jmpbuf(reading.png))) {
+    if (!has_all_rows(reading)) throw DecodeError("damaged PNG (" + reading.error + ")");
+    return std::move(reading.raster);
+  }
   png_set_read_fn(reading.png, &reading, take);
   png_set_crc_action(reading.png, PNG_CRC_DEFAULT, PNG_CRC_QUIET_USE);
   png_set_user_limits(reading.png, 0x7fffffff, 0x7fffffff);  // check_pixels limits the product
@@ -77,11 +88,28 @@ Raster decode_png(const DecodeTask& task) {
   check_pixels(reading.raster.shape.height, reading.raster.shape.width, task.max_pixels);
   ask_for_8_bits(reading.png, reading.info);
   size_raster(reading, task);
-  if (!task.shape_only) {
-    png_read_image(reading.png, reading.rows.data());
-    png_read_end(reading.png, nullptr);
-  }
+  // Pillow does not read the checksums of image data.
+  png_set_crc_action(reading.png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
+  if (!task.shape_only) png_read_image(reading.png, reading.rows.data());
   return std::move(reading.raster);
+}
+
+}  // namespace
+
+Raster decode_png(const DecodeTask& task) {
+  if (task.shape_only) {
+    auto raster = decode_pixels(task);
+    if (raster.shape.height == raster.shape.width) return raster;
+    const auto chunks = read_png_chunks(task.bytes);
+    // The orientation may be behind the pixels.
+    if (!task.whole && !chunks.ended) throw DecodeError("damaged PNG (truncated)");
+    raster.shape = upright(raster.shape, orientation_of(chunks.metadata));
+    return raster;
+  }
+  const auto chunks = read_png_chunks(task.bytes);
+  const auto closed = chunks.cut ? closed_png(task.bytes) : std::string();
+  return upright(decode_pixels(chunks.cut ? DecodeTask{closed, task.max_pixels, false, true} : task),
+                 orientation_of(chunks.metadata));
 }
 
 }  // namespace fqgan

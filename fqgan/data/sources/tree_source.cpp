@@ -34,7 +34,7 @@ struct TreeSource : Source {
     constexpr int64_t usually_enough = 1 << 16;
     const auto size = files[static_cast<size_t>(entry)].size;
     try {
-      return probe_raster(bytes(entry, usually_enough), max_pixels);
+      return probe_raster(bytes(entry, usually_enough), max_pixels, size <= usually_enough);
     } catch (const DecodeError&) {
       if (size <= usually_enough) throw;  // else a long profile or preview may come before the pixels
       return probe_raster(bytes(entry, size), max_pixels);

@@ -14,7 +14,7 @@ namespace {
 // The key of everything that the decoded pixels depend on; a change of the decoding must change the version.
 std::string key_of_pixels(const ChosenEntries& source, const DataOptions& options) {
   Manifest manifest = source.manifest;
-  manifest.add("pixels version 2");
+  manifest.add("pixels version 3");
   for (const auto& number : {options.resolution, options.width, options.channels}) manifest.add(number.value_or(-1));
   for (const auto* text : {&options.fit, &options.filter, &options.alpha}) manifest.add(*text);
   for (const int64_t value : options.background) manifest.add(value);
