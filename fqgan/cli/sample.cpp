@@ -1,7 +1,6 @@
 // fqgan sample CKPT_OR_RUN --out grid.png | DIR | X.zip | X.safetensors: generates images with a trained model.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
@@ -9,7 +8,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
 #include "fqgan/core/shape.h"
-#include "fqgan/core/text.h"
+#include "fqgan/data/sources/class_names.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/inference/checkpoints.h"
@@ -32,19 +31,9 @@ struct SampleFlags {
   ComputeOptions compute;
 };
 
-/// The index of a class, given by name (in any case) or index.
 int64_t find_class(const std::string& name, const DataInfo& data) {
   if (!data.classes) fail("--class", "this model is unconditional and has no classes");
-  for (size_t k = 0; k < data.class_names.size(); ++k)
-    if (lower(data.class_names[k]) == lower(name)) return static_cast<int64_t>(k);
-  int64_t index = -1;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-  if (error == std::errc() && end == name.data() + name.size()) {
-    if (index >= 0 && index < data.classes) return index;
-    fail("--class", "expected a class from 0 to " + std::to_string(data.classes - 1) + ", got " + name);
-  }
-  fail("--class", "expected the name or index of a class, got '" + name + "'" +
-                      suggestion(name, data.class_names, ". Hint: fqgan inspect lists the classes"));
+  return class_named(name, data.class_names, "--class");
 }
 
 std::string type_name(const torch::Tensor& tensor) { return std::string(c10::toString(tensor.scalar_type())); }

@@ -6,6 +6,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/selection.h"
+#include "fqgan/data/sources/class_names.h"
 #include "fqgan/data/sources/source.h"
 #include "fqgan/data/sources/splits.h"
 #include "fqgan/data/store/stored_dataset.h"
@@ -27,6 +28,7 @@ void check_margin(const DataOptions& options) {
 void check_options(const DataOptions& options) {
   if (options.width && !options.resolution) fail("data", "width: expected data.resolution (the height) too, got none");
   check_margin(options);
+  check_class_names(options.class_names, "class_names");
   if (options.channels && *options.channels == 2) fail("data", "channels: expected 1, 3 or 4, got 2");
   if (options.background.size() != 3) {
     fail("data", "background: expected 3 values (red, green, blue), got " + std::to_string(options.background.size()));

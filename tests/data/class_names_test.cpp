@@ -37,6 +37,15 @@ TEST(ClassNames, FromFilesInOrderOrByName) {
   EXPECT_EQ(labels_of(*data), (std::vector<int64_t>{2, 0}));
 }
 
+TEST(ClassNames, OfASplitMayStandAboveIt) {
+  TemporaryFolder folder;
+  write_images(folder.path, {"data/train/0/1.png", "data/train/1/1.png", "data/test/0/1.png"});
+  write_bytes(folder / "class_names.txt", "cat\ndog\n");
+  EXPECT_EQ(classes_at(folder.path), (std::vector<std::string>{"cat", "dog"}));
+  write_bytes(folder / "data" / "train" / "class_names.txt", "kitten\npuppy\n");
+  EXPECT_EQ(classes_at(folder.path), (std::vector<std::string>{"kitten", "puppy"}));
+}
+
 TEST(ClassNames, TwiceEmptyOrNotUtf8) {
   TemporaryFolder folder;
   write_images(folder.path, {"a/1.png", "b/1.png"});
@@ -52,6 +61,9 @@ TEST(ClassNames, TwiceEmptyOrNotUtf8) {
   write_bytes(folder / "dataset.json", R"({"labels": [["a/1.png", 0], ["b/1.png", 1]]})");
   auto options = at_path(folder.path);
   options.class_names = {"y", "y"};
+  expect_names(error_of(options), {"'y' twice"});
+  write_images(folder / "unlabelled", {"1.png"});
+  options.path = (folder / "unlabelled").string();
   expect_names(error_of(options), {"'y' twice"});
   options.class_names = {"y", ""};
   expect_names(error_of(options), {"empty"});
@@ -80,6 +92,20 @@ TEST(ClassNames, FoldersAndFilesThatAreNotUtf8) {
   EXPECT_NE(error_of(at_path(odd)), "");
 }
 
+TEST(ClassNames, ExactNamesComeFirst) {
+  const auto named = [](const std::string& name, const std::vector<std::string>& names) {
+    return class_named(name, names, "--class");
+  };
+  EXPECT_EQ(named("a", {"A", "a"}), 1);
+  EXPECT_EQ(named("A", {"A", "a"}), 0);
+  EXPECT_EQ(named("CAT", {"dog", "cat"}), 1);
+  EXPECT_EQ(named("1", {"2", "0", "1"}), 2);
+  EXPECT_EQ(named("1", {"cat", "dog"}), 1);
+  expect_error<UserError>([&] { named("cat", {"Cat", "CAT", "dog"}); }, {"[--class] ", "'Cat', 'CAT'"});
+  expect_error<UserError>([&] { named("dgo", {"cat", "dog"}); }, {"'dog'"});
+  expect_error<UserError>([&] { named("2", {"cat", "dog"}); }, {"0 to 1"});
+}
+
 TEST(DatasetJson, FaultsAreNamedWithTheirPlace) {
   const auto error = [](const std::string& text) {
     return message_of<UserError>([&] { parse_dataset_json(text, "it"); });
@@ -88,6 +114,7 @@ TEST(DatasetJson, FaultsAreNamedWithTheirPlace) {
   expect_names(error("{"), {"line 1, column 2"});
   expect_names(error(""), {"line 1, column 1"});
   expect_names(error("{\"labels\": [[\"caf\xe9.png\", 1]]}"), {"line 1"});
+  expect_names(error("{\"labels\": [[\"a.png\", 1e999]]}"), {"it", "number"});
   expect_names(error("[1]"), {"another JSON value"});
   expect_names(error(R"({"labels": [["a.png", 1], ["a.png", 2]]})"), {"'a.png'", "1 and 2"});
   expect_names(error(R"({"class_names": "cat"})"), {"class_names", "list"});

@@ -1,6 +1,6 @@
 // Zip archives, read by libzip. Names with "..", links and duplicate names are refused when the archive is opened,
-// since it may be hostile; the reader limits the size of an entry (tree_source.cpp). Nothing is unpacked, so that every other
-// name is only a name.
+// since it may be hostile; the reader limits the size of an entry (tree_source.cpp). Nothing is unpacked, so that every
+// other name is only a name.
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/archives/file_tree.h"

@@ -1,5 +1,6 @@
 #include "fqgan/data/sources/class_names.h"
 
+#include <charconv>
 #include <set>
 #include <sstream>
 
@@ -49,6 +50,30 @@ void check_class_names(const std::vector<std::string>& names, const std::string&
     if (name.empty()) fail("data", where + ": expected class names, got an empty one");
     if (!seen.insert(name).second) fail("data", where + ": expected different class names, got '" + name + "' twice");
   }
+}
+
+int64_t class_named(const std::string& name, const std::vector<std::string>& names, const std::string& where) {
+  const auto count = static_cast<int64_t>(names.size());
+  std::vector<std::string> in_other_case;
+  int64_t found = -1;
+  for (int64_t k = 0; k < count; ++k) {
+    const auto& one = names[static_cast<size_t>(k)];
+    if (one == name) return k;
+    if (lower(one) != lower(name)) continue;
+    in_other_case.push_back(one);
+    found = k;
+  }
+  if (in_other_case.size() == 1) return found;
+  if (in_other_case.size() > 1)
+    fail(where, "expected the exact name of a class, got '" + name + "', which could be " + quoted_list(in_other_case));
+  int64_t index = -1;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+  if (error == std::errc() && end == name.data() + name.size()) {
+    if (index >= 0 && index < count) return index;
+    fail(where, "expected a class from 0 to " + std::to_string(count - 1) + ", got " + name);
+  }
+  fail(where, "expected the name or index of a class, got '" + name + "'" +
+                  suggestion(name, names, ". Hint: fqgan inspect lists the classes"));
 }
 
 }  // namespace fqgan

@@ -1,6 +1,7 @@
 // Lists of class names, as files and recipes have them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,5 +13,9 @@ std::vector<std::string> names_by_line(const std::string& text, const std::strin
 
 /// Errors: UserError for a name that is empty, occurs twice or is not UTF-8.
 void check_class_names(const std::vector<std::string>& names, const std::string& where);
+
+/// The index of the class that a person names: by its exact name, else by a name that differs in case only, else by the
+/// index itself. Errors: UserError (no such class, several names that differ in case). `where` begins the message.
+int64_t class_named(const std::string& name, const std::vector<std::string>& names, const std::string& where);
 
 }  // namespace fqgan

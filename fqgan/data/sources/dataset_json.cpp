@@ -29,6 +29,8 @@ nlohmann::json parsed(const std::string& text, const std::string& where) {
   } catch (const nlohmann::json::parse_error& error) {
     fail("data", where + ": " + place_in(text, error.byte) +
                      ": expected JSON, found something else. Hint: python3 -m json.tool shows the fault");
+  } catch (const nlohmann::json::out_of_range&) {
+    fail("data", where + ": expected JSON with numbers of at most 64 bits, found a larger one");
   }
 }
 

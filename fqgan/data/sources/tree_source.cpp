@@ -118,10 +118,20 @@ void label_by_json(TreeSource& source, const std::string& root, const Names& nam
   source.class_names = names.empty() ? std::move(json.class_names) : names;
 }
 
+// The file of class names beside the images, or beside the folders that they are in. Null if there is none.
+const FileTree::File* names_file(const FileTree& tree, std::string folder) {
+  while (true) {
+    if (const auto* file = find_file(tree, folder + "class_names.txt")) return file;
+    if (folder.empty()) return nullptr;
+    const auto above = folder.rfind('/', folder.size() - 2);
+    folder.resize(folder.size() < 2 || above == std::string::npos ? 0 : above + 1);
+  }
+}
+
 void TreeSource::read_labels() {
   const auto level = level_at(*tree, root);
   Names names;
-  if (const auto* file = find_file(*tree, root + "class_names.txt")) {
+  if (const auto* file = names_file(*tree, root)) {
     const auto where = tree->where.string() + ": " + file->name;
     names = names_by_line(read_text(*tree, *file), where);
     check_class_names(names, where);
