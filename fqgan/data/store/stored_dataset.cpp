@@ -30,7 +30,7 @@ std::optional<PixelStore> as_they_are(const Source& source, int64_t images, cons
   Unreadable none;
   const auto shape = common_shape(source, images, options, none);
   if (images == 0 || source.shape(0) != shape) return std::nullopt;
-  return PixelStore{shape, std::move(pixels), {}};
+  return PixelStore{shape, std::move(pixels), {}, {}};
 }
 
 PixelStore decode(const std::string& key, const Source& source, int64_t images, const DataOptions& options) {
@@ -41,7 +41,7 @@ PixelStore decode(const std::string& key, const Source& source, int64_t images, 
   }
   Unreadable unreadable;
   const auto shape = common_shape(source, images, options, unreadable);
-  if (static_cast<int64_t>(unreadable.size()) == images) return {shape, nullptr, unreadable};
+  if (static_cast<int64_t>(unreadable.size()) == images) return {shape, nullptr, unreadable, {}};
   const bool big = images * shape.bytes() > source.largest_in_memory;
   if (!may_cache || (options.cache == "auto" && !big)) {
     return decode_into_memory(source, images, options, shape, unreadable);
@@ -97,6 +97,17 @@ class StoredDataset : public Dataset {
     return images_->names.at(static_cast<size_t>(slots_[checked(index)]));
   }
   std::string key() const override { return key_; }
+  Changes changes() const override {
+    Changes counts;
+    const auto& changes = images_->store.changes;
+    for (const int64_t slot : slots_) {
+      const auto bits = changes.empty() ? 0 : changes[static_cast<size_t>(slot)];
+      counts.reshaped += (bits & change_reshaped) != 0;
+      counts.small += (bits & change_small) != 0;
+      counts.transparent += (bits & change_transparent) != 0;
+    }
+    return counts;
+  }
   std::vector<Skipped> skipped() const override { return images_->skipped; }
 
  private:
