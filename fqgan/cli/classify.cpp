@@ -11,9 +11,11 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
+#include "fqgan/data/class_names.h"
 #include "fqgan/data/images/image_file.h"
 #include "fqgan/data/opened_data.h"
 #include "fqgan/data/sources/splits.h"
+#include "fqgan/data/views.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/inference/checkpoints.h"
@@ -74,19 +76,21 @@ std::shared_ptr<const Dataset> images_to_classify(const DataOptions& options) {
   }
 }
 
-/// Opens the images at the classifiers' size.
-std::shared_ptr<const Dataset> open_images(const Ensemble& ensemble, const ClassifyFlags& flags) {
+/// The images at the classifiers' size. `images`: with the classifiers' classes, matched by name.
+struct OpenedImages {
+  std::shared_ptr<const Dataset> source, images;
+};
+OpenedImages open_images(const Ensemble& ensemble, const ClassifyFlags& flags) {
   auto options = ensemble.data;
   const auto& info = ensemble.info();
   options.path = flags.paths.back();
   if (!flags.split.empty()) options.split = flags.split;
-  auto images = images_to_classify(options);
-  const auto& found = images->info().class_names;
-  if (!found.empty() && found != info.class_names)
-    fail(flags.paths.back(), "expected the classes of the classifier (" + std::to_string(info.classes) + ": '" +
-                                 info.class_names.front() + "', ...), found " + std::to_string(found.size()) + ": '" +
-                                 found.front() + "', .... Hint: --set data.labels=false ignores the labels");
-  return images;
+  auto source = images_to_classify(options);
+  const auto& found = source->info().class_names;
+  if (found.empty()) return {source, source};
+  auto classes =
+      matched_classes(found, info.class_names, flags.paths.back(), "ignore the labels with --set data.labels=false");
+  return {source, relabelled(*source, std::move(classes), info.class_names)};
 }
 
 std::string csv_field(const std::string& text) {
@@ -159,10 +163,14 @@ void warn_of_few(const Ensemble& ensemble, int64_t images) {
 
 int classify(const ClassifyFlags& flags) {
   check_names(flags);
+  auto decided = settings_decided_by_model();
+  decided["split"] = "use --split";
+  check_data_settings(flags.set, decided);
   const auto numerics = start_computing(flags.compute);
   Ensemble ensemble;
   for (size_t i = 0; i + 1 < flags.paths.size(); ++i) add_classifier(flags.paths[i], flags, numerics, ensemble);
-  const auto images = open_images(ensemble, flags);
+  const auto opened = open_images(ensemble, flags);
+  const auto& images = opened.images;
   check_labels(flags, images->info());
   warn_of_few(ensemble, images->info().images);
   const auto found = classify_all(ensemble.families(), *images, [&](int64_t done) {

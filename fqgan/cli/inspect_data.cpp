@@ -3,30 +3,24 @@
 #include <filesystem>
 #include <iostream>
 
+#include "fqgan/cli/flags.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/core/options.h"
 #include "fqgan/data/images/image_file.h"
 #include "fqgan/data/survey.h"
+#include "fqgan/experiment/recipe.h"
 #include "fqgan/plot/grid.h"
 
 namespace fqgan {
 namespace {
 
-/// Only the table [data], so that overrides have the same form as in a recipe.
-struct DataTable : Options {
-  DataOptions data;
-  void fields(FieldVisitor& visit) override { visit("data", data, about("the images")); }
-};
-
-Survey survey_of(const std::string& path, const std::vector<std::string>& set) {
-  RecipeText text;
-  for (const auto& assignment : set) text.set(assignment);
-  DataTable table;
-  read_options(text, table);
-  table.data.path = path;
-  return survey(table.data);
+Survey survey_of(const std::string& path, const InspectDataFlags& flags) {
+  auto text = flags.recipe.empty() ? RecipeText() : RecipeText::from_file(flags.recipe);
+  for (const auto& assignment : flags.set) text.set(assignment);
+  auto data = read_recipe(text)->data;
+  data.path = path;
+  return survey(data);
 }
 
 void write_pictures(const Survey& found, const std::filesystem::path& folder) {
@@ -42,9 +36,12 @@ void write_pictures(const Survey& found, const std::filesystem::path& folder) {
 }  // namespace
 
 int inspect_data(const InspectDataFlags& flags) {
-  auto found = survey_of(flags.path, flags.set);
+  check_data_settings(flags.set, {{"path", "the images are those of the command line"},
+                                  {"flip", "only a training mirrors images"},
+                                  {"crop_margin", "only a training makes random crops"}});
+  auto found = survey_of(flags.path, flags);
   if (!flags.against.empty()) {
-    const auto overlap = overlap_warning(found, survey_of(flags.against, flags.set));
+    const auto overlap = overlap_warning(found, survey_of(flags.against, flags));
     if (!overlap.empty()) found.warnings.push_back(overlap);
   }
   std::cout << (flags.json ? survey_json(found) : survey_text(found)) << std::flush;

@@ -10,8 +10,11 @@ struct InspectDataFlags {
   std::string path;
   std::string against;           // a second set, which is searched for images of the first; empty: none
   std::string pictures;          // folder for mean.png and contact.png; empty: none
+  std::string recipe;            // whose table [data] says how images are read; empty: the defaults
   std::vector<std::string> set;  // data.resolution=64, ...
   bool json = false;
+  /// Whether a flag is set that only a data set has a use for.
+  bool for_images() const { return !against.empty() || !pictures.empty() || !recipe.empty() || !set.empty(); }
 };
 
 /// Prints the survey; returns the exit code. Errors: as open_dataset.

@@ -53,6 +53,7 @@ void write_tensors(const std::string& path, const Scores& scores) {
 }
 
 int score(const ScoreFlags& flags) {
+  check_data_settings(flags.set, settings_decided_by_model());
   if (!flags.out.empty()) prepare_target(flags.out, ".safetensors");
   const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
   if (const auto untrained = checkpoint.metadata.find(untrained_key); untrained != checkpoint.metadata.end())

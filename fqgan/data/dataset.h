@@ -33,6 +33,13 @@ struct Skipped {
   std::string name, reason;
 };
 
+/// How many images of a data set were changed when they were brought to its size, besides being scaled down.
+struct Changes {
+  int64_t reshaped = 0;     // of other proportions than the data set's
+  int64_t small = 0;        // smaller than the data set's size
+  int64_t transparent = 0;  // with transparent pixels, which the data set does not keep
+};
+
 struct Dataset {
   virtual ~Dataset() = default;
   virtual const DataInfo& info() const = 0;
@@ -47,6 +54,7 @@ struct Dataset {
   virtual std::string name(int64_t index) const = 0;
   /// A name for caches and logs that changes with the content.
   virtual std::string key() const = 0;
+  virtual Changes changes() const { return {}; }
   /// The images that were left out because they could not be read.
   virtual std::vector<Skipped> skipped() const { return {}; }
 };

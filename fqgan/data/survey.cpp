@@ -6,6 +6,11 @@
 #include <algorithm>
 
 #include "fqgan/data/store/chosen_entries.h"
+#include "fqgan/core/error.h"
+#include "fqgan/data/fit_report.h"
+#include "fqgan/data/images/decode.h"
+#include "fqgan/data/parallel.h"
+#include "fqgan/data/selection.h"
 #include "fqgan/data/store/prepare.h"
 #include "fqgan/data/store/stored_dataset.h"
 
@@ -52,7 +57,6 @@ void read_all(const Dataset& data, Survey& result) {
     ++(label < 0 ? result.unlabelled : result.class_counts[static_cast<size_t>(label)]);
     for (size_t k = 0; k < sums.size(); ++k) sums[k] += image.bytes[k];
     result.fingerprints.push_back(fingerprint_of(image));
-    result.nearly_empty += result.fingerprints.back().flat;
     result.names.push_back(data.name(i));
   }
   auto pixels = at::empty({info.height, info.width, info.channels}, at::kByte);
@@ -82,6 +86,25 @@ void choose_contact(const Dataset& data, Survey& result) {
   }
   result.contact = at::stack(images);
   result.contact_columns = std::min<int64_t>(contact_side, result.contact.size(0));
+}
+
+// Fingerprints of the selected images as squares without borders, which would make different images look the same.
+std::vector<Fingerprint> without_borders(const Source& source, const Selection& selection, DataOptions options,
+                                         int64_t channels) {
+  constexpr int64_t side = 64;
+  options.fit = "crop";
+  std::vector<std::optional<Fingerprint>> found(selection.entries.size());
+  parallel_chunks(std::ssize(found), 16, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) try {
+        found[i] = fingerprint_of(prepared(source, selection.entries[i], {side, side, channels}, options).image);
+      } catch (const DecodeError&) {
+        continue;  // as in the data set
+      }
+  });
+  std::vector<Fingerprint> result;
+  for (const auto& one : found)
+    if (one) result.push_back(*one);
+  return result;
 }
 
 void warn_of_classes(Survey& result) {
@@ -125,16 +148,23 @@ Survey survey(DataOptions options) {
   result.sizes = count_sizes(ChosenEntries(*source, entries_needed(*source, options)));
   if (!options.resolution && are_mixed(result.sizes)) {
     options.resolution = 64;
-    options.fit = "crop";
     result.warnings.push_back("images of " + std::to_string(result.sizes.size()) +
-                              " different shapes; a training needs data.resolution");
+                              " different shapes, looked at as 64x64; a training needs data.resolution");
   }
   options.flip = false;
-  const auto data = make_dataset(*source, options);
+  const auto selection = select(*source, options);
+  const auto data = view_of(decode_images(*source, entries_needed(*source, options), options), selection);
   result.info = data->info();
   result.key = data->key();
   result.unreadable = data->skipped();
+  result.fit = fit_report(*data, options);
   read_all(*data, result);
+  const auto changes = data->changes();
+  if (options.fit == "pad" && changes.reshaped + changes.small > 0)
+    result.fingerprints = without_borders(*source, selection, options, result.info.channels);
+  FQGAN_CHECK(result.fingerprints.size() == result.names.size(), "one fingerprint for each image");
+  result.nearly_empty = std::count_if(result.fingerprints.begin(), result.fingerprints.end(),
+                                      [](const Fingerprint& one) { return one.flat; });
   choose_contact(*data, result);
   result.duplicates = near_duplicates(result.fingerprints, most_duplicates);
   warn_of_classes(result);

@@ -32,10 +32,12 @@ struct Survey {
   Pairs duplicates;  // the first 1000
   std::vector<Fingerprint> fingerprints;
   std::vector<std::string> names;
+  std::vector<std::string> fit;       // fit_report
   std::vector<std::string> warnings;  // one line each
 };
 
-/// Reads the whole set. Images of mixed sizes are resized to 64 x 64, unless there is a resolution. Errors: as
+/// Reads the whole set as a training with these options does. Images of mixed sizes are brought to 64 x 64, unless
+/// there is a resolution. Errors: as
 /// open_dataset.
 Survey survey(DataOptions options);
 

@@ -44,6 +44,7 @@ std::string survey_text(const Survey& survey) {
   }
   if (survey.sizes.size() > most_lines) out << "  ... and " << survey.sizes.size() - most_lines << " other shapes\n";
   write_classes(out, survey);
+  for (const auto& line : survey.fit) out << "training sees: " << line << "\n";
   for (const auto& one : survey.unreadable) out << "unreadable: " << one.name << ": " << one.reason << "\n";
   for (const auto& warning : survey.warnings) out << "warning: " << warning << "\n";
   return out.str();
@@ -58,6 +59,7 @@ std::string survey_json(const Survey& survey) {
                          {"width", survey.info.width},
                          {"unlabelled", survey.unlabelled},
                          {"nearly_empty", survey.nearly_empty},
+                         {"fit", survey.fit},
                          {"warnings", survey.warnings}};
   for (const char* list : {"sizes", "classes", "unreadable", "duplicates"}) json[list] = nlohmann::json::array();
   for (const auto& [shape, images] : survey.sizes) {

@@ -45,7 +45,41 @@ class Subset : public Dataset {
   std::string key_;
 };
 
+class Relabelled : public Dataset {
+ public:
+  Relabelled(const Dataset& whole, std::vector<int64_t> classes, std::vector<std::string> names)
+      : whole_(whole), classes_(std::move(classes)), info_(whole.info()) {
+    info_.classes = static_cast<int64_t>(names.size());
+    info_.class_names = std::move(names);
+    Manifest manifest;
+    manifest.add_digest(whole.key());
+    for (const int64_t k : classes_) manifest.add(k);
+    for (const auto& name : info_.class_names) manifest.add(name);
+    key_ = manifest.digest();
+  }
+  const DataInfo& info() const override { return info_; }
+  int64_t read(int64_t index, uint8_t* pixels) const override { return renamed(whole_.read(index, pixels)); }
+  int64_t label(int64_t index) const override { return renamed(whole_.label(index)); }
+  int64_t crop_margin() const override { return whole_.crop_margin(); }
+  void read_enlarged(int64_t index, uint8_t* pixels) const override { whole_.read_enlarged(index, pixels); }
+  std::string name(int64_t index) const override { return whole_.name(index); }
+  std::string key() const override { return key_; }
+
+ private:
+  int64_t renamed(int64_t label) const { return label < 0 ? label : classes_.at(static_cast<size_t>(label)); }
+
+  const Dataset& whole_;
+  std::vector<int64_t> classes_;
+  DataInfo info_;
+  std::string key_;
+};
+
 }  // namespace
+
+std::shared_ptr<const Dataset> relabelled(const Dataset& whole, std::vector<int64_t> classes,
+                                          std::vector<std::string> names) {
+  return std::make_shared<Relabelled>(whole, std::move(classes), std::move(names));
+}
 
 std::shared_ptr<const Dataset> subset(const Dataset& whole, std::vector<int64_t> indices) {
   return std::make_shared<Subset>(whole, std::move(indices));

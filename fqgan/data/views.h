@@ -13,6 +13,11 @@ namespace fqgan {
 /// `whole` must outlive it. Errors: UserError (no images).
 std::shared_ptr<const Dataset> subset(const Dataset& whole, std::vector<int64_t> indices);
 
+/// A view of all images of `whole`, whose classes are those of `names`: class k of `whole` is class classes[k] here.
+/// `whole` must outlive it.
+std::shared_ptr<const Dataset> relabelled(const Dataset& whole, std::vector<int64_t> classes,
+                                          std::vector<std::string> names);
+
 /// The images that are held out of a training: a number in total or per class, chosen by the seed.
 struct HoldOut {
   int64_t images = 0;

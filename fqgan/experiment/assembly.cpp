@@ -4,6 +4,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/signals.h"
 #include "fqgan/core/text.h"
+#include "fqgan/data/fit_report.h"
 #include "fqgan/experiment/observers.h"
 #include "fqgan/experiment/step_estimate.h"
 #include "fqgan/inference/model.h"
@@ -11,10 +12,21 @@
 namespace fqgan {
 namespace {
 
-void describe(const Recipe& recipe, const DataInfo& data, const Family& family) {
+/// What is done to the images: of "train", else of every set.
+void describe_fit(const Recipe& recipe, const DatasetsByName& sets) {
+  for (const auto& [name, set] : sets) {
+    if (sets.contains("train") && name != "train") continue;
+    for (const auto& line : fit_report(*set, recipe.data))
+      log_info("data: " + (name == "train" ? "" : name + ": ") + line);
+  }
+}
+
+void describe(const Recipe& recipe, const TrainingSets& sets, const Family& family) {
+  const auto& data = sets.train().info();
   log_info("data: " + plural(data.images, "image") + " of " + std::to_string(data.channels) + " x " +
            std::to_string(data.height) + " x " + std::to_string(data.width) +
            (data.classes ? ", " + plural(data.classes, "class") : ", no classes"));
+  describe_fit(recipe, sets.by_name());
   for (const auto& [name, network] : family.networks) {
     int64_t parameters = 0;
     for (const auto& parameter : network->parameters()) parameters += parameter.numel();
@@ -59,7 +71,7 @@ Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights) {
   auto family = recipe->model->build(
       infos, numerics,
       weights == InitialWeights::drawn ? std::optional(static_cast<uint64_t>(recipe->seed)) : std::nullopt);
-  describe(*recipe, info, *family);
+  describe(*recipe, *sets, *family);
   std::unique_ptr<TrainingEvaluator> evaluator;
   if (recipe->evaluation.every > 0)
     evaluator = std::make_unique<TrainingEvaluator>(*recipe, sets->opened(), info, sets->by_name(), *family);

@@ -4,7 +4,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/core/text.h"
+#include "fqgan/data/class_names.h"
 #include "fqgan/inference/chunks.h"
 
 namespace fqgan {
@@ -17,34 +17,14 @@ struct TapChunks {
   std::vector<torch::Tensor> codes, errors;
 };
 
-/// Whether the names are "0", "1", ..., which stand for classes without names.
-bool are_numbers(const std::vector<std::string>& names) {
-  for (size_t k = 0; k < names.size(); ++k)
-    if (names[k] != std::to_string(k)) return false;
-  return true;
-}
-
-/// The model's class for each class of the images: by name, or by index if one of the two has no names.
+/// The model's class for each class of the images.
 std::vector<int64_t> classes_of(const DataInfo& images, const DataInfo& model) {
-  std::vector<int64_t> by_name, by_index;
-  std::string unknown;
-  for (const auto& name : images.class_names) {
-    const auto found = std::find(model.class_names.begin(), model.class_names.end(), name);
-    if (found != model.class_names.end())
-      by_name.push_back(found - model.class_names.begin());
-    else if (unknown.empty())
-      unknown = name;
-    by_index.push_back(static_cast<int64_t>(by_index.size()));
-  }
-  if (unknown.empty()) return by_name;
-  if (are_numbers(images.class_names)) return by_index;
-  if (!are_numbers(model.class_names))
-    fail("score", "expected classes that the model knows, got '" + unknown + "'" +
-                      suggestion(unknown, model.class_names, ". Hint: fqgan inspect lists them"));
-  log_warning(
-      "the model's classes have no names; the images' classes are numbered in the order of their names, from '" +
-      images.class_names.front() + "' for class 0");
-  return by_index;
+  auto classes = matched_classes(images.class_names, model.class_names, "score", "rename the folders of the images");
+  if (are_numbers(model.class_names) && !are_numbers(images.class_names))
+    log_warning(
+        "the model's classes have no names; the images' classes are numbered in the order of their names, from '" +
+        images.class_names.front() + "' for class 0");
+  return classes;
 }
 
 /// The images' classes as the model's indices.

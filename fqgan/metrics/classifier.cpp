@@ -1,12 +1,14 @@
 #include "fqgan/metrics/classifier.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/hash.h"
+#include "fqgan/core/log.h"
 #include "fqgan/core/shape.h"
 #include "fqgan/core/text.h"
 #include "fqgan/nn/copy.h"
@@ -154,7 +156,23 @@ std::unique_ptr<Classifier> load_classifier(const std::string& path, torch::Devi
     target.copy_(saved->second);
   }
   network->to(device);
+  warn_if_poor(facts);
   return std::make_unique<Classifier>(network, std::move(facts), device);
+}
+
+void warn_if_poor(const ClassifierFacts& facts) {
+  // The lower end of Wilson's interval of two standard deviations, which is low too where few images were tested.
+  constexpr double z = 2;
+  const auto images = static_cast<double>(std::max<int64_t>(1, facts.tested_images));
+  const double a = facts.accuracy, chance = 1 / static_cast<double>(facts.class_names.size());
+  const double spread = z * std::sqrt(a * (1 - a) / images + z * z / (4 * images * images));
+  const double least = (a + z * z / (2 * images) - spread) / (1 + z * z / images);
+  if (least >= chance + (1 - chance) / 4) return;
+  log_warning("the classifier that gives the features is right for " + percent_text(a) + " of " +
+              plural(facts.tested_images, "image") + " that it was not trained on, and guessing for " +
+              percent_text(chance) +
+              ": FID and other metrics from it may say little. Hint: more labelled images, or "
+              "--features FILE (in a recipe: evaluation.features), a TorchScript file or another classifier");
 }
 
 double class_accuracy(const at::Tensor& logits, const at::Tensor& labels) {

@@ -71,7 +71,10 @@ class Classifier : public FeatureExtractor {
   std::string name_;
 };
 
-/// Errors: UserError for a file that is not a classifier, or damaged.
+/// Warns of a classifier that is hardly better than guessing, or was tested on too few images to tell.
+void warn_if_poor(const ClassifierFacts& facts);
+
+/// Warns as warn_if_poor. Errors: UserError for a file that is not a classifier, or damaged.
 std::unique_ptr<Classifier> load_classifier(const std::string& path, torch::Device device);
 
 /// The accuracy: the fraction of the labelled images whose class has the largest logit.

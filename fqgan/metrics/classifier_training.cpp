@@ -130,6 +130,7 @@ std::unique_ptr<Classifier> train_classifier(const Dataset& train, const Dataset
   facts.tested_images = splits.test->info().images;
   facts.tested_on = splits.tested_on;
   network->to(device);
+  warn_if_poor(facts);
   return std::make_unique<Classifier>(network, std::move(facts), device);
 }
 

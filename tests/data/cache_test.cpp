@@ -67,6 +67,36 @@ class Cache : public testing::Test {
   TemporaryFolder folder;
 };
 
+// Transparent, small and oblong images; what is done to them must be known whether they are decoded or come from the
+// cache, whole or continued.
+struct Odd : Counting {
+  Odd() : Counting(200) {}
+  RasterShape shape(int64_t entry) const override { return {entry % 2 ? 20 : 8, 8, entry % 5 ? 3 : 4}; }
+  Raster decode(int64_t entry) const override {
+    Counting::decode(entry);
+    return Raster(shape(entry));  // alpha = 0 where there is one
+  }
+};
+
+TEST_F(Cache, KeepsWhatWasDoneToTheImages) {
+  const auto changes = [](const Source& source, const std::string& cache) {
+    auto settings = options(cache);
+    settings.resolution = 12;
+    const auto found = make_dataset(source, settings)->changes();
+    return std::vector<int64_t>{found.reshaped, found.small, found.transparent};
+  };
+  const std::vector<int64_t> expected = {100, 100, 40};
+  Odd source;
+  EXPECT_EQ(changes(source, "off"), expected);
+  source.stops_at = 150;
+  EXPECT_THROW(changes(source, "on"), SystemError);
+  source.stops_at = -1;
+  EXPECT_EQ(changes(source, "on"), expected);
+  const auto decoded = source.decoded.load();
+  EXPECT_EQ(changes(source, "on"), expected);
+  EXPECT_EQ(source.decoded, decoded);
+}
+
 TEST_F(Cache, DecodesOnce) {
   Counting source(200);
   expect_whole(*make_dataset(source, options()), 200);

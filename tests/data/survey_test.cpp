@@ -1,12 +1,14 @@
 // What inspect says of a data set.
 #include "fqgan/data/survey.h"
 
+#include <ATen/ops/full.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/zeros.h>
 
 #include <nlohmann/json.hpp>
 
 #include "data/make_files.h"
+#include "fqgan/data/fit_report.h"
 #include "fqgan/data/images/image_file.h"
 #include "fqgan/data/images/resize.h"
 #include "support/support.h"
@@ -86,7 +88,50 @@ TEST(Survey, CountsAndWarns) {
   EXPECT_CONTAINS(overlap_warning(result, result), result.names[0]);
 }
 
+TEST(FitReport, SaysWhatIsDoneToTheImages) {
+  TemporaryFolder folder;
+  auto clear = at::full({4, 32, 32}, 200, at::kByte);
+  clear.select(0, 3).fill_(128);
+  write_bytes(folder / "a.png", encode_png(clear));
+  write_bytes(folder / "b.png", encode_png(at::full({4, 32, 32}, 255, at::kByte)));  // opaque
+  write_bytes(folder / "c.png", encode_png(at::full({3, 20, 40}, 9, at::kByte)));
+  write_bytes(folder / "d.png", encode_png(at::full({3, 8, 8}, 9, at::kByte)));
+  DataOptions options;
+  options.path = folder.path.string();
+  options.resolution = 16;
+  const auto report = [&](const std::string& fit, const std::string& alpha = "composite") {
+    options.fit = fit;
+    options.alpha = alpha;
+    return fit_report(*open_dataset(options), options);
+  };
+  const auto padded = report("pad");
+  ASSERT_EQ(padded.size(), 3u);
+  expect_names(padded[0], {"1 of 4", "not square", "black", "data.fit=crop"});
+  expect_names(padded[1], {"1 of 4", "smaller than 16x16", "black", "data.fit=crop"});
+  expect_names(padded[2], {"1 of 4", "transparent", "black", "data.background", "data.alpha=keep"});
+  const auto cropped = report("crop", "keep");
+  ASSERT_EQ(cropped.size(), 2u);
+  expect_names(cropped[0], {"1 of 4", "cut", "data.fit=pad"});
+  expect_names(cropped[1], {"1 of 4", "smaller", "enlarged"});
+  options.background = {255, 255, 255};
+  options.pad_value = 255;
+  expect_names(report("pad")[0], {"white bars"});
+  expect_names(report("stretch")[2], {"white"});
+  options.channels = 3;
+  expect_names(report("stretch", "keep")[2], {"without their transparency", "data.channels=4"});
+  options.limit = 1;
+  EXPECT_EQ(report("pad").size(), 1u);  // only the images that are used count
+}
+
 #endif
+
+TEST(FitReport, NothingOfImagesThatFit) {
+  TemporaryFolder folder;
+  write_bytes(folder / "train-images-idx3-ubyte", idx_images(7, 4, 4));
+  DataOptions options;
+  options.path = folder.path.string();
+  EXPECT_TRUE(fit_report(*open_dataset(options), options).empty());
+}
 
 TEST(Survey, MeanImageOfIdx) {
   TemporaryFolder folder;

@@ -38,6 +38,55 @@ def test_inspect_names_what_is_there_and_what_is_broken(folders, tmp_path):
         assert Image.open(tmp_path / "sheet" / name).size[0] > 0
 
 
+@pytest.fixture
+def odd(tmp_path):
+    """Oblong, small and transparent images on a white ground, without classes."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for i, size in enumerate([(64, 32), (64, 32), (8, 8), (32, 32)] * 3):
+        image = Image.new("RGBA", size, (250, 250, 250, 255))
+        if size == (32, 32):
+            image.putpixel((i, i), (0, 0, 0, 40))
+        image.save(folder / f"{i:02}.png")
+    return folder
+
+
+def fit_lines(process, start):
+    assert process.returncode == 0, process.stderr
+    text = process.stdout + process.stderr
+    return [line.removeprefix(start) for line in text.splitlines() if line.startswith(start) and " of 12 " in line]
+
+
+@pytest.mark.parametrize("settings", [[], ["data.fit=crop"], ["data.fit=stretch", "data.background=[255, 0, 0]"]])
+def test_inspect_and_train_say_what_training_sees(settings, odd, tiny):
+    words = [word for setting in settings for word in ("--set", setting)]
+    recipe = tiny[0]
+    recipe.write_text(recipe.read_text().replace("resolution = 8", "resolution = 16"))
+    shown = fit_lines(run("inspect", odd, "--recipe", recipe, *words), "training sees: ")
+    assert shown == fit_lines(run("train", recipe, "--data", odd, "--dry-run", *words), "data: ")
+    assert [line.split()[0] for line in shown] == ["6", "3", "3"]
+
+
+def test_the_contact_sheet_shows_what_training_sees(odd, tiny, tmp_path):
+    def darkest(*settings):
+        process = run("inspect", odd, "--set", "data.resolution=32", "--pictures", tmp_path / "sheet", *settings)
+        assert process.returncode == 0, process.stderr
+        return Image.open(tmp_path / "sheet/mean.png").convert("L").getextrema()[0]
+
+    assert darkest() < 100  # black bars
+    assert darkest("--set", "data.fit=crop") > 200
+    recipe = tiny[0]
+    recipe.write_text(recipe.read_text().replace("resolution = 8", 'resolution = 32\nfit = "crop"'))
+    assert darkest("--recipe", recipe) > 200
+
+
+def test_inspect_refuses_options_without_an_effect(odd, tiny):
+    for setting in ("model.batch=3", "data.path=x", "data.flip=true", "data.crop_margin=4", "training.iterations=1"):
+        one_line_error(run("inspect", odd, "--set", setting), "--set", setting.split("=")[0])
+    one_line_error(run("inspect", odd, "--set", "data.fitt=crop"), "data.fit")
+    one_line_error(run("inspect", odd, "--recipe", odd / "none.toml"), "none.toml")
+
+
 def test_inspect_finds_overlap(folders):
     process = run("inspect", folders, "--overlap", folders / "red", "--set", "data.resolution=16")
     assert process.returncode == 0 and "overlap" in process.stdout.lower() + process.stderr.lower()

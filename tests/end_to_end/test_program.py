@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import shutil
 import struct
 
 from PIL import Image
@@ -159,6 +160,31 @@ def test_inspect(trained, tmp_path):
         found["contents"]
     )
     assert "network.generator" in run("inspect", checkpoint).stdout
+
+
+def test_inspect_is_short_and_begins_with_what_matters(trained):
+    lines = run("inspect", trained).stdout.splitlines()
+    place = {key: i for i, line in enumerate(lines) for key in ("step:", "loss/", "logit/", "fq/") if key in line}
+    assert sorted(place, key=place.get) == ["step:", "loss/", "logit/", "fq/"]
+    assert sum("fq/" in line for line in lines) == 2  # one for each kind of images
+    assert not re.search(r"\.\d{8}", "\n".join(lines))
+    last = json.loads(run("inspect", trained, "--json").stdout)["last"]
+    assert sum(key.startswith("fq/") for key in last) > 10
+    assert last["loss/generator"] != round(last["loss/generator"], 6)
+
+
+def test_inspect_lists_the_runs_of_a_folder(trained, tmp_path):
+    runs = tmp_path / "runs"
+    for name in ("b", "a"):
+        shutil.copytree(trained, runs / name)
+    found = json.loads(run("inspect", runs, "--json").stdout)["runs"]
+    assert [(entry["run"], entry["iteration"]) for entry in found] == [(str(runs / name), 12) for name in "ab"]
+    text = run("inspect", f"{runs}/").stdout
+    assert "2 runs" in text and "images" not in text
+    one_line_error(run("inspect", runs, "--pictures", tmp_path / "x"), "runs", "--pictures")
+    (runs / "cat").mkdir()
+    shutil.copy(trained / "samples/step-00000004.png", runs / "cat/1.png")
+    assert "data set" in run("inspect", runs).stdout
 
 
 def test_options_are_a_recipe(tmp_path, tiny):

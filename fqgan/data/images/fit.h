@@ -18,6 +18,13 @@ struct FitTarget {
   uint8_t pad_value = 0;  // for pad; with an alpha channel the border is transparent
 };
 
+/// What becomes of an image besides being scaled down.
+struct FitChanges {
+  bool reshaped = false;  // pad: bars beside the image; crop: edges cut off; stretch: other proportions
+  bool small = false;     // pad: smaller than the target, and not enlarged; crop, stretch: enlarged
+};
+FitChanges changes_by_fitting(const RasterShape& image, const FitTarget& target);
+
 /// pad: the image is centred on a canvas; a larger one is scaled down first, with its aspect ratio, but never up.
 /// crop: the image is scaled to cover the target, and its centre is cut out. stretch: it is scaled to the target.
 Raster fitted(Raster image, const FitTarget& options);

@@ -24,7 +24,11 @@ namespace fs = std::filesystem;
 
 constexpr char magic[] = "FQPIXELS";
 constexpr int64_t tail_bytes = 16;  // length of the JSON (8 bytes), magic
+// The two lower bits of a status byte. The bits above them are the image's Change.
 enum Status : uint8_t { pending = 0, fine = 1, unreadable = 2 };
+constexpr int status_bits = 2;
+
+bool is_fine(char status) { return (status & ((1 << status_bits) - 1)) == fine; }
 
 fs::path file_of(const std::string& key, const char* ending) {
   const auto folder = cache_folder();
@@ -103,7 +107,7 @@ class Partial {
     }
     file_.resize(bytes);  // cuts off an end that was written before the process could rename the file
     before_ = now_ = file_.read(images * stride, images);
-    const auto done = std::count(before_.begin(), before_.end(), fine);
+    const auto done = std::count_if(before_.begin(), before_.end(), is_fine);
     if (done > 0)
       log_info("[data] continuing at " + std::to_string(done) + " of " + std::to_string(images) + " images");
   }
@@ -118,12 +122,13 @@ class Partial {
 
   // Chunks with unreadable images are tried again, because the reasons are needed. May be called from several threads.
   bool needs(int64_t begin, int64_t end) const {
-    return std::any_of(before_.begin() + begin, before_.begin() + end, [](char status) { return status != fine; });
+    return !std::all_of(before_.begin() + begin, before_.begin() + end, is_fine);
   }
 
   void add(const Chunk& chunk) {
     file_.write(chunk.begin * stride_, chunk.pixels.data(), chunk.pixels.size());
-    std::fill(now_.begin() + chunk.begin, now_.begin() + chunk.end, static_cast<char>(fine));
+    std::transform(chunk.changes.begin(), chunk.changes.end(), now_.begin() + chunk.begin,
+                   [](uint8_t changes) { return static_cast<char>(fine | changes << status_bits); });
     for (const auto& one : chunk.unreadable) now_[static_cast<size_t>(one.first)] = unreadable;
     const auto time = std::chrono::steady_clock::now();
     if (time - saved_ < std::chrono::seconds(2)) return;
@@ -173,6 +178,9 @@ std::optional<PixelStore> find_cached(const std::string& key, int64_t images) {
     log_warning("[data] " + path.string() + " is damaged; the images are decoded again");
     return std::nullopt;
   }
+  const auto status = file.read(images * store->shape.bytes(), images);
+  std::transform(status.begin(), status.end(), std::back_inserter(store->changes),
+                 [](char one) { return static_cast<uint8_t>(one) >> status_bits; });
   store->pixels = mapped(file, images * store->shape.bytes());
   return store;
 }

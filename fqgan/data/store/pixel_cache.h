@@ -1,7 +1,8 @@
 // A cache of decoded images on disk, so that a data set is decoded once and may be larger than memory. One process at a
 // time writes a cache file, under a lock. A killed process' file is continued; it gets its final name when it is
 // complete.
-//   <cache folder>/data/<key>.pixels   slots, one status byte per image, JSON description, its length, "FQPIXELS"
+//   <cache folder>/data/<key>.pixels   slots, one status byte per image (with its Change), JSON description, its
+//                                      length, "FQPIXELS"
 //   <cache folder>/data/<key>.partial  the same without the end, while it is built; <key>.lock beside it
 #pragma once
 

@@ -13,14 +13,19 @@ namespace {
 Chunk decode_chunk(const Source& source, const DataOptions& options, const RasterShape& shape,
                    const Unreadable& unreadable, int64_t begin, int64_t end) {
   const int64_t stride = shape.bytes();
-  Chunk chunk{begin, end, std::vector<uint8_t>(static_cast<size_t>((end - begin) * stride)), {}};
+  Chunk chunk{begin,
+              end,
+              std::vector<uint8_t>(static_cast<size_t>((end - begin) * stride)),
+              std::vector<uint8_t>(static_cast<size_t>(end - begin)),
+              {}};
   for (int64_t i = begin; i < end; ++i) {
     if (const auto known = unreadable.find(i); known != unreadable.end()) {
       chunk.unreadable.insert(*known);
       continue;
     }
     try {
-      const auto image = prepared(source, i, shape, options);
+      const auto [image, changes] = prepared(source, i, shape, options);
+      chunk.changes[static_cast<size_t>(i - begin)] = changes;
       std::copy(image.bytes.begin(), image.bytes.end(), chunk.pixels.begin() + (i - begin) * stride);
     } catch (const DecodeError& error) {
       chunk.unreadable[i] = error.what();
@@ -52,11 +57,12 @@ void decode_chunks(const Source& source, const DataOptions& options, const Raste
 
 PixelStore decode_into_memory(const Source& source, const DataOptions& options, const RasterShape& shape,
                               const Unreadable& unreadable) {
-  PixelStore store{shape, nullptr, unreadable};
+  PixelStore store{shape, nullptr, unreadable, std::vector<uint8_t>(source.entries.size())};
   const auto bytes = source.entries.size() * static_cast<size_t>(shape.bytes());
   const auto memory = std::make_shared<std::vector<uint8_t>>(bytes);
   decode_chunks(source, options, shape, unreadable, nullptr, [&](Chunk& chunk) {
     std::copy(chunk.pixels.begin(), chunk.pixels.end(), memory->begin() + chunk.begin * shape.bytes());
+    std::copy(chunk.changes.begin(), chunk.changes.end(), store.changes.begin() + chunk.begin);
     store.unreadable.merge(chunk.unreadable);
   });
   store.pixels = std::shared_ptr<const uint8_t>(memory, memory->data());

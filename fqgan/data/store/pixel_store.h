@@ -13,12 +13,14 @@ struct PixelStore {
   RasterShape shape;
   std::shared_ptr<const uint8_t> pixels;  // one slot of H x W x C for each entry of the source
   Unreadable unreadable;                  // images whose slots are empty
+  std::vector<uint8_t> changes;           // of each entry: bits of Change; empty: none was changed
 };
 
 /// A range of entries.
 struct Chunk {
   int64_t begin = 0, end = 0;   // entries of the source
   std::vector<uint8_t> pixels;  // their slots
+  std::vector<uint8_t> changes;
   Unreadable unreadable;
 };
 

@@ -15,6 +15,13 @@ const std::string& name_of(const Source& source, int64_t entry) {
   return source.entries[static_cast<size_t>(entry)].name;
 }
 
+bool has_transparent_pixels(const Raster& image) {
+  if (image.shape.channels != 4) return false;
+  for (size_t alpha = 3; alpha < image.bytes.size(); alpha += 4)
+    if (image.bytes[alpha] != 255) return true;
+  return false;
+}
+
 [[noreturn]] void fail_mixed(const Source& source, const std::vector<RasterShape>& shapes, int64_t first,
                              int64_t other) {
   const auto said = [&](int64_t i) {
@@ -64,13 +71,17 @@ RasterShape common_shape(const Source& source, const DataOptions& options, Unrea
   return result;
 }
 
-Raster prepared(const Source& source, int64_t entry, const RasterShape& shape, const DataOptions& options) {
+Prepared prepared(const Source& source, int64_t entry, const RasterShape& shape, const DataOptions& options) {
   Raster image = source.decode(entry);
+  const bool keeps_alpha = options.alpha == "keep" && shape.channels == 4;
+  const bool transparent = !keeps_alpha && has_transparent_pixels(image);
   if (options.alpha == "composite") image = composite(std::move(image), options.background);
   image = with_channels(std::move(image), shape.channels);
   const FitTarget fit{shape.height, shape.width, fit_named(options.fit), filter_named(options.filter),
                       static_cast<uint8_t>(options.pad_value)};
-  return fitted(std::move(image), fit);
+  const auto [reshaped, small] = changes_by_fitting(image.shape, fit);
+  const int changes = change_reshaped * reshaped | change_small * small | change_transparent * transparent;
+  return {fitted(std::move(image), fit), static_cast<uint8_t>(changes)};
 }
 
 void report(const Unreadable& unreadable, const Source& source, const DataOptions& options) {

@@ -20,8 +20,16 @@ std::vector<RasterShape> shapes_of(const Source& source, Unreadable& unreadable)
 /// adds to `unreadable`. Errors: UserError (mixed sizes without a resolution).
 RasterShape common_shape(const Source& source, const DataOptions& options, Unreadable& unreadable);
 
+/// What was done to an image when it was prepared: bits.
+enum Change : uint8_t { change_reshaped = 1, change_small = 2, change_transparent = 4 };
+
+struct Prepared {
+  Raster image;
+  uint8_t changes = 0;
+};
+
 /// Decodes one image and brings it to the data set's shape. Errors: DecodeError.
-Raster prepared(const Source& source, int64_t entry, const RasterShape& shape, const DataOptions& options);
+Prepared prepared(const Source& source, int64_t entry, const RasterShape& shape, const DataOptions& options);
 
 /// Logs the names of unreadable images, up to 20. Errors: UserError with `strict`, and when no image is readable.
 void report(const Unreadable& unreadable, const Source& source, const DataOptions& options);

@@ -33,7 +33,7 @@ std::optional<PixelStore> as_they_are(const Source& source, const DataOptions& o
   Unreadable none;
   const auto shape = common_shape(source, options, none);
   if (source.entries.empty() || source.shape(0) != shape) return std::nullopt;
-  return PixelStore{shape, std::move(pixels), {}};
+  return PixelStore{shape, std::move(pixels), {}, {}};
 }
 
 PixelStore decode(const std::string& key, const Source& source, const DataOptions& options) {
@@ -45,7 +45,7 @@ PixelStore decode(const std::string& key, const Source& source, const DataOption
   }
   Unreadable unreadable;
   const auto shape = common_shape(source, options, unreadable);
-  if (static_cast<int64_t>(unreadable.size()) == images) return {shape, nullptr, unreadable};
+  if (static_cast<int64_t>(unreadable.size()) == images) return {shape, nullptr, unreadable, {}};
   const bool big = images * shape.bytes() > source.largest_in_memory;
   if (!may_cache || (options.cache == "auto" && !big)) return decode_into_memory(source, options, shape, unreadable);
   try {
@@ -100,6 +100,17 @@ class StoredDataset : public Dataset {
     return images_->names.at(static_cast<size_t>(slots_[checked(index)]));
   }
   std::string key() const override { return key_; }
+  Changes changes() const override {
+    Changes counts;
+    const auto& changes = images_->store.changes;
+    for (const int64_t slot : slots_) {
+      const auto bits = changes.empty() ? 0 : changes[static_cast<size_t>(slot)];
+      counts.reshaped += (bits & change_reshaped) != 0;
+      counts.small += (bits & change_small) != 0;
+      counts.transparent += (bits & change_transparent) != 0;
+    }
+    return counts;
+  }
   std::vector<Skipped> skipped() const override { return images_->skipped; }
 
  private:

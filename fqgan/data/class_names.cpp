@@ -1,0 +1,78 @@
+#include "fqgan/data/class_names.h"
+
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
+
+namespace fqgan {
+namespace {
+
+/// A form of the name in which "T-shirt/top" and its folder "T-shirt_top" are equal.
+std::string plain_name(std::string name) {
+  for (char& c : name)
+    c = std::isalnum(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 128
+            ? static_cast<char>(std::tolower(static_cast<unsigned char>(c)))
+            : '_';
+  return name;
+}
+
+std::string some_of(std::vector<std::string> names) {
+  constexpr size_t most = 5;
+  const auto rest = names.size() > most ? " and " + std::to_string(names.size() - most) + " more" : std::string();
+  names.resize(std::min(names.size(), most));
+  return quoted_list(names) + rest;
+}
+
+/// The index of the name in `to`, or -1. A similar name counts if it is the only one.
+int64_t index_of(const std::string& name, const std::vector<std::string>& to) {
+  const auto same = std::find(to.begin(), to.end(), name);
+  if (same != to.end()) return same - to.begin();
+  const auto similar = [plain = plain_name(name)](const std::string& other) { return plain_name(other) == plain; };
+  const auto first = std::find_if(to.begin(), to.end(), similar);
+  if (first == to.end() || std::find_if(first + 1, to.end(), similar) != to.end()) return -1;
+  return first - to.begin();
+}
+
+}  // namespace
+
+bool are_numbers(const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i)
+    if (names[i] != std::to_string(i)) return false;
+  return true;
+}
+
+std::vector<int64_t> matched_classes(const std::vector<std::string>& from, const std::vector<std::string>& to,
+                                     const std::string& where, const std::string& otherwise) {
+  std::vector<int64_t> by_index(from.size()), by_name;
+  std::iota(by_index.begin(), by_index.end(), 0);
+  if (from == to) return by_index;
+  std::vector<std::string> unknown;
+  std::set<int64_t> taken;
+  for (const auto& name : from) {
+    by_name.push_back(index_of(name, to));
+    if (by_name.back() < 0 || !taken.insert(by_name.back()).second) unknown.push_back(name);
+  }
+  if (unknown.empty()) return by_name;
+  const bool equally_long = from.size() == to.size();
+  if (from.size() <= to.size() && (are_numbers(from) || (equally_long && are_numbers(to)))) return by_index;
+  fail(where, "expected classes among " + some_of(to) + " (" + std::to_string(to.size()) +
+                  "), got others: " + some_of(unknown) +
+                  suggestion(unknown.front(), to,
+                             ". Hint: name the classes with --set 'data.class_names=[...]', or " + otherwise));
+}
+
+at::Tensor matched_labels(const at::Tensor& labels, const std::vector<std::string>& from,
+                          const std::vector<std::string>& to, const std::string& where) {
+  auto matched = matched_classes(from, to, where, "leave out accuracy and intra_fid");
+  matched.push_back(-1);  // for the label -1, the last index
+  return at::tensor(matched).index_select(0, labels.remainder(static_cast<int64_t>(matched.size())));
+}
+
+}  // namespace fqgan
