@@ -78,7 +78,7 @@ TEST(Splits, ANamedSplitThatIsNotThereIsAnError) {
     expect_error<MissingSplit>([&] { open_dataset(of_split(folder / name, "train")); }, {"'train'", name});
   for (const char* split : {"val", "extra", "unlabelled", "dev"})
     expect_error<MissingSplit>([&] { open_dataset(of_split(folder / "splits", split)); }, {split, "'test'", "'train'"});
-  expect_names(error_of(of_split(folder / "splits", "tset")), {"data.split", "'tset'", "'test'"});
+  expect_names(error_of(of_split(folder / "splits", "Tset")), {"data.split", "'Tset'", "'test'"});
   EXPECT_EQ(only_image(of_split(folder / "splits", "Testing")), "test/a/1.png");
 }
 

@@ -35,7 +35,8 @@ def dry_run(tiny, data, *settings):
 
 
 def test_splits_are_no_classes(tiny, tmp_path):
-    for names in (("Train", "Test"), ("Training", "Testing"), ("train", "test", "extra"), ("TRAIN", "TEST", "unlabeled")):
+    sets = ["Train Test", "Training Testing", "train test extra", "TRAIN TEST unlabeled"]
+    for names in (text.split() for text in sets):
         data = write_tree(tmp_path / "-".join(names), classes(*(f"{name}/{k}" for name in names for k in "ab")))
         process = dry_run(tiny, data)
         assert process.returncode == 0, process.stderr

@@ -107,8 +107,9 @@ std::string not_read_text(const FileTree& tree, const std::string& prefix) {
       others += kinds[i].second;
   }
   if (others > 0) parts.push_back(std::to_string(others) + " others");
-  const bool files =
-      std::any_of(kinds.begin(), kinds.end(), [](const auto& kind) { return kind.first != FileTree::broken_link; });
+  const bool files = std::any_of(kinds.begin(), kinds.end(), [](const auto& kind) {
+    return kind.first != FileTree::broken_link && kind.first != FileTree::special_file;
+  });
   return join(parts) + (files ? " (only PNG, JPEG and WebP are read)" : "");
 }
 

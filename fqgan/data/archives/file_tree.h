@@ -20,10 +20,10 @@ struct FileTree {
   };
   /// A file that is neither.
   struct Unread {
-    std::string name, kind;  // ".bmp", "" without an ending, or broken_link
+    std::string name, kind;  // ".bmp", "" without an ending, or one of these two
     bool notes = false;      // nobody expects an image in it
   };
-  static constexpr char broken_link[] = "broken link";
+  static constexpr char broken_link[] = "broken link", special_file[] = "special file";
   std::filesystem::path where;
   std::vector<File> files;  // sorted by name
   std::vector<Unread> not_read;

@@ -34,6 +34,10 @@ class FolderTree : public FileTree {
     log_detail("[data] reading " + folder.string());
     if (is_run_folder(folder) && fs::exists(folder / "checkpoints"))
       fail("data", folder.string() + ": expected a folder of images, found a run of fqgan. Hint: give the images");
+    for (auto above = fs::canonical(folder); above.has_relative_path();) {
+      above = above.parent_path();
+      open_.push_back(id_of(above));
+    }
     visit(folder, "");
     sort_out();
     manifest.add("folder");
@@ -72,12 +76,12 @@ class FolderTree : public FileTree {
     } else if (entry.is_regular_file(problem)) {
       add({name, static_cast<int64_t>(entry.file_size(problem)), static_cast<int64_t>(paths_.size())});
       paths_.push_back(entry.path());
-    } else if (entry.is_symlink(problem)) {
-      not_read.push_back({name, broken_link});
+    } else {
+      not_read.push_back({name, entry.is_symlink(problem) ? broken_link : special_file});
     }
   }
 
-  std::vector<FolderId> open_;   // the folders that the visited one is in
+  std::vector<FolderId> open_;   // the folders that the visited one is in, up to the root of the file system
   std::vector<fs::path> paths_;  // by the id of a file
 };
 

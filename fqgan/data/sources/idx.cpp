@@ -149,7 +149,7 @@ struct IdxSource : ArraySource {
     manifest.add("idx");
     manifest.add_file(images, "", Content::ends);
     entries.resize(static_cast<size_t>(content.extents[0]));
-    const auto name = images.filename().string();
+    const auto name = printable(images.filename().string());
     for (size_t i = 0; i < entries.size(); ++i) entries[i].name = name + " #" + std::to_string(i);
   }
 

@@ -108,7 +108,7 @@ std::optional<std::string> checked_split(const std::optional<std::string>& split
   std::vector<std::string> all;
   for (const auto& [name, others] : names_of_splits) all.push_back(name);
   fail("data.split",
-       "expected the name of a split (" + join(all) + "), got '" + *split + "'" + suggestion(*split, all));
+       "expected the name of a split (" + join(all) + "), got '" + *split + "'" + suggestion(lower(*split), all));
 }
 
 std::string side_of(const std::string& name) {

@@ -148,9 +148,9 @@ void say_what_is_left(const FileTree& tree, const std::string& root, const Level
   if (const auto text = not_read_text(tree, root); !text.empty()) log_info(where + "not read: " + text);
   const auto splits = level.json || level.images ? std::map<std::string, std::string>{} : splits_among(level.folders);
   if (splits.empty()) return;
-  log_info(where + "the folders " + short_list(names_in(splits)) +
-           " are read as classes, because other folders are beside them. data.split = \"" + splits.begin()->second +
-           "\" reads '" + splits.begin()->first + "' alone");
+  log_info(where + "the folders " + printable(short_list(names_in(splits))) +
+           " look like splits, but are read as classes. data.split = \"" + splits.begin()->second + "\" reads '" +
+           printable(splits.begin()->first) + "' alone");
 }
 
 std::unique_ptr<Source> open_tree_source(std::shared_ptr<const FileTree> tree, const std::string& root,
