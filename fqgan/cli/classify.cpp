@@ -11,7 +11,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
-#include "fqgan/data/class_names.h"
+#include "fqgan/data/matched_classes.h"
 #include "fqgan/data/images/image_file.h"
 #include "fqgan/data/opened_data.h"
 #include "fqgan/data/sources/splits.h"

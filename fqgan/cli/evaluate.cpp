@@ -12,7 +12,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
-#include "fqgan/data/class_names.h"
+#include "fqgan/data/matched_classes.h"
 #include "fqgan/experiment/evaluation_side.h"
 #include "fqgan/metrics/classifier_training.h"
 

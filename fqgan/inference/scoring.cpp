@@ -4,7 +4,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/data/class_names.h"
+#include "fqgan/data/matched_classes.h"
 #include "fqgan/inference/chunks.h"
 
 namespace fqgan {

@@ -7,7 +7,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
 #include "fqgan/core/text.h"
-#include "fqgan/data/class_names.h"
+#include "fqgan/data/matched_classes.h"
 #include "fqgan/metrics/classifier.h"
 #include "fqgan/metrics/frechet.h"
 #include "fqgan/metrics/neighbours.h"

@@ -7,7 +7,7 @@
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/core/error.h"
 #include "fqgan/data/images/image_file.h"
-#include "fqgan/data/class_names.h"
+#include "fqgan/data/matched_classes.h"
 #include "fqgan/metrics/classifier_training.h"
 #include "fqgan/metrics/measured.h"
 #include "metrics/striped_data.h"

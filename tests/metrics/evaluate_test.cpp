@@ -7,7 +7,7 @@
 #include <ctime>
 
 #include "fqgan/core/error.h"
-#include "fqgan/data/class_names.h"
+#include "fqgan/data/matched_classes.h"
 #include "metrics/striped_data.h"
 #include "support/support.h"
 

@@ -1,4 +1,4 @@
-#include "fqgan/data/class_names.h"
+#include "fqgan/data/matched_classes.h"
 
 #include <ATen/ops/tensor.h>
 
