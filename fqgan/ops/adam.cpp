@@ -15,7 +15,18 @@ namespace {
 
 using Operator = void(at::Tensor&, const at::Tensor&, at::Tensor&, at::Tensor&, double, double, double, double, double);
 
-bool takes(const at::Tensor& p) { return p.is_cpu() && p.is_contiguous() && p.scalar_type() == at::kFloat; }
+bool takes(const at::Tensor& p) { return p.is_cpu() && p.scalar_type() == at::kFloat; }
+
+/// Floats that the kernel changes; those of a view are a copy that is written back.
+struct Changed {
+  explicit Changed(at::Tensor& x) : given(x), plain(x.contiguous()) {}
+  float* data() const { return plain.mutable_data_ptr<float>(); }
+  void write_back() const {
+    if (!plain.is_same(given)) given.copy_(plain);
+  }
+  at::Tensor& given;
+  at::Tensor plain;
+};
 
 void kernel(at::Tensor& p, const at::Tensor& gradient, at::Tensor& m, at::Tensor& v, double rate, double beta1,
             double beta2, double epsilon, double count) {
@@ -32,11 +43,13 @@ void kernel(at::Tensor& p, const at::Tensor& gradient, at::Tensor& m, at::Tensor
                             narrow(step),      narrow(correction), narrow(epsilon)};
   const auto g = gradient.to(at::kFloat).contiguous();
   const auto* from = g.const_data_ptr<float>();
-  auto *to_m = m.mutable_data_ptr<float>(), *to_v = v.mutable_data_ptr<float>(), *to_p = p.mutable_data_ptr<float>();
+  const Changed parameters(p), means(m), squares(v);
+  auto *to_m = means.data(), *to_v = squares.data(), *to_p = parameters.data();
   at::parallel_for(0, p.numel(), 16384, [&](int64_t begin, int64_t end) {
     kernels::active().loops.elementwise.adam_epsilon_in_root(rates, from + begin, to_m + begin, to_v + begin,
                                                              to_p + begin, end - begin);
   });
+  for (const auto* changed : {&parameters, &means, &squares}) changed->write_back();
 }
 
 void meta(at::Tensor&, const at::Tensor&, at::Tensor&, at::Tensor&, double, double, double, double, double) {}

@@ -9,6 +9,7 @@
 #include "fqgan/core/shape.h"
 #include "fqgan/ops/batch_norm_cpu.h"
 #include "fqgan/ops/dispatched.h"
+#include "fqgan/ops/inputs.h"
 #include "fqgan/ops/registration.h"
 
 namespace fqgan::ops {
@@ -23,12 +24,13 @@ using Backward = Three(const at::Tensor&, const at::Tensor&, const at::Tensor&, 
 
 constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
 
-bool takes(const at::Tensor& x, const at::Tensor& gain) {
-  return x.is_cpu() && x.scalar_type() != at::kDouble && gain.scalar_type() == at::kFloat;
+bool takes(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias) {
+  return kernels_take(x) && gain.scalar_type() == at::kFloat && bias.scalar_type() == at::kFloat;
 }
 
 void check(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias) {
   check_shape(x, {any, any, any, any}, "batch_norm");
+  check_type(x, "batch_norm");
   if (x.numel() == 0) fail("batch_norm", "expected at least one image, got " + shape_text(x.sizes()));
   for (const auto& [values, name] : {std::pair(gain, "batch_norm gain"), std::pair(bias, "batch_norm bias")}) {
     if (values.dim() == 2)
@@ -40,18 +42,20 @@ void check(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias) 
 
 Three forward_kernel(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double epsilon) {
   check(x, gain, bias);
-  if (takes(x, gain))
-    return cpu::batch_norm(x.contiguous(channels_last), gain.contiguous(), bias.contiguous(), epsilon);
-  auto [y, mean, variance] = reference::batch_norm(x, gain, bias, epsilon);
-  return {y.contiguous(channels_last), mean, variance};
+  const auto input = in_channels_last(x), factor = gain.contiguous(), offset = bias.contiguous();
+  if (takes(x, gain, bias)) return cpu::batch_norm(input, factor, offset, epsilon);
+  auto [y, mean, variance] = reference::batch_norm(input, factor, offset, epsilon);
+  return {in_channels_last(y), mean, variance};
 }
 
 Three backward_kernel(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& gain, const at::Tensor& mean,
                       const at::Tensor& variance, double epsilon) {
-  if (takes(x, gain))
-    return cpu::batch_norm_backward(gradient.to(x.scalar_type()).contiguous(channels_last), x.contiguous(channels_last),
-                                    gain.contiguous(), mean, variance, epsilon);
-  return reference::batch_norm_backward(gradient, x, gain, mean, variance, epsilon);
+  check_shape(gradient, x.sizes().vec(), "batch_norm_backward gradient");
+  const auto g = in_channels_last(gradient.to(x.scalar_type())), input = in_channels_last(x);
+  const auto factor = gain.contiguous(), center = mean.contiguous(), spread = variance.contiguous();
+  if (takes(x, gain, mean)) return cpu::batch_norm_backward(g, input, factor, center, spread, epsilon);
+  const auto [dx, dgain, dbias] = reference::batch_norm_backward(g, input, factor, center, spread, epsilon);
+  return {in_channels_last(dx), dgain, dbias};
 }
 
 Three forward_meta(const at::Tensor& x, const at::Tensor& gain, const at::Tensor&, double) {
@@ -107,7 +111,7 @@ Three batch_norm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& 
 }
 
 at::Tensor channel_sums(const at::Tensor& x) {
-  if (x.is_cpu() && x.scalar_type() != at::kDouble) return cpu::channel_sums(x.contiguous(channels_last));
+  if (kernels_take(x)) return cpu::channel_sums(in_channels_last(x));
   return at::sum(x, {0, 2, 3}, false, x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
 }
 

@@ -11,6 +11,7 @@
 #include "fqgan/ops/convolution_folded.h"
 #include "fqgan/ops/convolution_winograd.h"
 #include "fqgan/ops/dispatched.h"
+#include "fqgan/ops/inputs.h"
 #include "fqgan/ops/registration.h"
 
 namespace fqgan::ops {
@@ -35,6 +36,7 @@ int64_t resampled(int64_t size, Resample form) {
 }
 
 void check(const at::Tensor& x, const Convolution& c) {
+  check_type(x, "convolution");
   check_shape(c.weight, {any, any, any, any}, "convolution weight");
   const auto out = c.weight.size(0), kernel = c.weight.size(2);
   if ((kernel != 1 && kernel != 3) || c.weight.size(3) != kernel)
@@ -52,12 +54,16 @@ void check(const at::Tensor& x, const Convolution& c) {
 
 // ---- below autograd ----
 
-at::Tensor forward_kernel(const at::Tensor& x, const at::Tensor& weight, const MaybeTensor& bias,
+at::Tensor forward_kernel(const at::Tensor& given, const at::Tensor& weight, const MaybeTensor& bias,
                           const MaybeTensor& residual, int64_t resample, bool relu) {
-  const Convolution c{weight, bias, residual, form_of(resample), relu};
-  check(x, c);
+  Convolution c{weight, bias, residual, form_of(resample), relu};
+  check(given, c);
+  const auto x = in_channels_last(given);
+  c.weight = weight.contiguous();
+  if (bias) c.bias = bias->to(weight.scalar_type()).contiguous();
+  if (residual) c.residual = in_channels_last(residual->to(x.scalar_type()));
   if (winograd::takes(x, c)) return winograd::convolution(x, c);
-  return few::takes(x, c) ? few::convolution(x, c) : folded::convolution(x, c);
+  return few::takes(x, c) ? few::convolution(x, c) : in_channels_last(folded::convolution(x, c));
 }
 
 at::Tensor forward_meta(const at::Tensor& x, const at::Tensor& weight, const MaybeTensor&, const MaybeTensor&,
@@ -70,13 +76,18 @@ at::Tensor forward_meta(const at::Tensor& x, const at::Tensor& weight, const May
                           at::MemoryFormat::ChannelsLast);
 }
 
-Gradients backward_kernel(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight, int64_t resample,
-                          bool relu, bool has_bias, bool wants_x, bool wants_weight) {
+Gradients backward_kernel(const at::Tensor& gradient, const at::Tensor& given, const at::Tensor& weights,
+                          int64_t resample, bool relu, bool has_bias, bool wants_x, bool wants_weight) {
+  const auto x = in_channels_last(given), weight = weights.contiguous();
   const Convolution c{weight, has_bias ? MaybeTensor(weight) : std::nullopt, std::nullopt, form_of(resample), relu};
+  check_shape(gradient, {x.size(0), weight.size(0), resampled(x.size(2), c.resample), resampled(x.size(3), c.resample)},
+              "convolution_backward gradient");
+  const auto g = in_channels_last(gradient.to(x.scalar_type()));
   const auto gradients = winograd::takes(x, c) ? winograd::gradients
                          : few::takes(x, c)    ? few::gradients
                                                : folded::gradients;
-  const auto [dx, dw, db] = gradients(gradient, x, c, wants_x, wants_weight);
+  auto [dx, dw, db] = gradients(g, x, c, wants_x, wants_weight);
+  if (dx.defined()) dx = in_channels_last(dx);
   const auto or_empty = [&](const at::Tensor& t) { return t.defined() ? t : at::empty({0}, weight.options()); };
   return {or_empty(dx), or_empty(dw), or_empty(db)};
 }
@@ -85,7 +96,9 @@ Gradients backward_meta(const at::Tensor&, const at::Tensor& x, const at::Tensor
                         bool wants_x, bool wants_weight) {
   const auto none = at::empty({0}, weight.options());
   const bool bias = has_bias && wants_weight;
-  return {wants_x ? at::empty_like(x) : none, wants_weight ? at::empty_like(weight) : none,
+  const auto like = [](const at::Tensor& t, at::MemoryFormat format) { return at::empty_like(t, format); };
+  return {wants_x ? like(x, at::MemoryFormat::ChannelsLast) : none,
+          wants_weight ? like(weight, at::MemoryFormat::Contiguous) : none,
           bias ? at::empty_symint({weight.sym_size(0)}, weight.options()) : none};
 }
 

@@ -94,7 +94,7 @@ const void* data_of(const at::Tensor& x) { return x.defined() ? x.const_data_ptr
 
 /// Few channels averaged before a 1x1 convolution, which commutes with it.
 at::Tensor read(const at::Tensor& x, const Convolution& c) {
-  return (c.resample == Resample::down ? at::avg_pool2d(x, 2) : x).contiguous(channels_last);
+  return c.resample == Resample::down ? at::avg_pool2d(x, 2) : x;
 }
 
 }  // namespace
@@ -110,17 +110,16 @@ bool takes(const at::Tensor& x, const Convolution& c) {
 
 at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
   const auto input = read(x, c), taps = taps_of(c.weight, false);
-  const auto bias = c.bias ? c.bias->contiguous() : at::Tensor();
+  const auto bias = c.bias.value_or(at::Tensor()), residual = c.residual.value_or(at::Tensor());
   const auto* to_add = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
   if (!few_come_in(c.weight)) return narrow(input, c.relu, taps, to_add);
-  const auto residual = c.residual ? c.residual->contiguous(channels_last) : at::Tensor();
   return widen(input, taps,
                {to_add, data_of(residual), residual.defined() && residual.size(2) != input.size(2), nullptr});
 }
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor> gradients(const at::Tensor& gradient, const at::Tensor& x,
-                                                         const Convolution& c, bool wants_x, bool wants_weight) {
-  const auto g = gradient.contiguous(channels_last), input = read(x, c);
+std::tuple<at::Tensor, at::Tensor, at::Tensor> gradients(const at::Tensor& g, const at::Tensor& x, const Convolution& c,
+                                                         bool wants_x, bool wants_weight) {
+  const auto input = read(x, c);
   const bool widens = few_come_in(c.weight);
   at::Tensor dx, dw, db;
   if (wants_x) {

@@ -1,4 +1,5 @@
-// Convolutions from or to maps of few channels (1 to 4, images) on kernels of their own: oneDNN's are slow there.
+// Convolutions from or to maps of few channels (1 to 4, images) on kernels of their own: oneDNN's are slow there. Maps
+// and gradients are channels_last, parameters contiguous, as on the other paths of convolution.cpp.
 #pragma once
 
 #include <tuple>

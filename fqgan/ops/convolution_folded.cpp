@@ -74,7 +74,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gradients(const at::Tensor& gradi
   const Call call(c, x.scalar_type());
   const bool small = c.weight.size(2) == 1;
   auto h = c.relu ? at::relu(x) : x;
-  auto g = gradient.contiguous(at::MemoryFormat::ChannelsLast);
+  auto g = gradient;
   at::Tensor bias;
   if (c.bias && wants_weight) bias = channel_sums(g).to(c.bias->scalar_type());
   if (small && c.resample == Resample::down) h = at::avg_pool2d(h, 2);

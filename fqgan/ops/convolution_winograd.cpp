@@ -136,25 +136,22 @@ int64_t workspace(const at::Tensor& x, const Convolution& c, bool for_weight_gra
 }
 
 at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
-  const auto weight = c.weight.contiguous(), input = x.contiguous(channels_last);
-  const auto out = weight.size(0), in = weight.size(1);
-  const kernels::Taps taps{weight.const_data_ptr<float>(), out, in, in * 9, 9, false, 1};
-  const auto bias = c.bias ? c.bias->contiguous() : at::Tensor();
-  const auto residual = c.residual ? c.residual->contiguous(channels_last) : at::Tensor();
+  const auto out = c.weight.size(0), in = c.weight.size(1);
+  const kernels::Taps taps{c.weight.const_data_ptr<float>(), out, in, in * 9, 9, false, 1};
+  const auto bias = c.bias.value_or(at::Tensor()), residual = c.residual.value_or(at::Tensor());
   const auto size = c.resample == Resample::up     ? 2 * x.size(2)
                     : c.resample == Resample::down ? x.size(2) / 2
                                                    : x.size(2);
-  return run(input, c.relu, c.resample, taps,
+  return run(x, c.relu, c.resample, taps,
              {bias.defined() ? bias.const_data_ptr<float>() : nullptr, data_of(residual),
               residual.defined() && residual.size(2) != size, nullptr});
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> gradients(const at::Tensor& gradient, const at::Tensor& x,
                                                          const Convolution& c, bool wants_x, bool wants_weight) {
-  const auto g = gradient.contiguous(channels_last), input = x.contiguous(channels_last);
   at::Tensor dx, dw, db;
-  if (wants_x) dx = input_gradient(g, input, c, c.weight.contiguous());
-  if (wants_weight) std::tie(dw, db) = weight_gradient(g, input, c);
+  if (wants_x) dx = input_gradient(gradient, x, c, c.weight);
+  if (wants_weight) std::tie(dw, db) = weight_gradient(gradient, x, c);
   return {dx, dw, c.bias ? db : at::Tensor()};
 }
 

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "fqgan/ops/dispatched.h"
+#include "fqgan/ops/inputs.h"
 #include "fqgan/ops/kernels/instruction_set.h"
 #include "fqgan/ops/registration.h"
 
@@ -21,10 +22,10 @@ const auto& the_operator() {
 }
 
 at::Tensor add_kernel(const at::Tensor& x, int64_t key, double stddev) {
-  const bool ours = x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
-  if (!ours) {  // the same noise, made on the processor
+  check_type(x, "add_gaussian_noise");
+  if (!kernels_take(x)) {  // the same noise, made on the processor
     const auto zeros = at::zeros(x.sizes(), at::kFloat);
-    return x + add_kernel(zeros, key, stddev).to(x.options());
+    return in_order(x) + add_kernel(zeros, key, stddev).to(x.options());
   }
   const auto from = x.contiguous();
   auto y = at::empty_like(from);

@@ -1,5 +1,5 @@
 // Registration, Meta kernels and autograd of minibatch discrimination. As in quantize.cpp, the backward operator is
-// closed to autograd.
+// closed to autograd; under create_graph the reference implementation takes its place.
 #include "fqgan/ops/minibatch_discrimination.h"
 
 #include <ATen/ATen.h>
@@ -7,6 +7,7 @@
 
 #include "fqgan/core/shape.h"
 #include "fqgan/ops/dispatched.h"
+#include "fqgan/ops/inputs.h"
 #include "fqgan/ops/minibatch_discrimination_cpu.h"
 #include "fqgan/ops/registration.h"
 
@@ -18,18 +19,18 @@ using torch::autograd::variable_list;
 using Forward = at::Tensor(const at::Tensor&);
 using Backward = at::Tensor(const at::Tensor&, const at::Tensor&);
 
-bool takes(const at::Tensor& m) {
-  return m.is_cpu() && (m.scalar_type() == at::kFloat || m.scalar_type() == at::kBFloat16);
-}
-
 at::Tensor forward_kernel(const at::Tensor& m) {
   check_shape(m, {any, any, any}, "minibatch_discrimination");
-  return takes(m) ? cpu::minibatch_discrimination(m.contiguous()) : reference::minibatch_discrimination(m);
+  check_type(m, "minibatch_discrimination");
+  const auto x = m.contiguous();
+  return kernels_take(x) ? cpu::minibatch_discrimination(x) : reference::minibatch_discrimination(x);
 }
 
 at::Tensor backward_kernel(const at::Tensor& gradient, const at::Tensor& m) {
-  return takes(m) ? cpu::minibatch_discrimination_backward(gradient, m.contiguous())
-                  : reference::minibatch_discrimination_backward(gradient, m);
+  check_shape(gradient, {m.size(0), m.size(1)}, "minibatch_discrimination_backward gradient");
+  const auto g = gradient.contiguous(), x = m.contiguous();
+  return kernels_take(x) ? cpu::minibatch_discrimination_backward(g, x)
+                         : reference::minibatch_discrimination_backward(g, x);
 }
 
 at::Tensor forward_meta(const at::Tensor& m) { return at::empty_symint({m.sym_size(0), m.sym_size(1)}, m.options()); }
@@ -45,8 +46,11 @@ struct MinibatchFunction : torch::autograd::Function<MinibatchFunction> {
     return op.call(m);
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto m = context->get_saved_variables()[0];
+    // A gradient that will be differentiated itself (R1, a gradient penalty) is made of plain operators.
+    if (at::GradMode::is_enabled()) return {reference::minibatch_discrimination_backward(gradients[0], m)};
     static const auto op = dispatched<Backward>("fqgan::minibatch_discrimination_backward");
-    return {op.call(gradients[0], context->get_saved_variables()[0])};
+    return {op.call(gradients[0], m)};
   }
 };
 

@@ -8,6 +8,7 @@
 
 #include "fqgan/core/shape.h"
 #include "fqgan/ops/dispatched.h"
+#include "fqgan/ops/inputs.h"
 #include "fqgan/ops/quantize_checks.h"
 #include "fqgan/ops/quantize_cpu.h"
 #include "fqgan/ops/quantize_meta.h"
@@ -29,6 +30,12 @@ using StraightThrough = at::Tensor(const at::Tensor&, const at::Tensor&, const a
 
 // ---- below autograd ----
 
+/// What the operators read: features in order; on the processor float16 becomes float32, which changes no value.
+at::Tensor readable(const at::Tensor& features) {
+  const auto x = in_order(features);
+  return x.is_cpu() && x.scalar_type() == at::kHalf ? x.to(at::kFloat) : x;
+}
+
 void check_all(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
                const std::string& where) {
   check_features(features, where);
@@ -39,37 +46,42 @@ void check_all(const at::Tensor& features, const at::Tensor& codebook, const at:
 at::Tensor nearest_code_kernel(const at::Tensor& features, const at::Tensor& codebook) {
   check_features(features, "nearest_code");
   check_codebook(codebook, features, "nearest_code");
-  return cpu::takes(features) ? cpu::nearest_code(features, codebook) : reference::nearest_code(features, codebook);
+  const auto x = readable(features);
+  return kernels_take(x) ? cpu::nearest_code(x, codebook) : reference::nearest_code(x, codebook);
 }
 
 CodeSums code_statistics_kernel(const at::Tensor& features, const at::Tensor& codes, int64_t count) {
   check_features(features, "code_statistics");
   check_count(count);
   check_codes(codes, features, count, "code_statistics");
-  return cpu::takes(features) ? cpu::code_statistics(features, codes, count)
-                              : reference::code_statistics(features, codes, count);
+  const auto x = readable(features);
+  return kernels_take(x) ? cpu::code_statistics(x, codes, count) : reference::code_statistics(x, codes, count);
 }
 
 at::Tensor commitment_loss_kernel(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes) {
   check_all(features, codebook, codes, "commitment_loss");
-  return cpu::takes(features) ? cpu::commitment_loss(features, codebook, codes)
-                              : reference::commitment_loss(features, codebook, codes);
+  const auto x = readable(features);
+  return kernels_take(x) ? cpu::commitment_loss(x, codebook, codes) : reference::commitment_loss(x, codebook, codes);
 }
 
 at::Tensor commitment_loss_backward_kernel(const at::Tensor& gradient, const at::Tensor& features,
                                            const at::Tensor& codebook, const at::Tensor& codes) {
   check_all(features, codebook, codes, "commitment_loss_backward");
   check_shape(gradient, {features.size(0)}, "commitment_loss_backward gradient");
-  return cpu::takes(features) ? cpu::commitment_loss_backward(gradient, features, codebook, codes)
-                              : reference::commitment_loss_backward(gradient, features, codebook, codes);
+  const auto x = readable(features);
+  const auto result = kernels_take(x) ? cpu::commitment_loss_backward(gradient, x, codebook, codes)
+                                      : reference::commitment_loss_backward(gradient, x, codebook, codes);
+  return result.to(features.scalar_type());
 }
 
 at::Tensor straight_through_kernel(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
                                    double fraction) {
   check_all(features, codebook, codes, "straight_through");
   check_fraction(fraction);
-  return cpu::takes(features) ? cpu::straight_through(features, codebook, codes, fraction)
-                              : reference::straight_through(features, codebook, codes, fraction);
+  const auto x = readable(features);
+  const auto result = kernels_take(x) ? cpu::straight_through(x, codebook, codes, fraction)
+                                      : reference::straight_through(x, codebook, codes, fraction);
+  return result.to(features.scalar_type());
 }
 
 // ---- autograd ----

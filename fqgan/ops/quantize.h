@@ -1,9 +1,10 @@
 // The operators of feature quantization (FQ-GAN, Zhao et al. 2020, section 3), as registered with TORCH_LIBRARY(fqgan)
 // in quantize.cpp. Each checks its arguments and throws UserError ([operator] expected ..., got ...).
 //
-// features: N x D x H x W, contiguous or channels_last, or M x D; float32, bfloat16 (computed in float32) or float64.
+// features: N x D x H x W or M x D in any memory order (contiguous and channels_last ones are not copied); float32,
+// bfloat16 and float16 (both computed in float32), or float64.
 // codebook: K x D, float64 if, and only if, the features are; its gradient is never taken. codes: int64, N x H x W or
-// M. An M x D matrix is M images of one position. On the processor float32 and bfloat16 run on kernels
+// M. An M x D matrix is M images of one position. On the processor all but float64 run on kernels
 // (quantize_cpu.h), all else on plain operators, the reference implementation (quantize_reference.h).
 #pragma once
 

@@ -7,15 +7,10 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/ops/inputs.h"
 
 namespace fqgan::ops {
 namespace {
-
-void check_type(const at::Tensor& x, const std::string& where) {
-  const auto type = x.scalar_type();
-  if (type != at::kFloat && type != at::kBFloat16 && type != at::kDouble)
-    fail(where, "expected float32, bfloat16 or float64, got " + type_text(x) + ". Hint: convert it with .to()");
-}
 
 /// As shape_text; extents may be symbols.
 std::string extents_text(c10::SymIntArrayRef shape) {
@@ -52,9 +47,6 @@ void check_features_form(const at::Tensor& x, const std::string& where) {
 void check_features(const at::Tensor& x, const std::string& where) {
   check_features_form(x, where);
   if (x.numel() == 0) fail(where, "expected at least one row, got shape " + shape_text(x.sizes()));
-  if (!x.is_contiguous() && !(x.dim() == 4 && x.is_contiguous(at::MemoryFormat::ChannelsLast)))
-    fail(where, "expected contiguous or channels_last memory, got shape " + shape_text(x.sizes()) + " with strides " +
-                    shape_text(x.strides()) + ". Hint: call .contiguous()");
 }
 
 void check_codebook(const at::Tensor& codebook, const at::Tensor& features, const std::string& where) {

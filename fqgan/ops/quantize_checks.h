@@ -10,9 +10,9 @@
 
 namespace fqgan::ops {
 
-/// N x D x H x W or M x D; float32, bfloat16 or float64. Shapes only.
+/// N x D x H x W or M x D; a type of inputs.h. Shapes only.
 void check_features_form(const at::Tensor& features, const std::string& where);
-/// That, and: contiguous or channels_last, not empty.
+/// That, and: not empty.
 void check_features(const at::Tensor& features, const std::string& where);
 /// K x D with the features' D, K > 0; float64 if, and only if, the features are. Shapes only.
 void check_codebook(const at::Tensor& codebook, const at::Tensor& features, const std::string& where);

@@ -34,8 +34,6 @@ std::vector<float> scratch_for(const kernels::Map& map) {
 
 }  // namespace
 
-bool takes(const at::Tensor& features) { return features.is_cpu() && features.scalar_type() != at::kDouble; }
-
 at::Tensor nearest_code(const at::Tensor& features, const at::Tensor& codebook) {
   auto codes = code_output(features);
   find_nearest(map_of(features), float_codebook(codebook), kernels::active(), codes.mutable_data_ptr<int64_t>());

@@ -1,5 +1,5 @@
 // Feature quantization on the processor, in float32 and bfloat16, over the kernels of fqgan/ops/kernels. Arguments as
-// in quantize.h, checked already.
+// in quantize.h, checked and in order (inputs.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,8 +7,6 @@
 #include <tuple>
 
 namespace fqgan::ops::cpu {
-
-bool takes(const at::Tensor& features);  // else the reference implementation computes
 
 at::Tensor nearest_code(const at::Tensor& features, const at::Tensor& codebook);
 std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& features, const at::Tensor& codes, int64_t count);

@@ -46,14 +46,14 @@ at::Tensor commitment_loss_backward(const at::Tensor& gradient, const at::Tensor
                                     const at::Tensor& codes) {
   check_forms(features, codebook, codes, "commitment_loss_backward");
   check_extents(gradient, {features.sym_size(0)}, "commitment_loss_backward gradient");
-  return at::empty_like(features);
+  return at::empty_like(features, features.suggest_memory_format());
 }
 
 at::Tensor straight_through(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes,
                             double fraction) {
   check_forms(features, codebook, codes, "straight_through");
   check_fraction(fraction);
-  return at::empty_like(features);
+  return at::empty_like(features, features.suggest_memory_format());
 }
 
 }  // namespace meta

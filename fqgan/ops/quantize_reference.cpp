@@ -27,7 +27,7 @@ at::Tensor rows_of(const at::Tensor& features) {
 at::Tensor nearest_code(const at::Tensor& features, const at::Tensor& codebook) {
   constexpr int64_t block_elements = 1 << 20;  // of the scores that exist at a time
   const auto rows = rows_of(features);
-  const auto entries = codebook.to(rows.scalar_type());
+  const auto entries = codebook.to(rows.scalar_type()).contiguous();
   const auto offset = entries.pow(2).sum(1) * -0.5;  // K
   auto codes = code_output(features);
   const auto flat = codes.view({-1});

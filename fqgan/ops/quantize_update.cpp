@@ -14,8 +14,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> momentum_update(const at::Tensor&
                                                                const std::optional<at::Tensor>& updates) {
   check_momentum(codebook_sum, cluster_size, counts, sums, decay, epsilon);
   if (updates) check_extents(*updates, {}, "momentum_update updates");
-  const auto sum = codebook_sum * decay + sums.to(codebook_sum.scalar_type()) * (1 - decay);
-  const auto size = cluster_size * decay + counts.to(cluster_size.scalar_type()) * (1 - decay);
+  const auto average = [&](const at::Tensor& before, const at::Tensor& now) {
+    return before.contiguous() * decay + now.contiguous().to(before.scalar_type()) * (1 - decay);
+  };
+  const auto sum = average(codebook_sum, sums), size = average(cluster_size, counts);
   const auto from = [&](const at::Tensor& mean_sum, const at::Tensor& mean_size) {
     const auto total = mean_size.sum();
     const auto smoothed = (mean_size + epsilon) / (total + static_cast<double>(size.size(0)) * epsilon) * total;

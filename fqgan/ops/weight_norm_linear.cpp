@@ -7,6 +7,7 @@
 
 #include "fqgan/core/shape.h"
 #include "fqgan/ops/dispatched.h"
+#include "fqgan/ops/inputs.h"
 #include "fqgan/ops/registration.h"
 #include "fqgan/ops/weight_norm_linear_cpu.h"
 #include "fqgan/ops/weight_norm_linear_reference.h"
@@ -23,12 +24,13 @@ using Forward = Three(const Tensor&, const Tensor&, const Tensor&, const Tensor&
 using Backward = Four(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
                       const Tensor&, bool, bool, bool);
 
-bool takes(const Tensor& x, const Tensor& weight) {
-  const bool type = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
-  return x.is_cpu() && type && weight.scalar_type() == at::kFloat;
+bool takes(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias) {
+  const auto single = [](const Tensor& t) { return t.scalar_type() == at::kFloat; };
+  return kernels_take(x) && single(weight) && single(scale) && single(bias);
 }
 
 void check(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias) {
+  check_type(x, "weight_norm_linear");
   check_shape(weight, {any, any}, "weight_norm_linear weight");
   check_shape(x, {any, weight.size(1)}, "weight_norm_linear");
   check_shape(scale, {weight.size(0)}, "weight_norm_linear scale");
@@ -38,14 +40,15 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& scale, const Ten
 /// -> y; scale / |w|; the weights in x's type, or nothing where they are in it (a result may not be an argument).
 Three forward_kernel(const Tensor& x, const Tensor& weight, const Tensor& scale, const Tensor& bias, bool relu) {
   check(x, weight, scale, bias);
+  const auto input = x.contiguous(), w = weight.contiguous(), s = scale.contiguous(), b = bias.contiguous();
   const bool same_type = x.scalar_type() == weight.scalar_type();
   const auto none = at::empty({0}, x.options());
-  if (!takes(x, weight))
-    return {reference::weight_norm_linear(x, weight, scale, bias, relu), reference::weight_norm_factor(weight, scale),
-            same_type ? none : weight.to(x.scalar_type())};
-  const auto [factor, packed] = cpu::weight_norm_prepare(weight.contiguous(), scale.contiguous(), !same_type);
-  const auto y = at::mm(x, packed.t());
-  cpu::weight_norm_finish(y, factor, bias.contiguous(), relu);
+  if (!takes(x, weight, scale, bias))
+    return {reference::weight_norm_linear(input, w, s, b, relu), reference::weight_norm_factor(w, s),
+            same_type ? none : w.to(x.scalar_type())};
+  const auto [factor, packed] = cpu::weight_norm_prepare(w, s, !same_type);
+  const auto y = at::mm(input, packed.t());
+  cpu::weight_norm_finish(y, factor, b, relu);
   return {y, factor, same_type ? none : packed};
 }
 
@@ -53,16 +56,18 @@ Three forward_kernel(const Tensor& x, const Tensor& weight, const Tensor& scale,
 Four backward_kernel(const Tensor& gradient, const Tensor& x, const Tensor& y, const Tensor& weight,
                      const Tensor& scale, const Tensor& factor, const Tensor& packed, bool relu, bool of_x,
                      bool of_weights) {
-  const auto g = gradient.to(x.scalar_type()).contiguous(), w = packed.numel() > 0 ? packed : weight;
-  const bool ours = takes(x, weight);
+  check_shape(gradient, {x.size(0), weight.size(0)}, "weight_norm_linear_backward gradient");
+  const auto g = gradient.to(x.scalar_type()).contiguous(), input = x.contiguous(), result = y.contiguous();
+  const auto w = weight.contiguous(), s = scale.contiguous(), f = factor.contiguous();
+  const auto multiplied = packed.numel() > 0 ? packed.contiguous() : w;
+  const bool ours = takes(x, weight, scale, factor);
   const auto [products, dbias] =
-      ours ? cpu::weight_norm_finish_back(g, y, factor, relu) : reference::weight_norm_finish_back(g, y, factor, relu);
+      ours ? cpu::weight_norm_finish_back(g, result, f, relu) : reference::weight_norm_finish_back(g, result, f, relu);
   const auto nothing = at::empty({0}, weight.options());
-  const auto dx = of_x ? at::mm(products, w) : at::empty({0}, x.options());
+  const auto dx = of_x ? at::mm(products, multiplied) : at::empty({0}, x.options());
   if (!of_weights) return {dx, nothing, nothing.clone(), nothing.clone()};
-  const auto raw = at::mm(products.t(), x);
-  const auto [dweight, dscale] = ours ? cpu::weight_norm_back(raw, weight.contiguous(), scale.contiguous(), factor)
-                                      : reference::weight_norm_back(raw, weight, scale, factor);
+  const auto raw = at::mm(products.t(), input);
+  const auto [dweight, dscale] = ours ? cpu::weight_norm_back(raw, w, s, f) : reference::weight_norm_back(raw, w, s, f);
   return {dx, dweight, dscale, dbias};
 }
 

@@ -1,13 +1,35 @@
 """Functions that the layers share: statistics over all processes, rows of a batch, k-means and perplexity.
 
-`features` are N x D x H x W, contiguous or channels_last, or M x D. A codebook K x D has K codes of D elements. With
-torch.distributed, the rows of all processes are one batch, in the order of their ranks.
+`features` are N x D x H x W or M x D. A codebook K x D has K codes of D elements. With torch.distributed, the rows of
+all processes are one batch, in the order of their ranks.
 """
 
 import torch
 import torch.distributed as distributed
 
 KMEANS_ITERATIONS = 10
+
+
+class WideBuffers(torch.nn.Module):
+    """A module whose buffers remain float32 or float64: .half() and .bfloat16() move them, but keep their type."""
+
+    def _apply(self, fn, recurse=True):
+        before = dict(self._buffers)
+        super()._apply(fn, recurse)
+        for name, kept in before.items():
+            moved = self._buffers[name]
+            if moved.is_floating_point() and moved.dtype not in (torch.float32, torch.float64):
+                setattr(self, name, kept.to(moved.device))
+        return self
+
+
+def split_groups(x, groups, where):
+    """Returns the parts of a batch. groups: their sizes, which add up to the batch; None: one part."""
+    if groups is None:
+        return [x]
+    if not len(groups) or min(groups) < 0 or sum(groups) != len(x):
+        raise ValueError(f"[{where}] expected groups of {len(x)} examples in all, got {groups!r}")
+    return x.split(list(groups))
 
 
 def has_others(sync=True):

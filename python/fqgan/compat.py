@@ -12,14 +12,7 @@ import torch.nn.functional as F
 from fqgan import _dictionary
 
 
-def _in_order(x):
-    """Returns x, contiguous or channels_last, as the operators need it."""
-    if x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last):
-        return x
-    return x.contiguous()
-
-
-class Quantize(torch.nn.Module):
+class Quantize(_dictionary.WideBuffers):
     """The layer of FQ-GAN with its arguments, outputs and state. fqgan.FeatureQuantizer has more options.
 
     Buffers: embed D x K, embed_avg D x K, cluster_size K.
@@ -39,7 +32,6 @@ class Quantize(torch.nn.Module):
         y is not used, as in FQ-GAN.
         """
         _dictionary.require_no_replica(self)
-        x = _in_order(x)
         features, codebook = x.detach(), self.embed.t().contiguous()
         codes = torch.ops.fqgan.nearest_code(features, codebook)
         loss = torch.ops.fqgan.commitment_loss(x, codebook, codes)
@@ -58,7 +50,7 @@ class Quantize(torch.nn.Module):
         return F.embedding(embed_id, self.embed.t())
 
 
-class _Codebook(torch.nn.Module):
+class _Codebook(_dictionary.WideBuffers):
     """The state of VectorQuantize under its names. All tensors have a leading 1 (one codebook)."""
 
     def __init__(self, dim, codebook_size, kmeans_init):
@@ -154,12 +146,12 @@ class VectorQuantize(torch.nn.Module):
         if self.accept_image_fmap and x.dim() != 4:
             raise ValueError(f"[VectorQuantize] expected N x D x H x W, got shape {list(x.shape)}")
         if self.accept_image_fmap or x.dim() == 2:
-            return _in_order(x)
+            return x
         if self.channel_last:
-            return x.reshape(-1, x.shape[-1]).contiguous()
+            return x.reshape(-1, x.shape[-1])
         if x.dim() != 3:
             raise ValueError(f"[VectorQuantize] expected N x D x L or N x D, got shape {list(x.shape)}")
-        return x.contiguous().unsqueeze(-1)
+        return x.unsqueeze(-1)
 
     def _code_shape(self, x):
         return x.shape[:-1] if self._has_channels_last() or x.dim() == 2 else (x.shape[0], *x.shape[2:])
@@ -211,6 +203,7 @@ def _rotated(x, entries):
 
     Fifty et al. 2024 (arXiv 2410.06424), section 4.2. D is the second dimension.
     """
+    x, entries = x.contiguous(), entries.contiguous()  # the order of the sums over D depends on the memory order
     with torch.no_grad():
         size, entry_size = x.norm(dim=1, keepdim=True), entries.norm(dim=1, keepdim=True)
         from_x, to_entry = x / size.clamp_min(1e-6), entries / entry_size.clamp_min(1e-6)

@@ -7,6 +7,8 @@ the tensor have unit length times a learnt scale.
 
 import torch
 
+from fqgan import _dictionary
+
 
 class MinibatchDiscrimination(torch.nn.Module):
     """Appends to each example its similarities to the other examples of its batch.
@@ -34,11 +36,9 @@ class MinibatchDiscrimination(torch.nn.Module):
         features, kernels, dims = self.weight.shape
         if x.shape[1] != features:
             raise ValueError(f"[MinibatchDiscrimination] expected N x {features}, got {list(x.shape)}")
-        if groups is not None and sum(groups) != len(x):
-            raise ValueError(f"[MinibatchDiscrimination] expected groups of {len(x)} examples in all, got {groups!r}")
         weight = self.weight * (self.log_scale.exp() / self.weight.square().sum(0).sqrt())
         projected = (x @ weight.flatten(1).to(x.dtype)).view(-1, kernels, dims)
-        parts = projected.split(list(groups)) if groups is not None else [projected]
+        parts = _dictionary.split_groups(projected, groups, "MinibatchDiscrimination")
         similarity = torch.cat([torch.ops.fqgan.minibatch_discrimination(part) for part in parts])
         return torch.cat([x, similarity + self.bias.to(x.dtype)], 1)
 

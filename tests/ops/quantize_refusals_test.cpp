@@ -28,8 +28,7 @@ TEST(Operators, RefuseWhatTheyCannotTake) {
                  "expected features with D = 6 channels as in the codebook, got 5");
   expect_refusal(at::zeros({4, 5}), at::zeros({0, 5}), "at least one code, got shape [0, 5]");
   expect_refusal(at::zeros({0, 5, 2, 2}), at::zeros({3, 5}), "expected at least one row, got shape [0, 5, 2, 2]");
-  expect_refusal(at::zeros({4, 5, 6, 6}).slice(2, 0, 6, 2), at::zeros({3, 5}), "contiguous or channels_last memory");
-  expect_refusal(at::zeros({4, 5}, at::kHalf), at::zeros({3, 5}), "expected float32, bfloat16 or float64, got");
+  expect_refusal(at::zeros({4, 5}, at::kLong), at::zeros({3, 5}), "float16, bfloat16, float32 or float64, got");
   expect_refusal(at::zeros({4, 5, 6}), at::zeros({3, 5}), "expected N x D x H x W or M x D, got shape [4, 5, 6]");
   EXPECT_CONTAINS(message_of<UserError>([] {
                     ops::commitment_loss(at::zeros({1, 6, 2, 2}), at::zeros({3, 6}), at::zeros({3}, at::kLong));

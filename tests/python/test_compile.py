@@ -54,8 +54,13 @@ def test_compiled_model_equals_eager(options):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"mode": "straight_through", "warmup_images": 8}, {"initialisation": "kmeans", "dead_code_threshold": 1}],
-    ids=["loss_only", "straight_through", "kmeans and revival"],
+    [
+        {},
+        {"mode": "straight_through", "warmup_images": 8},
+        {"initialisation": "kmeans", "dead_code_threshold": 1},
+        {"average": "zero_debiased", "dead_code_threshold": 1},
+    ],
+    ids=["loss_only", "straight_through", "kmeans and revival", "zero-debiased"],
 )
 def test_traced_graph_equals_eager(options):
     """The same graph, run by PyTorch: draws the same rows, and needs no C++ compiler."""

@@ -114,8 +114,7 @@ def test_bad_features_are_refused_by_the_operator():
     for x, names in [
         (torch.zeros(2, 4, 3, 3), ["5", "4"]),
         (torch.zeros(0, 5, 3, 3), ["[0, 5, 3, 3]"]),
-        (torch.zeros(2, 5, 6, 3)[:, :, ::2], ["channels_last"]),
-        (torch.zeros(2, 5, 3, 3).half(), ["float32", "bfloat16", "float64"]),
+        (torch.zeros(2, 5, 3, 3).long(), ["float16", "bfloat16", "float32", "float64", "int64"]),
         (torch.zeros(2, 5, 3, 3).double(), ["float64", "float32"]),
     ]:
         with pytest.raises(RuntimeError) as error:
@@ -134,6 +133,7 @@ def test_bad_features_are_refused_by_the_operator():
         {"mode": "loss"},
         {"epsilon": 0},
         {"initialisation": "rows"},
+        {"average": "debiased"},
         {"dead_code_threshold": -1},
         {"warmup_images": -1},
     ],
@@ -235,6 +235,83 @@ def test_copies_train_on_alike(way):
     x = torch.randn(4, 5, 3, 3)
     assert all(torch.equal(a, b) for a, b in zip(layer(x), other(x)))
     assert_same_state(other, layer.state_dict())
+
+
+def test_groups_are_updates_in_turn():
+    """A batch in groups does what one call per group does; the loss and the output are those of the whole batch."""
+    options = {"mode": "straight_through", "dead_code_threshold": 1, "average": "zero_debiased"}
+    layer = fqgan.FeatureQuantizer(5, 9, **options)
+    other, x = copy.deepcopy(layer), torch.randn(7, 5, 3, 3)
+    torch.manual_seed(1)
+    output, loss, perplexity = layer(x, groups=[4, 3])
+    torch.manual_seed(1)
+    parts = [other(part) for part in x.split([4, 3])]
+    assert torch.equal(output, torch.cat([part[0] for part in parts]))
+    assert torch.equal(loss, torch.cat([part[1] for part in parts]))
+    assert_same_state(layer, other.state_dict())
+    assert layer.updates == 2 and 1 < perplexity <= 9
+    for groups in ([4, 4], [8, -1], []):
+        with pytest.raises(ValueError, match=r"^\[FeatureQuantizer\] .*groups.*7"):
+            layer(x, groups=groups)
+    x[6] = float("nan")
+    before = state_of(layer)
+    with pytest.raises(RuntimeError, match="finite"):
+        layer(x, groups=[4, 3])  # the first group is finite, but its update does not remain
+    assert_same_state(layer, before)
+
+
+def test_kmeans_with_zero_debiased_averages():
+    """The state is that after a first update with these counts, so the centres count in later averages."""
+    x = torch.randn(8, 5, 4, 4)
+    layers = [fqgan.FeatureQuantizer(5, 9, initialisation="kmeans", average=a) for a in ("plain", "zero_debiased")]
+    states = []
+    for layer in layers:
+        torch.manual_seed(4)
+        states.append(layer._start_from(x))
+    assert torch.equal(states[0].codebook, states[1].codebook) and states[1].updates == 1
+    torch.testing.assert_close(states[1].cluster_size, states[0].cluster_size * (1 - 0.8))
+    torch.testing.assert_close(states[1].codebook_sum, states[0].codebook_sum * (1 - 0.8))
+
+
+def test_revival_with_zero_debiased_averages():
+    layer = fqgan.FeatureQuantizer(5, 9, decay=0.5, dead_code_threshold=2, average="zero_debiased")
+    layer.codebook[3:] = 100
+    layer(torch.randn(4, 5, 6, 6))
+    assert int(layer.updates) == 1 and torch.equal(layer.cluster_size[3:], torch.full((6,), 1.0))  # 2 (1 - 0.5)
+    torch.testing.assert_close(layer.codebook_sum[3:], layer.codebook[3:])
+
+
+def test_variance_scaling():
+    layer = fqgan.FeatureQuantizer(16, 4000, initialisation="variance_scaling")
+    assert abs(layer.codebook.std() * 4 - 1) < 0.01
+    assert layer.codebook.abs().max() <= 2 / 4 / 0.8796  # cut off at two standard deviations of what was drawn
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_narrow_features_are_computed_in_float32(dtype):
+    layer = trained(mode="straight_through", warmup_images=1, dead_code_threshold=1)
+    other, x = copy.deepcopy(layer), torch.randn(4, 5, 3, 3).to(dtype)
+    narrow, wide = x.clone().requires_grad_(), x.float().requires_grad_()
+    results = []
+    for module, features in ((layer, narrow), (other, wide)):
+        torch.manual_seed(1)
+        results.append(module(features))
+        results[-1][1].sum().backward()
+    (output, loss, perplexity), (expected, expected_loss, expected_perplexity) = results
+    assert output.dtype == narrow.grad.dtype == dtype and loss.dtype == perplexity.dtype == torch.float32
+    assert torch.equal(output, expected.to(dtype)) and torch.equal(narrow.grad, wide.grad.to(dtype))
+    assert torch.equal(loss, expected_loss) and torch.equal(perplexity, expected_perplexity)
+    assert_same_state(layer, other.state_dict())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_autocast(dtype):
+    convolution, layer = torch.nn.Conv2d(3, 5, 3), trained(mode="straight_through", initialisation="kmeans")
+    with torch.autocast("cpu", dtype=dtype):
+        output, loss, _ = layer(convolution(torch.randn(2, 3, 6, 6)))
+    assert output.dtype == dtype and loss.dtype == layer.codebook.dtype == torch.float32
+    (output.float().sum() + loss.sum()).backward()
+    assert convolution.weight.grad.dtype == torch.float32 and convolution.weight.grad.any()
 
 
 def test_types():

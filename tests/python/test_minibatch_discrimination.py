@@ -40,6 +40,39 @@ def test_numerical_gradients():
     assert torch.autograd.gradcheck(layer, x[:4, :4].clone().requires_grad_())
 
 
+def test_second_derivatives():
+    """As a gradient penalty (R1) takes them: of the input's gradient, in all parameters."""
+    layer, x = make()
+    for module in (layer, lambda x: released(layer, x)):
+        given = x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(module(given).pow(2).sum(), given, create_graph=True)
+        found = torch.autograd.grad(slope.pow(2).sum(), [given, *layer.parameters()], allow_unused=True)
+        if module is layer:
+            ours = found
+    for a, b in zip(ours[:-1], found[:-1]):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("cast", [False, True], ids=["types", "autocast"])
+def test_narrow_types(dtype, cast):
+    layer, x = make(dtype=torch.float32)
+    given = (x if cast else x.to(dtype)).requires_grad_()
+    with torch.autocast("cpu", dtype=dtype, enabled=cast):
+        found = layer(given)
+    assert found.dtype == given.dtype
+    torch.testing.assert_close(found.float(), layer(x), rtol=0.05, atol=0.05)
+    found.float().sum().backward()
+    assert layer.weight.grad.dtype == torch.float32 and given.grad.dtype == given.dtype
+    assert layer.to(dtype)(x.to(dtype)).dtype == dtype
+
+
+def test_one_example_and_none():
+    layer, x = make()
+    assert torch.equal(layer(x[:1])[:, 12:], layer.bias.expand(1, -1))  # there is nothing to be similar to
+    assert layer(x[:0]).shape == (0, 17)
+
+
 def test_groups_do_not_meet():
     layer, x = make()
     apart = torch.cat([layer(x[:4]), layer(x[4:])])

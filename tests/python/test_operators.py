@@ -8,7 +8,7 @@ from torch.library import opcheck
 
 OPS = torch.ops.fqgan
 N, D, H, W, K = 3, 6, 4, 5, 11
-TYPES = [torch.float32, torch.bfloat16, torch.float64]
+TYPES = [torch.float16, torch.float32, torch.bfloat16, torch.float64]
 LAYOUTS = ["contiguous", "channels_last", "rows"]
 
 
@@ -133,9 +133,8 @@ def test_opcheck_of_weight_norm_linear(dtype, relu):
         opcheck(OPS.weight_norm_linear_backward.default, (*saved, *wanted))
 
 
-@pytest.mark.parametrize("dtype", TYPES[:1], ids=str)
-def test_opcheck_of_adam(dtype):
-    tensors = [torch.rand(5, 7, dtype=dtype) for _ in range(4)]
+def test_opcheck_of_adam():
+    tensors = [torch.rand(5, 7) for _ in range(4)]
     opcheck(OPS.adam_epsilon_in_root_.default, (*tensors, 1e-3, 0.5, 0.999, 1e-8, 1.0))
 
 
@@ -163,13 +162,12 @@ def assert_names(error, *names):
         (torch.zeros(2, 5, 3, 3), torch.zeros(7, 6), ["6", "5"]),
         (torch.zeros(2, 5, 3, 3), torch.zeros(0, 5), ["[0, 5]"]),
         (torch.zeros(0, 5, 3, 3), torch.zeros(7, 5), ["[0, 5, 3, 3]"]),
-        (torch.zeros(2, 5, 6, 3)[:, :, ::2], torch.zeros(7, 5), ["contiguous", "channels_last"]),
-        (torch.zeros(2, 5, 3, 3).half(), torch.zeros(7, 5), ["float32", "bfloat16", "float64", "float16"]),
+        (torch.zeros(2, 5, 3, 3).long(), torch.zeros(7, 5), ["float16", "bfloat16", "float32", "float64", "int64"]),
         (torch.zeros(2, 5, 3), torch.zeros(7, 5), ["N x D x H x W", "M x D", "[2, 5, 3]"]),
         (torch.zeros(2, 5, 3, 3), torch.zeros(7, 5).double(), ["float32", "float64"]),
         (torch.zeros(2, 5, 3, 3).double(), torch.zeros(7, 5), ["float64", "float32"]),
     ],
-    ids=["D", "K = 0", "empty batch", "strides", "float16", "three dimensions", "wide codebook", "wide features"],
+    ids=["D", "K = 0", "empty batch", "int64", "three dimensions", "wide codebook", "wide features"],
 )
 def test_bad_input(features, codebook, names):
     codes = torch.zeros(features.shape[0], *features.shape[2:], dtype=torch.long)
