@@ -4,6 +4,9 @@ import argparse
 import contextlib
 import os
 import pathlib
+import re
+import shutil
+import subprocess
 import sys
 
 
@@ -35,10 +38,37 @@ def missing_package(where, error):
     return UserError(where, f"expected the Python package '{name}', found none. Hint: pip install {name}")
 
 
+def program():
+    """Returns the path of the program fqgan, or None.
+
+    It looks beside the library that $FQGAN_OPS names, on the PATH and in the build folder of the repository.
+    """
+    named = os.environ.get("FQGAN_OPS", "")
+    folders = [pathlib.Path(named).parent] if named else []
+    repository = pathlib.Path(__file__).resolve().parents[2]
+    for folder in [*folders, *os.get_exec_path(), repository / "build" / "release"]:
+        found = shutil.which("fqgan", path=str(folder))
+        if found:
+            return found
+    return None
+
+
+def run_program(*arguments):
+    """Runs the program fqgan, which exists. An error of the program is raised as UserError with its code."""
+    done = subprocess.run([program(), *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode == 0:
+        return
+    said = re.search(r"^error: \[(.*?)\] (.*)$", done.stderr, re.MULTILINE)
+    where, problem = said.groups() if said else (program(), f"ended with code {done.returncode}: {done.stderr[-200:]}")
+    raise UserError(where, problem, done.returncode if done.returncode > 0 else 1)
+
+
 @contextlib.contextmanager
 def whole_file(target):
     """Yields a path beside `target` to write to. If nothing was raised, that file is then renamed to `target`."""
     target = pathlib.Path(target)
+    if not target.name:
+        raise UserError(target, "expected the name of a file, got a folder")
     partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
     try:
         with open(partial, "wb") as file:

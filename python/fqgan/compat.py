@@ -9,7 +9,9 @@ are not finite raise; codes are exact, so they may differ where two codes are eq
 import torch
 import torch.nn.functional as F
 
-from fqgan import _dictionary
+from fqgan import _dictionary, _library
+
+_library.load()
 
 
 class Quantize(_dictionary.WideBuffers):

@@ -1,12 +1,16 @@
-"""python -m fqgan.export X.pt: converts the file of `fqgan export MODEL --out X.pt` to ONNX (X.onnx).
+"""python -m fqgan.export MODEL: writes the generator of a run, of a checkpoint or of a TorchScript file as ONNX.
 
+The TorchScript file is that of `fqgan export MODEL --out X.pt`. For a run or a checkpoint, this command is run first.
 The networks are written in C++ only. The program records a network as TorchScript, and this module converts the
 recorded graph operator by operator (_onnx_table.py). The names, types and shapes of inputs and outputs come from the
 file. Before the new file gets its final name, onnxruntime runs it (if installed), and the results are compared.
 """
 
+import contextlib
 import json
+import os
 import pathlib
+import tempfile
 import warnings
 
 import torch
@@ -24,8 +28,6 @@ TYPES = {"Float": torch.float32, "Double": torch.float64, "Long": torch.int64}
 def read(path):
     """Returns (module, description). Errors: UserError for a file that the program did not write."""
     hint = "Hint: fqgan export MODEL --out X.pt"
-    if not pathlib.Path(path).is_file():
-        raise UserError(path, f"expected a file, found none. {hint}")
     files = {DESCRIPTION: ""}
     try:
         with warnings.catch_warnings():
@@ -82,14 +84,36 @@ def to_onnx(module, description, where="onnx"):
     return _onnx_graph.convert(module, description, examples, where)
 
 
+@contextlib.contextmanager
+def torchscript_of(model):
+    """Yields the path of the model as TorchScript: itself, or what the program makes of a run or a checkpoint."""
+    if not os.path.exists(model):
+        raise UserError(model, "expected a run, a checkpoint or a file of fqgan export, found none with this name")
+    if not os.path.isdir(model) and model.suffix != ".safetensors":
+        yield model
+        return
+    if not _tool.program():
+        commands = f"fqgan export {model} --out generator.pt, then python -m fqgan.export generator.pt"
+        raise UserError(model, f"expected the program fqgan on the PATH, found none. Hint: {commands}")
+    with tempfile.TemporaryDirectory() as folder:
+        made = pathlib.Path(folder) / "generator.pt"
+        _tool.run_program("export", model, "--out", made)
+        yield made
+
+
 def parse(argv):
-    parser = _tool.Parser(prog="python -m fqgan.export", description="convert an exported network to ONNX")
-    parser.add_argument("torchscript", type=pathlib.Path, help="X.pt of fqgan export MODEL --out X.pt")
-    parser.add_argument("--out", type=pathlib.Path, help="default: X.onnx beside it")
+    parser = _tool.Parser(prog="python -m fqgan.export", description="convert a trained generator to ONNX")
+    parser.add_argument("model", metavar="MODEL", help="a run, a checkpoint, or X.pt of fqgan export MODEL --out X.pt")
+    parser.add_argument("--out", type=pathlib.Path, help="default: X.onnx beside X.pt; generator.onnx in a run")
     arguments = parser.parse_args(argv)
-    arguments.out = arguments.out or arguments.torchscript.with_suffix(".onnx")
-    if arguments.out.resolve() == arguments.torchscript.resolve():
-        parser.error("--out: expected another file than the TorchScript file")
+    if not arguments.model:
+        parser.error("MODEL: expected the name of a run or of a file, got an empty one")
+    arguments.model = pathlib.Path(arguments.model)
+    if not arguments.out:
+        in_run = os.path.isdir(arguments.model)
+        arguments.out = arguments.model / "generator.onnx" if in_run else arguments.model.with_suffix(".onnx")
+    if arguments.out.resolve() == arguments.model.resolve():
+        parser.error("--out: expected another file than the model itself")
     return arguments
 
 
@@ -99,9 +123,10 @@ def main(argv):
         import onnx
     except ImportError as error:
         raise _tool.missing_package("fqgan.export", error) from error
-    module, description = read(arguments.torchscript)
+    with torchscript_of(arguments.model) as torchscript:
+        module, description = read(torchscript)
     with _tool.whole_file(arguments.out) as partial:
-        model = to_onnx(module, description, arguments.torchscript)
+        model = to_onnx(module, description, arguments.model)
         onnx.save(model, str(partial))
         difference = check(module, description, model.SerializeToString(), arguments.out)
     if difference is None:

@@ -10,7 +10,9 @@ import dataclasses
 
 import torch
 
-from fqgan import _dictionary
+from fqgan import _dictionary, _library
+
+_library.load()
 
 MODES = ("loss_only", "straight_through")
 INITIALISATIONS = ("normal", "variance_scaling", "kmeans")

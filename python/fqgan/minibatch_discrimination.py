@@ -7,7 +7,9 @@ the tensor have unit length times a learnt scale.
 
 import torch
 
-from fqgan import _dictionary
+from fqgan import _dictionary, _library
+
+_library.load()
 
 
 class MinibatchDiscrimination(torch.nn.Module):

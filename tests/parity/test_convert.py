@@ -1,5 +1,6 @@
 """`python -m fqgan.convert`: .pth state dicts become safetensors for `fqgan import`, and nothing in them runs."""
 
+import argparse
 import errno
 import importlib
 import os
@@ -7,11 +8,14 @@ import pathlib
 import pickle
 import subprocess
 import sys
+import warnings
+import zipfile
 from collections import OrderedDict
 
+import numpy
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FQGAN_BUILD", ROOT / "build" / "release")).resolve()
@@ -104,6 +108,57 @@ def test_layout_and_names(tmp_path):
     assert (tmp_path / "x.safetensors").stat().st_mode & 0o044 == 0o044 & ~umask()
 
 
+WEIGHTS = {"blocks.0.weight": torch.arange(6.0).reshape(2, 3), "bias": torch.ones(2)}
+
+
+def within(prefix):
+    return {prefix + name: value for name, value in WEIGHTS.items()}
+
+
+@pytest.mark.parametrize(
+    "content, options",
+    [
+        (WEIGHTS, []),
+        ({"state_dict": WEIGHTS, "epoch": 3, "best": numpy.float64(1.5), "args": argparse.Namespace(lr=1)}, []),
+        ({"model": within("module.")}, []),
+        ({"G": OrderedDict(within("module."))}, []),
+        ({"netG": WEIGHTS, "optimizerG": {"w": torch.ones(1)}}, []),
+        ({"state": {"generator": WEIGHTS}, "iteration": 7}, []),
+        (within("module.module."), []),
+        (within("_orig_mod."), []),
+        (within("module._orig_mod."), []),
+        (within("_orig_mod.module."), []),
+        ({"G": WEIGHTS, "D": {"w": torch.ones(1)}}, ["--key", "G"]),
+        ({"state": {"netG": WEIGHTS, "netD": {"w": torch.ones(1)}}}, ["--key", "netG"]),
+        ({"state_dict": within("netG.") | {"netD.w": torch.ones(1)}}, ["--key", "netG"]),
+    ],
+    ids=str,
+)
+def test_checkpoints_that_contain_a_state_dict(tmp_path, content, options):
+    torch.save(content, tmp_path / "x.pth")
+    convert.main([str(tmp_path / "x.pth"), str(tmp_path / "x.safetensors"), *options])
+    tensors = load_file(tmp_path / "x.safetensors")
+    assert tensors.keys() == WEIGHTS.keys() and all(torch.equal(tensors[name], WEIGHTS[name]) for name in WEIGHTS)
+
+
+def test_no_operators_are_needed(tmp_path):
+    """Nor for the package and for fqgan.export; a layer says what is missing."""
+    torch.save(WEIGHTS, tmp_path / "x.pth")
+    environment = {name: value for name, value in os.environ.items() if name != "FQGAN_OPS"}
+    environment["PYTHONPATH"] = str(PACKAGE)
+
+    def python(*arguments):
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+
+    assert python("-m", "fqgan.convert", "x.pth", "x.safetensors").returncode == 0
+    assert load_file(tmp_path / "x.safetensors").keys() == WEIGHTS.keys()
+    assert python("-m", "fqgan.export", "--help").returncode == 0
+    for code in ("from fqgan import FeatureQuantizer", "import fqgan; fqgan.compat", "import fqgan.compat"):
+        done = python("-c", code)
+        assert done.returncode == 1 and "ImportError: [fqgan] expected libfqgan_ops.so in " in done.stderr, done.stderr
+
+
 def umask():
     value = os.umask(0)
     os.umask(value)
@@ -127,12 +182,32 @@ def test_bad_input(tmp_path, capsys):
     source, target = tmp_path / "x.pth", tmp_path / "x.safetensors"
     refused(capsys, [source, target], "x.pth", os.strerror(errno.ENOENT))
     refused(capsys, [tmp_path, target], tmp_path)
-    for content in (b"", b"no pickle at all", b"PK\3\4 cut off"):
+    for content in (b"", b"no pickle at all", b"PK\3\4 cut off", b"\x80\4 cut off", pickle.dumps({"a": 1}, 0)):
         source.write_bytes(content)
-        refused(capsys, [source, target], "x.pth")
-    for value, part in (([1, 2], "list"), ({}, "empty"), ({"step": 3}, "'step'"), ({"G": {"w": torch.ones(1)}}, "'G'")):
+        refused(capsys, [source, target], "x.pth", "torch.save")
+    save_file({"w": torch.ones(1)}, source)
+    refused(capsys, [source, target], "x.pth", "safetensors", "fqgan import")
+    with zipfile.ZipFile(source, "w") as archive:
+        archive.writestr("cat/0.png", "image")
+    refused(capsys, [source, target], "x.pth", "zip")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(source))
+    refused(capsys, [source, target], "x.pth", "TorchScript")
+    weights = {"w": torch.ones(1)}
+    for value, part in (
+        ([1, 2], "list"),
+        (torch.ones(3), "Tensor"),
+        ({}, "empty"),
+        ({"step": 3}, "'step'"),
+        (weights | {"step": 3}, "'step'"),
+        ({"state_dict": {}, "epoch": 3}, "'epoch'"),
+        ({"model": weights | {"step": 3}}, "'model'"),
+        ({"netG": weights, "netD": weights}, "--key netG"),
+    ):
         torch.save(value, source)
         refused(capsys, [source, target], "x.pth", part)
+    refused(capsys, [source, target, "--key", "netE"], "netE", "'netG', 'netD'")
     torch.save({"w": torch.ones(2).to_sparse()}, source)
     refused(capsys, [source, target], "'w'")
     torch.save({"w": torch.ones(2)}, source)

@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import warnings
@@ -395,6 +396,26 @@ def test_a_run_folder_and_the_default_name(checkpoint, tmp_path):
     assert (tmp_path / "model.onnx").stat().st_mode & 0o777 == 0o666 & ~umask()
 
 
+def test_a_run_or_a_checkpoint_is_exported_at_once(checkpoint, tmp_path):
+    """Without a TorchScript file and without the operators; the program is found on the PATH."""
+    shutil.copytree(checkpoint("wide").with_suffix(""), tmp_path / "my run")
+    shutil.copy(checkpoint("wide"), tmp_path / "weights.safetensors")
+    environment = {name: value for name, value in os.environ.items() if name != "FQGAN_OPS"}
+    environment |= {"PYTHONPATH": str(PACKAGE), "PATH": f"{BUILD}:{os.environ['PATH']}"}
+    given = inputs("wide", 3)
+    for folder, model, out in (
+        (tmp_path, "my run", "my run/generator.onnx"),
+        (tmp_path / "my run", ".", "my run/generator.onnx"),
+        (tmp_path, "weights.safetensors", "weights.onnx"),
+    ):
+        command = [sys.executable, "-m", "fqgan.export", model]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        expected = images_of_program(checkpoint("wide"), tmp_path, given)
+        assert difference(onnx_session(tmp_path / out)(given), expected) <= 1e-4
+        (tmp_path / out).unlink()
+
+
 def umask():
     value = os.umask(0)
     os.umask(value)
@@ -456,14 +477,20 @@ def refused(capsys, code, arguments, *parts):
         assert str(part) in said, said
 
 
-def test_bad_input_of_the_conversion(exported, checkpoint, tmp_path, capsys):
+def test_bad_input_of_the_conversion(exported, checkpoint, tmp_path, capsys, monkeypatch):
     exported("wide", "torchscript")
     good = checkpoint("wide").with_suffix(".pt")
     (tmp_path / "text.pt").write_text("no network")
     refused(capsys, 2, [tmp_path / "text.pt"], "text.pt", "TorchScript")
     refused(capsys, 2, [tmp_path / "missing.pt"], "missing.pt")
-    refused(capsys, 2, [tmp_path], tmp_path)
-    refused(capsys, 2, [checkpoint("wide")], "TorchScript")
+    refused(capsys, 2, [tmp_path], tmp_path, "recipe.toml")  # the program's own words
+    refused(capsys, 2, [""], "MODEL")
+    refused(capsys, 2, ["x" * 5000], "x")
+    monkeypatch.chdir(tmp_path)
+    refused(capsys, 2, ["."], "recipe.toml")
+    refused(capsys, 2, [good, "--out", ""], "file")
+    (tmp_path / "text.safetensors").write_text("no checkpoint")
+    refused(capsys, 2, [tmp_path / "text.safetensors"], "text.safetensors")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(torch.nn.Identity()), str(tmp_path / "foreign.pt"))
@@ -473,10 +500,19 @@ def test_bad_input_of_the_conversion(exported, checkpoint, tmp_path, capsys):
     (tmp_path / "damaged.pt").write_bytes(damaged)
     refused(capsys, 2, [tmp_path / "damaged.pt"], "damaged.pt")
     refused(capsys, 2, [good, "--format", "tflite"], "tflite")
-    refused(capsys, 2, [], "torchscript")
+    refused(capsys, 2, [], "MODEL")
     refused(capsys, 2, [good, "--out", good], "--out")
     refused(capsys, 2, [good, "--out", tmp_path / "no" / "such" / "folder.onnx"], "folder.onnx")
     refused(capsys, 2, [good, "--out", tmp_path], "folder")
+
+
+def test_a_run_without_the_program(checkpoint, capsys, monkeypatch):
+    monkeypatch.setattr(tool, "program", lambda: None)
+    run_folder = checkpoint("wide").with_suffix("")
+    commands = [f"fqgan export {run_folder} --out generator.pt", "python -m fqgan.export generator.pt"]
+    for model in (run_folder, checkpoint("wide")):
+        refused(capsys, 2, [model], model, commands[1])
+    refused(capsys, 2, [run_folder], *commands)
 
 
 def program_refuses(arguments, *parts):
