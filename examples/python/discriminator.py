@@ -16,7 +16,8 @@ class Discriminator(torch.nn.Module):
         self.first = torch.nn.Sequential(
             torch.nn.Conv2d(3, 32, 4, 2, 1), torch.nn.ReLU(), torch.nn.Conv2d(32, 64, 4, 2, 1), torch.nn.ReLU()
         )
-        self.quantizer = fqgan.FeatureQuantizer(dim=64, codes=128)
+        # With the defaults, those of FQ-GAN, most codes would never be used.
+        self.quantizer = fqgan.FeatureQuantizer(dim=64, codes=128, initialisation="kmeans", dead_code_threshold=1)
         self.last = torch.nn.Linear(64, 1)
 
     def forward(self, images):

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -66,14 +65,3 @@ def test_library_that_is_missing(tmp_path):
     (tmp_path / "broken.so").write_text("no library")
     code, text = python("-c", USE, PYTHONPATH=str(ROOT / "python"), FQGAN_OPS=str(tmp_path / "broken.so"))
     assert code == 1 and f"ImportError: [fqgan] {tmp_path}/broken.so does not load: " in text
-
-
-def test_examples_of_the_documentation():
-    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 2
-    environment = {"PYTHONPATH": str(ROOT / "python"), "FQGAN_OPS": os.environ["FQGAN_OPS"]}
-    code, text = python("-c", "\n".join(blocks), **environment)
-    assert code == 0, text
-    code, text = python(ROOT / "examples" / "python" / "discriminator.py", **environment)
-    assert code == 0 and "step 100: " in text, text
