@@ -89,6 +89,8 @@ def small(words):
         words, options = [*words, "--iterations", "1", "--warmup", "0"], SMALL_NETWORKS
     elif command == "evaluate":
         words = with_value(words, "--count", "60") if words[2].startswith("runs/") else words
+        if words[2] == "runs/quickstart":  # otherwise it would train another classifier
+            words = with_value(words, "--features", "extractors/fashion-mnist.safetensors")
         options = ["kid.subset_size=20"] if "--metrics" not in words or "kid" in line else []
     elif command == "sample":
         words = with_value(words, "--count", "4") if "--count" in words else words
