@@ -23,6 +23,21 @@ class WideBuffers(torch.nn.Module):
         return self
 
 
+class _InOrder(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.contiguous() if not x.is_contiguous() else x.view_as(x)
+
+    @staticmethod
+    def backward(context, gradient):
+        return gradient.contiguous()
+
+
+def in_order(x):
+    """Returns x in contiguous memory, and so is its gradient: sums of PyTorch's own operators depend on the order."""
+    return _InOrder.apply(x)
+
+
 def split_groups(x, groups, where):
     """Returns the parts of a batch. groups: their sizes, which add up to the batch; None: one part."""
     if groups is None:

@@ -205,11 +205,11 @@ def _rotated(x, entries):
 
     Fifty et al. 2024 (arXiv 2410.06424), section 4.2. D is the second dimension.
     """
-    x, entries = x.contiguous(), entries.contiguous()  # the order of the sums over D depends on the memory order
+    x, entries = _dictionary.in_order(x), entries.contiguous()
     with torch.no_grad():
         size, entry_size = x.norm(dim=1, keepdim=True), entries.norm(dim=1, keepdim=True)
         from_x, to_entry = x / size.clamp_min(1e-6), entries / entry_size.clamp_min(1e-6)
         between = F.normalize(from_x + to_entry, dim=1, eps=1e-6)
         scale = entry_size / size.clamp_min(1e-6)
     along, across = (x * from_x).sum(1, keepdim=True), (x * between).sum(1, keepdim=True)
-    return (x - 2 * across * between + 2 * along * to_entry) * scale
+    return _dictionary.in_order((x - 2 * across * between + 2 * along * to_entry) * scale)

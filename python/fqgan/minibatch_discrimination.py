@@ -34,15 +34,16 @@ class MinibatchDiscrimination(torch.nn.Module):
         self.bias = torch.nn.Parameter(torch.full((kernels,), -1.0))
 
     def forward(self, x, groups=None):
-        x = x.flatten(1)
+        x = _dictionary.in_order(x.flatten(1))
         features, kernels, dims = self.weight.shape
         if x.shape[1] != features:
             raise ValueError(f"[MinibatchDiscrimination] expected N x {features}, got {list(x.shape)}")
-        weight = self.weight * (self.log_scale.exp() / self.weight.square().sum(0).sqrt())
+        weight = _dictionary.in_order(self.weight)
+        weight = weight * (self.log_scale.exp() / weight.square().sum(0).sqrt())
         projected = (x @ weight.flatten(1).to(x.dtype)).view(-1, kernels, dims)
         parts = _dictionary.split_groups(projected, groups, "MinibatchDiscrimination")
         similarity = torch.cat([torch.ops.fqgan.minibatch_discrimination(part) for part in parts])
-        return torch.cat([x, similarity + self.bias.to(x.dtype)], 1)
+        return _dictionary.in_order(torch.cat([x, similarity + self.bias.to(x.dtype)], 1))
 
     def extra_repr(self):
         features, kernels, dims = self.weight.shape

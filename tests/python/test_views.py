@@ -192,19 +192,23 @@ LAYERS = {
 }
 
 
-def three_steps(layer, view):
-    """Everything that a layer gives and becomes in three training steps."""
+def three_steps(layer, view, shape=(4, 6, 5, 3)):
+    """Everything that a layer gives and becomes in three training steps. Its own tensors are views, too."""
     torch.manual_seed(5)
     found = []
+    for module in layer.modules():
+        for name, own in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
+            kind = torch.nn.Parameter if isinstance(own, torch.nn.Parameter) else torch.Tensor.detach
+            setattr(module, name, kind(view(own.detach()) if own.dim() else own))
     for _ in range(3):
-        x = view(torch.randn(4, 6, 5, 3)).requires_grad_()
+        x = view(torch.randn(shape)).requires_grad_()
         outputs = layer(x)
         outputs = list(outputs) if isinstance(outputs, tuple) else [outputs]
         for output in outputs:
             if output.requires_grad:
                 output.backward(view(torch.randn(output.shape)) if output.dim() else None, retain_graph=True)
         found += [output.detach() for output in outputs] + [x.grad]
-    return found + list(layer.state_dict().values())
+    return found + list(layer.state_dict().values()) + [weight.grad for weight in layer.parameters()]
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
@@ -213,3 +217,24 @@ def test_layers(name, view):
     layer = LAYERS[name]()
     other = copy.deepcopy(layer)
     assert_same_bits(three_steps(other, view), three_steps(layer, torch.clone))
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@pytest.mark.parametrize("name", ["FeatureQuantizer", "straight_through", "VectorQuantize", "MinibatchDiscrimination"])
+def test_layers_on_rows(name, view):
+    """Without the two dimensions of an image."""
+    layer = fqgan.compat.VectorQuantize(6, 11) if name == "VectorQuantize" else LAYERS[name]()
+    other, shape = copy.deepcopy(layer), (7, 90 if name == "MinibatchDiscrimination" else 6)
+    assert_same_bits(three_steps(other, view, shape), three_steps(layer, torch.clone, shape))
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_layers_on_sequences(view):
+    layer = fqgan.compat.VectorQuantize(6, 11, channel_last=False, threshold_ema_dead_code=1)
+    other = copy.deepcopy(layer)
+    assert_same_bits(three_steps(other, view, (3, 6, 4)), three_steps(layer, torch.clone, (3, 6, 4)))
+
+
+def test_lazily_negated_tensors():
+    x, codebook = torch.randn(8, 6), torch.randn(11, 6)
+    assert torch.equal(OPS.nearest_code(torch._neg_view(x), codebook), OPS.nearest_code(-x, codebook))
