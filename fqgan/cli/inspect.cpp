@@ -1,13 +1,14 @@
 // fqgan inspect PATH: shows the content of a checkpoint, a run or a data set.
 #include <CLI/CLI.hpp>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/inspect_data.h"
 #include "fqgan/cli/program.h"
+#include "fqgan/cli/target.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/standard_streams.h"
 #include "fqgan/run/log_reader.h"
 #include "fqgan/run/run_folder.h"
 
@@ -55,32 +56,33 @@ Json run_json(const RunFolder& run) {
   return json;
 }
 
-void print(const Json& json, const std::string& indent = "") {
+std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+std::string listing_of(const Json& json, const std::string& indent = "") {
+  std::string text;
   for (const auto& [key, value] : json.items()) {
     if (value.is_object()) {
-      std::cout << indent << key << ":\n";
-      print(value, indent + "  ");
+      text += indent + key + ":\n" + listing_of(value, indent + "  ");
     } else if (value.is_array()) {
-      std::cout << indent << key << ":";
-      for (const auto& item : value) std::cout << " " << (item.is_string() ? item.get<std::string>() : item.dump());
-      std::cout << "\n";
+      text += indent + key + ":";
+      for (const auto& item : value) text += " " + plain(item);
+      text += "\n";
     } else {
-      std::cout << indent << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << "\n";
+      text += indent + key + ": " + plain(value) + "\n";
     }
   }
+  return text;
 }
 
 int inspect(const InspectDataFlags& flags) {
+  check_force(flags.force, {flags.pictures});
   const bool is_run = RunFolder::is_run(flags.path), is_checkpoint = flags.path.ends_with(".safetensors");
   if (!is_run && !is_checkpoint) return inspect_data(flags);
   if (!flags.against.empty() || !flags.pictures.empty() || !flags.set.empty())
     fail(flags.path, "expected a data set for --overlap, --pictures and --set, got a " +
                          std::string(is_run ? "run" : "checkpoint"));
   const auto found = is_run ? run_json(RunFolder::open(flags.path)) : checkpoint_json(flags.path);
-  if (flags.json)
-    std::cout << found.dump(2) << "\n";
-  else
-    print(found);
+  print(flags.json ? found.dump(2) + "\n" : listing_of(found));
   return 0;
 }
 
@@ -94,6 +96,7 @@ void add_inspect(CLI::App& program, Action& action) {
   command->add_option("--pictures", flags->pictures,
                       "for images: write a contact sheet and the mean image into this folder");
   command->add_option("--overlap", flags->against, "for images: warn about images that are also in this second set");
+  add_force_flag(*command, flags->force);
   add_set_flag(*command, flags->set,
                "for images: set an option for reading them: --set data.resolution=64 (repeatable)");
   command->callback([flags, &action] { action = [flags] { return inspect(*flags); }; });

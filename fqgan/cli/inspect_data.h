@@ -11,7 +11,7 @@ struct InspectDataFlags {
   std::string against;           // a second set, which is searched for images of the first; empty: none
   std::string pictures;          // folder for mean.png and contact.png; empty: none
   std::vector<std::string> set;  // data.resolution=64, ...
-  bool json = false;
+  bool json = false, force = false;
 };
 
 /// Prints the survey; returns the exit code. Errors: as open_dataset.

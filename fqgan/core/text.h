@@ -1,7 +1,8 @@
-// Parts of messages: lists of names, "did you mean", numbers with few digits.
+// Parts of messages: lists of names, "did you mean", numbers with few digits, text that stays on one line.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fqgan {
@@ -19,6 +20,10 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
 
 /// Converts ASCII letters to lower case.
 std::string lower(std::string text);
+/// Whether these bytes are text in UTF-8 (no overlong forms, no surrogates).
+bool is_utf8(std::string_view bytes);
+/// The text with control characters as escapes ("\n", "\x1b"), so that a name with a line break stays on its line.
+std::string one_line(std::string_view text);
 /// "1 image", "2 images", "3 classes"
 std::string plural(int64_t count, const std::string& one);
 /// A number with `digits` significant digits, as printf's %g.

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/signals.h"
@@ -104,7 +105,7 @@ int run_training(const Assembly& parts, const RunFolder& folder, Loop& loop) {
   log_info("run folder: " + folder.path().string());
   if (!samples.empty()) log_info("samples: " + samples.back().string());
   if (!signal) return 0;
-  log_info("saved and stopped. Resume with: fqgan train --resume " + folder.path().string());
+  log_info("saved and stopped. Resume with: " + command_line({"train", "--resume", folder.path().string()}));
   return 128 + signal;
 }
 

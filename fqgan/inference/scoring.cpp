@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
@@ -39,8 +40,9 @@ std::vector<int64_t> classes_of(const DataInfo& images, const DataInfo& model) {
   if (unknown.empty()) return by_name;
   if (are_numbers(images.class_names)) return by_index;
   if (!are_numbers(model.class_names))
-    fail("score", "expected classes that the model knows, got '" + unknown + "'" +
-                      suggestion(unknown, model.class_names, ". Hint: fqgan inspect lists them"));
+    fail("score",
+         "expected classes that the model knows, got '" + unknown + "'" +
+             suggestion(unknown, model.class_names, ". Hint: " + command_line({"inspect", "MODEL"}) + " lists them"));
   log_warning(
       "the model's classes have no names; the images' classes are numbered in the order of their names, from '" +
       images.class_names.front() + "' for class 0");
