@@ -5,9 +5,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=scripts/messages.sh
 source scripts/messages.sh
-# The threads of OpenMP spin while they wait for each other. On a busy machine this makes them twenty times slower, so
-# they spin for a short time only.
-export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-10000}
 fqgan=build/release/fqgan
 recipe=recipes/quickstart.toml
 
@@ -56,7 +53,7 @@ train() {
   fi
   case $code in
     0) ;;
-    130 | 143) say "stopped; ./quickstart.sh continues from there" && exit $code ;;
+    129 | 130 | 143) say "stopped; ./quickstart.sh continues from there" && exit $code ;;
     *) say "training failed with exit code $code" >&2 && exit $code ;;
   esac
 }
@@ -67,14 +64,14 @@ if $build_only; then
   exit 0
 fi
 train
-$fqgan sample "$run" --out "$run/grid.png"
+$fqgan sample "$run" --out "$run/grid.png" --force
 cat <<END
 
 The run:         $run
 The images:      $run/grid.png
 Next, for example:
   $fqgan inspect $run
-  $fqgan sample $run --count 100 --seed 7 --out $run/images
+  $fqgan sample $run --count 100 --seed 7 --out $run/images --force
   $fqgan train $recipe --set training.iterations=8000 --out runs/longer
   $fqgan options biggan
 END

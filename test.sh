@@ -6,7 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=scripts/messages.sh
 source scripts/messages.sh
 # The threads of OpenMP spin while they wait for each other. On a busy machine this makes them twenty times slower, so
-# they spin for a short time only.
+# they spin for a short time only. The program itself does the same (fqgan/main.cpp), but not the tests in C++ and
+# Python.
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-10000}
 build=build/release
 results=build/test-results

@@ -1,15 +1,16 @@
 // fqgan classify CKPT_OR_RUN... DATA: classifies images by a trained classifier, or an ensemble of several.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
+#include "fqgan/cli/target.h"
 #include "fqgan/core/atomic_file.h"
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/matched_classes.h"
 #include "fqgan/data/images/image_file.h"
@@ -32,7 +33,7 @@ struct ClassifyFlags {
   std::vector<std::string> paths;  // classifiers, then the images
   std::string out, confusion, split;
   std::vector<std::string> set;
-  bool json = false;
+  bool json = false, force = false;
   ComputeOptions compute;
 };
 
@@ -142,9 +143,11 @@ ordered_json describe(const Classification& found, const Ensemble& ensemble) {
 
 void check_names(const ClassifyFlags& flags) {
   if (flags.paths.size() < 2)
-    fail("classify", "expected at least one classifier and images, got one path. Hint: use fqgan classify RUN IMAGES");
-  if (!flags.out.empty()) prepare_target(flags.out, ".csv");
-  if (!flags.confusion.empty()) prepare_target(flags.confusion, ".png", "--confusion");
+    fail("classify", "expected at least one classifier and images, got one path. Hint: " +
+                         command_line({"classify", "RUN", "IMAGES"}));
+  check_force(flags.force, {flags.out, flags.confusion});
+  if (!flags.out.empty()) check_target({flags.out, ".csv", "--out", flags.force, flags.paths});
+  if (!flags.confusion.empty()) check_target({flags.confusion, ".png", "--confusion", flags.force, flags.paths});
 }
 
 void check_labels(const ClassifyFlags& flags, const DataInfo& images) {
@@ -184,13 +187,13 @@ int classify(const ClassifyFlags& flags) {
     write_file_atomically(flags.confusion, encode_png(picture));
   }
   if (flags.json) {
-    std::cout << document.dump(2) << std::endl;
+    print(document.dump(2) + "\n");
   } else if (found.labelled() > 0) {
-    std::printf("%lld of %lld wrong: error %.4g\n", static_cast<long long>(found.wrong()),
-                static_cast<long long>(found.labelled()), document["error"].get<double>());
+    print(std::to_string(found.wrong()) + " of " + std::to_string(found.labelled()) + " wrong: error " +
+          significant(document["error"].get<double>(), 4) + "\n");
   } else {
-    std::printf("%lld images, none with a label%s\n", static_cast<long long>(found.labels.size(0)),
-                flags.out.empty() ? ". Predictions: --out predictions.csv" : "");
+    print(plural(found.labels.size(0), "image") + ", none with a label" +
+          (flags.out.empty() ? ". Predictions: --out predictions.csv\n" : "\n"));
   }
   return 0;
 }
@@ -209,6 +212,7 @@ void add_classify(CLI::App& program, Action& action) {
                       "split of the images: test, train, val, ...; default: the test images, or all if there are none");
   add_set_flag(*command, flags->set, "set an option for reading the images: --set data.fit=crop (repeatable)");
   command->add_flag("--json", flags->json, "print one JSON document");
+  add_force_flag(*command, flags->force);
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return classify(*flags); }; });
 }

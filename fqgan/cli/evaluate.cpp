@@ -2,18 +2,19 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/core/atomic_file.h"
+#include "fqgan/cli/target.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/matched_classes.h"
 #include "fqgan/experiment/evaluation_side.h"
+#include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/classifier_training.h"
 
 namespace fqgan {
@@ -24,7 +25,7 @@ struct EvaluateFlags {
   Generated generated{10'000};
   bool raw = false;
   std::vector<std::string> set;
-  bool json = false;
+  bool json = false, force = false;
   ComputeOptions compute;
   std::function<bool(const std::string&)> given;  // whether a flag was on the command line
 };
@@ -182,7 +183,8 @@ std::vector<std::string> default_metrics(const Sides& sides, const FeatureExtrac
   return names;
 }
 
-void print_json(const Measured& a, const Measured& b, const FeatureExtractor& extractor, const Evaluation& evaluation) {
+std::string json_of(const Measured& a, const Measured& b, const FeatureExtractor& extractor,
+                    const Evaluation& evaluation) {
   nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
   for (const auto& [name, value] : evaluation.values) metrics[name] = value;
   const nlohmann::ordered_json document = {
@@ -193,15 +195,17 @@ void print_json(const Measured& a, const Measured& b, const FeatureExtractor& ex
        {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
       {"metrics", metrics},
       {"warnings", evaluation.warnings}};
-  std::cout << document.dump(2) << "\n";
+  return document.dump(2) + "\n";
 }
 
-void print_lines(const Measured& a, const Measured& b, const Evaluation& evaluation) {
+std::string lines_of(const Measured& a, const Measured& b, const Evaluation& evaluation) {
   size_t width = 0;
   for (const auto& [name, value] : evaluation.values) width = std::max(width, name.size());
+  std::string lines;
   for (const auto& [name, value] : evaluation.values)
-    std::cout << name << std::string(width + 2 - name.size(), ' ') << significant(value, 6) << "  (" << a.images
-              << " images against " << b.images << ")\n";
+    lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + "  (" +
+             std::to_string(a.images) + " images against " + std::to_string(b.images) + ")\n";
+  return lines;
 }
 
 int evaluate_command(const EvaluateFlags& given) {
@@ -210,7 +214,13 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto flags = named.a.recipe ? with_recipe(given, *named.a.recipe) : given;
   auto names = separated(flags.metrics);
   for (const auto& name : names) metric_named(name, "--metrics");
-  if (!flags.save_statistics.empty()) prepare_target(flags.save_statistics, {}, "--save-statistics");
+  check_force(flags.force, {flags.save_statistics});
+  if (!flags.save_statistics.empty())
+    check_target({flags.save_statistics,
+                  ".safetensors",
+                  "--save-statistics",
+                  flags.force,
+                  {flags.path, flags.against, flags.features, flags.generated.source}});
   const auto numerics = start_computing(flags.compute);
   const auto sides = open_sides(flags, std::move(named), numerics);
   const auto extractor = open_extractor(flags, sides, numerics.device);
@@ -230,10 +240,7 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto b = sides.b->measure(*extractor, keep);
   const auto evaluation = evaluate(a, b, names, *extractor, sides.settings);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
-  if (flags.json)
-    print_json(a, b, *extractor, evaluation);
-  else
-    print_lines(a, b, evaluation);
+  print(flags.json ? json_of(a, b, *extractor, evaluation) : lines_of(a, b, evaluation));
   return 0;
 }
 
@@ -266,16 +273,11 @@ void add_evaluate(CLI::App& program, Action& action) {
           "a TorchScript file; of a run: its recipe's, like --count, --seed, --truncation, --raw, --direction, "
           "--device, --precision and --threads")
       ->capture_default_str();
-  command
-      ->add_option("--count", flags->generated.count,
-                   "number of images that a run or checkpoint generates, with the classes in turn")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  command->add_option("--seed", flags->generated.seed, "seed of the generated images")->capture_default_str();
-  command
-      ->add_option("--truncation", flags->generated.options.truncation,
-                   "truncation of the generated images' latents, as in fqgan sample")
-      ->check(CLI::Range(0., 10.));
+  add_integer(*command, "--count", flags->generated.count, {1, most_images},
+              "number of images that a run or checkpoint generates, with the classes in turn");
+  add_seed(*command, flags->generated.seed, "seed of the generated images");
+  add_number(*command, "--truncation", flags->generated.options.truncation, {0, largest_truncation},
+             "truncation of the generated images' latents, as in fqgan sample");
   command->add_flag("--raw", flags->raw, "generate with the trained weights themselves, not their moving average");
   command->add_option("--source", flags->generated.source, "source images for a model that translates images");
   command->add_option("--direction", flags->generated.options.direction,
@@ -285,6 +287,7 @@ void add_evaluate(CLI::App& program, Action& action) {
   command->add_option("--save-statistics", flags->save_statistics,
                       "write the statistics of the first side as X.safetensors, for later fid");
   command->add_flag("--json", flags->json, "print one JSON document");
+  add_force_flag(*command, flags->force);
   add_compute_flags(*command, flags->compute);
   flags->given = [command](const std::string& flag) { return command->count(flag) > 0; };
   command->callback([flags, &action] { action = [flags] { return evaluate_command(*flags); }; });

@@ -1,13 +1,12 @@
 // fqgan export CKPT_OR_RUN --out X.pt: exports the generator as TorchScript, or with --weights-only --out X.safetensors
 // a smaller checkpoint to share.
 #include <CLI/CLI.hpp>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "fqgan/checkpoint/weights.h"
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/core/atomic_file.h"
-#include "fqgan/core/error.h"
+#include "fqgan/cli/target.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
 #include "fqgan/experiment/compute.h"
@@ -21,12 +20,12 @@ namespace {
 
 struct ExportFlags {
   std::string checkpoint, out;
-  bool weights_only = false, raw = false;
+  bool weights_only = false, raw = false, force = false;
   std::optional<double> truncation;
 };
 
 int write_weights(const ExportFlags& flags) {
-  prepare_target(flags.out, ".safetensors");
+  check_target({flags.out, ".safetensors", "--out", flags.force, {flags.checkpoint}});
   const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
   save_checkpoint(flags.out, weights_only(checkpoint));
   log_info("wrote the weights of " + path + " to " + flags.out);
@@ -48,9 +47,7 @@ std::string listed(const nlohmann::json& tensors) {
 }
 
 int write_torchscript(const ExportFlags& flags) {
-  prepare_target(flags.out, ".pt");
-  if (flags.truncation && !std::isfinite(*flags.truncation))
-    fail("--truncation", "expected a number in [0, 10], got one that is not finite");
+  check_target({flags.out, ".pt", "--out", flags.force, {flags.checkpoint}});
   const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
   const auto model = load_model(checkpoint, path, start_computing({}));
   GeneratorExport options;
@@ -86,11 +83,10 @@ void add_export(CLI::App& program, Action& action) {
                                     "write a checkpoint with networks and averages only, which cannot be resumed");
   command->add_flag("--raw", flags->raw, "export the trained weights themselves, not their moving average")
       ->excludes(weights);
-  command
-      ->add_option("--truncation", flags->truncation,
-                   "fixed truncation of the latents; default: truncation is an input of the exported module")
-      ->check(CLI::Range(0., largest_truncation))
+  add_number(*command, "--truncation", flags->truncation, {0, largest_truncation},
+             "fixed truncation of the latents; default: truncation is an input of the exported module")
       ->excludes(weights);
+  add_force_flag(*command, flags->force);
   command->callback([flags, &action] {
     action = [flags] { return flags->weights_only ? write_weights(*flags) : write_torchscript(*flags); };
   });

@@ -1,20 +1,102 @@
 #include "fqgan/cli/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
 
 #include "fqgan/core/error.h"
 
 namespace fqgan {
+namespace {
+
+constexpr size_t shown_length = 40;  // characters of a wrong value
+
+std::string shown(const std::string& text) {
+  return "'" + (text.size() > shown_length ? text.substr(0, shown_length) + "...'" : text + "'");
+}
+
+std::string hint_text(const std::string& hint) { return hint.empty() ? "" : ". Hint: " + hint; }
+
+int64_t parse_integer(const std::string& name, const std::string& text, const Range<int64_t>& range) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (!whole || value < range.low || value > range.high)
+    fail(name, "expected a whole number from " + std::to_string(range.low) + " to " + std::to_string(range.high) +
+                   ", got " + shown(text) + hint_text(range.hint));
+  return value;
+}
+
+double parse_number(const std::string& name, const std::string& text, const Range<double>& range) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool number = error == std::errc() && end == text.data() + text.size();
+  if (!number || !(value >= range.low && value <= range.high))  // also for NaN
+    fail(name, "expected a number from " + significant(range.low, 7) + " to " + significant(range.high, 7) + ", got " +
+                   shown(text) + hint_text(range.hint));
+  return value;
+}
+
+/// A flag whose text is read by `read`.
+template <class Read>
+CLI::Option* add_read(CLI::App& command, const std::string& name, const std::string& meaning, const char* type,
+                      Read read) {
+  return command.add_option_function<std::string>(name, read, meaning)->type_name(type);
+}
+
+}  // namespace
+
+CLI::Option* add_integer(CLI::App& command, const std::string& name, int64_t& value, Range<int64_t> range,
+                         const std::string& meaning) {
+  return add_read(command, name, meaning, "INT",
+                  [&value, name, range](const std::string& text) { value = parse_integer(name, text, range); })
+      ->default_str(std::to_string(value));
+}
+
+CLI::Option* add_integer(CLI::App& command, const std::string& name, std::optional<int64_t>& value,
+                         Range<int64_t> range, const std::string& meaning) {
+  return add_read(command, name, meaning, "INT",
+                  [&value, name, range](const std::string& text) { value = parse_integer(name, text, range); });
+}
+
+CLI::Option* add_seed(CLI::App& command, uint64_t& value, const std::string& meaning) {
+  const Range<int64_t> range{0, std::numeric_limits<int64_t>::max()};
+  return add_read(command, "--seed", meaning, "INT",
+                  [&value, range](const std::string& text) {
+                    value = static_cast<uint64_t>(parse_integer("--seed", text, range));
+                  })
+      ->default_str(std::to_string(value));
+}
+
+CLI::Option* add_number(CLI::App& command, const std::string& name, std::optional<double>& value, Range<double> range,
+                        const std::string& meaning) {
+  return add_read(command, name, meaning, "NUMBER",
+                  [&value, name, range](const std::string& text) { value = parse_number(name, text, range); });
+}
+
+CLI::Option* add_choice(CLI::App& command, const std::string& name, std::string& value,
+                        std::vector<std::string> choices, const std::string& meaning) {
+  const auto type = "{" + join(choices, ",") + "}";
+  return add_read(command, name, meaning, type.c_str(),
+                  [&value, name, choices](const std::string& text) {
+                    if (std::find(choices.begin(), choices.end(), text) == choices.end())
+                      fail(name, "expected one of " + quoted_list(choices) + ", got " + shown(text) +
+                                     suggestion(text, choices));
+                    value = text;
+                  })
+      ->default_str(value);
+}
 
 void add_compute_flags(CLI::App& command, ComputeOptions& options) {
   command.add_option("--device", options.device, "device to compute on: cpu, cuda or cuda:N")->capture_default_str();
-  command
-      .add_option("--precision", options.precision,
-                  "type of the activations; auto: bfloat16 if the processor has instructions for it")
-      ->capture_default_str()
-      ->check(CLI::IsMember(precisions()));
-  command.add_option("--threads", options.threads, "number of CPU threads; default: one per physical core")
-      ->check(CLI::Range(int64_t{1}, int64_t{1024}));
+  add_choice(command, "--precision", options.precision, precisions(),
+             "type of the activations; auto: bfloat16 if the processor has instructions for it");
+  add_integer(command, "--threads", options.threads, {1, most_threads},
+              "number of CPU threads; default: the variable OMP_NUM_THREADS, else one per physical core");
 }
 
 CLI::Option* add_set_flag(CLI::App& command, std::vector<std::string>& assignments, const std::string& meaning) {

@@ -7,7 +7,7 @@
 #include "fqgan/checkpoint/weights.h"
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/core/atomic_file.h"
+#include "fqgan/cli/target.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/experiment/recipe.h"
@@ -21,6 +21,7 @@ namespace {
 struct ImportFlags {
   std::string from, recipe, generator, discriminator, average, out;
   std::vector<std::string> set;
+  bool force = false;
 };
 
 ForeignWeights read_weights(const std::string& path) {
@@ -28,7 +29,11 @@ ForeignWeights read_weights(const std::string& path) {
 }
 
 int import_weights(const ImportFlags& flags) {
-  prepare_target(flags.out, ".safetensors");
+  check_target({flags.out,
+                ".safetensors",
+                "--out",
+                flags.force,
+                {flags.recipe, flags.generator, flags.discriminator, flags.average}});
   auto text = RecipeText::from_file(flags.recipe);
   for (const auto& assignment : flags.set) text.set(assignment);
   const auto recipe = read_recipe(text);
@@ -74,9 +79,9 @@ void add_import(CLI::App& program, Action& action) {
   auto flags = std::make_shared<ImportFlags>();
   auto* command =
       program.add_subcommand("import", "import weights of another project (safetensors files with its tensor names)");
-  command->add_option("--from", flags->from, "project of the weights: biggan-pytorch (also for FQ-GAN's BigGAN)")
-      ->required()
-      ->check(CLI::IsMember({"biggan-pytorch"}));
+  add_choice(*command, "--from", flags->from, {"biggan-pytorch"},
+             "project of the weights: biggan-pytorch (also for FQ-GAN's BigGAN)")
+      ->required();
   command->add_option("--recipe", flags->recipe, "recipe file (TOML) with the architecture and data.resolution")
       ->required();
   command->add_option("--generator", flags->generator, "safetensors file of the generator")->required();
@@ -86,6 +91,7 @@ void add_import(CLI::App& program, Action& action) {
                       "safetensors file of the averaged generator; default: the generator's");
   add_set_flag(*command, flags->set, "override an option of the recipe: --set data.resolution=32 (repeatable)");
   command->add_option("--out", flags->out, "checkpoint to write, X.safetensors")->required();
+  add_force_flag(*command, flags->force);
   command->callback([flags, &action] { action = [flags] { return import_weights(*flags); }; });
 }
 

@@ -3,17 +3,20 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/inspect_data.h"
 #include "fqgan/cli/program.h"
+#include "fqgan/cli/target.h"
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
+#include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/images/decode.h"
 #include "fqgan/run/log_reader.h"
@@ -101,14 +104,13 @@ int inspect_runs(const std::string& folder, const std::vector<RunFolder>& runs, 
                     {"iteration", last.is_null() ? 0 : static_cast<int64_t>(last.value("step", 0.0))},
                     {"checkpoints", run.checkpoints().size()}});
   }
-  if (as_json) {
-    std::cout << Json{{"runs", list}}.dump(2) << "\n";
-    return 0;
-  }
-  std::cout << folder << ": " << plural(std::ssize(runs), "run") << "; fqgan inspect RUN shows one of them\n";
+  std::ostringstream text;
+  text << folder << ": " << plural(std::ssize(runs), "run") << "; " << command_line({"inspect", "RUN"})
+       << " shows one of them\n";
   for (const auto& run : list)
-    std::cout << "  " << run["run"].get<std::string>() << ": " << run["family"].get<std::string>() << ", iteration "
-              << run["iteration"] << ", " << plural(run["checkpoints"].get<int64_t>(), "checkpoint") << "\n";
+    text << "  " << run["run"].get<std::string>() << ": " << run["family"].get<std::string>() << ", iteration "
+         << run["iteration"] << ", " << plural(run["checkpoints"].get<int64_t>(), "checkpoint") << "\n";
+  print(as_json ? Json{{"runs", list}}.dump(2) + "\n" : text.str());
   return 0;
 }
 
@@ -128,7 +130,7 @@ std::string tap_text(std::vector<std::pair<std::string, double>> entries) {
 }
 
 /// Progress, losses, other values, then one line for each tap.
-void print_last(const Json& last) {
+void write_last(const Json& last, std::ostream& out) {
   std::vector<std::string> keys;
   std::map<std::string, std::vector<std::pair<std::string, double>>> taps;
   for (const auto& [key, value] : last.items()) {
@@ -142,42 +144,51 @@ void print_last(const Json& last) {
     return key == "step" ? 0 : key == "images" ? 1 : key.find('/') == key.npos ? 2 : key.starts_with("loss/") ? 3 : 4;
   };
   std::stable_sort(keys.begin(), keys.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
-  for (const auto& key : keys) std::cout << "  " << key << ": " << number_text(last[key].get<double>()) << "\n";
-  for (const auto& [tap, entries] : taps) std::cout << "  " << tap << ": " << tap_text(entries) << "\n";
+  for (const auto& key : keys) out << "  " << key << ": " << number_text(last[key].get<double>()) << "\n";
+  for (const auto& [tap, entries] : taps) out << "  " << tap << ": " << tap_text(entries) << "\n";
 }
 
-void print_contents(const Json& contents, const std::string& indent) {
+void write_contents(const Json& contents, const std::string& indent, std::ostream& out) {
   for (const auto& [name, group] : contents.items())
-    std::cout << indent << name << ": " << plural(group["tensors"].get<int64_t>(), "tensor") << ", "
+    out << indent << name << ": " << plural(group["tensors"].get<int64_t>(), "tensor") << ", "
               << group["elements"] << " elements, " << group["bytes"] << " bytes\n";
 }
 
-void print(const Json& json, const std::string& indent = "") {
+std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+void write(const Json& json, const std::string& indent, std::ostream& out) {
   for (const auto& [key, value] : json.items()) {
     if (value.is_object()) {
-      std::cout << indent << key << ":\n";
+      out << indent << key << ":\n";
       if (key == "contents")
-        print_contents(value, indent + "  ");
+        write_contents(value, indent + "  ", out);
       else if (key == "last" || key == "metrics")
-        print_last(value);
+        write_last(value, out);
       else
-        print(value, indent + "  ");
+        write(value, indent + "  ", out);
     } else if (value.is_array()) {
-      std::cout << indent << key << ":";
+      out << indent << key << ":";
       if ((key == "checkpoints" || key == "samples") && value.size() > 3) {
-        std::cout << " " << value.size() << ", " << value.front().get<std::string>() << " to "
+        out << " " << value.size() << ", " << value.front().get<std::string>() << " to "
                   << value.back().get<std::string>() << "\n";
         continue;
       }
-      for (const auto& item : value) std::cout << " " << (item.is_string() ? item.get<std::string>() : item.dump());
-      std::cout << "\n";
+      for (const auto& item : value) out << " " << plain(item);
+      out << "\n";
     } else {
-      std::cout << indent << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << "\n";
+      out << indent << key << ": " << plain(value) << "\n";
     }
   }
 }
 
+std::string listing_of(const Json& json) {
+  std::ostringstream text;
+  write(json, "", text);
+  return text.str();
+}
+
 int inspect(const InspectDataFlags& flags) {
+  check_force(flags.force, {flags.pictures});
   const bool is_run = RunFolder::is_run(flags.path), is_checkpoint = flags.path.ends_with(".safetensors");
   if (const auto runs = runs_in(flags.path); !is_run && !runs.empty()) {
     if (flags.for_images())
@@ -191,10 +202,7 @@ int inspect(const InspectDataFlags& flags) {
     fail(flags.path, "expected a data set for --overlap, --pictures, --recipe and --set, got a " +
                          std::string(is_run ? "run" : "checkpoint"));
   const auto found = is_run ? run_json(RunFolder::open(flags.path)) : checkpoint_json(flags.path);
-  if (flags.json)
-    std::cout << found.dump(2) << "\n";
-  else
-    print(found);
+  print(flags.json ? found.dump(2) + "\n" : listing_of(found));
   return 0;
 }
 
@@ -212,6 +220,7 @@ void add_inspect(CLI::App& program, Action& action) {
   command->add_option("--recipe", flags->recipe,
                       "for images: read them as a training with this recipe does (its table [data])");
   command->add_option("--overlap", flags->against, "for images: warn about images that are also in this second set");
+  add_force_flag(*command, flags->force);
   add_set_flag(*command, flags->set,
                "for images: set an option for reading them: --set data.resolution=64 (repeatable)");
   command->callback([flags, &action] { action = [flags] { return inspect(*flags); }; });

@@ -1,12 +1,13 @@
 #include "fqgan/cli/inspect_data.h"
 
 #include <filesystem>
-#include <iostream>
 
 #include "fqgan/cli/flags.h"
+#include "fqgan/cli/target.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/standard_streams.h"
 #include "fqgan/data/images/image_file.h"
 #include "fqgan/data/survey.h"
 #include "fqgan/experiment/recipe.h"
@@ -23,14 +24,26 @@ Survey survey_of(const std::string& path, const InspectDataFlags& flags) {
   return survey(data);
 }
 
+const char* const picture_names[] = {"contact.png", "mean.png"};
+
+void check_pictures(const InspectDataFlags& flags) {
+  for (const auto* name : picture_names)
+    check_target({(std::filesystem::path(flags.pictures) / name).string(),
+                  ".png",
+                  "--pictures",
+                  flags.force,
+                  {flags.path, flags.against}});
+}
+
 void write_pictures(const Survey& found, const std::filesystem::path& folder) {
   make_folder(folder);
   GridOptions grid;
   grid.columns = found.contact_columns;
   grid.row_labels = found.contact_labels;
-  write_png(folder / "contact.png", make_grid(found.contact, grid));
-  write_png(folder / "mean.png", make_grid(found.mean.unsqueeze(0), {}));
-  log_info("wrote " + (folder / "contact.png").string() + " and " + (folder / "mean.png").string());
+  const auto [contact, mean] = std::pair(folder / picture_names[0], folder / picture_names[1]);
+  write_png(contact, make_grid(found.contact, grid));
+  write_png(mean, make_grid(found.mean.unsqueeze(0), {}));
+  log_info("wrote " + contact.string() + " and " + mean.string());
 }
 
 }  // namespace
@@ -39,13 +52,14 @@ int inspect_data(const InspectDataFlags& flags) {
   check_data_settings(flags.set, {{"path", "the images are those of the command line"},
                                   {"flip", "only a training mirrors images"},
                                   {"crop_margin", "only a training makes random crops"}});
+  if (!flags.pictures.empty()) check_pictures(flags);
   auto found = survey_of(flags.path, flags);
   if (!flags.against.empty()) {
     const auto overlap = overlap_warning(found, survey_of(flags.against, flags));
     if (!overlap.empty()) found.warnings.push_back(overlap);
   }
-  std::cout << (flags.json ? survey_json(found) : survey_text(found)) << std::flush;
   if (!flags.pictures.empty()) write_pictures(found, flags.pictures);
+  print(flags.json ? survey_json(found) : survey_text(found));
   return 0;
 }
 

@@ -12,7 +12,7 @@ struct InspectDataFlags {
   std::string pictures;          // folder for mean.png and contact.png; empty: none
   std::string recipe;            // whose table [data] says how images are read; empty: the defaults
   std::vector<std::string> set;  // data.resolution=64, ...
-  bool json = false;
+  bool json = false, force = false;
   /// Whether a flag is set that only a data set has a use for.
   bool for_images() const { return !against.empty() || !pictures.empty() || !recipe.empty() || !set.empty(); }
 };

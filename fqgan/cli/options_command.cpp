@@ -1,9 +1,9 @@
 // fqgan options FAMILY: lists every option with type, default and meaning.
 #include <CLI/CLI.hpp>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "fqgan/cli/program.h"
+#include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
 #include "fqgan/experiment/recipe.h"
 #include "fqgan/models/registry.h"
@@ -16,17 +16,19 @@ struct OptionsFlags {
   bool json = false, toml = false;
 };
 
-void print_table(Recipe& recipe) {
+std::string table_of(Recipe& recipe) {
   const auto described = describe_options(recipe);
   size_t width = 0;
   for (const auto& field : described) width = std::max(width, field.key.size() + field.value.size() + 3);
+  std::string table;
   for (const auto& field : described) {
     const auto head = field.key + " = " + field.value;
-    std::cout << head << std::string(width + 2 - head.size(), ' ') << field.type << ": " << field.meaning << "\n";
+    table += head + std::string(width + 2 - head.size(), ' ') + field.type + ": " + field.meaning + "\n";
   }
+  return table;
 }
 
-void print_json(Recipe& recipe) {
+std::string json_of(Recipe& recipe) {
   auto list = nlohmann::json::array();
   for (const auto& field : describe_options(recipe))
     list.push_back({{"key", field.key},
@@ -34,7 +36,7 @@ void print_json(Recipe& recipe) {
                     {"default", field.value},
                     {"meaning", field.meaning},
                     {"changeable_on_resume", field.resumable}});
-  std::cout << list.dump(2) << "\n";
+  return list.dump(2) + "\n";
 }
 
 }  // namespace
@@ -43,17 +45,12 @@ void add_options(CLI::App& program, Action& action) {
   auto flags = std::make_shared<OptionsFlags>();
   auto* command = program.add_subcommand("options", "list every option of a model family");
   command->add_option("family", flags->family, "model family, one of: " + join(family_names()))->required();
-  command->add_flag("--json", flags->json, "print one JSON document");
-  command->add_flag("--toml", flags->toml, "print a complete recipe with the defaults");
+  auto* json = command->add_flag("--json", flags->json, "print one JSON document");
+  command->add_flag("--toml", flags->toml, "print a complete recipe with the defaults")->excludes(json);
   command->callback([flags, &action] {
     action = [flags] {
       const auto recipe = default_recipe(flags->family);
-      if (flags->json)
-        print_json(*recipe);
-      else if (flags->toml)
-        std::cout << write_options(*recipe);
-      else
-        print_table(*recipe);
+      print(flags->json ? json_of(*recipe) : flags->toml ? write_options(*recipe) : table_of(*recipe));
       return 0;
     };
   });

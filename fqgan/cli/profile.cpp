@@ -3,14 +3,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdarg>
 #include <cstdio>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/standard_streams.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/experiment/recipe.h"
 #include "fqgan/experiment/step_estimate.h"
@@ -91,9 +92,23 @@ ordered_json json_of(const StepProfile& p, const StepEstimate& estimate, const P
   return document;
 }
 
-void print_layers(const StepProfile& p, int64_t rows) {
-  std::printf("\n%-44s %9s %9s %9s %9s %8s %6s %6s\n", "layer (ms, per iteration)", "forward", "backward", "GFLOP",
-              "GFLOP/s", "MB", "peak", "bound");
+/// Text as printf makes it.
+class Lines {
+ public:
+  __attribute__((format(printf, 2, 3))) void add(const char* format, ...) {
+    char line[512];
+    va_list values;
+    va_start(values, format);
+    std::vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    text += line;
+  }
+  std::string text;
+};
+
+void add_layers(Lines& lines, const StepProfile& p, int64_t rows) {
+  lines.add("\n%-44s %9s %9s %9s %9s %8s %6s %6s\n", "layer (ms, per iteration)", "forward", "backward", "GFLOP",
+            "GFLOP/s", "MB", "peak", "bound");
   double rest = 0;
   for (size_t i = 0; i < p.layers.size(); ++i) {
     const auto& l = p.layers[i];
@@ -102,38 +117,39 @@ void print_layers(const StepProfile& p, int64_t rows) {
       rest += seconds;
       continue;
     }
-    std::printf("%-44s %9.1f %9.1f %9.1f %9.0f %8.0f %5.0f%% %5.0f%%\n",
-                (l.name.empty() ? "outside of layers" : l.name).c_str(), l.forward * 1e3, l.backward * 1e3,
-                l.operations / 1e9, l.operations / seconds / 1e9, l.bytes / 1e6, 100 * l.at_peak / seconds,
-                100 * l.bound / seconds);
+    lines.add("%-44s %9.1f %9.1f %9.1f %9.0f %8.0f %5.0f%% %5.0f%%\n",
+              (l.name.empty() ? "outside of layers" : l.name).c_str(), l.forward * 1e3, l.backward * 1e3,
+              l.operations / 1e9, l.operations / seconds / 1e9, l.bytes / 1e6, 100 * l.at_peak / seconds,
+              100 * l.bound / seconds);
   }
-  if (rest > 0) std::printf("%-44s %9.1f\n", "other layers", rest * 1e3);
+  if (rest > 0) lines.add("%-44s %9.1f\n", "other layers", rest * 1e3);
 }
 
-void print_operators(const StepProfile& p, int64_t rows) {
-  std::printf("\n%-34s %7s %9s %9s  %s\n", "operator (ms, per iteration)", "calls", "own ms", "GFLOP", "shapes");
+void add_operators(Lines& lines, const StepProfile& p, int64_t rows) {
+  lines.add("\n%-34s %7s %9s %9s  %s\n", "operator (ms, per iteration)", "calls", "own ms", "GFLOP", "shapes");
   for (size_t i = 0; i < p.operators.size() && static_cast<int64_t>(i) < rows; ++i) {
     const auto& o = p.operators[i];
-    std::printf("%-34s %7.1f %9.1f %9.1f  %s\n", o.name.substr(0, 34).c_str(), o.calls, o.seconds * 1e3,
-                o.operations / 1e9, o.shapes.c_str());
+    lines.add("%-34s %7.1f %9.1f %9.1f  %s\n", o.name.substr(0, 34).c_str(), o.calls, o.seconds * 1e3,
+              o.operations / 1e9, o.shapes.c_str());
   }
 }
 
-void print(const StepProfile& p, const StepEstimate& estimate, const ProfileFlags& flags) {
+std::string profile_text(const StepProfile& p, const StepEstimate& estimate, const ProfileFlags& flags) {
+  Lines lines;
   const double seconds = median(p.seconds);
-  std::printf("%.4g s per iteration (median of %zu, with %d threads); at most %.0f MiB of memory\n", seconds,
-              p.seconds.size(), at::get_num_threads(), p.peak_memory / 1048576);
-  std::printf("estimate without running a step: %.4g s per iteration, %.0f MiB of tensors\n", estimate.seconds,
-              estimate.memory / 1048576);
-  if (flags.steps_only) return;
-  std::printf("measured peak: %.0f GFLOP/s in float32, %.0f in bfloat16\n", p.peak_float32 / 1e9,
-              p.peak_bfloat16 / 1e9);
-  std::printf("the products alone: %.4g s at that peak, %.0f %% of the iteration\n", p.at_peak,
-              100 * p.at_peak / seconds);
-  std::printf("bound: %.4g s at the rates that matrix products of these shapes reach here, %.0f %% of the iteration\n",
-              p.bound, 100 * p.bound / seconds);
-  print_layers(p, flags.rows);
-  print_operators(p, flags.rows);
+  lines.add("%.4g s per iteration (median of %zu, with %d threads); at most %.0f MiB of memory\n", seconds,
+            p.seconds.size(), at::get_num_threads(), p.peak_memory / 1048576);
+  lines.add("estimate without running a step: %.4g s per iteration, %.0f MiB of tensors\n", estimate.seconds,
+            estimate.memory / 1048576);
+  if (flags.steps_only) return lines.text;
+  lines.add("measured peak: %.0f GFLOP/s in float32, %.0f in bfloat16\n", p.peak_float32 / 1e9, p.peak_bfloat16 / 1e9);
+  lines.add("the products alone: %.4g s at that peak, %.0f %% of the iteration\n", p.at_peak,
+            100 * p.at_peak / seconds);
+  lines.add("bound: %.4g s at the rates that matrix products of these shapes reach here, %.0f %% of the iteration\n",
+            p.bound, 100 * p.bound / seconds);
+  add_layers(lines, p, flags.rows);
+  add_operators(lines, p, flags.rows);
+  return lines.text;
 }
 
 int profile(const ProfileFlags& flags) {
@@ -149,10 +165,7 @@ int profile(const ProfileFlags& flags) {
   options.layers = !flags.steps_only;
   const auto result = profile_step(*family, images.by_name, seed, options);
   const auto estimate = estimate_step(*recipe, images.infos, numerics);
-  if (flags.json)
-    std::cout << json_of(result, estimate, flags).dump(1) << '\n';
-  else
-    print(result, estimate, flags);
+  print(flags.json ? json_of(result, estimate, flags).dump(1) + "\n" : profile_text(result, estimate, flags));
   return 0;
 }
 
@@ -163,22 +176,16 @@ void add_profile(CLI::App& program, Action& action) {
   auto* command =
       program.add_subcommand("profile", "show where the time of a training step goes, by layer and operator");
   command->add_option("recipe", flags->recipe, "recipe file (TOML)")->required();
-  command->add_option("--data", flags->data, "images; default: random noise of the recipe's size");
-  command->add_option("--classes", flags->classes, "number of classes of the random noise")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{0}, int64_t{100000}));
+  auto* data = command->add_option("--data", flags->data, "images; default: random noise of the recipe's size");
+  add_integer(*command, "--classes", flags->classes, {0, 100'000}, "number of classes of the random noise")
+      ->excludes(data);
   add_set_flag(*command, flags->set, "override an option: --set precision=bfloat16 (repeatable)");
-  command->add_option("--iterations", flags->options.iterations, "number of iterations to time and record")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, int64_t{100000}));
-  command->add_option("--warmup", flags->options.warmup, "number of iterations before the timing")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{0}, int64_t{100000}));
-  command->add_option("--rows", flags->rows, "largest number of rows of each table")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  add_integer(*command, "--iterations", flags->options.iterations, {1, 100'000},
+              "number of iterations to time and record");
+  add_integer(*command, "--warmup", flags->options.warmup, {0, 100'000}, "number of iterations before the timing");
+  auto* rows = add_integer(*command, "--rows", flags->rows, {1, 100'000}, "largest number of rows of each table");
   command->add_flag("--steps-only", flags->steps_only, "time whole iterations only, without layers and operators");
-  command->add_flag("--json", flags->json, "print one JSON document");
+  command->add_flag("--json", flags->json, "print one JSON document, with all rows")->excludes(rows);
   command->callback([flags, &action] { action = [flags] { return profile(*flags); }; });
 }
 

@@ -4,11 +4,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
+#include <sstream>
 
+#include "fqgan/cli/arguments.h"
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/core/options.h"
-#include "fqgan/core/text.h"
+#include "fqgan/core/signals.h"
+#include "fqgan/core/standard_streams.h"
 
 namespace fqgan {
 namespace {
@@ -23,13 +27,15 @@ int guarded(const Action& action) {
   try {
     return action();
   } catch (const UserError& error) {
-    log_error(first_line(error.what()));
+    log_error(error.what());
     return 2;
   } catch (const NumericalError& error) {
-    log_error(first_line(error.what()));
+    log_error(error.what());
     return 3;
+  } catch (const ReaderGone&) {
+    return 128 + SIGPIPE;
   } catch (const SystemError& error) {
-    log_error(first_line(error.what()));
+    log_error(error.what());
   } catch (const InternalError& error) {
     log_error(std::string("this is a bug in fqgan, please report it: ") + error.what());
   } catch (const c10::OutOfMemoryError& error) {
@@ -40,22 +46,12 @@ int guarded(const Action& action) {
   } catch (const std::bad_alloc&) {
     log_error("out of memory. Hint: use a smaller model.batch or data.resolution");
   } catch (const std::exception& error) {
-    log_error(first_line(error.what()));
+    log_error(error.what());
   }
   return 1;
 }
 
-/// Refuses an unknown command with a suggestion; CLI11 would only say that a command is missing.
-void refuse_unknown_command(const CLI::App& program, const std::string& word) {
-  std::vector<std::string> names;
-  for (const auto* command : program.get_subcommands({})) names.push_back(command->get_name());
-  if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end()) return;
-  fail("fqgan", "unknown command '" + word + "'" + suggestion(word, names, ". Hint: fqgan --help lists all commands"));
-}
-
-}  // namespace
-
-int run_program(int argc, char** argv) {
+int parse_and_run(const std::vector<std::string>& words) {
   CLI::App program("Trains, measures and uses generative adversarial networks with feature quantization.", "fqgan");
   program.require_subcommand(1);
   program.set_version_flag("--version", FQGAN_VERSION);
@@ -65,20 +61,30 @@ int run_program(int argc, char** argv) {
   program.fallthrough();
   Action action;
   for (const auto add : commands) add(program, action);
+  const auto arguments = checked_arguments(words);
   try {
-    if (argc > 1) refuse_unknown_command(program, argv[1]);
-    program.parse(argc, argv);
-  } catch (const CLI::Success& request) {  // --help, --version
-    return program.exit(request);
-  } catch (const UserError& error) {
-    log_error(error.what());
-    return 2;
+    check_command(program, arguments);
+    program.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the end
+  } catch (const CLI::Success& request) {                                           // --help, --version
+    std::ostringstream text;
+    program.exit(request, text, text);
+    print(text.str());
+    return 0;
   } catch (const CLI::ParseError& error) {
-    log_error(first_line(error.what()) + ". Hint: fqgan --help, fqgan COMMAND --help");
-    return 2;
+    refuse_arguments(program, error);
   }
+  check_values(program);
   set_log_level(quiet ? LogLevel::quiet : verbose ? LogLevel::verbose : LogLevel::normal);
-  return guarded(action);
+  return action();
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  open_standard_streams();
+  end_on_signals();
+  set_program_name(argc > 0 ? argv[0] : "");
+  return guarded([&] { return parse_and_run({argv + std::min(argc, 1), argv + argc}); });
 }
 
 }  // namespace fqgan

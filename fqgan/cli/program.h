@@ -9,8 +9,9 @@ class App;
 
 namespace fqgan {
 
-/// Returns the exit code. 0: success; 2: wrong input; 3: the training diverged; 130 and 143: interrupted or terminated
-/// after saving; 1: any other error.
+/// Returns the exit code. 0: success; 2: wrong input; 3: the training diverged; 128 + n: ended by signal n, a training
+/// after saving (129: SIGHUP, 130: SIGINT, 141: the reader of standard output is gone, 143: SIGTERM); 1: any other
+/// error.
 int run_program(int argc, char** argv);
 
 /// Runs a command after its flags are read; returns the exit code.

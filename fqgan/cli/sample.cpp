@@ -1,9 +1,15 @@
 // fqgan sample CKPT_OR_RUN --out grid.png | DIR | X.zip | X.safetensors: generates images with a trained model.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <filesystem>
 
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
+#include "fqgan/cli/target.h"
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
@@ -12,22 +18,24 @@
 #include "fqgan/experiment/compute.h"
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/grid_plan.h"
 #include "fqgan/inference/model.h"
 #include "fqgan/inference/output.h"
 #include "fqgan/inference/sampler.h"
+#include "fqgan/inference/truncation.h"
 
 namespace fqgan {
 namespace {
 
-constexpr int64_t batch = 100, grid_columns = 10, default_files = 1000, unconditional_grid = 64;
+constexpr int64_t batch = 100, default_files = 1000, most_in_grid = 10'000;
 
 struct SampleFlags {
   std::string checkpoint, out, latents, source, direction;
   std::vector<std::string> classes;
-  std::optional<int64_t> count;
+  std::optional<int64_t> count, columns;
   uint64_t seed = 0;
   std::optional<double> truncation;
-  bool raw = false;
+  bool raw = false, force = false;
   ComputeOptions compute;
 };
 
@@ -74,15 +82,59 @@ std::shared_ptr<const Dataset> open_source_images(const SampleFlags& flags, cons
   return open_dataset(data);
 }
 
-int64_t image_count(const SampleFlags& flags, const SampleOptions& options, bool row_per_class, int64_t rows) {
+bool has_ending(const std::string& name, const std::string& ending) { return lower(name).ends_with(ending); }
+
+/// The format decides more than the name of the target: a folder has none of these endings.
+bool is_file(const std::string& out) {
+  return has_ending(out, ".png") || has_ending(out, ".zip") || has_ending(out, ".safetensors");
+}
+
+void check_out(const SampleFlags& flags) {
+  Target target{flags.out, "", "--out", flags.force, {flags.checkpoint, flags.latents, flags.source}};
+  if (!is_file(flags.out)) return check_target_folder(target);
+  target.ending = std::filesystem::path(flags.out).extension();
+  check_target(target);
+}
+
+/// Refuses before the work what would fail after it.
+void check_count(const SampleFlags& flags, int64_t count, const DataInfo& data) {
+  const auto hint = "Hint: use a smaller --count, or write X.zip or a folder";
+  if (has_ending(flags.out, ".png") && count > most_in_grid)
+    fail("--count", "expected up to " + std::to_string(most_in_grid) + " images for a grid, got " +
+                        std::to_string(count) + ". " + hint);
+  if (!has_ending(flags.out, ".safetensors")) return;
+  constexpr double copies = 2, bytes_of_float = 4, mebibyte = 1 << 20;  // the batches, then all of them together
+  const double needed = copies * bytes_of_float * static_cast<double>(count * data.channels * data.height * data.width);
+  const double present = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (needed > present)
+    fail("--count", "expected tensors that fit into the memory of this machine (" + fixed(present / mebibyte, 0) +
+                        " MiB), got " + std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) +
+                        " MiB. " + hint);
+}
+
+/// Sets classes and layout for the format of the output; returns the number of images.
+int64_t plan_output(const SampleFlags& flags, const DataInfo& data, SampleOptions& options, OutputOptions& output) {
+  std::vector<int64_t> classes;
+  for (const auto& name : flags.classes) classes.push_back(find_class(name, data));
+  const bool given = options.latents.defined() || options.source;
+  if (!given && has_ending(flags.out, ".png")) {
+    auto plan = plan_grid(data, {classes, flags.count, flags.columns});
+    options.labels = plan.labels;
+    output.grid = plan.grid;
+    if (!plan.left_out.empty()) log_info(plan.left_out + ". Hint: --class NAME draws one; a folder or X.zip takes all");
+    return plan.count;
+  }
+  output.grid.columns = flags.columns.value_or(0);
+  options.labels.insert(options.labels.end(), classes.begin(), classes.end());
   if (flags.count) return *flags.count;
   if (options.latents.defined()) return options.latents.size(0);
-  if (options.source) return options.source->info().images;
-  if (row_per_class) return rows * grid_columns;
-  return flags.out.ends_with(".png") ? unconditional_grid : default_files;
+  return options.source ? options.source->info().images : default_files;
 }
 
 int sample(const SampleFlags& flags) {
+  check_out(flags);
+  if (flags.columns && !has_ending(flags.out, ".png"))
+    fail("--columns", "expected it with --out X.png (a grid) only, got --out " + flags.out);
   const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
   const auto numerics = start_computing(flags.compute);
   auto model = load_model(checkpoint, path, numerics);
@@ -95,23 +147,12 @@ int sample(const SampleFlags& flags) {
   const auto source = open_source_images(flags, checkpoint, path, model);
   options.source = source.get();
   if (!flags.latents.empty()) options.latents = read_latents(flags.latents, options);
-
   if (!options.labels.empty() && !flags.classes.empty())
     fail("--class",
          "expected classes from --class or from 'y' in the file of latents, got both. Hint: leave one of them out");
-  std::vector<int64_t> classes;
-  for (const auto& name : flags.classes) classes.push_back(find_class(name, model.data));
-  const bool grid = flags.out.ends_with(".png");
-  const bool rows = grid && !flags.count && !options.latents.defined() && model.data.classes > 0;
-  if (rows && classes.empty())
-    for (int64_t k = 0; k < model.data.classes; ++k) classes.push_back(k);
-  OutputOptions output{{}, model.data.class_names};
-  for (const auto k : classes) {
-    options.labels.insert(options.labels.end(), rows ? grid_columns : 1, k);
-    if (rows) output.grid.row_labels.push_back(model.data.class_names[k]);
-  }
-  if (rows) output.grid.columns = grid_columns;
-  const auto count = image_count(flags, options, rows, static_cast<int64_t>(classes.size()));
+  OutputOptions output{{}, model.data.class_names, flags.force};
+  const auto count = plan_output(flags, model.data, options, output);
+  check_count(flags, count, model.data);
 
   const auto sampler = open_sampler(*model.family, options);
   const auto target = open_output(flags.out, output);
@@ -121,7 +162,7 @@ int sample(const SampleFlags& flags) {
   }
   target->finish();
   log_status("");
-  log_info("wrote " + std::to_string(count) + " images of " + path + " to " + flags.out);
+  log_info("wrote " + plural(count, "image") + " of " + path + " to " + flags.out);
   return 0;
 }
 
@@ -135,29 +176,29 @@ void add_sample(CLI::App& program, Action& action) {
       ->add_option("--out", flags->out,
                    "output: X.png (one grid), a folder or X.zip (one PNG per image), or X.safetensors (raw tensors)")
       ->required();
-  command
-      ->add_option("--count", flags->count,
-                   "number of images; default: for a grid ten per class (64 without classes), else 1000")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--seed", flags->seed, "random seed; image i depends only on the seed and i")
-      ->capture_default_str();
+  add_integer(
+      *command, "--count", flags->count, {1, most_images},
+      "number of images; default: for a grid ten per class (64 without classes) or what fits into 2,000 pixels, "
+      "else 1000");
+  add_integer(*command, "--columns", flags->columns, {1, 1000}, "number of columns of a grid; default: ten at most");
+  add_seed(*command, flags->seed, "random seed; image i depends only on the seed and i");
   command
       ->add_option("--class", flags->classes,
-                   "class to generate, by name or index (repeatable; several classes take turns); default: all")
+                   "class to generate, by name or index (repeatable; several classes take turns, in a grid they have "
+                   "rows of their own); default: all")
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
-  command
-      ->add_option("--truncation", flags->truncation,
-                   "truncation: latent values beyond this threshold are drawn again (given latents are mapped into "
-                   "it); a smaller threshold gives more typical and less varied images; default: none")
-      ->check(CLI::Range(0., 10.));
+  add_number(*command, "--truncation", flags->truncation, {0, largest_truncation},
+             "truncation: latent values beyond this threshold are drawn again (given latents are mapped into it); a "
+             "smaller threshold gives more typical and less varied images; default: none");
   command->add_option("--latents", flags->latents,
                       "safetensors file with given latents `z` (N x Z) and optionally classes `y` (N)");
   command->add_flag("--raw", flags->raw, "generate with the trained weights themselves, not their moving average");
   command->add_option("--source", flags->source, "source images for a model that translates images");
   command->add_option("--direction", flags->direction,
                       "direction of a model that translates images, such as a2b; default: its first one");
+  add_force_flag(*command, flags->force);
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return sample(*flags); }; });
 }

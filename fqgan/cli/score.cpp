@@ -1,14 +1,16 @@
 // fqgan score CKPT IMAGES: scores images by the discriminator's logits, and the codes and errors of its quantizers.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
-#include "fqgan/core/atomic_file.h"
+#include "fqgan/cli/target.h"
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/standard_streams.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/dataset.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/experiment/model_images.h"
@@ -24,7 +26,7 @@ using nlohmann::ordered_json;
 struct ScoreFlags {
   std::string checkpoint, images, out;
   std::vector<std::string> set;
-  bool json = false;
+  bool json = false, force = false;
   ComputeOptions compute;
 };
 
@@ -54,11 +56,13 @@ void write_tensors(const std::string& path, const Scores& scores) {
 
 int score(const ScoreFlags& flags) {
   check_data_settings(flags.set, settings_decided_by_model());
-  if (!flags.out.empty()) prepare_target(flags.out, ".safetensors");
+  check_force(flags.force, {flags.out});
+  if (!flags.out.empty())
+    check_target({flags.out, ".safetensors", "--out", flags.force, {flags.checkpoint, flags.images}});
   const auto [path, checkpoint] = open_checkpoint(flags.checkpoint);
   if (const auto untrained = checkpoint.metadata.find(untrained_key); untrained != checkpoint.metadata.end())
     fail(path, "expected a checkpoint with a trained " + untrained->second +
-                   ", got one without. Hint: use fqgan import ... --discriminator D.safetensors");
+                   ", got one without. Hint: " + command_line({"import", "...", "--discriminator", "D.safetensors"}));
   const auto numerics = start_computing(flags.compute);
   const auto model = load_model(checkpoint, path, numerics);
   auto data = data_of_model(checkpoint, path, model.data, flags.set);
@@ -71,15 +75,16 @@ int score(const ScoreFlags& flags) {
   if (!flags.out.empty()) write_tensors(flags.out, scores);
   const auto document = describe(scores, *dataset);
   if (flags.json) {
-    std::cout << document.dump(2) << std::endl;
+    print(document.dump(2) + "\n");
     return 0;
   }
-  std::cout << document["images"] << " images, logit " << document["logit"]["mean"] << " +- "
-            << document["logit"]["std"] << "\n";
+  auto text = plural(dataset->info().images, "image") + ", logit " + document["logit"]["mean"].dump() + " +- " +
+              document["logit"]["std"].dump() + "\n";
   const auto taps = document.value("taps", ordered_json::object());  // must outlive items()
   for (const auto& [name, tap] : taps.items())
-    std::cout << name << ": error " << tap["error"] << ", perplexity " << tap["perplexity"] << ", " << tap["used_codes"]
-              << " codes used\n";
+    text += name + ": error " + tap["error"].dump() + ", perplexity " + tap["perplexity"].dump() + ", " +
+            tap["used_codes"].dump() + " codes used\n";
+  print(text);
   return 0;
 }
 
@@ -96,6 +101,7 @@ void add_score(CLI::App& program, Action& action) {
                       "`error.<tap>` (N)");
   add_set_flag(*command, flags->set, "set an option for reading the images: --set data.fit=crop (repeatable)");
   command->add_flag("--json", flags->json, "print one JSON document, with the logit of every image");
+  add_force_flag(*command, flags->force);
   add_compute_flags(*command, flags->compute);
   command->callback([flags, &action] { action = [flags] { return score(*flags); }; });
 }

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 
 namespace fqgan {
@@ -13,10 +14,8 @@ void add_sweep(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand(
       "sweep", "train a list of experiments and seeds, except those with a result in the ledger");
   command->add_option("file", flags->file, "sweep file (TOML) with experiments, overrides and seeds")->required();
-  command
-      ->add_option("--minutes", flags->minutes,
-                   "stop after this number of minutes; the run in progress is saved, and the next sweep resumes it")
-      ->check(CLI::PositiveNumber);
+  add_number(*command, "--minutes", flags->minutes, {0.0001, 1e6},
+             "stop after this number of minutes; the run in progress is saved, and the next sweep resumes it");
   command->add_option("--data", flags->data,
                       "images for all experiments; default: as in the sweep file or the recipes");
   command->add_option("--ledger", flags->ledger, "file with the results of finished experiments")

@@ -5,6 +5,7 @@
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/core/atomic_file.h"
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
@@ -128,9 +129,9 @@ void add_train(CLI::App& program, Action& action) {
   resume_flag->excludes(recipe);
   command->callback([flags, &action] {
     if (flags->recipe.empty() == flags->resume.empty())
-      throw CLI::ValidationError("train", "expected a recipe file or --resume RUN");
+      fail("train", "expected a recipe file or --resume RUN. Hint: " + command_line({"train", "--help"}));
     if (!flags->resume.empty() && !(flags->out.empty() && flags->from.empty()))
-      throw CLI::ValidationError("train", "expected --resume without --out and --from: the run has its own folder");
+      fail("train", "expected --resume without --out and --from: the run has its own folder");
     action = [flags] { return flags->resume.empty() ? train_new(*flags) : resume(*flags); };
   });
 }

@@ -1,11 +1,9 @@
 #include "fqgan/core/atomic_file.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -15,8 +13,6 @@ namespace fqgan {
 namespace {
 
 namespace fs = std::filesystem;
-
-const std::string partial_mark = ".partial-";
 
 // Repeats a system call while a signal interrupts it.
 template <class Call>
@@ -44,8 +40,6 @@ void sync_folder(const fs::path& file) {
   if (error == EIO || error == ENOSPC || error == EDQUOT) fail_writing(file, error);
 }
 
-bool is_running(pid_t process) { return kill(process, 0) == 0 || errno == EPERM; }
-
 /// The reason why the folder cannot be made, or takes no files.
 std::error_code made_folder(const fs::path& path) {
   std::error_code error;
@@ -57,9 +51,8 @@ std::error_code made_folder(const fs::path& path) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path path)
-    : path_(std::move(path)), temporary_(path_.string() + partial_mark + std::to_string(getpid())) {
-  file_ = retried([&] { return open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); });
+AtomicFile::AtomicFile(fs::path path, Sync sync) : path_(std::move(path)), temporary_(path_), sync_(sync) {
+  file_ = retried([&] { return open(temporary_.path().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); });
   if (file_ == -1) fail_writing(path_, errno);
 }
 
@@ -68,7 +61,8 @@ AtomicFile::~AtomicFile() { discard(); }
 void AtomicFile::discard() {
   if (file_ == -1) return;
   close(std::exchange(file_, -1));
-  unlink(temporary_.c_str());
+  unlink(temporary_.path().c_str());
+  temporary_.release();
 }
 
 void AtomicFile::discard_and_fail(int error) {
@@ -89,15 +83,16 @@ void AtomicFile::write(const void* data, size_t bytes) {
 
 void AtomicFile::commit() {
   FQGAN_CHECK(file_ != -1, "commit() after commit() or an error: " + path_.string());
-  if (retried([&] { return fsync(file_); }) == -1) discard_and_fail(errno);
-  if (rename(temporary_.c_str(), path_.c_str()) == -1) discard_and_fail(errno);
+  if (sync_ == Sync::yes && retried([&] { return fsync(file_); }) == -1) discard_and_fail(errno);
+  if (rename(temporary_.path().c_str(), path_.c_str()) == -1) discard_and_fail(errno);
+  temporary_.release();
   // Network file systems report some write errors only at close; the fsync above reports them before the rename.
   close(std::exchange(file_, -1));
-  sync_folder(path_);
+  if (sync_ == Sync::yes) sync_folder(path_);
 }
 
-void write_file_atomically(const fs::path& path, std::string_view text) {
-  AtomicFile file(path);
+void write_file_atomically(const fs::path& path, std::string_view text, Sync sync) {
+  AtomicFile file(path, sync);
   file.write(text);
   file.commit();
 }
@@ -126,31 +121,13 @@ void make_folder(const fs::path& path) {
     fail(path.string(), "expected a folder to write to, got: " + error.message() + ". Hint: choose another folder");
 }
 
-void prepare_target(const fs::path& file, std::string_view ending, std::string_view option) {
-  if (!file.string().ends_with(ending))
-    fail(std::string(option), "expected a name that ends in " + std::string(ending) + ", got '" + file.string() + "'");
+void prepare_target(const fs::path& file, std::string_view option) {
   const auto where = std::string(option) + " " + file.string();
   std::error_code ignored;
   if (fs::is_directory(file, ignored))
     fail(where, "expected a file to write, got a folder of that name. Hint: choose another name");
   if (const auto error = made_folder(file.has_parent_path() ? file.parent_path() : fs::path(".")))
     fail(where, "expected a folder to write to, got: " + error.message() + ". Hint: choose another folder");
-}
-
-void remove_partial_files(const fs::path& folder) {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    const auto mark = name.rfind(partial_mark);
-    if (mark == std::string::npos) continue;
-    const char* digits = name.data() + mark + partial_mark.size();
-    const char* name_end = name.data() + name.size();
-    pid_t process = 0;
-    const auto parsed = std::from_chars(digits, name_end, process);
-    if (parsed.ec != std::errc() || parsed.ptr != name_end || process <= 0 || is_running(process)) continue;
-    std::error_code ignored;  // another user's file cannot be removed
-    fs::remove(entry->path(), ignored);
-  }
 }
 
 }  // namespace fqgan

@@ -7,37 +7,42 @@
 #include <string>
 #include <string_view>
 
+#include "fqgan/core/partial_file.h"
+
 namespace fqgan {
+
+/// `no` is for thousands of files that can be made again: they are complete, but may be lost in a power cut.
+enum class Sync { yes, no };
 
 class AtomicFile {
  public:
   /// Opens `path`.partial-<pid>. Errors: SystemError "[path] cannot write: No space left on device. Hint: ...".
-  explicit AtomicFile(std::filesystem::path path);
+  explicit AtomicFile(std::filesystem::path path, Sync sync = Sync::yes);
   ~AtomicFile();  // without commit(): removes the temporary file
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(const void* data, size_t bytes);  // Errors: SystemError, after removing the temporary file
   void write(std::string_view text) { write(text.data(), text.size()); }
-  void commit();  // fsync, rename, fsync of the folder
+  void commit();  // fsync, rename, fsync of the folder (without Sync: rename only)
 
  private:
   void discard();
   [[noreturn]] void discard_and_fail(int error);
 
-  std::filesystem::path path_, temporary_;
+  std::filesystem::path path_;
+  PartialFile temporary_;
+  Sync sync_;
   int file_ = -1;
 };
 
-void write_file_atomically(const std::filesystem::path& path, std::string_view text);
+void write_file_atomically(const std::filesystem::path& path, std::string_view text, Sync sync = Sync::yes);
 /// Reads the whole file. Errors: UserError that names the path and the system's reason.
 std::string read_file(const std::filesystem::path& path);
 /// Makes the folder and its parents. Errors: UserError (not writable, a file of that name).
 void make_folder(const std::filesystem::path& path);
 /// Fails early if the output file given by `option` cannot be written, and creates its folder. Errors: UserError that
-/// names the option (another ending, a folder of that name, a folder that cannot be made or written to).
-void prepare_target(const std::filesystem::path& file, std::string_view ending = {}, std::string_view option = "--out");
-/// Removes the temporary files of killed processes (`*.partial-<pid>` of processes that no longer run) from a folder.
-void remove_partial_files(const std::filesystem::path& folder);
+/// names the option (a folder of that name, a folder that cannot be made or written to).
+void prepare_target(const std::filesystem::path& file, std::string_view option = "--out");
 
 }  // namespace fqgan

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <mutex>
 
+#include "fqgan/core/text.h"
+
 namespace fqgan {
 namespace {
 
@@ -16,13 +18,14 @@ bool status_shown = false;
 
 const char* const clear_line = "\r\033[K";
 
-// One fwrite to the unbuffered stderr is one write(): lines of several processes do not mix either.
+// One fwrite to the unbuffered stderr is one write(): lines of several processes do not mix either. An error is
+// ignored, because nobody reads the log then: a closed pipe must not end a training.
 void put(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
 void put_line(LogLevel needed, const std::string& line) {
   const std::lock_guard lock(mutex);
   if (level < needed) return;
-  put((status_shown ? clear_line : "") + line + "\n");
+  put((status_shown ? clear_line : "") + one_line(line) + "\n");
   status_shown = false;
 }
 
@@ -53,7 +56,7 @@ void log_error(const std::string& line) { put_line(LogLevel::quiet, "error: " + 
 void log_status(const std::string& line) {
   const std::lock_guard lock(mutex);
   if (level == LogLevel::quiet || !log_is_terminal()) return;
-  put(clear_line + cut_to_terminal(line));
+  put(clear_line + cut_to_terminal(one_line(line)));
   status_shown = !line.empty();
 }
 

@@ -1,4 +1,5 @@
-// The log: lines on standard error, so that standard output holds one document with `--json`.
+// The log: lines on standard error, so that standard output holds one document with `--json`. Control characters are
+// written as escapes, so that a name with a line break does not end its line.
 #pragma once
 
 #include <string>

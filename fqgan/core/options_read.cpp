@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/options_toml.h"
 #include "fqgan/core/text.h"
@@ -67,7 +68,7 @@ void convert(const Source& source, std::string& out) {
   if (node.kind != Kind::string && !(scalar && !node.raw.empty())) {
     source.refuse("a string", found_text(node), scalar ? ". Hint: put it in quotes" : "");
   }
-  const std::string& value = node.kind == Kind::string ? node.string : node.raw;
+  const auto value = expand_home(node.kind == Kind::string ? node.string : node.raw);
   const auto& choices = source.info.choices;
   if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
     source.refuse("one of " + quoted_list(choices), "'" + value + "'", suggestion(value, choices));
@@ -134,7 +135,7 @@ class Reader : public TemplateVisitor<Reader> {
     if (!meant.empty()) fail(node.place, message + "Did you mean '" + meant + "'?");
     const std::string table = prefix_.empty() ? "at the top" : "in [" + prefix_.substr(0, prefix_.size() - 1) + "]";
     if (names_.empty() || names_.size() > 16) {
-      fail(node.place, message + "Hint: `fqgan options` lists all keys");
+      fail(node.place, message + "Hint: " + command_line({"options", "FAMILY"}) + " lists all keys");
     }
     fail(node.place, message + "Keys " + table + ": " + quoted_list(names_));
   }

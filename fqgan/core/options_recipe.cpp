@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "fqgan/core/atomic_file.h"
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/options_toml.h"
 
@@ -24,7 +25,7 @@ TomlNode load_extended(const TomlNode& extends, const std::string& name, std::ve
   if (extends.kind != Kind::string) {
     fail(extends.place, "extends: expected a file name (string), got " + found_text(extends));
   }
-  const fs::path target = (fs::path(name).parent_path() / extends.string).lexically_normal();
+  const fs::path target = (fs::path(name).parent_path() / expand_home(extends.string)).lexically_normal();
   if (!fs::is_regular_file(target)) {
     fail(extends.place, "extends: expected a recipe file, found none at '" + target.string() +
                             "'. Hint: the path is relative to the folder of '" + name + "'");

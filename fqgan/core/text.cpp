@@ -107,6 +107,17 @@ std::string lower(std::string text) {
   return text;
 }
 
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    char escape[8];
+    std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned char>(c));
+    const bool control = static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+    line += c == '\n' ? "\\n" : c == '\t' ? "\\t" : control ? escape : std::string(1, c);
+  }
+  return line;
+}
+
 std::string plural(int64_t count, const std::string& one) {
   return std::to_string(count) + " " + one + (count == 1 ? "" : one.ends_with("s") ? "es" : "s");
 }

@@ -1,5 +1,5 @@
-// Parts of messages: lists of names, "did you mean", numbers with few digits; and text of files and file names, which
-// may be anything.
+// Parts of messages: lists of names, "did you mean", numbers with few digits, text that stays on one line; and text of
+// files and file names, which may be anything.
 #pragma once
 
 #include <string>
@@ -30,6 +30,8 @@ std::string without_byte_order_mark(std::string text);
 
 /// Converts ASCII letters to lower case.
 std::string lower(std::string text);
+/// The text with control characters as escapes ("\n", "\x1b"), so that a name with a line break stays on its line.
+std::string one_line(std::string_view text);
 /// "1 image", "2 images", "3 classes"
 std::string plural(int64_t count, const std::string& one);
 /// A number with `digits` significant digits, as printf's %g.

@@ -1,5 +1,6 @@
 #include "fqgan/experiment/assembly.h"
 
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/signals.h"
@@ -116,7 +117,7 @@ int run_training(const Assembly& parts, const RunFolder& folder, Loop& loop) {
     recorder.refuse_divergence();
     return 0;
   }
-  log_info("saved and stopped. Resume with: fqgan train --resume " + folder.path().string());
+  log_info("saved and stopped. Resume with: " + command_line({"train", "--resume", folder.path().string()}));
   return 128 + signal;
 }
 

@@ -5,8 +5,10 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 #include "fqgan/core/error.h"
 #include "fqgan/ops/kernels/instruction_set.h"
@@ -25,7 +27,10 @@ void ComputeOptions::fields(FieldVisitor& visit) {
               "multiply it, else float32")
             .one_of(precisions()));
   visit("threads", threads,
-        about("number of CPU threads; unset: one per physical core").at_least(1).at_most(1024).on_resume());
+        about("number of CPU threads; unset: the variable OMP_NUM_THREADS, else one per physical core")
+            .at_least(1)
+            .at_most(most_threads)
+            .on_resume());
 }
 
 int64_t physical_cores() {
@@ -54,8 +59,29 @@ torch::Device find_device(const std::string& name) {
   const auto index = numbered ? std::stoll(name.substr(5)) : 0;
   if (index >= count)
     fail("device", "expected an existing device, got '" + name + "', but LibTorch finds " + std::to_string(count) +
-                       " CUDA devices. Hint: use --device cpu, or install a CUDA build of LibTorch and a driver");
+                       " CUDA devices. Hint: use the CPU (--device cpu; in a training --set device=cpu), or install a "
+                       "CUDA build of "
+                       "LibTorch and a driver");
   return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+/// The first number of OMP_NUM_THREADS ("4" or "4,2"). As in OpenMP, a value that is no list of numbers is ignored.
+std::optional<int64_t> threads_of_environment() {
+  const char* text = std::getenv("OMP_NUM_THREADS");
+  std::istringstream parts(text ? text : "");
+  std::optional<int64_t> first;
+  char comma = ',';
+  for (int64_t number = 0; comma == ',' && parts >> number && number > 0;) {
+    if (!first) first = std::min(number, most_threads);
+    if (parts >> std::ws; parts.eof()) return first;
+    parts >> comma;
+  }
+  return {};
+}
+
+int64_t default_threads() {
+  const auto given = threads_of_environment();
+  return given ? *given : physical_cores();
 }
 
 }  // namespace
@@ -66,7 +92,7 @@ Numerics start_computing(const ComputeOptions& options) {
   // Set before the first parallel region, because the pool's threads inherit it.
   at::globalContext().setFlushDenormal(true);
   at::globalContext().setDeterministicCuDNN(true);
-  at::set_num_threads(static_cast<int>(options.threads.value_or(physical_cores())));
+  at::set_num_threads(static_cast<int>(options.threads ? *options.threads : default_threads()));
   Numerics numerics;
   numerics.device = find_device(options.device);
   const bool multiplied = numerics.device.is_cpu() && ops::kernels::active().screening.bfloat16;

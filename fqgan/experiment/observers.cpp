@@ -8,9 +8,11 @@
 #include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/images/image_file.h"
 #include "fqgan/inference/chunks.h"
+#include "fqgan/inference/grid_plan.h"
 #include "fqgan/models/family.h"
 #include "fqgan/plot/grid.h"
 
@@ -18,7 +20,6 @@ namespace fqgan {
 namespace {
 
 constexpr const char* offset_prefix = "log.";
-constexpr int64_t grid_columns = 10, grid_classes = 20, grid_unconditional = 64;
 
 }  // namespace
 
@@ -72,21 +73,15 @@ torch::Tensor SampleGrids::translated(Family& family, SampleOptions options, int
 
 void SampleGrids::on_samples(const Progress& progress, Family& family) {
   auto options = options_;
-  GridOptions grid;
-  auto count = grid_unconditional;
-  if (data_.classes > 0) {
-    const auto rows = std::min(data_.classes, grid_classes);
-    grid.columns = grid_columns;
-    count = rows * grid_columns;
-    for (int64_t k = 0; k < rows; ++k) {
-      options.labels.insert(options.labels.end(), grid_columns, k);
-      grid.row_labels.push_back(data_.class_names[k]);
-    }
-  }
   if (!family.generator && !family.translator) return;
-  const auto images = family.generator ? open_sampler(family, options)->next(count).pixels
-                                       : translated(family, options, grid_unconditional / 2);
-  const auto picture = make_grid(to_pixels(images), grid);
+  auto plan = plan_grid(data_, {});
+  options.labels = plan.labels;
+  if (!family.generator) plan.grid.columns = std::max<int64_t>(2, plan.grid.columns / 2 * 2);  // whole pairs in a row
+  const auto images = family.generator ? open_sampler(family, options)->next(plan.count).pixels
+                                       : translated(family, options, std::max<int64_t>(1, plan.count / 2));
+  if (!plan.left_out.empty() && !said_left_out_) log_info("samples: " + plan.left_out);
+  said_left_out_ = true;
+  const auto picture = make_grid(to_pixels(images), plan.grid);
   const auto png = encode_png(picture);
   write_file_atomically(folder_.samples(progress.at.iteration), png);
   events_.image("samples", png, picture.size(1), picture.size(2), progress.at.iteration);

@@ -50,6 +50,7 @@ class SampleGrids : public Observer {
   SampleOptions options_;
   DatasetsByName sets_;
   EventFile& events_;
+  bool said_left_out_ = false;
 };
 
 /// Removes older checkpoints.

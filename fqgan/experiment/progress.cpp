@@ -50,6 +50,9 @@ class ProgressBar : public Observer {
   }
   void on_end(const Progress& progress) override {
     log_status("");
+    if (progress.at.iteration == start_iteration_ && start_iteration_ >= progress.iterations)
+      return log_info("nothing left to train: the run is at iteration " + std::to_string(progress.at.iteration) +
+                      ", training.iterations is " + std::to_string(progress.iterations));
     log_info("trained to iteration " + std::to_string(progress.at.iteration) + " of " +
              std::to_string(progress.iterations) + " in " + clock_text(progress.seconds) + ", " +
              std::to_string(static_cast<int64_t>(rate(progress))) + " images/s");

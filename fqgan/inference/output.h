@@ -17,6 +17,7 @@ namespace fqgan {
 struct OutputOptions {
   GridOptions grid;
   std::vector<std::string> class_names;  // empty: no classes
+  bool replace = false;                  // whether images of an earlier call are first removed from a folder
 };
 
 /// Takes images batch by batch; finish() completes the file. Without finish() an existing file is unchanged.

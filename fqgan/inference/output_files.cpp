@@ -1,8 +1,6 @@
 // Names and encoding of outputs with one PNG per image.
 #include "fqgan/inference/output_files.h"
 
-#include <cerrno>
-#include <cstring>
 #include <set>
 
 #include "fqgan/core/error.h"
@@ -38,11 +36,6 @@ std::vector<std::string> class_folders(const std::vector<std::string>& class_nam
     folders.push_back(folder);
   }
   return folders;
-}
-
-void fail_writing(const std::filesystem::path& path) {
-  fail<SystemError>(path.string(),
-                    "cannot write: " + std::string(std::strerror(errno)) + ". Hint: check the free space on the disk");
 }
 
 std::string PngFiles::folder_of(const at::Tensor& labels, int64_t row) const {

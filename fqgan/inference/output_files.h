@@ -1,7 +1,6 @@
 // Names and encoding of outputs with one PNG per image; each output writes the files in its own way.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,9 +12,6 @@ namespace fqgan {
 /// A folder name for each class: characters that a file system or archive may refuse, and a leading '.', become '_';
 /// duplicates get a number ("a/b", "a_b" -> "a_b", "a_b_2").
 std::vector<std::string> class_folders(const std::vector<std::string>& class_names);
-
-/// Throws a SystemError with the reason of `errno`.
-[[noreturn]] void fail_writing(const std::filesystem::path& path);
 
 class PngFiles : public ImageOutput {
  public:

@@ -1,111 +1,102 @@
-// X.zip: one PNG per image, stored without further compression. libzip reads all contents when the archive is closed;
-// until then they are in a temporary file, not in memory. The same images give the same bytes.
-#include "fqgan/core/error.h"
+// X.zip: one PNG per image, stored without further compression (APPNOTE.TXT 6.3, with the ZIP64 records when they are
+// needed). The same images give the same bytes.
+#include <zlib.h>
+
+#include <algorithm>
+
+#include "fqgan/core/atomic_file.h"
 #include "fqgan/inference/output_files.h"
 #include "fqgan/inference/output_kinds.h"
-
-#ifdef FQGAN_DECODERS
-#include <unistd.h>
-#include <zip.h>
-
-#include <fstream>
 
 namespace fqgan {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr uint64_t limit16 = 0xffff, limit32 = 0xffffffff;  // as a value: "see the ZIP64 record"
+constexpr uint16_t version = 20, version64 = 45;
+constexpr uint16_t dos_date = 1 << 5 | 1;  // 1 January 1980
+constexpr uint16_t utf8_name = 0x800;
 
-constexpr zip_uint16_t first_dos_date = 1 << 5 | 1;  // 1 January 1980
-
-struct Entry {
-  std::string name;
-  uint64_t offset, bytes;  // in the temporary file
-};
-
-struct DiscardZip {
-  void operator()(zip_t* archive) const { zip_discard(archive); }
-};
-using Archive = std::unique_ptr<zip_t, DiscardZip>;
-
-Archive create_archive(const fs::path& path) {
-  int code = 0;
-  Archive archive(zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
-  if (archive) return archive;
-  zip_error_t error;
-  zip_error_init_with_code(&error, code);
-  const std::string reason = zip_error_strerror(&error);
-  zip_error_fini(&error);
-  fail<SystemError>(path.string(), "cannot write: " + reason);
-}
-
-bool add_entry(zip_t* archive, const Entry& entry, const fs::path& waiting) {
-  zip_source_t* source = zip_source_file(archive, waiting.c_str(), entry.offset, static_cast<zip_int64_t>(entry.bytes));
-  const auto index = source ? zip_file_add(archive, entry.name.c_str(), source, 0) : -1;
-  return index >= 0 && zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0) == 0 &&
-         zip_file_set_dostime(archive, static_cast<zip_uint64_t>(index), 0, first_dos_date, 0) == 0;
-}
-
-// Closing writes a temporary file and renames it; if it fails, an existing file at `target` is unchanged.
-void write_archive(const fs::path& target, const std::vector<Entry>& entries, const fs::path& waiting) {
-  Archive archive = create_archive(target);
-  bool written = true;
-  for (const auto& entry : entries) written = written && add_entry(archive.get(), entry, waiting);
-  if (!written || zip_close(archive.get()) != 0) {
-    fail<SystemError>(target.string(), "cannot write: " + std::string(zip_strerror(archive.get())));
+/// Little-endian numbers, one after the other.
+class Record {
+ public:
+  Record& u16(uint64_t value) { return bytes(value, 2); }
+  Record& u32(uint64_t value) { return bytes(value, 4); }
+  Record& u64(uint64_t value) { return bytes(value, 8); }
+  Record& text(std::string_view value) {
+    content_ += value;
+    return *this;
   }
-  archive.release();  // closing has freed it
-}
+  const std::string& content() const { return content_; }
+
+ private:
+  Record& bytes(uint64_t value, int count) {
+    for (int i = 0; i < count; ++i) content_ += static_cast<char>(value >> 8 * i & 0xff);
+    return *this;
+  }
+  std::string content_;
+};
 
 class ZipOutput : public PngFiles {
  public:
-  ZipOutput(const fs::path& target, const std::vector<std::string>& class_names)
-      : PngFiles(class_names),
-        target_(target),
-        waiting_(target.string() + ".partial-" + std::to_string(getpid())),  // as core/atomic_file.h names them
-        stream_(waiting_, std::ios::binary) {
-    if (!stream_) fail_writing(waiting_);
-  }
-
-  ~ZipOutput() override {
-    std::error_code ignored;
-    fs::remove(waiting_, ignored);
-  }
+  ZipOutput(const std::filesystem::path& target, const std::vector<std::string>& class_names)
+      : PngFiles(class_names), file_(target) {}
 
   void finish() override {
-    stream_.close();
-    if (!stream_) fail_writing(waiting_);
-    write_archive(target_, entries_, waiting_);
+    const uint64_t start = bytes_, length = directory_.content().size();
+    write(directory_.content());
+    if (entries_ >= limit16 || start >= limit32 || length >= limit32) write(end64(start, length));
+    const auto count = std::min(entries_, limit16);
+    Record end;
+    end.u32(0x06054b50).u16(0).u16(0).u16(count).u16(count);
+    end.u32(std::min(length, limit32)).u32(std::min(start, limit32)).u16(0);
+    write(end.content());
+    file_.commit();
   }
 
  protected:
   void put(const std::string& name, std::string_view png) override {
-    stream_.write(png.data(), static_cast<std::streamsize>(png.size()));
-    if (!stream_) fail_writing(waiting_);
-    entries_.push_back({name, bytes_, png.size()});
-    bytes_ += png.size();
+    const bool ascii =
+        std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
+    const auto sum = crc32_z(0, reinterpret_cast<const Bytef*>(png.data()), png.size());
+    const bool far = bytes_ >= limit32;
+    Record shared;  // by the local header and the entry of the directory
+    shared.u16(far ? version64 : version).u16(ascii ? 0 : utf8_name).u16(/*stored*/ 0).u16(/*time*/ 0).u16(dos_date);
+    shared.u32(sum).u32(png.size()).u32(png.size()).u16(name.size());
+    Record extra;
+    if (far) extra.u16(1).u16(8).u64(bytes_);
+    directory_.u32(0x02014b50).u16(version64).text(shared.content()).u16(extra.content().size()).u16(0).u16(0).u16(0);
+    directory_.u32(0).u32(std::min(bytes_, limit32)).text(name).text(extra.content());
+    Record local;
+    local.u32(0x04034b50).text(shared.content()).u16(0).text(name);
+    write(local.content());
+    write(png);
+    ++entries_;
   }
 
  private:
-  fs::path target_, waiting_;
-  std::ofstream stream_;
-  std::vector<Entry> entries_;
-  uint64_t bytes_ = 0;
+  void write(std::string_view bytes) {
+    file_.write(bytes);
+    bytes_ += bytes.size();
+  }
+
+  /// The ZIP64 end record and its locator, behind a directory of `length` bytes at `start`.
+  std::string end64(uint64_t start, uint64_t length) const {
+    Record record;
+    record.u32(0x06064b50).u64(44).u16(version64).u16(version64).u32(0).u32(0);
+    record.u64(entries_).u64(entries_).u64(length).u64(start);
+    record.u32(0x07064b50).u32(0).u64(start + length).u32(1);
+    return record.content();
+  }
+
+  AtomicFile file_;
+  Record directory_;
+  uint64_t bytes_ = 0, entries_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<ImageOutput> open_zip_output(const fs::path& target, OutputOptions options) {
+std::unique_ptr<ImageOutput> open_zip_output(const std::filesystem::path& target, OutputOptions options) {
   return std::make_unique<ZipOutput>(target, options.class_names);
 }
 
 }  // namespace fqgan
-#else
-namespace fqgan {
-
-std::unique_ptr<ImageOutput> open_zip_output(const std::filesystem::path& target, OutputOptions options) {
-  fail(target.string(),
-       "this build writes no zip archives. Hint: write to a folder, or build with -DFQGAN_DECODERS=ON");
-}
-
-}  // namespace fqgan
-#endif

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/matched_classes.h"

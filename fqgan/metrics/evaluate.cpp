@@ -102,14 +102,20 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
   check_metrics(names, facts(generated), facts(against), extractor, options);
   Evaluation result;
   std::vector<std::string> biased;
+  bool compares = false;
   for (const auto& name : names) {
     const auto& row = row_named(name, "metrics");
+    compares = compares || row.compares;
     row.measure({generated, against, extractor, options, result});
     if (row.biased_by_few) biased.push_back(name);
   }
   if (const auto least = std::min(generated.images, against.images); least < few_images && !biased.empty())
     result.warnings.push_back("biased because of few images (" + std::to_string(least) + "): " + join(biased) +
                               "; compare only with values over the same number of images");
+  if (compares && generated.images == against.images && at::equal(generated.moments.mean(), against.moments.mean()))
+    result.warnings.push_back(
+        "both sides hold the same images: this is the best value of each metric that compares them, and says nothing "
+        "about the images");
   return result;
 }
 

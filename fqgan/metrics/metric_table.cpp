@@ -67,6 +67,10 @@ void measure_prdc(const MetricWork& work) {
   work.add("coverage", counts.coverage());
   work.add("prdc_precision", counts.precision());
   work.add("prdc_recall", counts.recall());
+  if (counts.empty_real_balls > 0)
+    work.warn("density and coverage are too low, because " + std::to_string(counts.empty_real_balls) + " of " +
+              std::to_string(counts.real) + " images of " + work.b.name + " have " + std::to_string(counts.neighbours) +
+              " or more equal ones, so that nothing is nearer than these");
 }
 
 void measure_accuracy(const MetricWork& work) {
@@ -130,7 +134,8 @@ const std::vector<MetricRow> table = {
       .meaning = "inception score of the generated images: mean and standard deviation over splits",
       .value_name = "inception_score"},
      true,
-     measure_inception_score},
+     measure_inception_score,
+     /*compares=*/false},
     {{.name = "pr", .meaning = "precision and recall with 3 nearest neighbours", .value_name = "precision"},
      true,
      measure_precision_recall},
@@ -142,7 +147,8 @@ const std::vector<MetricRow> table = {
       .value_name = "class_accuracy",
       .needs_labels = true},
      false,
-     measure_accuracy},
+     measure_accuracy,
+     /*compares=*/false},
     {{.name = "intra_fid",
       .meaning = "mean over the classes of the Frechet distance within a class",
       .value_name = "intra_fid",

@@ -26,6 +26,7 @@ struct MetricRow {
   Metric metric;
   bool biased_by_few;  // evaluate() warns below few_images
   void (*measure)(const MetricWork&);
+  bool compares = true;  // the two sides; false: it only measures the generated images
 };
 const std::vector<MetricRow>& metric_table();
 

@@ -145,6 +145,7 @@ class BallCounts {
     for (const auto inside : real_is_inside_) result.reals_in_a_fake_ball += inside;
     result.pairs_in_real_balls = std::accumulate(fakes_inside_.begin(), fakes_inside_.end(), int64_t{0});
     for (const auto fakes : fakes_inside_) result.real_balls_with_a_fake += fakes > 0;
+    if (convention_.strict) result.empty_real_balls = std::count(real_radii_.begin(), real_radii_.end(), 0.);
     return result;
   }
 

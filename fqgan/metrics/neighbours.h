@@ -23,6 +23,7 @@ struct NeighbourCounts {
   int64_t reals_in_a_fake_ball = 0;  // reals inside the ball of at least one fake
   int64_t pairs_in_real_balls = 0;   // pairs with the fake inside the real's ball
   int64_t real_balls_with_a_fake = 0;
+  int64_t empty_real_balls = 0;  // radius 0 with a strict convention: more than k equal reals
 
   double precision() const { return static_cast<double>(fakes_in_a_real_ball) / static_cast<double>(fake); }
   double recall() const { return static_cast<double>(reals_in_a_fake_ball) / static_cast<double>(real); }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
@@ -24,7 +25,8 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Sizes in pixels.
 struct Layout {
-  int64_t rows = 0, columns = 0;
+  int64_t columns = 0;
+  std::vector<int64_t> row_lengths;         // number of images
   int64_t factor = 1;                       // enlargement of the images
   int64_t cell_height = 0, cell_width = 0;  // of an enlarged image
   int64_t row_height = 0;                   // the larger of a cell's and a label's height
@@ -38,19 +40,35 @@ int64_t columns_for(int64_t images, const GridOptions& options) {
   return static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(images))));
 }
 
+std::vector<int64_t> row_lengths_for(int64_t images, int64_t columns, const GridOptions& options) {
+  auto lengths = options.row_lengths;
+  if (lengths.empty())
+    for (int64_t done = 0; done < images; done += columns) lengths.push_back(std::min(columns, images - done));
+  const auto fits = [&](int64_t length) { return length > 0 && length <= columns; };
+  FQGAN_CHECK(std::accumulate(lengths.begin(), lengths.end(), int64_t{0}) == images &&
+                  std::all_of(lengths.begin(), lengths.end(), fits),
+              "row lengths that do not fit the images and the columns");
+  return lengths;
+}
+
+int64_t enlargement(int64_t height, int64_t width, const GridOptions& options) {
+  return std::max<int64_t>(1, divide_up(options.minimum_cell, std::max(height, width)));
+}
+
 Layout layout_of(const at::Tensor& pixels, const GridOptions& options, const std::vector<std::string>& labels) {
   const int64_t images = pixels.size(0), height = pixels.size(2), width = pixels.size(3);
   Layout layout;
   layout.columns = columns_for(images, options);
-  layout.rows = divide_up(images, layout.columns);
-  layout.factor = std::max<int64_t>(1, divide_up(options.minimum_cell, std::max(height, width)));
+  layout.row_lengths = row_lengths_for(images, layout.columns, options);
+  layout.factor = enlargement(height, width, options);
   layout.cell_height = height * layout.factor;
   layout.cell_width = width * layout.factor;
   layout.row_height = layout.cell_height;
   if (labels.empty()) return layout;
-  if (std::ssize(labels) != layout.rows) {
-    fail("grid", "expected " + std::to_string(layout.rows) + " row labels for " + std::to_string(images) +
-                     " images in " + std::to_string(layout.columns) + " columns, got " + std::to_string(labels.size()) +
+  const auto rows = std::ssize(layout.row_lengths);
+  if (std::ssize(labels) != rows) {
+    fail("grid", "expected " + std::to_string(rows) + " row labels for " + std::to_string(images) + " images in " +
+                     std::to_string(layout.columns) + " columns, got " + std::to_string(labels.size()) +
                      ". Hint: give one label per row");
   }
   size_t longest = 0;
@@ -96,6 +114,13 @@ void draw_label(const at::Tensor& picture, const std::string& label, int64_t row
 
 }  // namespace
 
+const int64_t widest_label = static_cast<int64_t>(label_limit) * glyph_width + 2 * label_margin;
+
+CellSize cell_size(int64_t height, int64_t width, const GridOptions& options) {
+  const auto factor = enlargement(height, width, options);
+  return {std::max(height * factor, glyph_height) + options.gap, width * factor + options.gap};
+}
+
 at::Tensor to_pixels(const at::Tensor& images) {
   check_shape(images, {any, any, any, any}, "to_pixels");
   return ((images.to(at::kFloat) + 1) * 127.5).round().nan_to_num(0.).clamp(0, 255).to(at::kByte);
@@ -103,7 +128,7 @@ at::Tensor to_pixels(const at::Tensor& images) {
 
 at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options) {
   check_shape(pixels, {any, any, any, any}, "grid");
-  const int64_t images = pixels.size(0), channels = pixels.size(1);
+  const int64_t channels = pixels.size(1);
   if (pixels.numel() == 0) fail("grid", "expected at least one image, got shape " + shape_text(pixels.sizes()));
   if (channels != 1 && channels != 3 && channels != 4) {
     fail("grid", "expected images of 1, 3 or 4 channels, got " + std::to_string(channels));
@@ -113,16 +138,21 @@ at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options) {
 
   const auto labels = drawn_labels(options.row_labels);
   const Layout layout = layout_of(pixels, options, labels);
-  const int64_t height = layout.rows * (layout.row_height + options.gap) - options.gap;
+  const int64_t height = std::ssize(layout.row_lengths) * (layout.row_height + options.gap) - options.gap;
   const int64_t width = layout.label_width + layout.columns * (layout.cell_width + options.gap) - options.gap;
   const at::Tensor picture = at::full({channels == 1 ? 1 : 3, height, width}, background, at::kByte);
   const at::Tensor source = pixels.cpu().contiguous();
-  for (int64_t i = 0; i < images; ++i) {
-    const int64_t row_top = i / layout.columns * (layout.row_height + options.gap);
+  int64_t image = 0, row_top = 0;
+  for (const auto length : layout.row_lengths) {
     const int64_t y = row_top + (layout.row_height - layout.cell_height) / 2;
-    const int64_t x = layout.label_width + i % layout.columns * (layout.cell_width + options.gap);
-    const at::Tensor cell = enlarged(source[i], layout.factor);
-    picture.narrow(1, y, layout.cell_height).narrow(2, x, layout.cell_width).copy_(channels == 4 ? opaque(cell) : cell);
+    for (int64_t column = 0; column < length; ++column) {
+      const int64_t x = layout.label_width + column * (layout.cell_width + options.gap);
+      const at::Tensor cell = enlarged(source[image++], layout.factor);
+      picture.narrow(1, y, layout.cell_height)
+          .narrow(2, x, layout.cell_width)
+          .copy_(channels == 4 ? opaque(cell) : cell);
+    }
+    row_top += layout.row_height + options.gap;
   }
   for (int64_t row = 0; row < std::ssize(labels); ++row) {
     draw_label(picture, labels[row], row * (layout.row_height + options.gap), layout);

@@ -11,9 +11,18 @@ namespace fqgan {
 struct GridOptions {
   int64_t columns = 0;                  // 0: as square as possible, or with row labels one row per label
   std::vector<std::string> row_labels;  // one per row, drawn to its left, cut to 24 characters; empty: none
+  std::vector<int64_t> row_lengths;     // number of images in each row, up to `columns`; empty: all rows are full
   int64_t gap = 2;                      // pixels between images
   int64_t minimum_cell = 64;  // pixels; images whose longer side is shorter are enlarged, by an integer factor
 };
+
+/// The place of one image of height x width in a grid, with the gap, in pixels.
+struct CellSize {
+  int64_t height, width;
+};
+CellSize cell_size(int64_t height, int64_t width, const GridOptions& options);
+/// The largest width of the labels, in pixels.
+extern const int64_t widest_label;
 
 /// float N x C x H x W in [-1, 1] -> uint8, round((x + 1) * 127.5), clamped; a NaN becomes 0. On the images' device.
 at::Tensor to_pixels(const at::Tensor& images);

@@ -7,8 +7,10 @@
 #include <optional>
 
 #include "fqgan/core/atomic_file.h"
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/partial_file.h"
 
 namespace fqgan {
 namespace {
@@ -102,11 +104,21 @@ bool present(const fs::path& path) {
 
 bool RunFolder::is_run(const fs::path& path) { return is_run_folder(path); }
 
+bool RunFolder::owns(const fs::path& file) {
+  const auto name = file.filename().string();
+  const auto folder = file.parent_path();
+  if (is_run(folder))
+    return name == "recipe.toml" || name == "log.jsonl" || name == "metrics.jsonl" || name == ".lock" ||
+           name == "checkpoints" || name == "samples" || name == "curves" || name.starts_with(events_prefix);
+  const auto kind = folder.filename();
+  return (kind == "checkpoints" || kind == "samples" || kind == "curves") && is_run(folder.parent_path());
+}
+
 RunFolder RunFolder::create(const fs::path& path) {
   const RunFolder run(path);
   if (is_run(path) || present(run.log()) || !run.checkpoints().empty()) {
-    fail(path.string(), "expected a new folder, found one that holds a run. Hint: fqgan train --resume " +
-                            path.string() + ", or choose another --out");
+    fail(path.string(), "expected a new folder, found one that holds a run. Hint: " +
+                            command_line({"train", "--resume", path.string()}) + ", or choose another --out");
   }
   make_folder(path);
   make_folder(path / "samples");

@@ -27,6 +27,9 @@ class RunFolder {
   /// Opens an existing run. Errors: UserError when there is no recipe.toml.
   static RunFolder open(const std::filesystem::path& path);
   static bool is_run(const std::filesystem::path& path);
+  /// Whether a file has the place of one that a training writes: the recipe, logs and events of a run, and everything
+  /// in its folders of checkpoints, samples and curves. Other files in a run folder belong to their makers.
+  static bool owns(const std::filesystem::path& file);
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path recipe() const { return path_ / run_marker; }

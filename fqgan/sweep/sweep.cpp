@@ -4,7 +4,6 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <iostream>
 #include <limits>
 #include <map>
 #include <set>
@@ -15,6 +14,7 @@
 #include "fqgan/core/hash.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/signals.h"
+#include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
 #include "fqgan/experiment/recipe.h"
 #include "fqgan/run/ledger.h"
@@ -106,7 +106,7 @@ class Sweep {
       if (stop()) break;
       const int code = train(task);
       if (code == 2) return 2;
-      if (code == 128 + SIGINT || code == 128 + SIGTERM) break;
+      if (code == 128 + SIGINT || code == 128 + SIGTERM || code == 128 + SIGHUP) break;
       if (code != 0 && code != diverged) {
         log_warning(task.name() + " ended with exit code " + std::to_string(code) +
                     "; the next sweep will try it again");
@@ -199,13 +199,15 @@ class Sweep {
       findings.push_back(std::move(finding));
     }
     const auto table = sweep_table(findings, file_.metric);
-    std::cout << table << std::flush;
-    if (options_.dry_run) return;
+    if (!options_.dry_run) write_report(table, sweep_curves(findings, file_.metric));
+    print(table);
+  }
+
+  void write_report(const std::string& table, const std::string& picture) const {
     const auto base = options_.out.empty() ? fs::path(options_.ledger).parent_path() / fs::path(options_.file).stem()
                                            : fs::path(options_.out);
     if (base.has_parent_path()) make_folder(base.parent_path());
     write_file_atomically(base.string() + ".md", table);
-    const auto picture = sweep_curves(findings, file_.metric);
     if (!picture.empty()) write_file_atomically(base.string() + ".png", picture);
     log_info("table: " + base.string() + ".md" + (picture.empty() ? "" : ", curves: " + base.string() + ".png"));
   }

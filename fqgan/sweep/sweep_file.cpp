@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "fqgan/core/atomic_file.h"
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
 #include "fqgan/core/text.h"
@@ -74,7 +75,8 @@ Experiment read_experiment(const SweepTable& table, const SweepTable& file, cons
   if (!std::all_of(name->begin(), name->end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; }))
     table.refuse(table.raw(), "name: expected letters, digits, '-' and '_', got '" + *name + "'");
   if (!recipe) table.refuse(table.raw(), "expected a recipe in experiment '" + *name + "', found none");
-  Experiment experiment{*name, (folder / *recipe).lexically_normal().string(), file.list<std::string>("set", "texts"),
+  const auto path = (folder / expand_home(*recipe)).lexically_normal();
+  Experiment experiment{*name, path.string(), file.list<std::string>("set", "texts"),
                         table.list<int64_t>("seeds", "integers")};
   for (auto& assignment : table.list<std::string>("set", "texts")) experiment.set.push_back(std::move(assignment));
   if (experiment.seeds.empty()) experiment.seeds = file.list<int64_t>("seeds", "integers");
@@ -89,6 +91,7 @@ SweepFile read_sweep(const std::filesystem::path& path) {
   const SweepTable file(document, path.string());
   file.expect_keys({"seeds", "data", "set", "metric", "experiment"});
   SweepFile sweep{file.text("metric").value_or(""), file.text("data"), {}};
+  if (sweep.data) sweep.data = expand_home(*sweep.data);
   const auto* experiments = document.get_as<toml::array>("experiment");
   if (!experiments || experiments->empty()) fail(path.string(), "expected at least one [[experiment]], found none");
   for (const auto& element : *experiments) {

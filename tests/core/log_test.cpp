@@ -36,6 +36,12 @@ TEST_F(Log, ShowsWhatTheLevelAsksFor) {
   EXPECT_EQ(of_all_kinds(), "i\nd\nwarning: w\nerror: e\n");
 }
 
+TEST_F(Log, KeepsANameWithALineBreakOnItsLine) {
+  testing::internal::CaptureStderr();
+  log_error("[a\nb] cannot be read");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "error: [a\\nb] cannot be read\n");
+}
+
 TEST_F(Log, KeepsLinesOfThreadsWhole) {
   testing::internal::CaptureStderr();
   std::vector<std::thread> threads;

@@ -68,5 +68,18 @@ TEST(Text, Numbers) {
   EXPECT_EQ(fixed(2.346, 2), "2.35");
 }
 
+TEST(Text, KnowsUtf8) {
+  for (const std::string text : {"", "plain", "caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"})
+    EXPECT_TRUE(is_utf8(text)) << text;
+  // Latin-1, a lonely continuation, cut, overlong, a surrogate, beyond U+10FFFF
+  for (const std::string text : {"caf\xe9", "\x80", "\xe2\x82", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf",
+                                 "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff"})
+    EXPECT_FALSE(is_utf8(text)) << one_line(text);
+}
+
+TEST(Text, StaysOnOneLine) {
+  EXPECT_EQ(one_line("a\nb\tc\x1b[2J\x7f caf\xc3\xa9"), "a\\nb\\tc\\x1b[2J\\x7f caf\xc3\xa9");
+}
+
 }  // namespace
 }  // namespace fqgan

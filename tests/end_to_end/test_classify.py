@@ -88,7 +88,7 @@ def test_ensemble_and_files(trained):
     assert len(both) == 90 and set(both[0]) == {"name", "label", "prediction", "p(zero)", "p(one)", "p(two)"}
     singles = []
     for name in ("run3", "run4"):
-        assert run("classify", trained / name, trained / "data", "--out", out).returncode == 0
+        assert run("classify", trained / name, trained / "data", "--out", out, "--force").returncode == 0
         singles.append(list(csv.DictReader(out.open())))
     for a, b, mean in zip(*singles, both):
         for key in ("p(zero)", "p(one)", "p(two)"):
@@ -146,8 +146,8 @@ def test_minibatch_discrimination_classifies_whole_batches(trained, tmp_path):
 def test_samples_are_unconditional(trained):
     out = trained / "grid.png"
     assert run("sample", trained / "run3", "--out", out).returncode == 0 and out.exists()
-    one_line_error(run("sample", trained / "run3", "--out", out, "--class", "one"), "class")
-    one_line_error(run("sample", trained / "run3", "--out", out, "--truncation", "0.5"), "truncation")
+    one_line_error(run("sample", trained / "run3", "--out", out, "--force", "--class", "one"), "class")
+    one_line_error(run("sample", trained / "run3", "--out", out, "--force", "--truncation", "0.5"), "truncation")
 
 
 def test_wrong_input(trained, tmp_path):

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <sched.h>
 
+#include <cstdlib>
 #include <thread>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Compute : ::testing::Test {
 
 TEST_F(Compute, ThreadsDefaultToThePhysicalCores) {
   EXPECT_GE(physical_cores(), 1);
+  unsetenv("OMP_NUM_THREADS");
   EXPECT_LE(physical_cores(), static_cast<int64_t>(std::thread::hardware_concurrency()));
   const auto threads_with = [](std::optional<int64_t> threads) {
     at::set_num_threads(static_cast<int>(physical_cores()) + 1);  // neither the default nor what is asked for
@@ -32,6 +34,25 @@ TEST_F(Compute, ThreadsDefaultToThePhysicalCores) {
   EXPECT_EQ(threads_with({}), physical_cores());
   EXPECT_EQ(threads_with(1), 1);
   EXPECT_EQ(threads_with(3), 3);
+}
+
+TEST_F(Compute, ThreadsFollowTheVariableOfOpenMP) {
+  const char* before = std::getenv("OMP_NUM_THREADS");
+  const std::string kept = before ? before : "";
+  const auto threads_with = [](const char* text, std::optional<int64_t> threads = {}) {
+    at::set_num_threads(9);
+    setenv("OMP_NUM_THREADS", text, 1);
+    ComputeOptions options;
+    options.threads = threads;
+    start_computing(options);
+    return static_cast<int64_t>(at::get_num_threads());
+  };
+  for (const char* text : {"5", "5,2", " 5 , 2,1 "}) EXPECT_EQ(threads_with(text), 5) << text;
+  EXPECT_EQ(threads_with("5", 3), 3) << "an option comes first";
+  for (const char* text : {"", "0", "-2", "five", "5x", "5,", "5,x", "99999999999999999999"})
+    EXPECT_EQ(threads_with(text), physical_cores()) << text;
+  EXPECT_EQ(threads_with("100000"), most_threads);
+  before ? setenv("OMP_NUM_THREADS", kept.c_str(), 1) : unsetenv("OMP_NUM_THREADS");
 }
 
 TEST_F(Compute, CoresAreThoseThatTheProcessMayRunOn) {

@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 
@@ -155,6 +156,30 @@ TEST(Evaluate, WarnsWhereAValueIsBiased) {
   expect_names(warned[0], {"fid", "6", "8"});
   expect_names(warned[1], {"6"});
   EXPECT_EQ(evaluate(more, more, {"accuracy"}, extractor, {}).warnings.size(), 0u);
+}
+
+TEST(Evaluate, WarnsWhenBothSidesAreTheSame) {
+  ColumnMeans extractor(1, stripes);
+  const auto a = measured(StripedData(60, 3), extractor), b = measured(StripedData(90, 3), extractor);
+  const auto warned_of = [&](const Measured& x, const Measured& y, const std::string& metric) {
+    const auto warnings = evaluate(x, y, {metric}, extractor, {}).warnings;
+    return std::any_of(warnings.begin(), warnings.end(),
+                       [](const auto& line) { return line.find("same images") != std::string::npos; });
+  };
+  for (const std::string metric : {"fid", "pr", "prdc", "intra_fid"}) {
+    EXPECT_TRUE(warned_of(a, a, metric)) << metric;
+    EXPECT_FALSE(warned_of(a, b, metric)) << metric;
+  }
+  EXPECT_FALSE(warned_of(a, a, "accuracy")) << "it measures one side only";
+}
+
+TEST(Evaluate, WarnsAboutEqualImagesWhoseNeighbourhoodIsEmpty) {
+  ColumnMeans extractor(1, stripes);
+  auto a = measured(StripedData(60, 3), extractor), b = measured(StripedData(90, 3), extractor);
+  b.features.narrow(0, 0, 20).copy_(b.features[0].expand({20, -1}));
+  const auto warnings = evaluate(a, b, {"prdc"}, extractor, {}).warnings;
+  ASSERT_EQ(warnings.size(), 2u);
+  expect_names(warnings[0], {"density", "coverage", "20 of 90"});
 }
 
 TEST(Evaluate, RefusesWhatCannotBeMeasured) {

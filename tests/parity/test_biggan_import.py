@@ -77,7 +77,7 @@ class Case:
         files += ["--discriminator", self.folder / "discriminator.safetensors"] if discriminator else []
         out = self.folder / "imported.safetensors"
         recipe = self.folder / "recipe.toml"
-        return fqgan("import", "--from", "biggan-pytorch", "--recipe", recipe, *files, "--out", out, *more), out
+        return fqgan("import", "--from", "biggan-pytorch", "--recipe", recipe, *files, "--out", out, "--force", *more), out
 
 
 @pytest.fixture(params=list(RECIPES))

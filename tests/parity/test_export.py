@@ -233,7 +233,7 @@ def inputs(name, count, limit=NONE):
 def images_of_program(file, folder, given, *flags):
     latents, out = folder / "latents.safetensors", folder / "images.safetensors"
     save_file({"z": given["z"]} | ({"y": given["class"]} if "class" in given else {}), latents)
-    fqgan("sample", file, "--latents", latents, "--out", out, *flags)
+    fqgan("sample", file, "--latents", latents, "--out", out, "--force", *flags)
     return load_file(out)["images"]
 
 

@@ -219,5 +219,13 @@ TEST(Font, LeavesOutWhatIsOutside) {
   }
 }
 
+TEST(MakeGrid, LeavesTheRestOfAShortRowEmpty) {
+  auto options = plain(2, 0);
+  options.row_lengths = {1, 2, 1};
+  const auto picture = make_grid(bytes({255, 255, 255, 255}, {4, 1, 1, 1}), options);
+  const auto lit = bytes({255, 32, 255, 255, 255, 32}, {1, 3, 2});  // 32: the background
+  EXPECT_TRUE(at::equal(picture, lit)) << picture;
+}
+
 }  // namespace
 }  // namespace fqgan

@@ -136,5 +136,17 @@ TEST(RunFolder, RewindGoesOnWithoutLostLogs) {
   EXPECT_TRUE(fs::is_directory(run.path() / "checkpoints"));
 }
 
+TEST(RunFolder, OwnsWhatATrainingWrites) {
+  TemporaryFolder folder;
+  const RunFolder run = RunFolder::create(folder.path);
+  EXPECT_FALSE(RunFolder::owns(run.log())) << "no run without a recipe";
+  touch(run.recipe());
+  for (const auto& path : {run.recipe(), run.log(), run.metrics(), run.events(), run.checkpoint(1), run.samples(7),
+                           folder / "checkpoints/best.safetensors", folder / "curves/fid.png"})
+    EXPECT_TRUE(RunFolder::owns(path)) << path;
+  for (const std::string name : {"grid.png", "images/00000.png", "predictions.csv"})
+    EXPECT_FALSE(RunFolder::owns(folder / name)) << name;
+}
+
 }  // namespace
 }  // namespace fqgan

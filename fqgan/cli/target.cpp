@@ -1,0 +1,90 @@
+#include "fqgan/cli/target.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/partial_file.h"
+#include "fqgan/core/text.h"
+#include "fqgan/run/run_folder.h"
+
+namespace fqgan {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_inside(const fs::path& file, const fs::path& folder) {
+  const auto [end, differs] = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end());
+  return end == folder.end();
+}
+
+fs::path resolved(const fs::path& path) {
+  std::error_code ignored;
+  auto found = fs::weakly_canonical(fs::absolute(path), ignored);  // follows links
+  if (!found.has_filename()) found = found.parent_path();          // "folder/"
+  return found;
+}
+
+[[noreturn]] void refuse(const Target& target, const std::string& reason) {
+  fail(target.option + " " + target.path, reason + ". Hint: choose another name");
+}
+
+/// Pictures among the images that are read would be taken for images the next time.
+bool becomes_an_image(const Target& target) {
+  const auto ending = lower(target.ending);
+  return ending == ".png" || ending == ".zip";
+}
+
+void refuse_inputs(const Target& target) {
+  std::error_code ignored;
+  const auto place = resolved(target.path);
+  for (const auto& input : target.reads) {
+    if (input.empty() || !fs::exists(input, ignored)) continue;
+    const auto read = resolved(input);
+    auto files = std::vector<fs::path>{input};
+    if (RunFolder::is_run(read)) files = RunFolder::open(read).checkpoints();
+    const auto is_target = [&](const fs::path& file) { return fs::equivalent(target.path, file, ignored); };
+    if (place == read || std::any_of(files.begin(), files.end(), is_target))
+      refuse(target, "expected a name of its own, got an input of this command");
+    if (!fs::is_directory(read) || RunFolder::is_run(read) || !is_inside(place, read)) continue;
+    if (becomes_an_image(target) || target.ending.empty())
+      refuse(target, "expected a place outside of the images that are read ('" + input + "'), got one among them");
+  }
+}
+
+void check_common(const Target& target) {
+  if (target.path.empty()) fail(target.option, "expected a name, got an empty one");
+  if (!target.path.ends_with(target.ending))
+    fail(target.option, "expected a name that ends in " + target.ending + ", got '" + target.path + "'");
+  refuse_inputs(target);
+  if (RunFolder::owns(resolved(target.path)))
+    refuse(target, "expected a name of its own, got a file of a run folder, which only its training writes");
+}
+
+}  // namespace
+
+void add_force_flag(CLI::App& command, bool& force) {
+  command.add_flag("--force", force, "replace an output that is there already");
+}
+
+void check_force(bool force, const std::vector<std::string>& outputs) {
+  const auto empty = [](const std::string& output) { return output.empty(); };
+  if (force && std::all_of(outputs.begin(), outputs.end(), empty))
+    fail("--force", "expected a file to write, got none. Hint: leave --force out, or name the file");
+}
+
+void check_target(const Target& target) {
+  check_common(target);
+  prepare_target(target.path, target.option);
+  std::error_code ignored;
+  if (!target.force && fs::exists(fs::symlink_status(target.path, ignored)))
+    fail(target.option + " " + target.path,
+         "expected a new name, got one that is there already. Hint: choose another name, or replace it with --force");
+  remove_partial_files_of(target.path);
+}
+
+void check_target_folder(const Target& target) { check_common(target); }
+
+}  // namespace fqgan
