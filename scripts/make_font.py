@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes fqgan/plot/font_table.h: the printable ASCII of a 6 x 13 bitmap font, from a PCF file.
+"""Makes fqgan/plot/font_table.h: Latin-1 (ISO 8859-1) in a 6 x 13 bitmap font, from a PCF file.
 
-    scripts/make_font.py 6x13.pcf.gz > fqgan/plot/font_table.h
+    scripts/make_font.py 6x13-ISO8859-1.pcf.gz > fqgan/plot/font_table.h
 
 The font is "fixed" of X11 (misc-fixed 6x13, public domain), which Debian has in its package xfonts-base.
 """
@@ -12,7 +12,7 @@ import struct
 import sys
 
 WIDTH, ASCENT, DESCENT = 6, 11, 2  # pixels; rows are counted from ASCENT above the baseline
-FIRST, LAST = ord(" "), ord("~")
+FIRST, LAST = 0x20, 0xFF  # with a gap from 0x7F to 0x9F, whose glyphs are empty
 METRICS, BITMAPS, ENCODINGS = 1 << 2, 1 << 3, 1 << 5  # kinds of tables in a PCF file
 COMPRESSED_METRICS, BIG_ENDIAN, BITS_FROM_THE_LEFT, PADDING = 0x100, 4, 8, 3  # flags of a table's format
 
@@ -86,8 +86,8 @@ def main():
     metrics, bitmap = read_metrics(tables[METRICS]), read_bitmaps(tables[BITMAPS])
     glyphs = read_encodings(tables[ENCODINGS])
     print(f"""\
-// Printable ASCII, 6 x 13 pixels a character: the public-domain font "fixed" of X11 (misc-fixed 6x13).
-// A byte a row from the top; the left pixel is the highest bit. Made by scripts/make_font.py; do not edit.
+// Latin-1, 6 x 13 pixels per character, from the space on: the public-domain font "fixed" of X11 (misc-fixed 6x13).
+// One byte per row from the top; the left pixel is the highest bit. Made by scripts/make_font.py; do not edit.
 #pragma once
 
 #include <cstdint>
@@ -96,8 +96,10 @@ namespace fqgan {{
 
 inline constexpr uint8_t font_table[{LAST - FIRST + 1}][{ASCENT + DESCENT}] = {{""")
     for code in range(FIRST, LAST + 1):
-        rows = ", ".join(f"0x{row:02x}" for row in glyph_rows(metrics, bitmap, glyphs[code]))
-        print(f"    {{{rows}}},  // '{chr(code)}'")
+        empty = 0x7F <= code <= 0x9F
+        rows = [0] * (ASCENT + DESCENT) if empty else glyph_rows(metrics, bitmap, glyphs[code])
+        name = f"'{chr(code)}'" if code < 0x7F else f"{code:#x}"
+        print(f"    {{{', '.join(f'0x{row:02x}' for row in rows)}}},  // {name}")
     print("};\n\n}  // namespace fqgan")
 
 

@@ -30,10 +30,14 @@ std::string some_of(std::vector<std::string> names) {
   return quoted_list(names) + rest;
 }
 
-/// The index of the name in `to`, or -1. A similar name counts if it is the only one.
-int64_t index_of(const std::string& name, const std::vector<std::string>& to) {
+/// The index of the name in `to`, or -1.
+int64_t same_name(const std::string& name, const std::vector<std::string>& to) {
   const auto same = std::find(to.begin(), to.end(), name);
-  if (same != to.end()) return same - to.begin();
+  return same == to.end() ? -1 : same - to.begin();
+}
+
+/// The index of the only similar name in `to`, or -1.
+int64_t similar_name(const std::string& name, const std::vector<std::string>& to) {
   const auto similar = [plain = plain_name(name)](const std::string& other) { return plain_name(other) == plain; };
   const auto first = std::find_if(to.begin(), to.end(), similar);
   if (first == to.end() || std::find_if(first + 1, to.end(), similar) != to.end()) return -1;
@@ -53,11 +57,13 @@ std::vector<int64_t> matched_classes(const std::vector<std::string>& from, const
   std::vector<int64_t> by_index(from.size()), by_name;
   std::iota(by_index.begin(), by_index.end(), 0);
   if (from == to) return by_index;
+  for (const auto& name : from) by_name.push_back(same_name(name, to));
+  std::set<int64_t> taken(by_name.begin(), by_name.end());
   std::vector<std::string> unknown;
-  std::set<int64_t> taken;
-  for (const auto& name : from) {
-    by_name.push_back(index_of(name, to));
-    if (by_name.back() < 0 || !taken.insert(by_name.back()).second) unknown.push_back(name);
+  for (size_t k = 0; k < from.size(); ++k) {
+    if (by_name[k] >= 0) continue;
+    by_name[k] = similar_name(from[k], to);
+    if (by_name[k] < 0 || !taken.insert(by_name[k]).second) unknown.push_back(from[k]);
   }
   if (unknown.empty()) return by_name;
   const bool equally_long = from.size() == to.size();

@@ -1,10 +1,11 @@
 """Semi-supervised training and fqgan classify: few labels beat guessing, an ensemble, the files, and wrong input."""
 
 import csv
+import gzip
 import json
 import re
-import re
 
+from PIL import Image
 import pytest
 from conftest import one_line_error, run, write_idx
 
@@ -141,6 +142,55 @@ def test_minibatch_discrimination_classifies_whole_batches(trained, tmp_path):
     few = write_idx(tmp_path / "few", images=9)
     process = run("classify", tmp_path / "run", few, "--split", "train")
     assert process.returncode == 0 and re.search(r"\b20\b.*\b9\b", process.stderr)
+
+
+def as_folders(trained, folder, names, per_class=6):
+    """The first images of the classes as folders of these names; names: {folder: class}."""
+    pixels = gzip.decompress((trained / "data/train-images-idx3-ubyte.gz").read_bytes())[16:]
+    for name, k in names.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(per_class):
+            at = 64 * (3 * i + k)  # image 3 i + k is of class k
+            Image.frombytes("L", (8, 8), pixels[at : at + 64]).save(folder / name / f"{3 * i + k:02}.png")
+    return folder
+
+
+def predictions(trained, images, tmp_path):
+    process = run("classify", trained / "run3", images, "--out", tmp_path / "p.csv", "--json")
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout), list(csv.DictReader((tmp_path / "p.csv").open()))
+
+
+@pytest.mark.parametrize("names", [{"one": 1, "two": 2, "zero": 0}, {"ZERO": 0, "two": 2}, {"two": 2}])
+def test_classes_are_matched_by_name(trained, names, tmp_path):
+    _, known = predictions(trained, trained / "data", tmp_path)
+    images = as_folders(trained, tmp_path / "images", names)
+    found, rows = predictions(trained, images, tmp_path)
+    assert found["classes"] == ["zero", "one", "two"] and found["labelled"] == 6 * len(names)
+    for row in rows:
+        folder, file = row["name"].split("/")
+        assert row["label"] == folder.lower()
+        assert row["prediction"] == known[int(file[:2])]["prediction"]
+    assert found["wrong"] == sum(row["label"] != row["prediction"] for row in rows)
+    assert [sum(counts) for counts in found["confusion"]] == [6 * (k in names.values()) for k in range(3)]
+
+
+def test_unknown_classes_are_named(trained, tmp_path):
+    images = as_folders(trained, tmp_path / "images", {"owl": 0, "two": 2, "wolf": 1})
+    line = one_line_error(run("classify", trained / "run3", images), "'owl', 'wolf'", "'zero'", "data.labels=false")
+    assert "'two'" in line.split("got")[0] and "'two'" not in line.split("got")[1]
+    assert run("classify", trained / "run3", images, "--set", "data.labels=false").returncode == 0
+    both = as_folders(trained, tmp_path / "both", {"two": 2, "TWO": 2})
+    one_line_error(run("classify", trained / "run3", both), "'TWO'")
+
+
+def test_options_without_an_effect_are_refused(trained):
+    ignored = ["data.path=x", "data.resolution=4", "data.channels=3", "data.flip=true", "model.batch=3", "seed=1"]
+    for command in ("classify", "score"):
+        for setting in ignored:
+            process = run(command, trained / "run3", trained / "data", "--set", setting)
+            one_line_error(process, "--set", setting.split("=")[0])
+    one_line_error(run("classify", trained / "run3", trained / "data", "--set", "data.split=train"), "--split")
 
 
 def test_samples_are_unconditional(trained):

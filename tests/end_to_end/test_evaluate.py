@@ -297,9 +297,8 @@ def test_wrong_input(data, extractor, evaluated, tmp_path):
     larger = write_idx(tmp_path / "larger", size=12)
     one_line_error(run("evaluate", larger, "--against", data, "--features", extractor), "12 x 12", "data.resolution=8")
     more = write_idx(tmp_path / "more", classes=5)
-    one_line_error(
-        run("evaluate", more, "--against", data, "--features", extractor, "--metrics", "accuracy"), "5 (0, 1, 2, ...)"
-    )
+    process = run("evaluate", more, "--against", data, "--features", extractor, "--metrics", "accuracy")
+    one_line_error(process, "'0', '1', '2' (3)", "'3', '4'")
     one_line_error(run("evaluate", data, "--against", data, "--count", 0), "--count")
 
 

@@ -232,5 +232,23 @@ TEST(ClassifierCache, UnlabelledImagesAreRefused) {
   expect_error<UserError>([&] { data.classifier(); }, {"classifier"});
 }
 
+TEST(Classifier, WarnsIfItIsHardlyBetterThanGuessing) {
+  const auto warned = [](double accuracy, int64_t images, size_t classes) {
+    ClassifierFacts facts;
+    facts.class_names.resize(classes);
+    facts.accuracy = accuracy;
+    facts.tested_images = images;
+    testing::internal::CaptureStderr();
+    warn_if_poor(facts);
+    return testing::internal::GetCapturedStderr();
+  };
+  expect_names(warned(0.4, 20, 3), {"40.00 %", "20 images", "33.33 %", "--features"});
+  EXPECT_NE(warned(1, 2, 3), "");  // two images say nothing
+  EXPECT_NE(warned(0.55, 5000, 2), "");
+  EXPECT_EQ(warned(0.9, 20, 3), "");
+  EXPECT_EQ(warned(0.95, 10000, 10), "");
+  EXPECT_EQ(warned(0.4, 10000, 100), "");
+}
+
 }  // namespace
 }  // namespace fqgan::test

@@ -195,7 +195,7 @@ TEST(Evaluate, RefusesWhatCannotBeMeasured) {
   expect_names(refused("accuracy", plain, images, extractor), {"[B]", "accuracy"});
   expect_names(refused("intra_fid", images, plain, extractor), {"[B]", "intra_fid"});
   const SideFacts others{"D", false, 60, {"cat", "dog", "cow"}, {}};
-  expect_names(refused("accuracy", others, images, extractor), {"3 (cat, dog, cow)"});
+  expect_names(refused("accuracy", others, images, extractor), {"'cat', 'dog', 'cow'"});
   check_metrics({"accuracy"}, others, images, nameless, {});  // logits without names are in the data's order
   check_metrics({"fid"}, plain, statistics, extractor, {});
 
@@ -266,8 +266,12 @@ TEST(ClassNames, ByNameElseByNumber) {
   EXPECT_EQ(matched({"0", "1", "2"}, {"a", "b", "c"}), (std::vector<int64_t>{0, 2, -1, 1}));
   EXPECT_EQ(matched({"c", "b", "a"}, {"a", "b", "c", "d"}), (std::vector<int64_t>{2, 0, -1, 1}));
   EXPECT_EQ(matched({"a/b", "a b", "c"}, {"a/b", "a b", "c"}), (std::vector<int64_t>{0, 2, -1, 1}));
-  expect_error<UserError>([&] { matched({"x", "y", "z"}, {"a", "b", "c"}); }, {"x, y, z"});
-  expect_error<UserError>([&] { matched({"0", "1", "2"}, {"a", "b"}); }, {"2 (a, b)"});
+  EXPECT_EQ(matched({"0", "1", "2"}, {"a", "b", "c", "d"}), (std::vector<int64_t>{0, 2, -1, 1}));
+  EXPECT_EQ(matched({"A", "a", "b"}, {"a", "b", "A"}), (std::vector<int64_t>{2, 1, -1, 0}));  // exact names first
+  expect_error<UserError>([&] { matched({"x", "b", "z"}, {"a", "b", "c"}); }, {"'x', 'z'", "'a', 'b', 'c'"});
+  expect_error<UserError>([&] { matched({"0", "1", "2"}, {"a", "b"}); }, {"'a', 'b' (2)"});
+  expect_error<UserError>([&] { matched({"A_B", "c", "d"}, {"a/b", "a b", "c", "d"}); }, {"'A_B'"});  // which one?
+  expect_error<UserError>([&] { matched({"a", "A", "c"}, {"a", "b", "c"}); }, {"'A'"});
 }
 
 }  // namespace

@@ -196,14 +196,32 @@ TEST(Font, HasADifferentGlyphForEveryCharacter) {
 
 TEST(Font, ShowsOtherCharactersAsQuestionMarks) {
   EXPECT_EQ(drawable("T-shirt/top ~"), "T-shirt/top ~");
-  EXPECT_EQ(drawable("Zo\xc3\xab"), "Zo?");
+  EXPECT_EQ(drawable("Zo\xc3\xab"), "Zo\xeb");
+  EXPECT_EQ(drawable("\xc2\x85\xc5\x82"), "??");  // a control character, and one beyond Latin-1
   EXPECT_EQ(drawable("\xe6\x97\xa5\xe6\x9c\xac."), "??.");
   EXPECT_EQ(drawable("\xf0\x9f\x98\x80."), "?.");
   EXPECT_EQ(drawable("a\tb\x7f"), "a?b?");
   EXPECT_EQ(drawable("\xff"
                      "a\x80\x80\xc3"),
             "?a???");  // not UTF-8
-  EXPECT_EQ(drawn(text_picture("\xc3\xab", 12)), drawn(text_picture("?", 12)));
+  EXPECT_EQ(drawn(text_picture(drawable("\xc5\x82"), 12)), drawn(text_picture("?", 12)));
+}
+
+TEST(Font, DrawsLatin1) {
+  EXPECT_EQ(drawn(text_picture(drawable("\xc3\xbc"), 6)),  // a u with two dots
+            "......\n"
+            "......\n"
+            ".#.#..\n"
+            ".#.#..\n"
+            "......\n"
+            "#...#.\n"
+            "#...#.\n"
+            "#...#.\n"
+            "#...#.\n"
+            "#..##.\n"
+            ".##.#.\n"
+            "......\n"
+            "......\n");
 }
 
 TEST(Font, LeavesOutWhatIsOutside) {
