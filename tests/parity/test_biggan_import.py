@@ -76,8 +76,8 @@ class Case:
         files = ["--generator", self.folder / "generator.safetensors"]
         files += ["--discriminator", self.folder / "discriminator.safetensors"] if discriminator else []
         out = self.folder / "imported.safetensors"
-        recipe = self.folder / "recipe.toml"
-        return fqgan("import", "--from", "biggan-pytorch", "--recipe", recipe, *files, "--out", out, "--force", *more), out
+        files += ["--recipe", self.folder / "recipe.toml", "--out", out, "--force"]
+        return fqgan("import", "--from", "biggan-pytorch", *files, *more), out
 
 
 @pytest.fixture(params=list(RECIPES))
