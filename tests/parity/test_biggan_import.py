@@ -76,8 +76,8 @@ class Case:
         files = ["--generator", self.folder / "generator.safetensors"]
         files += ["--discriminator", self.folder / "discriminator.safetensors"] if discriminator else []
         out = self.folder / "imported.safetensors"
-        recipe = self.folder / "recipe.toml"
-        return fqgan("import", "--from", "biggan-pytorch", "--recipe", recipe, *files, "--out", out, "--force", *more), out
+        files += ["--recipe", self.folder / "recipe.toml", "--out", out, "--force"]
+        return fqgan("import", "--from", "biggan-pytorch", *files, *more), out
 
 
 @pytest.fixture(params=list(RECIPES))
@@ -97,7 +97,7 @@ def test_images_are_those_of_the_reference(case):
     latents = {"z": case.record["z.0.0.0"].astype(np.float32), "y": case.record["y.0.0.0"]}
     save_file(latents, case.folder / "latents.safetensors")
     out = case.folder / "images.safetensors"
-    result = fqgan("sample", imported, "--latents", case.folder / "latents.safetensors", "--out", out)
+    result = fqgan("sample", imported, "--latents", case.folder / "latents.safetensors", "--out", out, "--force")
     assert result.returncode == 0, result.stderr
     np.testing.assert_allclose(load_file(out)["images"], case.record["use.images"], atol=1e-5)
 
@@ -113,7 +113,7 @@ def test_logits_and_codes_are_those_of_the_reference(case):
             Image.fromarray(pixels[i].transpose(1, 2, 0)).save(folder / f"{i}.png")
             order.append(i)
     out = case.folder / "scores.safetensors"
-    result = fqgan("score", imported, case.folder / "images", "--out", out, "--json")
+    result = fqgan("score", imported, case.folder / "images", "--out", out, "--force", "--json")
     assert result.returncode == 0, result.stderr
     scores, document = load_file(out), json.loads(result.stdout)
     np.testing.assert_allclose(scores["logits"], case.record["use.logits"][order], rtol=1e-4, atol=1e-5)
@@ -138,7 +138,7 @@ def sample(case, imported):
     latents = {"z": case.record["z.0.0.0"].astype(np.float32), "y": case.record["y.0.0.0"]}
     save_file(latents, case.folder / "latents.safetensors")
     out = case.folder / "images.safetensors"
-    result = fqgan("sample", imported, "--latents", case.folder / "latents.safetensors", "--out", out)
+    result = fqgan("sample", imported, "--latents", case.folder / "latents.safetensors", "--out", out, "--force")
     assert result.returncode == 0, result.stderr
     return load_file(out)["images"]
 
@@ -152,7 +152,7 @@ def score(case, imported, names="012"):
         for i in np.flatnonzero(labels == k):
             Image.fromarray(pixels[i].transpose(1, 2, 0)).save(folder / name / f"{i}.png")
             order.append(i)
-    result = fqgan("score", imported, folder, "--out", case.folder / "scores.safetensors")
+    result = fqgan("score", imported, folder, "--out", case.folder / "scores.safetensors", "--force")
     assert result.returncode == 0, result.stderr
     return load_file(case.folder / "scores.safetensors")["logits"], case.record["use.logits"][order], result.stderr
 

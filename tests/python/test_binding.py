@@ -109,7 +109,8 @@ def test_images_are_those_of_the_program(core, checkpoint, tmp_path, flags):
     more = [f"--{name}" if value is True else f"--{name}={value}" for name, value in flags.items()]
     for truncation in (None, 0.5):
         out, cut = tmp_path / "images.safetensors", [] if truncation is None else ["--truncation", truncation]
-        program("sample", checkpoint, "--latents", tmp_path / "latents.safetensors", "--out", out, "--force", *more, *cut)
+        cut += ["--out", out, "--force"]
+        program("sample", checkpoint, "--latents", tmp_path / "latents.safetensors", *more, *cut)
         images = generator.images(z, y, truncation=truncation)
         assert images.dtype == torch.float32 and images.std() > 0.01
         assert (images - tensors_of(out)["images"]).abs().max() <= 1e-6
