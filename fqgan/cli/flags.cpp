@@ -8,8 +8,6 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/text.h"
 
-#include "fqgan/core/error.h"
-
 namespace fqgan {
 namespace {
 

@@ -150,8 +150,8 @@ void write_last(const Json& last, std::ostream& out) {
 
 void write_contents(const Json& contents, const std::string& indent, std::ostream& out) {
   for (const auto& [name, group] : contents.items())
-    out << indent << name << ": " << plural(group["tensors"].get<int64_t>(), "tensor") << ", "
-              << group["elements"] << " elements, " << group["bytes"] << " bytes\n";
+    out << indent << name << ": " << plural(group["tensors"].get<int64_t>(), "tensor") << ", " << group["elements"]
+        << " elements, " << group["bytes"] << " bytes\n";
 }
 
 std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
@@ -170,7 +170,7 @@ void write(const Json& json, const std::string& indent, std::ostream& out) {
       out << indent << key << ":";
       if ((key == "checkpoints" || key == "samples") && value.size() > 3) {
         out << " " << value.size() << ", " << value.front().get<std::string>() << " to "
-                  << value.back().get<std::string>() << "\n";
+            << value.back().get<std::string>() << "\n";
         continue;
       }
       for (const auto& item : value) out << " " << plain(item);

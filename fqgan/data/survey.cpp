@@ -5,12 +5,12 @@
 
 #include <algorithm>
 
-#include "fqgan/data/store/chosen_entries.h"
 #include "fqgan/core/error.h"
 #include "fqgan/data/fit_report.h"
 #include "fqgan/data/images/decode.h"
 #include "fqgan/data/parallel.h"
 #include "fqgan/data/selection.h"
+#include "fqgan/data/store/chosen_entries.h"
 #include "fqgan/data/store/prepare.h"
 #include "fqgan/data/store/stored_dataset.h"
 
