@@ -176,7 +176,6 @@ struct Loop::Impl {
     metadata["iteration"] = std::to_string(at.iteration);
     metadata["attempt"] = std::to_string(at.attempt);
     metadata["images_seen"] = std::to_string(at.images_seen);
-    metadata["seconds"] = std::to_string(progress().seconds);
     for (const auto& [stream, cursor] : images.cursors()) metadata["cursor." + stream] = std::to_string(cursor);
     for (const auto& [key, value] : machine()) metadata[key] = value;
     return saved;
@@ -185,6 +184,7 @@ struct Loop::Impl {
   void save() {
     if (!options.checkpoint_path || checkpointed == at.iteration) return;
     auto saved = checkpoint();
+    saved.metadata["seconds"] = std::to_string(progress().seconds);
     for (auto* observer : observers) observer->save(saved.metadata);
     for (const auto& [name, tensor] : saved.tensors)
       if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>())

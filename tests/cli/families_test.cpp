@@ -104,7 +104,7 @@ TEST_P(Program, TrainsAndResumesToTheBit) {
 TEST_P(Program, MakesImages) {
   const auto model = trained(), out = (folder_ / "images.safetensors").string();
   const auto made = [&](const std::vector<std::string>& more) {
-    auto arguments = with_source({"sample", model, "--out", out, "--count", "5"});
+    auto arguments = with_source({"sample", model, "--out", out, "--count", "5", "--force"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     EXPECT_EQ(run(arguments), 0);
     return load_checkpoint(out, false).tensors.at("images");
@@ -114,7 +114,7 @@ TEST_P(Program, MakesImages) {
   EXPECT_TRUE(at::equal(made({}), images));
   if (GetParam().translates) {
     EXPECT_FALSE(at::equal(made({"--direction", "b2a"}), images));
-    EXPECT_EQ(run({"sample", model, "--out", out}), 2) << "without source images";
+    EXPECT_EQ(run({"sample", model, "--out", out, "--force"}), 2) << "without source images";
     return;
   }
   EXPECT_FALSE(at::equal(made({"--seed", "1"}), images));
@@ -124,7 +124,7 @@ TEST_P(Program, MakesImages) {
   if (GetParam().truncates) {
     EXPECT_FALSE(at::equal(made({"--truncation", "0.3"}), images));
   }
-  EXPECT_EQ(run({"sample", model, "--out", out, "--source", data()}), 2) << "it translates nothing";
+  EXPECT_EQ(run({"sample", model, "--out", out, "--force", "--source", data()}), 2) << "it translates nothing";
 }
 
 TEST_P(Program, ScoresAndClassifies) {

@@ -50,7 +50,6 @@ from conftest import PROGRAM, one_line_error, run
         (["profile", "r.toml", "--rows", "0"], ["--rows", "from 1 to"]),
         (["sweep", "s.toml", "--minutes", "nan"], ["--minutes", "'nan'"]),
         (["sweep", "s.toml", "--minutes", "0"], ["--minutes", "from 0.0001"]),
-        (["classify", "a", "b", "--split", "tset"], ["--split", "'test'"]),
         (["classify", "a"], ["classify RUN IMAGES"]),
         (["score", "a", "b", "--force"], ["--force"]),
         (["inspect", "a", "--force"], ["--force"]),

@@ -156,7 +156,7 @@ def as_folders(trained, folder, names, per_class=6):
 
 
 def predictions(trained, images, tmp_path):
-    process = run("classify", trained / "run3", images, "--out", tmp_path / "p.csv", "--json")
+    process = run("classify", trained / "run3", images, "--out", tmp_path / "p.csv", "--json", "--force")
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout), list(csv.DictReader((tmp_path / "p.csv").open()))
 

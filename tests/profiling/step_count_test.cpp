@@ -22,7 +22,7 @@ struct Case {
 std::unique_ptr<FamilyOptions> options_of(const Case& c) {
   const bool biggan = c.name != "dense";
   auto options = family_options(biggan ? "biggan" : "improved");
-  const auto* networks = biggan ? "[generator]\nwidth = 16\nmultipliers = [2, 1]\nlatent = 16\n[discriminator]\n"
+  const auto* networks = biggan ? "[generator]\nwidth = 16\nmultipliers = [2, 2, 1]\nlatent = 16\n[discriminator]\n"
                                   "width = 16\nmultipliers = [1, 2]\ndownsample = [true, false]\n"
                                 : "[generator]\nhidden = [64]\n[discriminator]\nhidden = [128, 64]\n";
   const auto text = RecipeText::from_string("batch = " + std::to_string(c.batch) + "\n" + networks + c.recipe, "test");
