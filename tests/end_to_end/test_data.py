@@ -69,7 +69,8 @@ def test_inspect_and_train_say_what_training_sees(settings, odd, tiny):
 
 def test_the_contact_sheet_shows_what_training_sees(odd, tiny, tmp_path):
     def darkest(*settings):
-        process = run("inspect", odd, "--set", "data.resolution=32", "--pictures", tmp_path / "sheet", "--force", *settings)
+        sheet = ["--pictures", tmp_path / "sheet", "--force"]
+        process = run("inspect", odd, "--set", "data.resolution=32", *sheet, *settings)
         assert process.returncode == 0, process.stderr
         return Image.open(tmp_path / "sheet/mean.png").convert("L").getextrema()[0]
 

@@ -59,6 +59,9 @@ def test_snippets_run(page, template):
             continue
         words = itertools.dropwhile(lambda word: re.match("[A-Z_]+=", word), shlex.split(command))
         pages.run_command(list(words), folder)
-    if pages.python_code(page):
-        (folder / "page.py").write_text(pages.python_code(page))
+    code = pages.python_code(page)
+    if "fqgan._core" in code and not list(pages.BUILD.glob("_core.*.so")):
+        pytest.skip("built without the headers of Python")
+    if code:
+        (folder / "page.py").write_text(code)
         pages.run_command(["python", "page.py"], folder)

@@ -38,7 +38,8 @@ void check_attention(const std::string& key, const std::vector<int64_t>& wanted,
 }
 
 /// The first map of BigGAN's generators has 4 to 7 pixels along its shorter side, and the last map of its
-/// discriminators at most 15. Widths that were written for smaller images leave larger maps, and so a network that cannot work.
+/// discriminators at most 15. Widths that were written for smaller images leave larger maps, and so a network that
+/// cannot work.
 constexpr int64_t largest_first_map = 7, largest_last_map = 15;
 
 template <class T>
