@@ -66,7 +66,7 @@ void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
       fail(flag, "expected a run or checkpoint, which generates images; got none, so that this has no effect");
   const bool second = named.b && NamedSides::reads_images(*named.b), any = second || NamedSides::reads_images(named.a);
   for (const auto& assignment : flags.set) {
-    const auto key = assignment.substr(0, assignment.find('='));
+    const auto key = assigned_key(assignment);
     const bool data = key.starts_with("data."), against = key.starts_with("against.");
     const auto name = key.substr(key.find('.') + 1);
     if (!data && !against) continue;
@@ -114,7 +114,8 @@ EvaluateOptions read_settings(const std::vector<std::string>& set, const NamedSi
   options.against = options.data;
   RecipeText text;
   for (const auto& assignment : set)
-    if (assignment.starts_with("data.")) text.set("against" + assignment.substr(4));
+    if (assigned_key(assignment).starts_with("data."))
+      text.set("against" + assignment.substr(assignment.find("data.") + 4));
   for (const auto& assignment : set) text.set(assignment);
   read_options(text, options);
   return options;

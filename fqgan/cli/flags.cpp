@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/options.h"
 #include "fqgan/core/text.h"
 
 namespace fqgan {
@@ -104,9 +105,7 @@ CLI::Option* add_set_flag(CLI::App& command, std::vector<std::string>& assignmen
 void check_data_settings(const std::vector<std::string>& assignments,
                          const std::map<std::string, std::string>& decided) {
   for (const auto& assignment : assignments) {
-    auto key = assignment.substr(0, assignment.find('='));
-    key.erase(0, key.find_first_not_of(" \t"));
-    key.erase(key.find_last_not_of(" \t") + 1);
+    const auto key = assigned_key(assignment);
     constexpr std::string_view table = "data.";
     if (!key.starts_with(table))
       fail("--set", "expected an option for reading images (data.fit, data.limit, ...), got '" + key +

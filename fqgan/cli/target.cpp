@@ -15,11 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_inside(const fs::path& file, const fs::path& folder) {
-  const auto [end, differs] = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end());
-  return end == folder.end();
-}
-
 fs::path resolved(const fs::path& path) {
   std::error_code ignored;
   auto found = fs::weakly_canonical(fs::absolute(path), ignored);  // follows links
@@ -48,7 +43,7 @@ void refuse_inputs(const Target& target) {
     const auto is_target = [&](const fs::path& file) { return fs::equivalent(target.path, file, ignored); };
     if (place == read || std::any_of(files.begin(), files.end(), is_target))
       refuse(target, "expected a name of its own, got an input of this command");
-    if (!fs::is_directory(read) || RunFolder::is_run(read) || !is_inside(place, read)) continue;
+    if (!fs::is_directory(read) || RunFolder::is_run(read) || !lies_in(place, read)) continue;
     if (becomes_an_image(target) || target.ending.empty())
       refuse(target, "expected a place outside of the images that are read ('" + input + "'), got one among them");
   }
@@ -64,6 +59,11 @@ void check_common(const Target& target) {
 }
 
 }  // namespace
+
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  const auto place = resolved(path), whole = resolved(folder);
+  return std::mismatch(whole.begin(), whole.end(), place.begin(), place.end()).first == whole.end();
+}
 
 void add_force_flag(CLI::App& command, bool& force) {
   command.add_flag("--force", force, "replace an output that is there already");

@@ -2,6 +2,7 @@
 // with --force, and never if the command reads it or if it belongs to a run folder.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,9 @@ class App;
 }
 
 namespace fqgan {
+
+/// Whether a path is a folder or lies in it. Links are followed; the path need not exist.
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder);
 
 /// --force
 void add_force_flag(CLI::App& command, bool& force);

@@ -4,6 +4,7 @@
 
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
+#include "fqgan/cli/target.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
@@ -35,7 +36,6 @@ std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
   if (!flags.data.empty()) recipe->data.path = flags.data;
   if (recipe->data.path.value_or("").empty())
     fail("data.path", "expected a path to the data, got none. Hint: use --data PATH");
-  refuse_bad_text("data.path", {*recipe->data.path});
   recipe->data.path = fs::absolute(*recipe->data.path).lexically_normal().string();  // a resume may start elsewhere
   refuse_bad_text("evaluation", {recipe->evaluation.features, recipe->evaluation.against.value_or("")});
   return recipe;
@@ -52,9 +52,7 @@ fs::path free_run_path(const TrainFlags& flags) {
 
 /// A run inside its own data would add its sample grids to the images of the next training.
 void refuse_run_in_data(const fs::path& run, const fs::path& data) {
-  if (!fs::is_directory(data)) return;
-  const auto inside = fs::weakly_canonical(fs::absolute(run)).lexically_relative(fs::canonical(data)).string();
-  if (inside.empty() || inside == ".." || inside.starts_with("../")) return;
+  if (!fs::is_directory(data) || !lies_in(run, data)) return;
   fail("--out", "expected a run folder outside the data, got '" + run.string() + "' inside '" + data.string() +
                     "', where its pictures would be taken for images. Hint: choose another --out");
 }

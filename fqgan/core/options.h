@@ -9,6 +9,9 @@
 
 namespace fqgan {
 
+/// The key of an assignment "a.b = c": "a.b".
+std::string assigned_key(const std::string& assignment);
+
 /// What read_options makes of paths: absolute ones, from the folder of the file in which they stand (--set: the working
 /// folder), or the text itself.
 enum class Paths { absolute, as_written };

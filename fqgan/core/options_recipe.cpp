@@ -74,6 +74,8 @@ std::vector<std::string> split_key(const std::string& key) {
 
 }  // namespace
 
+std::string assigned_key(const std::string& assignment) { return trimmed(assignment.substr(0, assignment.find('='))); }
+
 RecipeText::RecipeText() : impl_(std::make_unique<Impl>()) {}
 RecipeText::RecipeText(const RecipeText& other) : impl_(std::make_unique<Impl>(*other.impl_)) {}
 RecipeText& RecipeText::operator=(RecipeText other) {
@@ -97,7 +99,7 @@ RecipeText RecipeText::from_string(const std::string& toml, const std::string& n
 
 void RecipeText::set(const std::string& assignment, const std::string& folder) {
   const auto equals = assignment.find('=');
-  const std::string key = trimmed(assignment.substr(0, equals));
+  const std::string key = assigned_key(assignment);
   const auto parts = split_key(key);
   if (equals == std::string::npos || std::count(parts.begin(), parts.end(), "")) {
     fail("--set", "expected key=value, got '" + assignment + "'. Hint: for example --set training.iterations=1000");

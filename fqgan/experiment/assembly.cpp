@@ -64,7 +64,6 @@ Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights) {
   const auto numerics = start_computing(*recipe);
   auto sets = std::make_unique<TrainingSets>(*recipe);
   const auto& info = sets->train().info();
-  refuse_bad_text("data.class_names", info.class_names);
   warn_of_empty_classes(sets->train());
   const auto infos = sets->infos();
   recipe->model->require(infos);

@@ -74,7 +74,7 @@ std::vector<std::string> with_absolute_paths(const Experiment& experiment, const
     if (field.is_path) paths[field.key] = field.value;
   auto set = experiment.set;
   for (auto& assignment : set)
-    if (const auto path = paths.find(assignment.substr(0, assignment.find('='))); path != paths.end())
+    if (const auto path = paths.find(assigned_key(assignment)); path != paths.end())
       assignment = path->first + "=" + path->second;
   return set;
 }

@@ -76,6 +76,11 @@ TEST_F(RecipeFiles, ErrorsAreOneLine) {
   EXPECT_EQ(error_of("a.toml").find('\n'), std::string::npos);
 }
 
+TEST(AssignedKey, IsWithoutBlanks) {
+  EXPECT_EQ(assigned_key(" a.b = c=d"), "a.b");
+  EXPECT_EQ(assigned_key("a.b"), "a.b");
+}
+
 TEST(RecipeText, CopiesAreIndependent) {
   RecipeText a = RecipeText::from_string("path = 'a'", "recipe.toml");
   RecipeText b = a;

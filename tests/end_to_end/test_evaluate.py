@@ -198,6 +198,7 @@ def test_what_would_be_ignored_is_refused(evaluated, data, tmp_path):
     for setting in ("data.path=x", "data.resolution=8", "against.split=test", "data.flip=true"):
         one_line_error(run("evaluate", folder, "--set", setting), setting.split("=")[0])
     one_line_error(run("evaluate", folder, "--against", data, "--set", "against.path=x"), "against.path")
+    one_line_error(run("evaluate", folder, "--against", data, "--set", " data.path =x"), "data.path")
     one_line_error(run("evaluate", data, "--against", data, "--set", "data.crop_margin=2"), "data.crop_margin")
 
 
