@@ -23,13 +23,6 @@ std::string plain_name(std::string name) {
   return name;
 }
 
-std::string some_of(std::vector<std::string> names) {
-  constexpr size_t most = 5;
-  const auto rest = names.size() > most ? " and " + std::to_string(names.size() - most) + " more" : std::string();
-  names.resize(std::min(names.size(), most));
-  return quoted_list(names) + rest;
-}
-
 /// The index of the name in `to`, or -1.
 int64_t same_name(const std::string& name, const std::vector<std::string>& to) {
   const auto same = std::find(to.begin(), to.end(), name);
@@ -68,8 +61,8 @@ std::vector<int64_t> matched_classes(const std::vector<std::string>& from, const
   if (unknown.empty()) return by_name;
   const bool equally_long = from.size() == to.size();
   if (from.size() <= to.size() && (are_numbers(from) || (equally_long && are_numbers(to)))) return by_index;
-  fail(where, "expected classes among " + some_of(to) + " (" + std::to_string(to.size()) +
-                  "), got others: " + some_of(unknown) +
+  fail(where, "expected classes among " + short_list(to) + " (" + std::to_string(to.size()) +
+                  "), got others: " + short_list(unknown) +
                   suggestion(unknown.front(), to,
                              ". Hint: name the classes with --set 'data.class_names=[...]', or " + otherwise));
 }
