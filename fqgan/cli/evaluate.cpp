@@ -1,10 +1,10 @@
 // fqgan evaluate A --against B: measures one set of images against another.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "fqgan/cli/evaluate_sides.h"
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/target.h"
@@ -12,136 +12,11 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
-#include "fqgan/data/matched_classes.h"
-#include "fqgan/experiment/evaluation_side.h"
 #include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/classifier_training.h"
 
 namespace fqgan {
 namespace {
-
-struct EvaluateFlags {
-  std::string path, against, metrics, features = "classifier", save_statistics;
-  Generated generated{10'000};
-  bool raw = false;
-  std::vector<std::string> set;
-  bool json = false, force = false;
-  ComputeOptions compute;
-  std::function<bool(const std::string&)> given;  // whether a flag was on the command line
-};
-
-/// The options of --set: for reading images (`data` on both sides, `against` on the second) and for the estimators.
-struct EvaluateOptions : Options {
-  DataOptions data, against;
-  MetricOptions settings;
-  void fields(FieldVisitor& visit) override {
-    visit("data", data, about("options for the images of both sides"));
-    visit("against", against, about("options for the images of the second side, if they differ"));
-    settings.fields(visit);
-  }
-};
-
-/// What the two sides are.
-struct NamedSides {
-  NamedSide a;
-  std::optional<NamedSide> b;
-
-  bool generates() const { return a.checkpoint || (b && b->checkpoint); }
-  static bool reads_images(const NamedSide& side) { return !side.checkpoint && !side.statistics; }
-};
-
-NamedSides look_at_sides(const EvaluateFlags& flags) {
-  NamedSides named{look_at_side(flags.path), std::nullopt};
-  auto against = flags.against;
-  if (against.empty() && flags.save_statistics.empty() && named.a.recipe)
-    against = named.a.recipe->evaluation.against.value_or("");
-  if (!against.empty()) named.b = look_at_side(against);
-  return named;
-}
-
-/// Options that would have no effect are refused. data.* and against.*: of the images that are read.
-void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
-  for (const auto* flag : {"--count", "--seed", "--truncation", "--raw", "--source", "--direction"})
-    if (flags.given(flag) && !named.generates())
-      fail(flag, "expected a run or checkpoint, which generates images; got none, so that this has no effect");
-  const bool second = named.b && NamedSides::reads_images(*named.b), any = second || NamedSides::reads_images(named.a);
-  for (const auto& assignment : flags.set) {
-    const auto key = assigned_key(assignment);
-    const bool data = key.starts_with("data."), against = key.starts_with("against.");
-    const auto name = key.substr(key.find('.') + 1);
-    if (!data && !against) continue;
-    if (name == "path")
-      fail(key, "has no effect here. Hint: give the images as arguments: fqgan evaluate A --against B");
-    if (name == "flip" || name == "crop_margin") fail(key, "augmentation belongs to a training and has no effect here");
-    if (data ? !any : !second)
-      fail(key,
-           std::string("expected images to read") + (data ? "" : " as --against") +
-               ", got none, so that this has no effect. Hint: a run is measured against its own data as its recipe "
-               "reads it; other images: --against IMAGES");
-  }
-}
-
-/// A run or checkpoint is measured as its training measures it, unless a flag says otherwise: with the same features,
-/// metrics, images, precision and threads.
-EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe) {
-  const auto& own = recipe.evaluation;
-  const auto take = [&](const char* flag, auto& value, const auto& from) {
-    if (!flags.given(flag)) value = from;
-  };
-  take("--features", flags.features, own.features);
-  take("--count", flags.generated.count, own.count);
-  take("--seed", flags.generated.seed, static_cast<uint64_t>(own.seed));
-  take("--truncation", flags.generated.options.truncation, own.generation.truncation);
-  take("--direction", flags.generated.options.direction, own.generation.direction);
-  take("--raw", flags.raw, own.generation.weights == "raw");
-  take("--device", flags.compute.device, recipe.compute.device);
-  take("--precision", flags.compute.precision, recipe.compute.precision);
-  take("--threads", flags.compute.threads, recipe.compute.threads);
-  if (own.every > 0 && !flags.given("--metrics")) {
-    auto names = own.metrics;
-    std::erase(names, "error");  // of a classifier on test images: fqgan classify
-    flags.metrics = join(names, ",");
-  }
-  return flags;
-}
-
-EvaluateOptions read_settings(const std::vector<std::string>& set, const NamedSides& named) {
-  EvaluateOptions options;
-  const auto* recipe = named.a.recipe ? named.a.recipe.get() : named.b ? named.b->recipe.get() : nullptr;
-  if (recipe) options.data = fitting_of(recipe->data);  // the other side's images must have the same size
-  if (named.a.recipe) options.settings = named.a.recipe->evaluation.settings;
-  options.data.strict = true;  // because a skipped image changes the metrics
-  options.against = options.data;
-  RecipeText text;
-  for (const auto& assignment : set)
-    if (assigned_key(assignment).starts_with("data."))
-      text.set("against" + assignment.substr(assignment.find("data.") + 4));
-  for (const auto& assignment : set) text.set(assignment);
-  read_options(text, options);
-  return options;
-}
-
-struct Sides {
-  Side a;
-  std::optional<Side> b;  // unset if only --save-statistics is given
-  MetricOptions settings;
-};
-
-Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics) {
-  const auto options = read_settings(flags.set, named);
-  auto& [a, b] = named;
-  const bool own_data = !b && a.recipe && flags.save_statistics.empty();
-  if (!b && !own_data && flags.save_statistics.empty())
-    fail("evaluate",
-         "expected --against, got none. Hint: give images, a run or saved statistics; only a run or checkpoint is "
-         "measured against its own data by default");
-  auto generated = flags.generated;
-  if (flags.raw) generated.options.weights = "raw";
-  Sides sides{open_side(std::move(a), options.data, generated, numerics), std::nullopt, options.settings};
-  if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
-  if (own_data) sides.b = side_of_training_data(sides.a.data, sides.a.target_domain);
-  return sides;
-}
 
 std::vector<std::string> separated(const std::string& list) {
   std::vector<std::string> names;
@@ -151,10 +26,13 @@ std::vector<std::string> separated(const std::string& list) {
   return names;
 }
 
-/// Opens the features; the classifier is trained on the labelled images of the second side, else of the first.
+/// Opens the features; the classifier is trained on the labelled images of the second side, else of the first. A run
+/// that is measured as it measured itself has a classifier of its own data.
 std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
   if (flags.features != "classifier") return open_features(flags.features, device);
-  for (const auto* side : {sides.b ? &*sides.b : nullptr, &sides.a}) {
+  std::vector<const Side*> in_turn{sides.b ? &*sides.b : nullptr, &sides.a};
+  if (sides.b_of_recipe) std::swap(in_turn[0], in_turn[1]);
+  for (const auto* side : in_turn) {
     if (!side || !side->data) continue;
     const bool labelled = side->family ? side->data->options().path.has_value() : !side->facts.class_names.empty();
     if (labelled) return cached_classifier(*side->data, device);
@@ -181,6 +59,17 @@ std::vector<std::string> default_metrics(const Sides& sides, const FeatureExtrac
   if (can_measure("kid", sides, extractor)) names.push_back("kid");
   const bool labels = !sides.a.facts.class_names.empty() && !extractor.class_names().empty();
   if (labels && can_measure("accuracy", sides, extractor)) names.push_back("accuracy");
+  return names;
+}
+
+/// What --metrics asks for (`asked`), else those metrics of the recipe that can be measured between these sides, else
+/// the default.
+std::vector<std::string> chosen_metrics(std::vector<std::string> names, bool asked, const Sides& sides,
+                                        const FeatureExtractor& extractor) {
+  if (names.empty()) return default_metrics(sides, extractor);
+  if (asked) return names;
+  std::erase_if(names, [&](const auto& name) { return !can_measure(name, sides, extractor); });
+  if (names.empty()) fail("--metrics", "expected a metric that can be measured, the recipe names none. Hint: name one");
   return names;
 }
 
@@ -225,7 +114,7 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto numerics = start_computing(flags.compute);
   const auto sides = open_sides(flags, std::move(named), numerics);
   const auto extractor = open_extractor(flags, sides, numerics.device);
-  if (sides.b && names.empty()) names = default_metrics(sides, *extractor);
+  if (sides.b) names = chosen_metrics(std::move(names), given.given("--metrics"), sides, *extractor);
   if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
   log_info("features: " + extractor->name() + ", " + extractor->description());
   const bool keep = need_images(names);

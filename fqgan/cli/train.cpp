@@ -10,6 +10,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
+#include "fqgan/data/matched_classes.h"
 #include "fqgan/experiment/assembly.h"
 #include "fqgan/experiment/observers.h"
 #include "fqgan/experiment/resume.h"
@@ -33,10 +34,9 @@ std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
   auto text = RecipeText::from_file(flags.recipe);
   for (const auto& assignment : flags.set) text.set(assignment);
   auto recipe = read_recipe(text);
-  if (!flags.data.empty()) recipe->data.path = flags.data;
-  if (recipe->data.path.value_or("").empty())
-    fail("data.path", "expected a path to the data, got none. Hint: use --data PATH");
-  recipe->data.path = fs::absolute(*recipe->data.path).lexically_normal().string();  // a resume may start elsewhere
+  const auto data = flags.data.empty() ? recipe->data.path.value_or("") : flags.data;
+  if (data.empty()) fail("data.path", "expected a path to the data, got none. Hint: use --data PATH");
+  read_data_from(*recipe, data);
   refuse_bad_text("evaluation", {recipe->evaluation.features, recipe->evaluation.against.value_or("")});
   return recipe;
 }
@@ -60,8 +60,13 @@ void refuse_run_in_data(const fs::path& run, const fs::path& data) {
 void start_from(const std::string& where, const Assembly& parts) {
   const auto [path, checkpoint] = open_checkpoint(where);
   require_current_layout(checkpoint, path);
-  const ClassChange classes{main_info(data_of_checkpoint(checkpoint, path)).classes,
-                            parts.sets->train().info().classes};
+  const auto trained = data_of_checkpoint(checkpoint, path);
+  const auto &before = main_info(trained), &now = parts.sets->train().info();
+  const ClassChange classes{before.classes, now.classes};
+  const auto other = first_difference(before.class_names, "in " + where, now.class_names, "in the data");
+  if (classes.before > 0 && classes.before == classes.now && !other.empty())
+    log_warning("the classes have other names than those of --from (" + other +
+                "): each starts from the weights of the class with its number");
   for (const auto& name : load_start(*parts.family, checkpoint.tensors, classes, where))
     log_info("starts anew, since there were " + plural(classes.before, "class") + " and now are " +
              std::to_string(classes.now) + ": " + name);
@@ -82,6 +87,7 @@ int train_new(const TrainFlags& flags) {
   const RunLock lock(folder.path());
   if (RunFolder::is_run(folder.path()))
     fail(folder.path().string(), "another training has just started in this folder");
+  if (!flags.from.empty()) folder.note_checkpoint(0);  // a resume without it would start from other weights
   write_file_atomically(folder.recipe(), write_options(*parts.recipe));
   auto options = loop_options(parts, folder);
   options.fine_tune = !flags.from.empty();
@@ -94,9 +100,8 @@ int resume(const TrainFlags& flags) {
   const auto folder = RunFolder::open(flags.resume);
   const RunLock lock(folder.path());
   const auto found = checkpoint_to_resume(folder);
-  auto set = flags.set;
-  if (!flags.data.empty()) set.push_back("data.path=" + flags.data);
-  const auto parts = assemble(recipe_to_resume(folder, set), found ? InitialWeights::zero : InitialWeights::drawn);
+  const auto parts =
+      assemble(recipe_to_resume(folder, flags.set, flags.data), found ? InitialWeights::zero : InitialWeights::drawn);
   if (found) check_data_to_resume(*found, *parts.sets);
   Loop loop(*parts.family, parts.sets->by_name(), loop_options(parts, folder));
   if (found) loop.restore(found->checkpoint);

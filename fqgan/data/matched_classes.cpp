@@ -74,4 +74,13 @@ at::Tensor matched_labels(const at::Tensor& labels, const std::vector<std::strin
   return at::tensor(matched).index_select(0, labels.remainder(static_cast<int64_t>(matched.size())));
 }
 
+std::string first_difference(const std::vector<std::string>& a, const std::string& in_a,
+                             const std::vector<std::string>& b, const std::string& in_b) {
+  const auto name = [](const auto& names, size_t k) { return k < names.size() ? "'" + names[k] + "'" : "absent"; };
+  for (size_t k = 0; k < std::max(a.size(), b.size()); ++k)
+    if (name(a, k) != name(b, k))
+      return "class " + std::to_string(k) + " is " + name(a, k) + " " + in_a + " and " + name(b, k) + " " + in_b;
+  return "";
+}
+
 }  // namespace fqgan

@@ -23,4 +23,9 @@ std::vector<int64_t> matched_classes(const std::vector<std::string>& from, const
 at::Tensor matched_labels(const at::Tensor& labels, const std::vector<std::string>& from,
                           const std::vector<std::string>& to, const std::string& where);
 
+/// "class 3 is 'boot' in the run and 'shoe' in the data": the first class whose name differs, with the names of the
+/// lists (`in_a`, `in_b`). Empty if all names are the same.
+std::string first_difference(const std::vector<std::string>& a, const std::string& in_a,
+                             const std::vector<std::string>& b, const std::string& in_b);
+
 }  // namespace fqgan

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
 #include "fqgan/ops/kernels/instruction_set.h"
 
 namespace fqgan {
@@ -60,8 +61,7 @@ torch::Device find_device(const std::string& name) {
   if (index >= count)
     fail("device", "expected an existing device, got '" + name + "', but LibTorch finds " + std::to_string(count) +
                        " CUDA devices. Hint: use the CPU (--device cpu; in a training --set device=cpu), or install a "
-                       "CUDA build of "
-                       "LibTorch and a driver");
+                       "CUDA build of LibTorch and a driver");
   return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
@@ -79,9 +79,14 @@ std::optional<int64_t> threads_of_environment() {
   return {};
 }
 
-int64_t default_threads() {
+int64_t chosen_threads(const ComputeOptions& options) {
   const auto given = threads_of_environment();
-  return given ? *given : physical_cores();
+  if (!options.threads) return given ? *given : physical_cores();
+  if (given && given != options.threads)
+    log_info("OMP_NUM_THREADS=" + std::to_string(*given) + " has no effect, because the number of threads is set to " +
+             std::to_string(*options.threads) + ". Hint: --threads " + std::to_string(*given) +
+             "; in a training --set threads=" + std::to_string(*given));
+  return *options.threads;
 }
 
 }  // namespace
@@ -92,7 +97,7 @@ Numerics start_computing(const ComputeOptions& options) {
   // Set before the first parallel region, because the pool's threads inherit it.
   at::globalContext().setFlushDenormal(true);
   at::globalContext().setDeterministicCuDNN(true);
-  at::set_num_threads(static_cast<int>(options.threads ? *options.threads : default_threads()));
+  at::set_num_threads(static_cast<int>(chosen_threads(options)));
   Numerics numerics;
   numerics.device = find_device(options.device);
   const bool multiplied = numerics.device.is_cpu() && ops::kernels::active().screening.bfloat16;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "fqgan/checkpoint/metadata.h"
 #include "fqgan/checkpoint/weights.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
@@ -37,6 +38,7 @@ EvaluationRecorder::EvaluationRecorder(const RunFolder& folder, TrainingEvaluato
       if (key.starts_with(metrics_key)) point.metrics[key.substr(std::string(metrics_key).size())] = value;
     points_.push_back(std::move(point));
   }
+  if (evaluator_) read_kept();
 }
 
 void EvaluationRecorder::on_start(const Progress&) {
@@ -50,7 +52,7 @@ void EvaluationRecorder::on_evaluation(const Progress& progress, Family& family)
     for (const auto& warning : evaluation.warnings) log_info("evaluation: " + warning);
   append(progress, evaluation);
   draw_curves();
-  keep_if_best(progress.at.iteration);
+  keep_if_best();
 }
 
 void EvaluationRecorder::append(const Progress& progress, const Evaluation& evaluation) {
@@ -101,27 +103,39 @@ void EvaluationRecorder::draw_curves() const {
   }
 }
 
-std::optional<EvaluationRecorder::Point> EvaluationRecorder::best() const {
-  const auto& name = evaluator_->options().keep_best;
-  if (!name) return std::nullopt;
-  const bool smaller = evaluator_->smaller_is_better(*name);
-  const auto name_of_value = evaluator_->value_name(*name);
-  std::optional<Point> found;
-  for (const auto& point : points_) {
-    const auto value = point.metrics.find(name_of_value);
-    if (value == point.metrics.end()) continue;
-    if (!found || better(value->second, found->metrics.at(name_of_value), smaller)) found = point;
+/// The file counts as well as metrics.jsonl, which may have been lost.
+void EvaluationRecorder::read_kept() {
+  const auto& metric = evaluator_->options().keep_best;
+  const auto path = folder_.best_checkpoint();
+  if (!metric || !std::filesystem::exists(path)) return;
+  const auto name = evaluator_->value_name(*metric);
+  try {
+    const auto metadata = read_checkpoint_header(path).metadata;
+    const auto best = text_of(metadata, "best", path.string()), prefix = name + " = ";
+    if (!best.starts_with(prefix)) return;
+    const auto value = nlohmann::json::parse(best.substr(prefix.size()), nullptr, false);
+    kept_ =
+        Point{number_of(metadata, "iteration", path.string()), {{name, value.is_number() ? value.get<double>() : NAN}}};
+  } catch (const UserError& error) {
+    log_warning(std::string(error.what()) + ". The next evaluation replaces this file");
   }
-  return found;
 }
 
-void EvaluationRecorder::keep_if_best(int64_t step) {
-  const auto found = best();
-  if (!found || found->step != step) return;
+void EvaluationRecorder::keep_if_best() {
+  const auto& metric = evaluator_->options().keep_best;
+  if (!metric) return;
+  const auto name = evaluator_->value_name(*metric);
+  const auto& now = points_.back();
+  const auto beats = [&](const Point& other) {
+    const auto value = other.metrics.find(name);
+    return value == other.metrics.end() ||
+           better(now.metrics.at(name), value->second, evaluator_->smaller_is_better(*metric));
+  };
+  if (!std::all_of(points_.begin(), points_.end() - 1, beats) || (kept_ && !beats(*kept_))) return;
   auto file = weights_only(checkpoint_());
-  const auto name_of_value = evaluator_->value_name(*evaluator_->options().keep_best);
-  file.metadata["best"] = name_of_value + " = " + nlohmann::json(found->metrics.at(name_of_value)).dump();
-  save_checkpoint(folder_.path() / "checkpoints" / "best.safetensors", file);
+  file.metadata["best"] = name + " = " + nlohmann::json(now.metrics.at(name)).dump();
+  save_checkpoint(folder_.best_checkpoint(), file);
+  kept_ = now;
 }
 
 void EvaluationRecorder::on_end(const Progress&) {
@@ -133,9 +147,9 @@ void EvaluationRecorder::on_end(const Progress&) {
       return (found == point.metrics.end() ? std::string("?") : significant(found->second, 4)) + " at iteration " +
              std::to_string(point.step);
     };
-    const bool kept = evaluator_->options().keep_best == metric;
+    const bool kept = kept_ && evaluator_->options().keep_best == metric;
     log_info(name + ": " + at(points_.front()) + ", " + at(points_.back()) +
-             (kept ? "; best " + at(*best()) + ", kept in checkpoints/best.safetensors" : ""));
+             (kept ? "; best " + at(*kept_) + ", kept in checkpoints/best.safetensors" : ""));
   }
 }
 

@@ -69,8 +69,8 @@ class EvaluationRecorder : public Observer {
   };
   void append(const Progress& progress, const Evaluation& evaluation);
   void draw_curves() const;
-  void keep_if_best(int64_t step);
-  std::optional<Point> best() const;
+  void read_kept();
+  void keep_if_best();
 
   const RunFolder& folder_;
   TrainingEvaluator* evaluator_;
@@ -78,6 +78,7 @@ class EvaluationRecorder : public Observer {
   std::function<Checkpoint()> checkpoint_;
   std::optional<JsonLines> lines_;
   std::vector<Point> points_;  // all evaluations of the run
+  std::optional<Point> kept_;  // of checkpoints/best.safetensors
 };
 
 }  // namespace fqgan

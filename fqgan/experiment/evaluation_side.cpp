@@ -10,7 +10,9 @@
 namespace fqgan {
 namespace {
 
-std::unique_ptr<Recipe> recipe_in(const NamedCheckpoint& named) {
+/// Of the run in which the checkpoint lies, because only this one knows what was moved; else as saved in it.
+std::unique_ptr<Recipe> recipe_of(const NamedCheckpoint& named) {
+  if (const auto run = RunFolder::of_checkpoint(named.path)) return read_recipe(RecipeText::from_file(run->recipe()));
   const auto found = named.checkpoint.metadata.find("recipe");
   return found == named.checkpoint.metadata.end() ? nullptr
                                                   : read_recipe(RecipeText::from_string(found->second, named.path));
@@ -102,7 +104,7 @@ NamedSide look_at_side(const std::string& path) {
                (kind.empty() ? "another safetensors file" : "a " + kind) +
                (kind == "classifier" ? ". Hint: give it as --features" : ". Hint: give images as a folder or zip"));
   }
-  if (named.checkpoint) named.recipe = recipe_in(*named.checkpoint);
+  if (named.checkpoint) named.recipe = recipe_of(*named.checkpoint);
   return named;
 }
 

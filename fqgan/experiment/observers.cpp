@@ -15,6 +15,7 @@
 #include "fqgan/inference/grid_plan.h"
 #include "fqgan/models/family.h"
 #include "fqgan/plot/grid.h"
+#include "fqgan/run/log_reader.h"
 
 namespace fqgan {
 namespace {
@@ -24,7 +25,10 @@ constexpr const char* offset_prefix = "log.";
 }  // namespace
 
 RunRecorder::RunRecorder(const RunFolder& folder)
-    : events_name_(folder.events().filename()), log_(folder.log()), events_(folder.path() / events_name_) {}
+    : folder_(folder),
+      events_name_(folder.events().filename()),
+      log_(folder.log()),
+      events_(folder.path() / events_name_) {}
 
 void RunRecorder::on_report(const Report& report) {
   const auto& progress = report.progress;
@@ -43,7 +47,10 @@ void RunRecorder::on_report(const Report& report) {
 
 void RunRecorder::refuse_divergence() const {
   constexpr double limit = 1e6;
-  for (const auto& [name, value] : last_)
+  auto last = last_;
+  if (last.empty())  // a finished run was resumed
+    for (const auto& record : read_log(folder_.log())) last = record.numbers;
+  for (const auto& [name, value] : last)
     if (name.starts_with("loss/") && !(std::abs(value) < limit))
       throw NumericalError(name, "the training has diverged: at its end this loss is " + significant(value, 3) +
                                      ". Its checkpoints are kept. Hint: lower the learning rates");

@@ -28,6 +28,7 @@ class RunRecorder : public Observer {
   static LogOffsets offsets(const std::map<std::string, std::string>& metadata);
 
  private:
+  const RunFolder& folder_;
   std::filesystem::path events_name_;
   std::map<std::string, double> last_;  // entries of the last report
   JsonLines log_;
@@ -53,11 +54,14 @@ class SampleGrids : public Observer {
   bool said_left_out_ = false;
 };
 
-/// Removes older checkpoints.
+/// Records in the run folder that there are checkpoints, and removes older ones.
 class CheckpointKeeper : public Observer {
  public:
   CheckpointKeeper(const RunFolder& folder, int64_t keep) : folder_(folder), keep_(keep) {}
-  void on_checkpoint(const Progress&, const std::string&) override { folder_.keep_last(keep_); }
+  void on_checkpoint(const Progress& progress, const std::string&) override {
+    folder_.note_checkpoint(progress.at.iteration);
+    folder_.keep_last(keep_);
+  }
 
  private:
   const RunFolder& folder_;

@@ -1,5 +1,7 @@
 #include "fqgan/experiment/recipe.h"
 
+#include <filesystem>
+
 #include "fqgan/models/registry.h"
 
 namespace fqgan {
@@ -26,6 +28,10 @@ std::unique_ptr<Recipe> read_recipe(const RecipeText& text) {
   auto recipe = default_recipe(text.get("family", "biggan"));
   read_options(text, *recipe);
   return recipe;
+}
+
+void read_data_from(Recipe& recipe, const std::string& path) {
+  recipe.data.path = std::filesystem::absolute(path).lexically_normal().string();
 }
 
 }  // namespace fqgan

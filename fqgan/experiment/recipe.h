@@ -27,6 +27,8 @@ struct Recipe : Options {
 
 /// Reads `text` over the defaults of the family that it names. Errors: UserError as read_options.
 std::unique_ptr<Recipe> read_recipe(const RecipeText& text);
+/// Lets the recipe read its data from `path`, which is kept from the root, because a resume may start elsewhere.
+void read_data_from(Recipe& recipe, const std::string& path);
 /// The defaults of a family.
 std::unique_ptr<Recipe> default_recipe(const std::string& family);
 

@@ -7,23 +7,10 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/manifest.h"
+#include "fqgan/data/matched_classes.h"
 #include "fqgan/inference/model.h"
-#include "fqgan/run/log_reader.h"
 
 namespace fqgan {
-namespace {
-
-/// The last iteration of which the run has a line or a picture.
-int64_t last_trace(const RunFolder& run) {
-  int64_t last = 0;
-  for (const auto& file : {run.log(), run.metrics()})
-    for (const auto& line : read_log(file))
-      if (const auto step = line.numbers.find("step"); step != line.numbers.end())
-        last = std::max(last, static_cast<int64_t>(step->second));
-  return last;
-}
-
-}  // namespace
 
 std::optional<NamedCheckpoint> checkpoint_to_resume(const RunFolder& run) {
   auto found = newest_checkpoint(run);
@@ -31,17 +18,18 @@ std::optional<NamedCheckpoint> checkpoint_to_resume(const RunFolder& run) {
     require_current_layout(found->checkpoint, found->path);
     return found;
   }
-  const auto every = read_recipe(RecipeText::from_file(run.recipe()))->training.checkpoint_every;
-  const auto last = last_trace(run);
-  if (every > 0 && last > every)
-    fail(run.path().string(), "expected a checkpoint, found none, although the log goes to iteration " +
-                                  std::to_string(last) + " and one was written every " + std::to_string(every) +
-                                  ". Hint: put the files back into checkpoints/, or train anew with another --out");
+  if (const auto last = run.noted_checkpoint())
+    fail(run.path().string(),
+         "expected a checkpoint, found none, although " +
+             (*last > 0 ? "the run has written one, the last at iteration " + std::to_string(*last)
+                        : std::string("the run starts from the weights of --from, which its first one holds")) +
+             ". Hint: put the files back into checkpoints/, or train anew with another --out");
   log_info("no checkpoint yet: the training begins again");
   return found;
 }
 
-std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::vector<std::string>& set) {
+std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::vector<std::string>& set,
+                                         const std::string& data) {
   auto text = RecipeText::from_file(run.recipe());
   const auto before = read_recipe(text);
   for (const auto& assignment : set) text.set(assignment);
@@ -54,24 +42,12 @@ std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::vector
                       "' cannot be changed on --resume (only length, cadence, device, threads and paths can). "
                       "Hint: fine-tune a new run with --from");
   }
-  if (const auto& data = after->data.path; data && !std::filesystem::exists(*data))
+  if (!data.empty()) read_data_from(*after, data);
+  if (const auto& path = after->data.path; path && !std::filesystem::exists(*path))
     fail("data.path",
-         "expected the images of the run at " + *data + ", found nothing. Hint: if they were moved, use --data PLACE");
+         "expected the images of the run at " + *path + ", found nothing. Hint: if they were moved, use --data PLACE");
   return after;
 }
-
-namespace {
-
-/// "class 3 is 'boot' in the run and 'shoe' in the data"; empty if all names are the same.
-std::string difference(const std::vector<std::string>& run, const std::vector<std::string>& data) {
-  const auto name = [](const auto& names, size_t k) { return k < names.size() ? "'" + names[k] + "'" : "absent"; };
-  for (size_t k = 0; k < std::max(run.size(), data.size()); ++k)
-    if (name(run, k) != name(data, k))
-      return "class " + std::to_string(k) + " is " + name(run, k) + " in the run and " + name(data, k) + " in the data";
-  return "";
-}
-
-}  // namespace
 
 void check_data_to_resume(const NamedCheckpoint& found, const TrainingSets& sets) {
   const auto trained = data_of_checkpoint(found.checkpoint, found.path);
@@ -79,7 +55,8 @@ void check_data_to_resume(const NamedCheckpoint& found, const TrainingSets& sets
     const auto before = trained.find(name);
     // An unconditional model was trained without the classes.
     if (before == trained.end() || before->second.classes == 0) continue;
-    if (const auto text = difference(before->second.class_names, info.class_names); !text.empty())
+    const auto text = first_difference(before->second.class_names, "in the run", info.class_names, "in the data");
+    if (!text.empty())
       fail("data", "expected the classes of the run: " + text +
                        ", so that labels would mean something else. Hint: rename it back, or fine-tune a new run with "
                        "--from");

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstdio>
 #include <ctime>
-#include <optional>
+#include <fstream>
 
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/command_line.h"
@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 
 const std::string step_prefix = "step-";
 const std::string events_prefix = "events.out.tfevents.";
+const std::string last_checkpoint = ".last-checkpoint";
 
 std::string step_name(int64_t step, const char* extension) {
   char name[48];
@@ -109,7 +110,8 @@ bool RunFolder::owns(const fs::path& file) {
   const auto folder = file.parent_path();
   if (is_run(folder))
     return name == "recipe.toml" || name == "log.jsonl" || name == "metrics.jsonl" || name == ".lock" ||
-           name == "checkpoints" || name == "samples" || name == "curves" || name.starts_with(events_prefix);
+           name == last_checkpoint || name == "checkpoints" || name == "samples" || name == "curves" ||
+           name.starts_with(events_prefix);
   const auto kind = folder.filename();
   return (kind == "checkpoints" || kind == "samples" || kind == "curves") && is_run(folder.parent_path());
 }
@@ -123,6 +125,7 @@ RunFolder RunFolder::create(const fs::path& path) {
   make_folder(path);
   make_folder(path / "samples");
   make_folder(path / "checkpoints");
+  remove_or_warn(path / last_checkpoint);  // of a start that ended before its recipe was written
   return run;
 }
 
@@ -133,6 +136,12 @@ RunFolder RunFolder::open(const fs::path& path) {
                             ". Hint: give the folder that was the --out of fqgan train");
   }
   return RunFolder(path);
+}
+
+std::optional<RunFolder> RunFolder::of_checkpoint(const fs::path& file) {
+  const auto folder = fs::absolute(file).lexically_normal().parent_path();
+  if (folder.filename() != "checkpoints" || !is_run(folder.parent_path())) return std::nullopt;
+  return RunFolder(folder.parent_path());
 }
 
 fs::path RunFolder::events() const {
@@ -154,6 +163,18 @@ void RunFolder::keep_last(int64_t count) const {
   const std::vector<fs::path> all = checkpoints();
   const auto total = static_cast<int64_t>(all.size());
   for (int64_t i = 0; count > 0 && i < total - count; ++i) remove_or_warn(all[static_cast<size_t>(i)]);
+}
+
+void RunFolder::note_checkpoint(int64_t step) const {
+  write_file_atomically(path_ / last_checkpoint, std::to_string(step) + "\n");
+}
+
+std::optional<int64_t> RunFolder::noted_checkpoint() const {
+  if (!present(path_ / last_checkpoint)) return std::nullopt;
+  std::ifstream file(path_ / last_checkpoint);
+  int64_t step = 0;
+  file >> step;  // 0 for a damaged file: that there was a checkpoint is what counts
+  return step;
 }
 
 void RunFolder::rewind(const LogOffsets& offsets, int64_t step) const {

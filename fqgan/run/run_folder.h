@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ class RunFolder {
   static RunFolder create(const std::filesystem::path& path);
   /// Opens an existing run. Errors: UserError when there is no recipe.toml.
   static RunFolder open(const std::filesystem::path& path);
+  /// The run in whose folder of checkpoints the file lies; unset: in none.
+  static std::optional<RunFolder> of_checkpoint(const std::filesystem::path& file);
   static bool is_run(const std::filesystem::path& path);
   /// Whether a file has the place of one that a training writes: the recipe, logs and events of a run, and everything
   /// in its folders of checkpoints, samples and curves. Other files in a run folder belong to their makers.
@@ -35,12 +38,17 @@ class RunFolder {
   std::filesystem::path recipe() const { return path_ / run_marker; }
   std::filesystem::path log() const { return path_ / "log.jsonl"; }
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
-  std::filesystem::path events() const;                     // the existing event file, else a new name
-  std::filesystem::path samples(int64_t step) const;        // samples/step-00001000.png
-  std::filesystem::path checkpoint(int64_t step) const;     // checkpoints/step-00001000.safetensors
+  std::filesystem::path events() const;                  // the existing event file, else a new name
+  std::filesystem::path samples(int64_t step) const;     // samples/step-00001000.png
+  std::filesystem::path checkpoint(int64_t step) const;  // checkpoints/step-00001000.safetensors
+  std::filesystem::path best_checkpoint() const { return path_ / "checkpoints" / "best.safetensors"; }
   std::vector<std::filesystem::path> checkpoints() const;   // oldest first; partial files are not listed
   std::vector<std::filesystem::path> sample_grids() const;  // oldest first
   void keep_last(int64_t count) const;                      // removes older checkpoints; 0 keeps all
+  /// Records that a checkpoint of this step was written, so that its loss is noticed.
+  void note_checkpoint(int64_t step) const;
+  /// The last recorded step. Unset: the run has never had a checkpoint.
+  std::optional<int64_t> noted_checkpoint() const;
   /// Cuts the logs back to `offsets` (0 for logs without one), and removes partial files and the sample grids and
   /// checkpoints after `step`. A log that is missing or shorter than its offset is a warning.
   void rewind(const LogOffsets& offsets, int64_t step) const;

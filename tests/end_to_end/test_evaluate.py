@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import RECIPE, ROOT, one_line_error, run, write_idx
+from conftest import RECIPE, ROOT, one_line_error, run, write_class_folders, write_idx
 from test_resume import CLOCK, assert_same_run, kill_when, start, tensors
 
 EVALUATION = """
@@ -191,6 +191,37 @@ def test_a_run_is_measured_as_it_measured_itself(recipe, tmp_path, name):
     assert len(other) == 1 and list(other.values())[0] != evaluations[-1][list(other)[0]]
 
 
+def test_a_finished_run_finds_what_was_moved(tmp_path):
+    data = write_idx(tmp_path / "images")
+    folder, recipe = tmp_path / "run", tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE.format(data=data).replace("[model]\n", EVALUATION + "[model]\n"))
+    assert run("train", recipe, "--out", folder).returncode == 0
+    shutil.move(data, tmp_path / "elsewhere")
+    one_line_error(run("evaluate", folder), data)
+    assert run("train", "--resume", folder, "--data", tmp_path / "elsewhere").returncode == 0
+    for place in (folder, folder / "checkpoints" / "step-00000012.safetensors"):
+        assert evaluate(place)["metrics"] == lines(folder)[-1]["metrics"]
+
+
+def test_a_reference_of_the_recipe_is_read_as_in_the_training(recipe, tmp_path):
+    """With an unreadable image, which a training leaves out."""
+    images = write_class_folders(tmp_path / "images", ["zero", "one", "two"], images=20)
+    (images / "one" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n but no more")
+    folder = tmp_path / "run"
+    settings = ["--set", f"evaluation.against={images}", "--set", "data.channels=1"]
+    assert run("train", recipe, "--out", folder, *settings).returncode == 0
+    assert evaluate(folder)["metrics"] == lines(folder)[-1]["metrics"]
+    one_line_error(run("evaluate", folder, "--against", images), "broken.png")
+
+
+def test_metrics_of_the_recipe_that_cannot_be_measured_are_left_out(evaluated, tmp_path):
+    folder, _ = evaluated
+    process = run("evaluate", folder, "--count", 10)  # fewer than kid.subset_size
+    assert process.returncode == 0 and "kid" not in process.stdout and "fid" in process.stdout, process.stderr
+    assert "without kid" in process.stderr
+    one_line_error(run("evaluate", folder, "--count", 10, "--metrics", "kid"), "kid")
+
+
 def test_what_would_be_ignored_is_refused(evaluated, data, tmp_path):
     folder, _ = evaluated
     for flag in (["--raw"], ["--count", 5], ["--seed", 1], ["--truncation", 0.5], ["--source", data]):
@@ -357,6 +388,23 @@ def test_killed_and_resumed_no_evaluation_is_missing_or_double(evaluated, recipe
     without_clock = [[{k: v for k, v in line.items() if k not in CLOCK} for line in lines(r)] for r in (whole, broken)]
     assert without_clock[0] == without_clock[1]
     assert (whole / "curves" / "fid.png").read_bytes() == (broken / "curves" / "fid.png").read_bytes()
+
+
+def test_a_lost_log_does_not_lose_the_best_weights(evaluated, tmp_path):
+    """The best of a run is the best of its lines and of its file."""
+    folder = tmp_path / "run"
+    shutil.copytree(evaluated[0], folder)
+    best = folder / "checkpoints" / "best.safetensors"
+    before = best.read_bytes()
+    (folder / "metrics.jsonl").unlink()
+    process = run("train", "--resume", folder, "--set", "training.iterations=16", "--set", "evaluation.every=1")
+    assert process.returncode == 0, process.stderr
+    _, metadata = tensors(best)
+    name, value = metadata["best"].split(" = ")
+    reached = min(line["metrics"][name] for line in lines(folder))
+    kept = float(tensors(evaluated[0] / "checkpoints" / "best.safetensors")[1]["best"].split(" = ")[1])
+    assert float(value) == min(kept, reached) and (best.read_bytes() == before) == (kept <= reached)
+    assert f"best {float(value):.4g} at iteration {metadata['iteration']}" in process.stderr
 
 
 def test_switched_off_on_resume_the_lines_stay(evaluated, tmp_path):

@@ -314,6 +314,7 @@ def test_a_training_with_losses_in_the_millions_has_not_succeeded(tiny, tmp_path
     settings += [word for rate in [*rates, "training.iterations=20"] for word in ("--set", rate)]
     process = run("train", tiny[0], "--out", tmp_path / "run", *settings)
     one_line_error(process, "loss/", "diverged", code=3)
+    one_line_error(run("train", "--resume", tmp_path / "run"), "loss/", "diverged", code=3)  # nothing is left to do
 
 
 def test_networks_for_smaller_images_are_refused_with_what_to_write(tiny):

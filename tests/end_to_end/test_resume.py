@@ -194,6 +194,52 @@ def test_lost_checkpoints_are_not_an_untrained_run(tiny, tmp_path):
     assert lines(folder) == 7
 
 
+@pytest.mark.parametrize(
+    "settings, lost",
+    [
+        (["training.checkpoint_every=0"], []),
+        (["training.checkpoint_every=100"], []),
+        (["training.log_every=100", "training.checkpoint_every=5"], ["log.jsonl", "metrics.jsonl"]),
+        (["training.iterations=2"], ["log.jsonl", "events*"]),
+    ],
+)
+def test_a_run_that_had_a_checkpoint_never_begins_again(tiny, tmp_path, settings, lost):
+    """Whatever else is lost, and whenever checkpoints were due."""
+    folder = tmp_path / "run"
+    train(tiny[0], "--out", folder, *[word for text in settings for word in ("--set", text)])
+    shutil.rmtree(folder / "checkpoints")
+    (folder / "checkpoints").mkdir()
+    for path in [path for pattern in lost for path in folder.glob(pattern)]:
+        path.unlink()
+    before = contents(folder)
+    one_line_error(run("train", "--resume", folder, "--set", "training.iterations=20"), folder, "checkpoints/", "--out")
+    assert contents(folder) == before
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(tiny, tmp_path):
+    folder = tmp_path / "run"
+    process = start("train", tiny[0], "--out", folder, "--set", "training.checkpoint_every=0")
+    assert kill_when(process, lambda: lines(folder) >= 2)
+    train("--resume", folder)
+    assert lines(folder) == 6
+
+
+def test_a_fine_tuning_never_begins_with_other_weights(trained, tiny, tmp_path):
+    folder = tmp_path / "run"
+    train(tiny[0], "--from", trained, "--out", folder, "--set", "training.iterations=2")
+    shutil.rmtree(folder / "checkpoints")
+    (folder / ".last-checkpoint").write_text("0\n")  # as if killed before the first iteration
+    one_line_error(run("train", "--resume", folder), folder, "--from", "checkpoints/")
+
+
+def test_other_names_of_classes_are_said_when_fine_tuning(trained, tiny, tmp_path):
+    images = write_class_folders(tmp_path / "images", ["bag", "boot", "coat"])
+    dry = ["--from", trained, "--dry-run", "--set", "data.channels=1"]
+    process = train(tiny[0], "--data", images, *dry, "--set", 'data.class_names=["bag","boot","coat"]')
+    assert "class 0 is 'zero'" in process.stderr and "'bag'" in process.stderr
+    assert "other names" not in train(tiny[0], *dry).stderr
+
+
 @pytest.mark.parametrize("kind", ["files", "folders", "zip"])
 def test_moved_data_gives_the_same_bits(tiny, tmp_path, kind):
     images = tmp_path / "images"

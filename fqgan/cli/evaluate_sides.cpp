@@ -1,0 +1,113 @@
+#include "fqgan/cli/evaluate_sides.h"
+
+#include <algorithm>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
+#include "fqgan/inference/truncation.h"
+
+namespace fqgan {
+namespace {
+
+/// The options of --set: for reading images (`data` on both sides, `against` on the second) and for the estimators.
+struct EvaluateOptions : Options {
+  DataOptions data, against;
+  MetricOptions settings;
+  void fields(FieldVisitor& visit) override {
+    visit("data", data, about("options for the images of both sides"));
+    visit("against", against, about("options for the images of the second side, if they differ"));
+    settings.fields(visit);
+  }
+};
+
+EvaluateOptions read_settings(const std::vector<std::string>& set, const NamedSides& named) {
+  EvaluateOptions options;
+  const auto* recipe = named.a.recipe ? named.a.recipe.get() : named.b ? named.b->recipe.get() : nullptr;
+  if (recipe) options.data = fitting_of(recipe->data);  // the other side's images must have the same size
+  if (named.a.recipe) options.settings = named.a.recipe->evaluation.settings;
+  options.data.strict = true;  // because a skipped image changes the metrics
+  options.against = options.data;
+  options.against.strict = !named.b_of_recipe;  // as its training reads them
+  RecipeText text;
+  for (const auto& assignment : set)
+    if (assigned_key(assignment).starts_with("data."))
+      text.set("against" + assignment.substr(assignment.find("data.") + 4));
+  for (const auto& assignment : set) text.set(assignment);
+  read_options(text, options);
+  return options;
+}
+
+}  // namespace
+
+NamedSides look_at_sides(const EvaluateFlags& flags) {
+  NamedSides named{look_at_side(flags.path), std::nullopt};
+  auto against = flags.against;
+  if (against.empty() && flags.save_statistics.empty() && named.a.recipe)
+    against = named.a.recipe->evaluation.against.value_or("");
+  named.b_of_recipe = flags.against.empty();
+  if (!against.empty()) named.b = look_at_side(against);
+  return named;
+}
+
+void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
+  for (const auto* flag : {"--count", "--seed", "--truncation", "--raw", "--source", "--direction"})
+    if (flags.given(flag) && !named.generates())
+      fail(flag, "expected a run or checkpoint, which generates images; got none, so that this has no effect");
+  const bool second = named.b && NamedSides::reads_images(*named.b), any = second || NamedSides::reads_images(named.a);
+  for (const auto& assignment : flags.set) {
+    const auto key = assigned_key(assignment);
+    const bool data = key.starts_with("data."), against = key.starts_with("against.");
+    const auto name = key.substr(key.find('.') + 1);
+    if (!data && !against) continue;
+    if (name == "path")
+      fail(key, "has no effect here. Hint: give the images as arguments: fqgan evaluate A --against B");
+    if (name == "flip" || name == "crop_margin") fail(key, "augmentation belongs to a training and has no effect here");
+    if (data ? !any : !second)
+      fail(key,
+           std::string("expected images to read") + (data ? "" : " as --against") +
+               ", got none, so that this has no effect. Hint: a run is measured against its own data as its recipe "
+               "reads it; other images: --against IMAGES");
+  }
+}
+
+EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe) {
+  const auto& own = recipe.evaluation;
+  const auto take = [&](const char* flag, auto& value, const auto& from) {
+    if (!flags.given(flag)) value = from;
+  };
+  take("--features", flags.features, own.features);
+  take("--count", flags.generated.count, own.count);
+  take("--seed", flags.generated.seed, static_cast<uint64_t>(own.seed));
+  take("--truncation", flags.generated.options.truncation, own.generation.truncation);
+  take("--direction", flags.generated.options.direction, own.generation.direction);
+  take("--raw", flags.raw, own.generation.weights == "raw");
+  take("--device", flags.compute.device, recipe.compute.device);
+  take("--precision", flags.compute.precision, recipe.compute.precision);
+  take("--threads", flags.compute.threads, recipe.compute.threads);
+  if (own.every > 0 && !flags.given("--metrics")) {
+    auto names = own.metrics;
+    std::erase(names, "error");  // of a classifier on test images: fqgan classify
+    flags.metrics = join(names, ",");
+  }
+  return flags;
+}
+
+Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics) {
+  const auto options = read_settings(flags.set, named);
+  auto& a = named.a;
+  auto& b = named.b;
+  const bool own_data = !b && a.recipe && flags.save_statistics.empty();
+  if (!b && !own_data && flags.save_statistics.empty())
+    fail("evaluate",
+         "expected --against, got none. Hint: give images, a run or saved statistics; only a run or checkpoint is "
+         "measured against its own data by default");
+  auto generated = flags.generated;
+  if (flags.raw) generated.options.weights = "raw";
+  Sides sides{open_side(std::move(a), options.data, generated, numerics), std::nullopt, options.settings,
+              named.b_of_recipe};
+  if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
+  if (own_data) sides.b = side_of_training_data(sides.a.data, sides.a.target_domain);
+  return sides;
+}
+
+}  // namespace fqgan

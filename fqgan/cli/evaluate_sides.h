@@ -1,0 +1,52 @@
+// The two sides of `fqgan evaluate`, as its flags, its --set options and the recipe of a run describe them.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fqgan/experiment/evaluation_side.h"
+
+namespace fqgan {
+
+struct EvaluateFlags {
+  std::string path, against, metrics, features = "classifier", save_statistics;
+  Generated generated{10'000};
+  bool raw = false;
+  std::vector<std::string> set;
+  bool json = false, force = false;
+  ComputeOptions compute;
+  std::function<bool(const std::string&)> given;  // whether a flag was on the command line
+};
+
+/// What the two sides are.
+struct NamedSides {
+  NamedSide a;
+  std::optional<NamedSide> b;
+  bool b_of_recipe = false;  // whether --against is left to the recipe of `a`
+
+  bool generates() const { return a.checkpoint || (b && b->checkpoint); }
+  static bool reads_images(const NamedSide& side) { return !side.checkpoint && !side.statistics; }
+};
+
+NamedSides look_at_sides(const EvaluateFlags& flags);
+
+/// Refuses options that would have no effect. Errors: UserError.
+void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named);
+
+/// A run or checkpoint is measured as its training measures it, unless a flag says otherwise: with the same features,
+/// metrics, images, precision and threads.
+EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe);
+
+struct Sides {
+  Side a;
+  std::optional<Side> b;  // unset if only --save-statistics is given
+  MetricOptions settings;
+  bool b_of_recipe = false;
+};
+
+/// Errors: UserError for images that cannot be opened, and for one side where two are needed.
+Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics);
+
+}  // namespace fqgan
