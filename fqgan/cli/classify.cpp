@@ -22,6 +22,7 @@
 #include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/classification.h"
 #include "fqgan/inference/model.h"
+#include "fqgan/metrics/features.h"
 #include "fqgan/plot/confusion.h"
 
 namespace fqgan {
@@ -58,8 +59,14 @@ void add_classifier(const std::string& where, const ClassifyFlags& flags, const 
     all.data = data_of_model(checkpoint, path, model.data, flags.set);
   } else {
     const auto &a = all.info(), &b = model.data;
-    if (a.channels != b.channels || a.height != b.height || a.width != b.width || a.class_names != b.class_names)
-      fail(path, "expected a classifier for the same images and classes as " + flags.paths.front() + ", got another");
+    const ImageShape wanted{a.channels, a.height, a.width}, own{b.channels, b.height, b.width};
+    const auto& first = flags.paths.front();
+    if (shape_text(wanted) != shape_text(own))
+      fail(path, "expected a classifier for images of " + shape_text(wanted) + " as " + first + ", got one for " +
+                     shape_text(own) + ". Hint: classify with each alone");
+    if (const auto other = first_difference(a.class_names, "in " + first, b.class_names, "here"); !other.empty())
+      fail(path, "expected the same classes in the same order as " + first + "; " + other +
+                     ". Hint: classify with each alone");
   }
   all.models.push_back(std::move(model));
 }

@@ -69,7 +69,9 @@ std::vector<std::string> chosen_metrics(std::vector<std::string> names, bool ask
   if (names.empty()) return default_metrics(sides, extractor);
   if (asked) return names;
   std::erase_if(names, [&](const auto& name) { return !can_measure(name, sides, extractor); });
-  if (names.empty()) fail("--metrics", "expected a metric that can be measured, the recipe names none. Hint: name one");
+  if (names.empty())
+    fail("--metrics",
+         "expected a metric that can be measured between these images, the run's recipe has none. Hint: name others");
   return names;
 }
 

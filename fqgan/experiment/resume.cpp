@@ -38,9 +38,10 @@ std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::vector
   for (const auto& key : changed_fields(*before, *after)) {
     const auto field = std::find_if(described.begin(), described.end(), [&](const auto& f) { return f.key == key; });
     if (field != described.end() && field->resumable) continue;
-    fail("--set", "'" + key +
-                      "' cannot be changed on --resume (only length, cadence, device, threads and paths can). "
-                      "Hint: fine-tune a new run with --from");
+    fail("--set",
+         "'" + key +
+             "' cannot be changed on --resume (only the length, the intervals, device, threads and paths can). "
+             "Hint: fine-tune a new run with --from");
   }
   if (!data.empty()) read_data_from(*after, data);
   if (const auto& path = after->data.path; path && !std::filesystem::exists(*path))

@@ -8,6 +8,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/data/matched_classes.h"
 #include "fqgan/data/store/loader.h"
 #include "fqgan/data/views.h"
 
@@ -54,7 +55,10 @@ void check_training_data(const Dataset& train, const Dataset* test, const std::s
                            " and test images of " + shape_text(tested) +
                            ". Hint: --set data.resolution=" + std::to_string(info.height));
   if (info.class_names != other.class_names)
-    fail("classifier", data + ": expected the same classes in the training and test split, got different ones");
+    fail("classifier",
+         data + ": expected the same classes in both splits; " +
+             first_difference(info.class_names, "in the training split", other.class_names, "in the test split") +
+             ". Hint: --set data.split=train reads the training split alone");
 }
 
 /// The factor of the learning rate: increases linearly to 1, then decreases linearly to almost 0.

@@ -31,7 +31,8 @@ Archive open_archive(const std::filesystem::path& path) {
   zip_error_init_with_code(&error, code);
   const std::string reason = zip_error_strerror(&error);
   zip_error_fini(&error);
-  fail("data", path.string() + ": not a readable zip archive (" + reason + ")");
+  fail("data",
+       path.string() + ": not a readable zip archive (" + reason + "). Hint: copy it again, or pack the images again");
 }
 
 bool leaves_its_folder(const std::string& name) { return ("/" + name + "/").find("/../") != std::string::npos; }
