@@ -3,6 +3,7 @@
 #include "fqgan/data/sources/class_names.h"
 
 #include "data/make_files.h"
+#include "data/make_zip.h"
 #include "data/open_data.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/sources/dataset_json.h"
@@ -35,6 +36,36 @@ TEST(ClassNames, FromFilesInOrderOrByName) {
   const auto data = open_dataset(at_path(folder.path));
   EXPECT_EQ(data->info().class_names, (std::vector<std::string>{"b", "none", "a"}));
   EXPECT_EQ(labels_of(*data), (std::vector<int64_t>{2, 0}));
+}
+
+TEST(ClassNames, ForSomeFoldersOnlyAreAnError) {
+  TemporaryFolder folder;
+  const auto opens = [&](const std::string& lines) {
+    Files files = {{"class_names.txt", lines}};
+    for (const char* name : {"bag", "cat", "dog"}) files.push_back({name + std::string("/1.png"), gray_png(1)});
+    for (const auto& [name, bytes] : files) write_bytes(folder / "tree" / name, bytes);
+    write_zip(folder / "tree.zip", files);
+  };
+  const auto labels = [&](const std::string& lines) {
+    opens(lines);
+    const auto result = labels_of(*open_dataset(at_path(folder / "tree")));
+    EXPECT_EQ(labels_of(*open_dataset(at_path(folder / "tree.zip"))), result);
+    return result;
+  };
+  const auto fails = [&](const std::string& lines, const std::vector<std::string>& parts) {
+    opens(lines);
+    for (const char* path : {"tree", "tree.zip"}) {
+      const auto error = error_of(at_path(folder / path));
+      expect_names(error, parts);
+      EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+    }
+  };
+  fails("dog\ncta\nbag\n", {"class_names.txt", "none for 'cat'", "the lines 'cta'"});
+  fails("DOG\nx\ny\nz\n", {"none for 'bag', 'cat'", "the lines 'x', 'y', 'z'"});
+  fails("dog\nbag\n", {"none for 'cat'. Hint"});
+  EXPECT_EQ(labels("x\ny\nz\n"), (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_EQ(labels("Dog\nCAT\nbag\nowl\n"), (std::vector<int64_t>{2, 1, 0}));
+  EXPECT_EQ(labels("Dog\nCAT\ncat\nbag\ndog"), (std::vector<int64_t>{3, 2, 4}));
 }
 
 TEST(ClassNames, OfASplitMayStandAboveIt) {
