@@ -100,6 +100,31 @@ TEST(ClassNames, TwiceEmptyOrNotUtf8) {
   expect_names(error_of(options), {"empty"});
 }
 
+TEST(ClassNames, WithControlCharacters) {
+  TemporaryFolder folder;
+  const auto expect_refused = [](DataOptions options, const std::vector<std::string>& parts) {
+    const auto error = error_of(options);
+    expect_names(error, parts);
+    EXPECT_EQ(one_line(error), error);
+    options.labels = false;
+    EXPECT_EQ(open_dataset(options)->info().images, 2);
+  };
+  write_images(folder / "folders", {"a\nb/1.png", "c/1.png"});
+  expect_refused(at_path(folder / "folders"), {"folders: ", "control characters", "'a\\nb'", "rename the folder"});
+  write_zip(folder / "a.zip", {{"a\nb/1.png", gray_png(1)}, {"c/1.png", gray_png(1)}});
+  expect_refused(at_path(folder / "a.zip"), {"a.zip: ", "'a\\nb'"});
+  write_images(folder / "json", {"1.png", "2.png"});
+  write_bytes(folder / "json" / "dataset.json", R"({"labels": [["1.png", 0]], "class_names": ["a\nb"]})");
+  expect_refused(at_path(folder / "json"), {"dataset.json: ", "'a\\nb'", "correct the list"});
+  write_images(folder / "lines", {"a/1.png", "b/1.png"});
+  write_bytes(folder / "lines" / "class_names.txt", "a\tA\nb\tB\n");
+  expect_refused(at_path(folder / "lines"), {"class_names.txt: ", "'a\\tA'"});
+  auto options = at_path(folder / "json");
+  std::filesystem::remove(folder / "json" / "dataset.json");
+  options.class_names = {"a\r"};
+  expect_names(error_of(options), {"class_names: ", "'a\\x0d'"});
+}
+
 TEST(ClassNames, FoldersAndFilesThatAreNotUtf8) {
   TemporaryFolder folder;
   write_images(folder / "classes", {"caf\xe9/1.png", "b/1.png"});

@@ -87,6 +87,9 @@ void check_class_names(const std::vector<std::string>& names, const std::string&
       fail("data", where + ": expected class names in UTF-8, got '" + printable(name) +
                        "'. Hint: rename the folder, or save the file of names as UTF-8");
     if (name.empty()) fail("data", where + ": expected class names, got an empty one");
+    if (const auto shown = one_line(name); shown != name)
+      fail("data", where + ": expected class names without line breaks and other control characters, got '" + shown +
+                       "'. Hint: rename the folder, or correct the list of names");
     if (!seen.insert(name).second) fail("data", where + ": expected different class names, got '" + name + "' twice");
   }
 }
