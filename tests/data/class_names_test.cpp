@@ -173,8 +173,36 @@ TEST(DatasetJson, FaultsAreNamedWithTheirPlace) {
   expect_names(error("{\"labels\": [[\"a.png\", 1e999]]}"), {"it", "number"});
   expect_names(error("[1]"), {"another JSON value"});
   expect_names(error(R"({"labels": [["a.png", 1], ["a.png", 2]]})"), {"'a.png'", "1 and 2"});
+  expect_names(error(R"({"labels": [["./b//a.png", 1], ["b\\a.png", 2]]})"), {"'b/a.png'", "1 and 2"});
+  EXPECT_EQ(parse_dataset_json(R"({"labels": [["./a.png", 1], ["a.png", 1]]})", "it").labels.size(), 1u);
   expect_names(error(R"({"class_names": "cat"})"), {"class_names", "list"});
   EXPECT_EQ(parse_dataset_json(mark + R"({"labels": [["a.png", 1], ["a.png", 1]]})", "it").labels.at("a.png"), 1);
+}
+
+TEST(DatasetJson, LabelsOfFilesThatAreNotRead) {
+  TemporaryFolder folder;
+  const auto json = [](const std::string& more) {
+    return R"({"labels": [["a/1.png", 1], ["a/2.bmp", 2], [".hid.png", 0], ["@eaDir/3.png", 1], ["a/4.txt", 0],
+               ["run/samples/5.png", 0], ["dataset.json", 0])" +
+           more + "]}";
+  };
+  Files files = {{"a/1.png", gray_png(1)},      {"a/2.bmp", "BM"},    {".hid.png", gray_png(1)},
+                 {"@eaDir/3.png", gray_png(1)}, {"a/4.txt", "x"},     {"run/samples/5.png", gray_png(1)},
+                 {"run/recipe.toml", ""},       {"run/log.jsonl", ""}};
+  for (const char* more : {"", R"(, ["a/6.png", 1], ["b/7.bmp", 0])"}) {
+    files.emplace_back("dataset.json", json(more));
+    for (const auto& [name, bytes] : files) write_bytes(folder / "tree" / name, bytes);
+    write_zip(folder / "tree.zip", files);
+    files.pop_back();
+    for (const char* path : {"tree", "tree.zip"}) {
+      if (*more != 0) {
+        expect_names(error_of(at_path(folder / path)), {"dataset.json: ", "2 labels", "'a/6.png', 'b/7.bmp'"});
+        continue;
+      }
+      expect_names(log_of(at_path(folder / path)), {"dataset.json: 6 labels of files that are not read as images"});
+      EXPECT_EQ(labels_of(*open_dataset(at_path(folder / path))), std::vector<int64_t>{1});
+    }
+  }
 }
 
 }  // namespace

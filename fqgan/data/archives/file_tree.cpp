@@ -53,9 +53,28 @@ std::string plain_name(const std::string& name) {
   return result;
 }
 
+bool FileTree::leave_out_of_other_tools(const std::string& name) {
+  const auto part = part_of_other_tools(name);
+  if (!part.empty()) of_other_tools_.insert(part);
+  return !part.empty();
+}
+
 void FileTree::add(File file) {
   file.name = plain_name(file.name);
-  if (!is_of_other_tools(file.name)) files.push_back(std::move(file));
+  if (!leave_out_of_other_tools(file.name)) files.push_back(std::move(file));
+}
+
+bool FileTree::has_besides_images(const std::string& name) const {
+  const auto before = [](const auto& file, const std::string& wanted) { return file.name < wanted; };
+  const auto file = std::lower_bound(files.begin(), files.end(), name, before);
+  if (file != files.end() && file->name == name) return !file->image;
+  const auto other = std::lower_bound(not_read.begin(), not_read.end(), name, before);
+  if (other != not_read.end() && other->name == name) return true;
+  for (auto end = name.find('/'); true; end = name.find('/', end + 1)) {
+    const auto folder = name.substr(0, end);
+    if (runs_.contains(folder) || of_other_tools_.contains(folder)) return true;
+    if (end == std::string::npos) return false;
+  }
 }
 
 void FileTree::sort_out() {
@@ -68,10 +87,9 @@ void FileTree::sort_out() {
     leave_out_run(run.substr(0, run.size() - 1));
     std::erase_if(files, [&](const File& file) { return file.name.starts_with(run); });
   }
-  std::sort(runs_.begin(), runs_.end());
   if (!runs_.empty())
-    log_info("[data] " + where.string() + ": left out " + plural(static_cast<int64_t>(runs_.size()), "folder") +
-             " with a run of fqgan: " + printable(short_list(runs_, 3)));
+    log_info("[data] " + where.string() + ": left out " + plural(std::ssize(runs_), "folder") +
+             " with a run of fqgan: " + printable(short_list({runs_.begin(), runs_.end()}, 3)));
   std::vector<char> by_content(files.size());
   parallel_chunks(static_cast<int64_t>(files.size()), 64, [&](int64_t begin, int64_t end) {
     for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
@@ -89,6 +107,7 @@ void FileTree::sort_out() {
     ++kept;
   }
   files.resize(kept);
+  std::sort(not_read.begin(), not_read.end(), [](const Unread& a, const Unread& b) { return a.name < b.name; });
 }
 
 std::string not_read_text(const FileTree& tree, const std::string& prefix) {

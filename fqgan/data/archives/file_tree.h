@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,24 +27,28 @@ struct FileTree {
   static constexpr char broken_link[] = "broken link", special_file[] = "special file";
   std::filesystem::path where;
   std::vector<File> files;  // sorted by name
-  std::vector<Unread> not_read;
+  std::vector<Unread> not_read;  // sorted by name
   Manifest manifest;
 
   virtual ~FileTree() = default;
   /// Reads the first `bytes` bytes, or all. May be called from several threads. Errors: DecodeError with the reason.
   virtual std::string read(const File& file, int64_t bytes) const = 0;
+  /// Whether the name is that of a file that is not an image, or lies in a folder that is left out.
+  bool has_besides_images(const std::string& name) const;
 
  protected:
   /// Adds a file under its plain name, unless other tools left it behind.
   void add(File file);
+  /// Whether the file or folder, or a folder that it is in, is of other tools. Then it is left out.
+  bool leave_out_of_other_tools(const std::string& name);
   /// Sorts the added files, leaves out those of runs of fqgan, recognises images by their ending, else by their first
   /// bytes, and sets the rest aside. Errors: UserError (two files of one name).
   void sort_out();
   /// The folder is a run, and is left out.
-  void leave_out_run(const std::string& folder) { runs_.push_back(folder); }
+  void leave_out_run(const std::string& folder) { runs_.insert(folder); }
 
  private:
-  std::vector<std::string> runs_;
+  std::set<std::string> runs_, of_other_tools_;
 };
 
 /// Opens a folder on disk. Links are followed, but not to a folder that they are in. Errors: UserError (a folder that

@@ -70,7 +70,7 @@ class FolderTree : public FileTree {
 
   void visit_entry(const fs::directory_entry& entry, const std::string& name) {
     std::error_code problem;
-    if (is_of_other_tools(name)) return;
+    if (leave_out_of_other_tools(name)) return;
     if (entry.is_directory(problem)) {
       is_run_folder(entry.path()) ? leave_out_run(name) : visit(entry.path(), name + "/");
     } else if (entry.is_regular_file(problem)) {

@@ -24,8 +24,8 @@ std::string with_plain_line_ends(const std::string& text) {
   return result;
 }
 
-// For each folder the index of the line with its name, or -1. Exact names come first, so that "Cat" and "cat" may be two
-// classes.
+// For each folder the index of the line with its name, or -1. Exact names come first, so that "Cat" and "cat" may be
+// two classes.
 std::vector<int64_t> matching_lines(const std::vector<std::string>& folders, const std::vector<std::string>& lines) {
   std::map<std::string, int64_t> exact, in_any_case;  // a line that is taken is in neither
   for (size_t i = 0; i < lines.size(); ++i) exact[lines[i]] = static_cast<int64_t>(i);

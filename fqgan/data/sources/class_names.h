@@ -11,9 +11,9 @@ namespace fqgan {
 /// message.
 std::vector<std::string> names_by_line(const std::string& text, const std::string& where);
 
-/// The class of each folder, given the lines of a file of class names: the line with the folder's name, in the same case
-/// or else in another. If no line is the name of a folder, the lines name the folders in order, as do no lines at all.
-/// Errors: UserError (lines for some of the folders only).
+/// The class of each folder, given the lines of a file of class names: the line with the folder's name, in the same
+/// case or else in another. If no line is the name of a folder, the lines name the folders in order, as do no lines at
+/// all. Errors: UserError (lines for some of the folders only).
 std::vector<int64_t> lines_of_folders(const std::vector<std::string>& folders, const std::vector<std::string>& lines,
                                       const std::string& where);
 

@@ -93,20 +93,31 @@ void label_by_folders(TreeSource& source, const std::string& root, const std::se
   source.class_names = names.empty() ? classes : names;
 }
 
+// Labels of what is not among the images: of files of another kind, which is said, or of no files at all.
+void check_other_labels(const FileTree& tree, const std::string& root, const std::map<std::string, int64_t>& labels,
+                        const std::string& where) {
+  Names unread, missing;
+  for (const auto& [name, label] : labels) (tree.has_besides_images(root + name) ? unread : missing).push_back(name);
+  if (!missing.empty())
+    fail("data", where + ": expected labels of existing files, found " + plural(std::ssize(missing), "label") +
+                     " of files that do not exist: " + printable(short_list(missing, 3)) +
+                     ". Hint: remove these labels, or put the files back");
+  if (!unread.empty())
+    log_info("[data] " + where + ": " + plural(std::ssize(unread), "label") +
+             " of files that are not read as images, such as '" + printable(unread.front()) + "'");
+}
+
 void label_by_json(TreeSource& source, const std::string& root, const Names& names) {
   const auto file = root + "dataset.json";
   const auto where = source.tree->where.string() + ": " + file;
   auto json = parse_dataset_json(read_text(*source.tree, *find_file(*source.tree, file)), where);
-  std::map<std::string, int64_t> labels;
-  for (const auto& [name, label] : json.labels) labels[plain_name(name)] = label;
   for (size_t i = 0; i < source.entries.size(); ++i) {
-    const auto found = labels.find(source.files[i].name.substr(root.size()));
-    if (found == labels.end()) continue;
+    const auto found = json.labels.find(source.files[i].name.substr(root.size()));
+    if (found == json.labels.end()) continue;
     source.entries[i].label = found->second;
-    labels.erase(found);
+    json.labels.erase(found);
   }
-  if (!labels.empty())
-    fail("data", where + ": expected only existing images, found a label for '" + labels.begin()->first + "'");
+  check_other_labels(*source.tree, root, json.labels, where);
   source.class_names = names.empty() ? std::move(json.class_names) : names;
 }
 
