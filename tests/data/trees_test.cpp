@@ -6,6 +6,7 @@
 #include "data/open_data.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/data/archives/file_tree.h"
+#include "fqgan/data/manifest.h"
 
 namespace fqgan::test {
 namespace {
@@ -40,6 +41,8 @@ std::shared_ptr<const Dataset> open_both(const TemporaryFolder& folder, const Fi
   testing::internal::CaptureStderr();
   const auto from_zip = open_dataset(at_path(folder / "tree.zip"));
   const auto of_zip = testing::internal::GetCapturedStderr();
+  EXPECT_NE(from_folder->key(), from_zip->key());
+  EXPECT_EQ(sameness(from_folder->key(), from_zip->key()), "names, sizes and a sample of their contents");
   EXPECT_EQ(log.substr(log.find(": ") + 1), of_zip.substr(of_zip.find(": ") + 1));
   expect_same(*from_folder, *from_zip);
   return from_folder;
@@ -173,6 +176,22 @@ TEST(Tree, AFolderAndAZipAreTheSame) {
       {{"cat/1.png", gray_png(1)}, {"dog/1.png", gray_png(2)}, {"Unlabelled/1.png", gray_png(2)}},
   };
   for (const auto& files : layouts) open_both(folder, files);
+}
+
+TEST(Tree, CopiesAreComparedByTheirContents) {
+  TemporaryFolder folder;
+  const auto image = gray_png(1);
+  for (const char* copy : {"a", "b"})
+    for (int i = 0; i < 100; ++i) write_bytes(folder / copy / "cat" / (std::to_string(1000 + i) + ".png"), image);
+  const auto key = [&](const char* copy) { return open_dataset(at_path(folder / copy))->key(); };
+  const auto before = key("a");
+  EXPECT_NE(key("b"), before);
+  EXPECT_EQ(sameness(key("b"), before), "names, sizes and a sample of their contents");
+  EXPECT_EQ(sameness(key("b"), before.substr(0, 32)), "names and sizes") << "of a run before contents were compared";
+  auto other = image;
+  other[other.size() - 1] ^= 1;
+  write_bytes(folder / "b" / "cat" / "1000.png", other);
+  EXPECT_EQ(sameness(key("b"), before), "");
 }
 
 }  // namespace

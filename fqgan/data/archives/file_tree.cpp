@@ -110,6 +110,23 @@ void FileTree::sort_out() {
   std::sort(not_read.begin(), not_read.end(), [](const Unread& a, const Unread& b) { return a.name < b.name; });
 }
 
+void FileTree::add_contents_to_manifest() {
+  constexpr size_t sampled = 64;  // files, evenly spaced; a start of each
+  constexpr int64_t start = 64 * 1024;
+  const auto contents = [&](const File& file) -> std::string {
+    try {
+      return read(file, start);
+    } catch (const DecodeError&) {
+      return "";
+    }
+  };
+  for (size_t i = 0; i < files.size(); ++i) {
+    // The first file at or behind each 64th part of all.
+    const bool chosen = i == 0 || (i - 1) * sampled / files.size() != i * sampled / files.size();
+    manifest.add_content(files[i].name, files[i].size, chosen ? contents(files[i]) : "");
+  }
+}
+
 std::string not_read_text(const FileTree& tree, const std::string& prefix) {
   std::map<std::string, int64_t> counts;
   for (const auto& file : tree.not_read)

@@ -44,6 +44,8 @@ struct FileTree {
   /// Sorts the added files, leaves out those of runs of fqgan, recognises images by their ending, else by their first
   /// bytes, and sets the rest aside. Errors: UserError (two files of one name).
   void sort_out();
+  /// Adds names and sizes to the manifest, and a sample of the contents.
+  void add_contents_to_manifest();
   /// The folder is a run, and is left out.
   void leave_out_run(const std::string& folder) { runs_.insert(folder); }
 

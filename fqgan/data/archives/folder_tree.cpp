@@ -40,8 +40,9 @@ class FolderTree : public FileTree {
     }
     visit(folder, "");
     sort_out();
-    manifest.add("folder");
+    manifest = Manifest("folder");
     for (const auto& file : files) manifest.add_file(path_of(file), file.name, Content::none);
+    add_contents_to_manifest();
   }
 
   std::string read(const File& file, int64_t bytes) const override {

@@ -58,13 +58,14 @@ class ZipTree : public FileTree {
   explicit ZipTree(const std::filesystem::path& path) {
     where = path;
     log_detail("[data] reading " + path.string());
-    manifest.add("zip");
+    manifest = Manifest("zip");
     manifest.add_file(path, "", Content::ends);
     Archive archive = open_archive(path);
     const auto count = zip_get_num_entries(archive.get(), 0);
     for (zip_int64_t i = 0; i < count; ++i) add_entry(archive.get(), static_cast<zip_uint64_t>(i));
     idle_.push_back(std::move(archive));
     sort_out();
+    add_contents_to_manifest();
   }
 
   std::string read(const File& file, int64_t bytes) const override {
