@@ -1,6 +1,8 @@
 // Folders and archives as trees of files: links, runs, files of other tools, images by content, and names. A folder and
 // a zip of the same files are the same data.
 #ifdef FQGAN_DECODERS
+#include <unistd.h>
+
 #include "data/make_files.h"
 #include "data/make_zip.h"
 #include "data/open_data.h"
@@ -74,6 +76,48 @@ TEST(Tree, OnlyALinkToAFolderThatItIsInIsALoop) {
             (std::vector<std::string>{"cat/1.png", "dog/cousin/1.png", "dog/deep/1.png"}));
   // Those of cat stand in dog/cousin too.
   expect_names(log_of(at_path(folder.path)), {"not read: 4 broken links, 1 special file\n"});
+}
+
+// Takes root's right to read everything away, for the tests of permissions.
+struct AsNobody {
+  AsNobody() {
+    if (getuid() == 0 && seteuid(65534) != 0) ADD_FAILURE() << "no right to become another user";
+  }
+  ~AsNobody() { EXPECT_EQ(seteuid(getuid()), 0); }
+};
+
+TEST(Tree, WhatCannotBeReadIsNamed) {
+  TemporaryFolder folder;
+  fs::permissions(folder.path, fs::perms(0755));
+  const auto make = [&](const std::string& data, const std::string& denied, int mode) {
+    write_tree(folder / data, {{"cat/deep/1.png", gray_png(1)}, {"dog/1.png", gray_png(2)}});
+    fs::create_directories(folder / data / denied);
+    fs::permissions(folder / data / denied, fs::perms(static_cast<unsigned>(mode)));
+  };
+  make("tools", "lost+found", 0);
+  make("listed", "cat/secret", 0);
+  make("entered", "cat", 0444);
+  make("files", "dog", 0444);
+  make("whole", "", 0);
+  make("names", "", 0444);
+  make("above", "", 0);
+  write_zip(folder / "a.zip", {{"1.png", gray_png(1)}});
+  fs::permissions(folder / "a.zip", fs::perms(0));
+  {
+    const AsNobody nobody;
+    EXPECT_EQ(open_dataset(at_path(folder / "tools"))->info().images, 2);
+    for (const auto& [data, place] : std::vector<std::pair<std::string, std::string>>{{"listed", "listed/cat/secret"},
+                                                                                      {"entered", "entered/cat/deep"},
+                                                                                      {"files", "files/dog/1.png"},
+                                                                                      {"whole", "whole"},
+                                                                                      {"names", "names"},
+                                                                                      {"above/cat", "above/cat"},
+                                                                                      {"a.zip", "a.zip"}}) {
+      const auto error = error_of(at_path(folder / data));
+      expect_names(error, {"[data] " + (folder / place).string() + ": cannot be read (Permission denied). Hint: "});
+    }
+  }
+  for (const auto& entry : fs::directory_iterator(folder.path)) fs::permissions(entry, fs::perms(0700));
 }
 
 TEST(Tree, RunsAreLeftOut) {
