@@ -125,14 +125,41 @@ TEST(Tree, RunsAreLeftOut) {
   const auto data = open_both(folder, {{"cat/1.png", gray_png(1)},
                                        {"dog/1.png", gray_png(2)},
                                        {"runs/a/recipe.toml", ""},
+                                       {"runs/a/log.jsonl", ""},
                                        {"runs/a/samples/step-00000001.png", gray_png(3)},
                                        {"runs/b/recipe.toml", ""},
+                                       {"runs/b/checkpoints/step-00000001.safetensors", ""},
                                        {"runs/b/samples/step-00000001.png", gray_png(3)}});
   EXPECT_EQ(data->info().class_names, (std::vector<std::string>{"cat", "dog"}));
   expect_names(log_of(at_path(folder / "tree")), {"2 folders with a run", "'runs/a', 'runs/b'"});
-  open_both(folder, {{"1.png", gray_png(1)}, {"recipe.toml", ""}, {"out/recipe.toml", ""}, {"out/2.png", gray_png(3)}});
-  write_tree(folder / "run", {{"recipe.toml", ""}, {"checkpoints/x", ""}, {"samples/1.png", gray_png(1)}});
-  expect_names(error_of(at_path(folder / "run")), {"run of fqgan"});
+  const Files beside = {{"1.png", gray_png(1)},
+                        {"recipe.toml", ""},
+                        {"out/recipe.toml", ""},
+                        {"out/log.jsonl", ""},
+                        {"out/2.png", gray_png(3)}};
+  EXPECT_EQ(open_both(folder, beside)->info().images, 1);
+  for (const char* other : {"checkpoints/x", "log.jsonl"}) {
+    const Files run = {{"recipe.toml", ""}, {other, ""}, {"samples/1.png", gray_png(1)}};
+    write_tree(folder / other / "run", run);
+    write_zip(folder / "run.zip", run);
+    expect_names(error_of(at_path(folder / other / "run")), {"run of fqgan"});
+    expect_names(error_of(at_path(folder / "run.zip")), {"run of fqgan"});
+  }
+}
+
+TEST(Tree, ARecipeAloneMakesNoRun) {
+  TemporaryFolder folder;
+  const auto data = open_both(folder, {{"cat/1.png", gray_png(1)},
+                                       {"cat/recipe.toml", ""},
+                                       {"cat/checkpoints-of-others.txt", ""},
+                                       {"dog/2.png", gray_png(2)},
+                                       {"recipe.toml", ""}});
+  EXPECT_EQ(data->info().class_names, (std::vector<std::string>{"cat", "dog"}));
+  fs::create_directory(folder / "tree" / "cat" / "checkpoints");  // as a training that has just begun
+  write_zip(
+      folder / "tree.zip",
+      {{"cat/1.png", gray_png(1)}, {"cat/recipe.toml", ""}, {"cat/checkpoints/", ""}, {"dog/2.png", gray_png(2)}});
+  for (const char* path : {"tree", "tree.zip"}) EXPECT_EQ(classes_at(folder / path), std::vector<std::string>{"dog"});
 }
 
 TEST(Tree, FilesOfOtherToolsAreNoData) {

@@ -23,15 +23,6 @@ bool is_image(const FileTree& tree, const FileTree::File& file) {
   }
 }
 
-// The folders that hold a run's recipe, with '/' at the end.
-std::vector<std::string> run_folders(const std::vector<FileTree::File>& files) {
-  std::vector<std::string> folders;
-  const std::string end = std::string("/") + run_marker;
-  for (const auto& file : files)
-    if (file.name.ends_with(end)) folders.push_back(file.name.substr(0, file.name.size() - end.size() + 1));
-  return folders;
-}
-
 std::string count_text(int64_t count, const std::string& kind) {
   if (kind.empty()) return plural(count, "file") + " without an ending";
   return kind.starts_with('.') ? std::to_string(count) + " " + printable(kind) : plural(count, kind);
@@ -77,13 +68,41 @@ bool FileTree::has_besides_images(const std::string& name) const {
   }
 }
 
+// Whether there is a file or folder of this name, once the files are sorted.
+bool FileTree::holds(const std::string& name) const {
+  const auto at_or_behind = [this](const std::string& wanted) {
+    const auto before = [](const File& file, const std::string& other) { return file.name < other; };
+    const auto found = std::lower_bound(files.begin(), files.end(), wanted, before);
+    return found == files.end() ? "" : found->name;
+  };
+  return folders_.contains(name) || at_or_behind(name) == name || at_or_behind(name + "/").starts_with(name + "/");
+}
+
+// The folders that are runs, as is_run_folder tells them, with '/' at the end.
+std::vector<std::string> FileTree::run_folders() const {
+  std::vector<std::string> result;
+  for (const auto& file : files) {
+    const auto folder = file.name.substr(0, file.name.rfind('/') + 1);
+    if (file.name.substr(folder.size()) != run_marker) continue;
+    if (std::any_of(std::begin(beside_run_marker), std::end(beside_run_marker),
+                    [&](const char* name) { return holds(folder + name); }))
+      result.push_back(folder);
+  }
+  return result;
+}
+
+void FileTree::fail_as_run() const {
+  fail("data", where.string() + ": expected images, found a run of fqgan. Hint: give the place of the images");
+}
+
 void FileTree::sort_out() {
   std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
   for (size_t i = 1; i < files.size(); ++i) {
     if (files[i].name == files[i - 1].name)
       fail("data", where.string() + ": the name '" + printable(files[i].name) + "' occurs twice, which is refused");
   }
-  for (const auto& run : run_folders(files)) {
+  for (const auto& run : run_folders()) {
+    if (run.empty()) fail_as_run();
     leave_out_run(run.substr(0, run.size() - 1));
     std::erase_if(files, [&](const File& file) { return file.name.starts_with(run); });
   }

@@ -38,8 +38,7 @@ class FolderTree : public FileTree {
   explicit FolderTree(const fs::path& folder) {
     where = folder;
     log_detail("[data] reading " + folder.string());
-    if (is_run_folder(folder) && fs::exists(folder / "checkpoints"))
-      fail("data", folder.string() + ": expected a folder of images, found a run of fqgan. Hint: give the images");
+    if (is_run_folder(folder)) fail_as_run();
     std::error_code problem;
     const auto place = fs::canonical(folder, problem);
     if (problem) fail_to_read(folder, problem);

@@ -111,8 +111,8 @@ class ZipTree : public FileTree {
     const std::string raw = status.name;
     const auto name = plain_name(raw);
     if (leaves_its_folder(name)) refuse(name, "has a path outside of the archive");
-    const bool folder = raw.ends_with('/') || raw.ends_with('\\');
-    if (folder || name.empty() || leave_out_of_other_tools(name)) return;
+    if (name.empty() || leave_out_of_other_tools(name)) return;
+    if (raw.ends_with('/') || raw.ends_with('\\')) return add_folder(name);
     if (is_link(archive, index)) refuse(name, "is a link");
     add({name, static_cast<int64_t>(status.size), static_cast<int64_t>(index)});
   }
