@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 
 #include "fqgan/checkpoint/checkpoint.h"
@@ -75,19 +74,30 @@ Json run_json(const RunFolder& run) {
   return json;
 }
 
+/// What is directly in a folder, sorted; nothing of a file or of a folder that cannot be read.
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> paths;
+  std::error_code problem;
+  for (fs::directory_iterator entry(folder, problem), end; !problem && entry != end; entry.increment(problem))
+    paths.push_back(entry->path());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
 /// The runs directly in a folder, sorted; none if the folder also has images of its own.
 std::vector<RunFolder> runs_in(const std::filesystem::path& folder) {
-  namespace fs = std::filesystem;
-  const auto has_image = [](const fs::path& path) {
-    return std::any_of(fs::directory_iterator(path), fs::directory_iterator(),
-                       [](const auto& entry) { return has_image_extension(entry.path().filename().string()); });
+  const auto has_image = [](const std::filesystem::path& path) {
+    const auto entries = entries_of(path);
+    return std::any_of(entries.begin(), entries.end(),
+                       [](const auto& entry) { return has_image_extension(entry.filename().string()); });
   };
-  std::set<fs::path> paths;
-  if (!fs::is_directory(folder) || has_image(folder)) return {};
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (RunFolder::is_run(entry.path()))
-      paths.insert(entry.path());
-    else if (entry.is_directory() && has_image(entry.path()))
+  std::vector<std::filesystem::path> paths;
+  if (has_image(folder)) return {};
+  for (const auto& entry : entries_of(folder)) {
+    if (RunFolder::is_run(entry))
+      paths.push_back(entry);
+    else if (has_image(entry))
       return {};
   }
   std::vector<RunFolder> runs;

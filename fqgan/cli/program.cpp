@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <sstream>
 
 #include "fqgan/cli/arguments.h"
@@ -28,6 +29,10 @@ int guarded(const Action& action) {
     return action();
   } catch (const UserError& error) {
     log_error(error.what());
+    return 2;
+  } catch (const std::filesystem::filesystem_error& error) {
+    log_error("[" + error.path1().string() + "] " + error.code().message() +
+              ". Hint: check the path and its permissions");
     return 2;
   } catch (const NumericalError& error) {
     log_error(error.what());

@@ -12,7 +12,7 @@
 namespace fqgan {
 namespace {
 
-constexpr size_t half = 16;               // hex digits
+constexpr size_t part = 16;               // hex digits
 constexpr int64_t end_bytes = 64 * 1024;  // of the start, and of the end of a file
 
 void update(Sha256& sum, int64_t number) {
@@ -40,37 +40,56 @@ std::string ends_of(const std::filesystem::path& path, int64_t size) {
 
 }  // namespace
 
+Manifest::Manifest(std::string_view container) {
+  update(files_, container);
+  update(places_, container);
+}
+
 void Manifest::add(std::string_view text) {
-  update(files_, text);
-  update(places_, text);
+  for (auto* sum : {&files_, &places_, &contents_}) update(*sum, text);
 }
 
 void Manifest::add(int64_t number) {
-  update(files_, number);
-  update(places_, number);
+  for (auto* sum : {&files_, &places_, &contents_}) update(*sum, number);
 }
 
 void Manifest::add_file(const std::filesystem::path& path, std::string_view name, Content content) {
   struct stat status;
   if (stat(path.c_str(), &status) != 0) fail("data", path.string() + ": " + std::strerror(errno));
-  add(name);
-  add(status.st_size);
-  if (content == Content::ends) add(ends_of(path, status.st_size));
+  const auto ends = content == Content::ends ? ends_of(path, status.st_size) : "";
+  for (auto* sum : {&files_, &places_}) {
+    update(*sum, name);
+    update(*sum, int64_t{status.st_size});
+    if (content == Content::ends) update(*sum, ends);
+  }
   update(places_, std::filesystem::absolute(path).lexically_normal().string());
   update(places_, int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec);
 }
 
+void Manifest::add_content(std::string_view name, int64_t size, std::string_view bytes) {
+  update(contents_, name);
+  update(contents_, size);
+  update(contents_, bytes);
+  has_contents_ = true;
+}
+
 void Manifest::add_digest(const std::string& digest) {
-  update(files_, digest.substr(0, half));
-  update(places_, digest);
+  update(files_, digest.substr(0, part));
+  update(places_, digest.substr(0, 2 * part));
+  if (digest.size() <= 2 * part) return;
+  update(contents_, digest.substr(2 * part));
+  has_contents_ = true;
 }
 
 std::string Manifest::digest() const {
-  return Sha256(files_).hex().substr(0, half) + Sha256(places_).hex().substr(0, half);
+  const auto part_of = [](Sha256 sum) { return sum.hex().substr(0, part); };
+  return part_of(files_) + part_of(places_) + (has_contents_ ? part_of(contents_) : "");
 }
 
-bool same_files(const std::string& digest, const std::string& other) {
-  return digest.substr(0, half) == other.substr(0, half);
+std::string sameness(const std::string& digest, const std::string& other) {
+  if (digest.size() > 2 * part && other.size() > 2 * part)
+    return digest.substr(2 * part) == other.substr(2 * part) ? "names, sizes and a sample of their contents" : "";
+  return digest.substr(0, part) == other.substr(0, part) ? "names and sizes" : "";
 }
 
 }  // namespace fqgan

@@ -15,7 +15,7 @@ namespace fqgan {
 namespace {
 
 /// A form of the name in which "T-shirt/top" and its folder "T-shirt_top" are equal.
-std::string plain_name(std::string name) {
+std::string comparable_name(std::string name) {
   for (char& c : name)
     c = std::isalnum(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 128
             ? static_cast<char>(std::tolower(static_cast<unsigned char>(c)))
@@ -31,7 +31,9 @@ int64_t same_name(const std::string& name, const std::vector<std::string>& to) {
 
 /// The index of the only similar name in `to`, or -1.
 int64_t similar_name(const std::string& name, const std::vector<std::string>& to) {
-  const auto similar = [plain = plain_name(name)](const std::string& other) { return plain_name(other) == plain; };
+  const auto similar = [wanted = comparable_name(name)](const std::string& other) {
+    return comparable_name(other) == wanted;
+  };
   const auto first = std::find_if(to.begin(), to.end(), similar);
   if (first == to.end() || std::find_if(first + 1, to.end(), similar) != to.end()) return -1;
   return first - to.begin();

@@ -64,8 +64,8 @@ void check_data_to_resume(const NamedCheckpoint& found, const TrainingSets& sets
   }
   const auto before = text_of(found.checkpoint.metadata, "data_key", found.path), now = sets.train().key();
   if (before == now) return;
-  if (same_files(before, now))
-    log_info("the data was moved or copied since the run began; its files are the same");
+  if (const auto same = sameness(before, now); !same.empty())
+    log_info("the data was moved or copied since the run began; its files have the same " + same);
   else
     log_warning("the data has changed since the run began: training continues, but not to the same bits");
 }

@@ -118,7 +118,7 @@ bool RunFolder::owns(const fs::path& file) {
 
 RunFolder RunFolder::create(const fs::path& path) {
   const RunFolder run(path);
-  if (is_run(path) || present(run.log()) || !run.checkpoints().empty()) {
+  if (present(run.recipe()) || present(run.log()) || !run.checkpoints().empty()) {
     fail(path.string(), "expected a new folder, found one that holds a run. Hint: " +
                             command_line({"train", "--resume", path.string()}) + ", or choose another --out");
   }
@@ -131,9 +131,9 @@ RunFolder RunFolder::create(const fs::path& path) {
 
 RunFolder RunFolder::open(const fs::path& path) {
   if (!is_run(path)) {
-    fail(path.string(), std::string("expected a run folder with a recipe.toml, found ") +
-                            (present(path) ? "none in it" : "no such folder") +
-                            ". Hint: give the folder that was the --out of fqgan train");
+    fail(path.string(),
+         std::string("expected a run folder, with recipe.toml beside checkpoints/ or log.jsonl, found ") +
+             (present(path) ? "none" : "no such folder") + ". Hint: give the folder that was the --out of fqgan train");
   }
   return RunFolder(path);
 }

@@ -3,6 +3,7 @@
 #include "fqgan/data/sources/class_names.h"
 
 #include "data/make_files.h"
+#include "data/make_zip.h"
 #include "data/open_data.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/sources/dataset_json.h"
@@ -37,6 +38,36 @@ TEST(ClassNames, FromFilesInOrderOrByName) {
   EXPECT_EQ(labels_of(*data), (std::vector<int64_t>{2, 0}));
 }
 
+TEST(ClassNames, ForSomeFoldersOnlyAreAnError) {
+  TemporaryFolder folder;
+  const auto opens = [&](const std::string& lines) {
+    Files files = {{"class_names.txt", lines}};
+    for (const char* name : {"bag", "cat", "dog"}) files.push_back({name + std::string("/1.png"), gray_png(1)});
+    for (const auto& [name, bytes] : files) write_bytes(folder / "tree" / name, bytes);
+    write_zip(folder / "tree.zip", files);
+  };
+  const auto labels = [&](const std::string& lines) {
+    opens(lines);
+    const auto result = labels_of(*open_dataset(at_path(folder / "tree")));
+    EXPECT_EQ(labels_of(*open_dataset(at_path(folder / "tree.zip"))), result);
+    return result;
+  };
+  const auto fails = [&](const std::string& lines, const std::vector<std::string>& parts) {
+    opens(lines);
+    for (const char* path : {"tree", "tree.zip"}) {
+      const auto error = error_of(at_path(folder / path));
+      expect_names(error, parts);
+      EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+    }
+  };
+  fails("dog\ncta\nbag\n", {"class_names.txt", "none for 'cat'", "the lines 'cta'"});
+  fails("DOG\nx\ny\nz\n", {"none for 'bag', 'cat'", "the lines 'x', 'y', 'z'"});
+  fails("dog\nbag\n", {"none for 'cat'. Hint"});
+  EXPECT_EQ(labels("x\ny\nz\n"), (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_EQ(labels("Dog\nCAT\nbag\nowl\n"), (std::vector<int64_t>{2, 1, 0}));
+  EXPECT_EQ(labels("Dog\nCAT\ncat\nbag\ndog"), (std::vector<int64_t>{3, 2, 4}));
+}
+
 TEST(ClassNames, OfASplitMayStandAboveIt) {
   TemporaryFolder folder;
   write_images(folder.path, {"data/train/0/1.png", "data/train/1/1.png", "data/test/0/1.png"});
@@ -67,6 +98,31 @@ TEST(ClassNames, TwiceEmptyOrNotUtf8) {
   expect_names(error_of(options), {"'y' twice"});
   options.class_names = {"y", ""};
   expect_names(error_of(options), {"empty"});
+}
+
+TEST(ClassNames, WithControlCharacters) {
+  TemporaryFolder folder;
+  const auto expect_refused = [](DataOptions options, const std::vector<std::string>& parts) {
+    const auto error = error_of(options);
+    expect_names(error, parts);
+    EXPECT_EQ(one_line(error), error);
+    options.labels = false;
+    EXPECT_EQ(open_dataset(options)->info().images, 2);
+  };
+  write_images(folder / "folders", {"a\nb/1.png", "c/1.png"});
+  expect_refused(at_path(folder / "folders"), {"folders: ", "control characters", "'a\\nb'", "rename the folder"});
+  write_zip(folder / "a.zip", {{"a\nb/1.png", gray_png(1)}, {"c/1.png", gray_png(1)}});
+  expect_refused(at_path(folder / "a.zip"), {"a.zip: ", "'a\\nb'"});
+  write_images(folder / "json", {"1.png", "2.png"});
+  write_bytes(folder / "json" / "dataset.json", R"({"labels": [["1.png", 0]], "class_names": ["a\nb"]})");
+  expect_refused(at_path(folder / "json"), {"dataset.json: ", "'a\\nb'", "correct the list"});
+  write_images(folder / "lines", {"a/1.png", "b/1.png"});
+  write_bytes(folder / "lines" / "class_names.txt", "a\tA\nb\tB\n");
+  expect_refused(at_path(folder / "lines"), {"class_names.txt: ", "'a\\tA'"});
+  auto options = at_path(folder / "json");
+  std::filesystem::remove(folder / "json" / "dataset.json");
+  options.class_names = {"a\r"};
+  expect_names(error_of(options), {"class_names: ", "'a\\x0d'"});
 }
 
 TEST(ClassNames, FoldersAndFilesThatAreNotUtf8) {
@@ -117,8 +173,36 @@ TEST(DatasetJson, FaultsAreNamedWithTheirPlace) {
   expect_names(error("{\"labels\": [[\"a.png\", 1e999]]}"), {"it", "number"});
   expect_names(error("[1]"), {"another JSON value"});
   expect_names(error(R"({"labels": [["a.png", 1], ["a.png", 2]]})"), {"'a.png'", "1 and 2"});
+  expect_names(error(R"({"labels": [["./b//a.png", 1], ["b\\a.png", 2]]})"), {"'b/a.png'", "1 and 2"});
+  EXPECT_EQ(parse_dataset_json(R"({"labels": [["./a.png", 1], ["a.png", 1]]})", "it").labels.size(), 1u);
   expect_names(error(R"({"class_names": "cat"})"), {"class_names", "list"});
   EXPECT_EQ(parse_dataset_json(mark + R"({"labels": [["a.png", 1], ["a.png", 1]]})", "it").labels.at("a.png"), 1);
+}
+
+TEST(DatasetJson, LabelsOfFilesThatAreNotRead) {
+  TemporaryFolder folder;
+  const auto json = [](const std::string& more) {
+    return R"({"labels": [["a/1.png", 1], ["a/2.bmp", 2], [".hid.png", 0], ["@eaDir/3.png", 1], ["a/4.txt", 0],
+               ["run/samples/5.png", 0], ["dataset.json", 0])" +
+           more + "]}";
+  };
+  Files files = {{"a/1.png", gray_png(1)},      {"a/2.bmp", "BM"},    {".hid.png", gray_png(1)},
+                 {"@eaDir/3.png", gray_png(1)}, {"a/4.txt", "x"},     {"run/samples/5.png", gray_png(1)},
+                 {"run/recipe.toml", ""},       {"run/log.jsonl", ""}};
+  for (const char* more : {"", R"(, ["a/6.png", 1], ["b/7.bmp", 0])"}) {
+    files.emplace_back("dataset.json", json(more));
+    for (const auto& [name, bytes] : files) write_bytes(folder / "tree" / name, bytes);
+    write_zip(folder / "tree.zip", files);
+    files.pop_back();
+    for (const char* path : {"tree", "tree.zip"}) {
+      if (*more != 0) {
+        expect_names(error_of(at_path(folder / path)), {"dataset.json: ", "2 labels", "'a/6.png', 'b/7.bmp'"});
+        continue;
+      }
+      expect_names(log_of(at_path(folder / path)), {"dataset.json: 6 labels of files that are not read as images"});
+      EXPECT_EQ(labels_of(*open_dataset(at_path(folder / path))), std::vector<int64_t>{1});
+    }
+  }
 }
 
 }  // namespace

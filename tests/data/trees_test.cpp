@@ -1,11 +1,14 @@
 // Folders and archives as trees of files: links, runs, files of other tools, images by content, and names. A folder and
 // a zip of the same files are the same data.
 #ifdef FQGAN_DECODERS
+#include <unistd.h>
+
 #include "data/make_files.h"
 #include "data/make_zip.h"
 #include "data/open_data.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/data/archives/file_tree.h"
+#include "fqgan/data/manifest.h"
 
 namespace fqgan::test {
 namespace {
@@ -40,6 +43,8 @@ std::shared_ptr<const Dataset> open_both(const TemporaryFolder& folder, const Fi
   testing::internal::CaptureStderr();
   const auto from_zip = open_dataset(at_path(folder / "tree.zip"));
   const auto of_zip = testing::internal::GetCapturedStderr();
+  EXPECT_NE(from_folder->key(), from_zip->key());
+  EXPECT_EQ(sameness(from_folder->key(), from_zip->key()), "names, sizes and a sample of their contents");
   EXPECT_EQ(log.substr(log.find(": ") + 1), of_zip.substr(of_zip.find(": ") + 1));
   expect_same(*from_folder, *from_zip);
   return from_folder;
@@ -73,19 +78,88 @@ TEST(Tree, OnlyALinkToAFolderThatItIsInIsALoop) {
   expect_names(log_of(at_path(folder.path)), {"not read: 4 broken links, 1 special file\n"});
 }
 
+// Takes root's right to read everything away, for the tests of permissions.
+struct AsNobody {
+  AsNobody() {
+    if (getuid() == 0 && seteuid(65534) != 0) ADD_FAILURE() << "no right to become another user";
+  }
+  ~AsNobody() { EXPECT_EQ(seteuid(getuid()), 0); }
+};
+
+TEST(Tree, WhatCannotBeReadIsNamed) {
+  TemporaryFolder folder;
+  fs::permissions(folder.path, fs::perms(0755));
+  const auto make = [&](const std::string& data, const std::string& denied, int mode) {
+    write_tree(folder / data, {{"cat/deep/1.png", gray_png(1)}, {"dog/1.png", gray_png(2)}});
+    fs::create_directories(folder / data / denied);
+    fs::permissions(folder / data / denied, fs::perms(static_cast<unsigned>(mode)));
+  };
+  make("tools", "lost+found", 0);
+  make("listed", "cat/secret", 0);
+  make("entered", "cat", 0444);
+  make("files", "dog", 0444);
+  make("whole", "", 0);
+  make("names", "", 0444);
+  make("above", "", 0);
+  write_zip(folder / "a.zip", {{"1.png", gray_png(1)}});
+  fs::permissions(folder / "a.zip", fs::perms(0));
+  {
+    const AsNobody nobody;
+    EXPECT_EQ(open_dataset(at_path(folder / "tools"))->info().images, 2);
+    for (const auto& [data, place] : std::vector<std::pair<std::string, std::string>>{{"listed", "listed/cat/secret"},
+                                                                                      {"entered", "entered/cat/deep"},
+                                                                                      {"files", "files/dog/1.png"},
+                                                                                      {"whole", "whole"},
+                                                                                      {"names", "names"},
+                                                                                      {"above/cat", "above/cat"},
+                                                                                      {"a.zip", "a.zip"}}) {
+      const auto error = error_of(at_path(folder / data));
+      expect_names(error, {"[data] " + (folder / place).string() + ": cannot be read (Permission denied). Hint: "});
+    }
+  }
+  for (const auto& entry : fs::directory_iterator(folder.path)) fs::permissions(entry, fs::perms(0700));
+}
+
 TEST(Tree, RunsAreLeftOut) {
   TemporaryFolder folder;
   const auto data = open_both(folder, {{"cat/1.png", gray_png(1)},
                                        {"dog/1.png", gray_png(2)},
                                        {"runs/a/recipe.toml", ""},
+                                       {"runs/a/log.jsonl", ""},
                                        {"runs/a/samples/step-00000001.png", gray_png(3)},
                                        {"runs/b/recipe.toml", ""},
+                                       {"runs/b/checkpoints/step-00000001.safetensors", ""},
                                        {"runs/b/samples/step-00000001.png", gray_png(3)}});
   EXPECT_EQ(data->info().class_names, (std::vector<std::string>{"cat", "dog"}));
   expect_names(log_of(at_path(folder / "tree")), {"2 folders with a run", "'runs/a', 'runs/b'"});
-  open_both(folder, {{"1.png", gray_png(1)}, {"recipe.toml", ""}, {"out/recipe.toml", ""}, {"out/2.png", gray_png(3)}});
-  write_tree(folder / "run", {{"recipe.toml", ""}, {"checkpoints/x", ""}, {"samples/1.png", gray_png(1)}});
-  expect_names(error_of(at_path(folder / "run")), {"run of fqgan"});
+  const Files beside = {{"1.png", gray_png(1)},
+                        {"recipe.toml", ""},
+                        {"out/recipe.toml", ""},
+                        {"out/log.jsonl", ""},
+                        {"out/2.png", gray_png(3)}};
+  EXPECT_EQ(open_both(folder, beside)->info().images, 1);
+  for (const char* other : {"checkpoints/x", "log.jsonl"}) {
+    const Files run = {{"recipe.toml", ""}, {other, ""}, {"samples/1.png", gray_png(1)}};
+    write_tree(folder / other / "run", run);
+    write_zip(folder / "run.zip", run);
+    expect_names(error_of(at_path(folder / other / "run")), {"run of fqgan"});
+    expect_names(error_of(at_path(folder / "run.zip")), {"run of fqgan"});
+  }
+}
+
+TEST(Tree, ARecipeAloneMakesNoRun) {
+  TemporaryFolder folder;
+  const auto data = open_both(folder, {{"cat/1.png", gray_png(1)},
+                                       {"cat/recipe.toml", ""},
+                                       {"cat/checkpoints-of-others.txt", ""},
+                                       {"dog/2.png", gray_png(2)},
+                                       {"recipe.toml", ""}});
+  EXPECT_EQ(data->info().class_names, (std::vector<std::string>{"cat", "dog"}));
+  fs::create_directory(folder / "tree" / "cat" / "checkpoints");  // as a training that has just begun
+  write_zip(
+      folder / "tree.zip",
+      {{"cat/1.png", gray_png(1)}, {"cat/recipe.toml", ""}, {"cat/checkpoints/", ""}, {"dog/2.png", gray_png(2)}});
+  for (const char* path : {"tree", "tree.zip"}) EXPECT_EQ(classes_at(folder / path), std::vector<std::string>{"dog"});
 }
 
 TEST(Tree, FilesOfOtherToolsAreNoData) {
@@ -173,6 +247,22 @@ TEST(Tree, AFolderAndAZipAreTheSame) {
       {{"cat/1.png", gray_png(1)}, {"dog/1.png", gray_png(2)}, {"Unlabelled/1.png", gray_png(2)}},
   };
   for (const auto& files : layouts) open_both(folder, files);
+}
+
+TEST(Tree, CopiesAreComparedByTheirContents) {
+  TemporaryFolder folder;
+  const auto image = gray_png(1);
+  for (const char* copy : {"a", "b"})
+    for (int i = 0; i < 100; ++i) write_bytes(folder / copy / "cat" / (std::to_string(1000 + i) + ".png"), image);
+  const auto key = [&](const char* copy) { return open_dataset(at_path(folder / copy))->key(); };
+  const auto before = key("a");
+  EXPECT_NE(key("b"), before);
+  EXPECT_EQ(sameness(key("b"), before), "names, sizes and a sample of their contents");
+  EXPECT_EQ(sameness(key("b"), before.substr(0, 32)), "names and sizes") << "of a run before contents were compared";
+  auto other = image;
+  other[other.size() - 1] ^= 1;
+  write_bytes(folder / "b" / "cat" / "1000.png", other);
+  EXPECT_EQ(sameness(key("b"), before), "");
 }
 
 }  // namespace

@@ -3,8 +3,11 @@
 import io
 import json
 import os
+import pathlib
 import random
+import shutil
 import tarfile
+import tempfile
 import zipfile
 
 import pytest
@@ -156,6 +159,22 @@ def test_a_training_with_evaluation_reads_an_archive_once(tiny, tmp_path):
     assert "training a classifier on 60 images" in process.stderr
     assert "evaluation against" in process.stderr and "(test)" in process.stderr
     assert process.stderr.count("[data] reading ") == 1, process.stderr
+
+
+def test_folders_that_cannot_be_read_are_named(folders):
+    """As another user than root, who can read everything."""
+    nobody = {"user": 65534} if os.getuid() == 0 else {}
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        data = pathlib.Path(shutil.copytree(folders, pathlib.Path(place) / "data"))
+        try:
+            (data / "lost+found").mkdir(mode=0)
+            process = run("inspect", data, **nobody)
+        except PermissionError:
+            pytest.skip("the program lies where only this user can read it")
+        assert process.returncode == 0 and "images: 18 of" in process.stdout, process.stderr
+        (data / "private").mkdir(mode=0)
+        one_line_error(run("inspect", data, **nobody), data / "private", "cannot be read")
 
 
 def test_held_out_images_are_evaluated_against(tiny, tmp_path):

@@ -55,7 +55,8 @@ def test_splits_are_no_classes(tiny, tmp_path):
 def test_what_is_left_out_is_said(tiny, tmp_path):
     files = classes("cat", "dog") | {f"cat/{i}.bmp": picture(i, "BMP") for i in range(5)}
     files |= {f"dog/{i}.gif": picture(i, "GIF") for i in range(3)} | {"cat/5.jfif": picture(9, "JPEG")}
-    files |= {"runs/a/recipe.toml": b"", "runs/a/samples/step-00000001.png": picture(1), "cat/@eaDir/0.png": picture(2)}
+    files |= {"runs/a/recipe.toml": b"", "runs/a/log.jsonl": b"", "runs/a/samples/step-00000001.png": picture(1)}
+    files["cat/@eaDir/0.png"] = picture(2)
     data = write_tree(tmp_path / "images", files)
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         for name, content in files.items():

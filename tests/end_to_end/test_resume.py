@@ -1,6 +1,7 @@
 """Resume to the bit: runs killed with -9, also in the middle of a save, against an uninterrupted one."""
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -260,6 +261,21 @@ def test_moved_data_gives_the_same_bits(tiny, tmp_path, kind):
     assert_same_run(whole, moved, but=["data_key"])
     assert str(other) in (moved / "recipe.toml").read_text()
     train("--resume", moved, "--set", "training.iterations=13")  # it stays known
+
+
+def test_data_packed_into_a_zip_is_the_same(tiny, tmp_path):
+    images = write_class_folders(tmp_path / "images", ["bag", "boot"])
+    train(tiny[0], "--data", images, "--out", tmp_path / "run", "--set", "training.iterations=3")
+    packed = shutil.make_archive(tmp_path / "archive", "zip", images)
+    longer = ["--resume", tmp_path / "run", "--set", "training.iterations=4"]
+    process = train(*longer, "--data", packed)
+    assert "its files have the same names, sizes and a sample of their contents" in process.stderr
+    other = shutil.copytree(images, tmp_path / "other")
+    with open(other / "bag" / "0.png", "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"x")
+    process = train("--resume", tmp_path / "run", "--set", "training.iterations=5", "--data", other)
+    assert "changed since the run began" in process.stderr and "moved" not in process.stderr
 
 
 def test_changed_data_is_said(tiny, tmp_path):

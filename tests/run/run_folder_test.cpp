@@ -51,6 +51,10 @@ TEST(RunFolder, OpenNeedsARecipe) {
   expect_error<UserError>([&] { RunFolder::open(folder.path); }, {folder.path.string(), "recipe.toml"});
   expect_error<UserError>([&] { RunFolder::open(folder / "none"); }, {(folder / "none").string()});
   touch(folder / "recipe.toml");
+  EXPECT_FALSE(RunFolder::is_run(folder.path)) << "a recipe alone is no run";
+  expect_error<UserError>([&] { RunFolder::open(folder.path); }, {folder.path.string(), "log.jsonl"});
+  expect_error<UserError>([&] { RunFolder::create(folder.path); }, {folder.path.string(), "--out"});
+  touch(folder / "log.jsonl");
   EXPECT_TRUE(RunFolder::is_run(folder.path));
   EXPECT_EQ(RunFolder::open(folder.path).path(), folder.path);
 }

@@ -62,14 +62,14 @@ FileKind kind_of(const std::string& name) {
   return FileKind::other;
 }
 
-bool is_of_other_tools(const std::string& name) {
+std::string part_of_other_tools(const std::string& name) {
   for (size_t begin = 0; begin < name.size();) {
     const auto end = std::min(name.find('/', begin), name.size());
     const auto part = lower(name.substr(begin, end - begin));
-    if (part.starts_with('.') || part.starts_with("~$") || of_other_tools.contains(part)) return true;
+    if (part.starts_with('.') || part.starts_with("~$") || of_other_tools.contains(part)) return name.substr(0, end);
     begin = end + 1;
   }
-  return false;
+  return "";
 }
 
 }  // namespace fqgan

@@ -14,8 +14,9 @@ enum class FileKind {
 };
 FileKind kind_of(const std::string& name);
 
-/// Whether a part of the name is hidden (".DS_Store") or belongs to the system or another tool ("__MACOSX", "@eaDir").
-bool is_of_other_tools(const std::string& name);
+/// The name up to the first part that is hidden (".DS_Store") or belongs to the system or another tool ("__MACOSX",
+/// "@eaDir"): the file itself, or a folder that it is in. "" if no part is.
+std::string part_of_other_tools(const std::string& name);
 
 /// ".bmp", or "" without an ending.
 std::string ending_of(const std::string& name);

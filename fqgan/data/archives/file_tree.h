@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,25 +26,38 @@ struct FileTree {
   };
   static constexpr char broken_link[] = "broken link", special_file[] = "special file";
   std::filesystem::path where;
-  std::vector<File> files;  // sorted by name
-  std::vector<Unread> not_read;
+  std::vector<File> files;       // sorted by name
+  std::vector<Unread> not_read;  // sorted by name
   Manifest manifest;
 
   virtual ~FileTree() = default;
   /// Reads the first `bytes` bytes, or all. May be called from several threads. Errors: DecodeError with the reason.
   virtual std::string read(const File& file, int64_t bytes) const = 0;
+  /// Whether the name is that of a file that is not an image, or lies in a folder that is left out.
+  bool has_besides_images(const std::string& name) const;
 
  protected:
   /// Adds a file under its plain name, unless other tools left it behind.
   void add(File file);
+  /// Whether the file or folder, or a folder that it is in, is of other tools. Then it is left out.
+  bool leave_out_of_other_tools(const std::string& name);
+  /// Adds a folder, which may be empty.
+  void add_folder(const std::string& name) { folders_.insert(name); }
   /// Sorts the added files, leaves out those of runs of fqgan, recognises images by their ending, else by their first
-  /// bytes, and sets the rest aside. Errors: UserError (two files of one name).
+  /// bytes, and sets the rest aside. Errors: UserError (two files of one name, a run of fqgan).
   void sort_out();
+  /// Adds names and sizes to the manifest, and a sample of the contents.
+  void add_contents_to_manifest();
   /// The folder is a run, and is left out.
-  void leave_out_run(const std::string& folder) { runs_.push_back(folder); }
+  void leave_out_run(const std::string& folder) { runs_.insert(folder); }
+  /// The whole tree is a run.
+  [[noreturn]] void fail_as_run() const;
 
  private:
-  std::vector<std::string> runs_;
+  bool holds(const std::string& name) const;
+  std::vector<std::string> run_folders() const;
+
+  std::set<std::string> runs_, of_other_tools_, folders_;
 };
 
 /// Opens a folder on disk. Links are followed, but not to a folder that they are in. Errors: UserError (a folder that

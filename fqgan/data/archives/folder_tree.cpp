@@ -9,6 +9,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/run_marker.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/archives/file_names.h"
 #include "fqgan/data/archives/file_tree.h"
 #include "fqgan/data/images/decode.h"
@@ -21,9 +22,14 @@ namespace fs = std::filesystem;
 // A folder by device and number, whatever links lead to it.
 using FolderId = std::pair<dev_t, ino_t>;
 
+[[noreturn]] void fail_to_read(const fs::path& path, const std::error_code& problem) {
+  fail("data", printable(path.string()) + ": cannot be read (" + problem.message() +
+                   "). Hint: check its permissions, or move it out of the data");
+}
+
 FolderId id_of(const fs::path& folder) {
   struct stat status {};
-  if (stat(folder.c_str(), &status) != 0) fail("data", folder.string() + ": " + std::strerror(errno));
+  if (stat(folder.c_str(), &status) != 0) fail_to_read(folder, {errno, std::generic_category()});
   return {status.st_dev, status.st_ino};
 }
 
@@ -32,16 +38,19 @@ class FolderTree : public FileTree {
   explicit FolderTree(const fs::path& folder) {
     where = folder;
     log_detail("[data] reading " + folder.string());
-    if (is_run_folder(folder) && fs::exists(folder / "checkpoints"))
-      fail("data", folder.string() + ": expected a folder of images, found a run of fqgan. Hint: give the images");
-    for (auto above = fs::canonical(folder); above.has_relative_path();) {
+    if (is_run_folder(folder)) fail_as_run();
+    std::error_code problem;
+    const auto place = fs::canonical(folder, problem);
+    if (problem) fail_to_read(folder, problem);
+    for (auto above = place; above.has_relative_path();) {
       above = above.parent_path();
       open_.push_back(id_of(above));
     }
     visit(folder, "");
     sort_out();
-    manifest.add("folder");
+    manifest = Manifest("folder");
     for (const auto& file : files) manifest.add_file(path_of(file), file.name, Content::none);
+    add_contents_to_manifest();
   }
 
   std::string read(const File& file, int64_t bytes) const override {
@@ -62,19 +71,23 @@ class FolderTree : public FileTree {
     if (std::find(open_.begin(), open_.end(), id) != open_.end()) return;  // a link to a folder that it is in
     open_.push_back(id);
     std::error_code problem;
-    fs::directory_iterator entries(folder, problem);
-    if (problem) fail("data", folder.string() + ": cannot be listed (" + problem.message() + ")");
-    for (const auto& entry : entries) visit_entry(entry, prefix + entry.path().filename().string());
+    for (fs::directory_iterator entry(folder, problem), end; !problem && entry != end; entry.increment(problem))
+      visit_entry(*entry, prefix + entry->path().filename().string());
+    if (problem) fail_to_read(folder, problem);
     open_.pop_back();
   }
 
   void visit_entry(const fs::directory_entry& entry, const std::string& name) {
+    if (leave_out_of_other_tools(name)) return;
     std::error_code problem;
-    if (is_of_other_tools(name)) return;
-    if (entry.is_directory(problem)) {
+    const bool folder = entry.is_directory(problem);
+    if (problem == std::errc::permission_denied) fail_to_read(entry.path(), problem);
+    if (folder) {
       is_run_folder(entry.path()) ? leave_out_run(name) : visit(entry.path(), name + "/");
     } else if (entry.is_regular_file(problem)) {
-      add({name, static_cast<int64_t>(entry.file_size(problem)), static_cast<int64_t>(paths_.size())});
+      const auto size = entry.file_size(problem);
+      if (problem) fail_to_read(entry.path(), problem);
+      add({name, static_cast<int64_t>(size), static_cast<int64_t>(paths_.size())});
       paths_.push_back(entry.path());
     } else {
       not_read.push_back({name, entry.is_symlink(problem) ? broken_link : special_file});

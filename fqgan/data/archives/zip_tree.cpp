@@ -59,13 +59,14 @@ class ZipTree : public FileTree {
   explicit ZipTree(const std::filesystem::path& path) {
     where = path;
     log_detail("[data] reading " + path.string());
-    manifest.add("zip");
+    manifest = Manifest("zip");
     manifest.add_file(path, "", Content::ends);
     Archive archive = open_archive(path);
     const auto count = zip_get_num_entries(archive.get(), 0);
     for (zip_int64_t i = 0; i < count; ++i) add_entry(archive.get(), static_cast<zip_uint64_t>(i));
     idle_.push_back(std::move(archive));
     sort_out();
+    add_contents_to_manifest();
   }
 
   std::string read(const File& file, int64_t bytes) const override {
@@ -111,8 +112,8 @@ class ZipTree : public FileTree {
     const std::string raw = status.name;
     const auto name = plain_name(raw);
     if (leaves_its_folder(name)) refuse(name, "has a path outside of the archive");
-    const bool folder = raw.ends_with('/') || raw.ends_with('\\');
-    if (folder || name.empty() || is_of_other_tools(name)) return;
+    if (name.empty() || leave_out_of_other_tools(name)) return;
+    if (raw.ends_with('/') || raw.ends_with('\\')) return add_folder(name);
     if (is_link(archive, index)) refuse(name, "is a link");
     add({name, static_cast<int64_t>(status.size), static_cast<int64_t>(index)});
   }

@@ -1,6 +1,9 @@
 #include "fqgan/data/sources/class_names.h"
 
+#include <algorithm>
 #include <charconv>
+#include <map>
+#include <numeric>
 #include <set>
 #include <sstream>
 
@@ -21,7 +24,43 @@ std::string with_plain_line_ends(const std::string& text) {
   return result;
 }
 
+// For each folder the index of the line with its name, or -1. Exact names come first, so that "Cat" and "cat" may be
+// two classes.
+std::vector<int64_t> matching_lines(const std::vector<std::string>& folders, const std::vector<std::string>& lines) {
+  std::map<std::string, int64_t> exact, in_any_case;  // a line that is taken is in neither
+  for (size_t i = 0; i < lines.size(); ++i) exact[lines[i]] = static_cast<int64_t>(i);
+  std::vector<int64_t> found(folders.size(), -1);
+  const auto take = [](std::map<std::string, int64_t>& from, const std::string& name, int64_t& line) {
+    const auto at = from.find(name);
+    if (line >= 0 || at == from.end()) return;
+    line = at->second;
+    from.erase(at);
+  };
+  for (size_t k = 0; k < folders.size(); ++k) take(exact, folders[k], found[k]);
+  for (const auto& [line, index] : exact) in_any_case[lower(line)] = index;
+  for (size_t k = 0; k < folders.size(); ++k) take(in_any_case, lower(folders[k]), found[k]);
+  return found;
+}
+
 }  // namespace
+
+std::vector<int64_t> lines_of_folders(const std::vector<std::string>& folders, const std::vector<std::string>& lines,
+                                      const std::string& where) {
+  auto found = matching_lines(folders, lines);
+  std::vector<std::string> unnamed, unused;
+  for (size_t k = 0; k < folders.size(); ++k)
+    if (found[k] < 0) unnamed.push_back(folders[k]);
+  if (unnamed.empty()) return found;
+  if (unnamed.size() == folders.size()) {
+    std::iota(found.begin(), found.end(), 0);
+    return found;
+  }
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (std::find(found.begin(), found.end(), static_cast<int64_t>(i)) == found.end()) unused.push_back(lines[i]);
+  fail("data", where + ": expected a line for each class folder, found none for " + printable(short_list(unnamed)) +
+                   (unused.empty() ? "" : ", and no folder for the lines " + short_list(unused)) +
+                   ". Hint: write the folders' names, or other names for all of them in their sorted order");
+}
 
 std::vector<std::string> names_by_line(const std::string& text, const std::string& where) {
   std::istringstream lines(with_plain_line_ends(without_byte_order_mark(text)));
@@ -48,6 +87,9 @@ void check_class_names(const std::vector<std::string>& names, const std::string&
       fail("data", where + ": expected class names in UTF-8, got '" + printable(name) +
                        "'. Hint: rename the folder, or save the file of names as UTF-8");
     if (name.empty()) fail("data", where + ": expected class names, got an empty one");
+    if (const auto shown = one_line(name); shown != name)
+      fail("data", where + ": expected class names without line breaks and other control characters, got '" + shown +
+                       "'. Hint: rename the folder, or correct the list of names");
     if (!seen.insert(name).second) fail("data", where + ": expected different class names, got '" + name + "' twice");
   }
 }

@@ -11,7 +11,14 @@ namespace fqgan {
 /// message.
 std::vector<std::string> names_by_line(const std::string& text, const std::string& where);
 
-/// Errors: UserError for a name that is empty, occurs twice or is not UTF-8.
+/// The class of each folder, given the lines of a file of class names: the line with the folder's name, in the same
+/// case or else in another. If no line is the name of a folder, the lines name the folders in order, as do no lines at
+/// all. Errors: UserError (lines for some of the folders only).
+std::vector<int64_t> lines_of_folders(const std::vector<std::string>& folders, const std::vector<std::string>& lines,
+                                      const std::string& where);
+
+/// Errors: UserError for a name that is empty, occurs twice, is not UTF-8 or contains a control character, which would
+/// break lines of logs and tables.
 void check_class_names(const std::vector<std::string>& names, const std::string& where);
 
 /// The index of the class that a person names: by its exact name, else by a name that differs in case only, else by the

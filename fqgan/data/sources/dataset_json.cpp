@@ -5,6 +5,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/text.h"
+#include "fqgan/data/archives/file_tree.h"
 #include "fqgan/data/sources/class_names.h"
 
 namespace fqgan {
@@ -39,7 +40,7 @@ void read_label(const nlohmann::json& pair, DatasetJson& result, const std::stri
                     pair[1].get<int64_t>() >= 0 && pair[1].get<int64_t>() < 1'000'000;
   if (!good) fail("data", where + ": expected [\"name\", label] with a whole number >= 0, got " + start_of(pair));
   const auto label = pair[1].get<int64_t>();
-  const auto [known, added] = result.labels.emplace(pair[0].get<std::string>(), label);
+  const auto [known, added] = result.labels.emplace(plain_name(pair[0].get<std::string>()), label);
   if (!added && known->second != label)
     fail("data", where + ": expected one label for '" + printable(known->first) + "', got " +
                      std::to_string(known->second) + " and " + std::to_string(label));

@@ -9,7 +9,7 @@
 namespace fqgan {
 
 struct DatasetJson {
-  std::map<std::string, int64_t> labels;  // by file name; empty if "labels" is null
+  std::map<std::string, int64_t> labels;  // by plain_name of the file; empty if "labels" is null
   std::vector<std::string> class_names;   // from "class_names", fqgan's optional addition to the format
 };
 

@@ -1,6 +1,11 @@
 #include "fqgan/data/sources/source.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/text.h"
@@ -12,6 +17,15 @@ namespace {
 
 const SourceKind* const kinds[] = {&idx_source, &cifar_source, &zip_source, &folder_source};
 
+void check_readable(const std::filesystem::path& path) {
+  std::error_code problem;
+  const auto kind = std::filesystem::status(path, problem).type();
+  if (kind == std::filesystem::file_type::not_found) fail("data", path.string() + ": no such file or folder");
+  const int wanted = kind == std::filesystem::file_type::directory ? R_OK | X_OK : R_OK;
+  if (faccessat(AT_FDCWD, path.c_str(), wanted, AT_EACCESS) != 0)
+    fail("data", path.string() + ": cannot be read (" + std::strerror(errno) + "). Hint: check its permissions");
+}
+
 }  // namespace
 
 std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
@@ -22,8 +36,7 @@ std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
     fail("data", printable(*options.path) + ": expected a path in UTF-8, as recipes and results are. Hint: rename it");
   }
   const std::filesystem::path path(*options.path);
-  std::error_code problem;
-  if (!std::filesystem::exists(path, problem)) fail("data", path.string() + ": no such file or folder");
+  check_readable(path);
   std::string known;
   for (const auto* kind : kinds) {
     if (kind->recognises(path)) return kind->open(path, options);

@@ -71,50 +71,53 @@ std::string read_text(const FileTree& tree, const FileTree::File& file) {
   }
 }
 
-// The label of each class folder: the line of its name in class_names.txt if all names are there, else its place in
-// the sorted names.
-std::map<std::string, int64_t> labels_of_folders(const std::set<std::string>& folders, const Names& names) {
-  std::map<std::string, int64_t> labels;
-  int64_t next = 0;
-  bool all_named = true;
-  for (const auto& folder : folders) {
-    const bool none = folders.size() > 1 && split_named(folder) == "unlabelled";
-    labels[folder] = none ? -1 : next++;
-    all_named = all_named && (none || std::find(names.begin(), names.end(), folder) != names.end());
-  }
-  if (!all_named) return labels;
-  for (auto& [folder, label] : labels)
-    if (label >= 0) label = std::find(names.begin(), names.end(), folder) - names.begin();
-  return labels;
+// The class folders, sorted, without the one of images that have no class.
+Names class_folders(const std::set<std::string>& folders) {
+  Names result;
+  for (const auto& folder : folders)
+    if (folders.size() == 1 || split_named(folder) != "unlabelled") result.push_back(folder);
+  return result;
 }
 
 void label_by_folders(TreeSource& source, const std::string& root, const std::set<std::string>& folders,
-                      const Names& names) {
-  const auto labels = labels_of_folders(folders, names);
+                      const Names& names, const std::string& names_from) {
+  const auto classes = class_folders(folders);
+  const auto lines = lines_of_folders(classes, names, names_from);
+  std::map<std::string, int64_t> labels;
+  for (size_t k = 0; k < classes.size(); ++k) labels[classes[k]] = lines[k];
   for (size_t i = 0; i < source.entries.size(); ++i) {
     const auto& name = source.files[i].name;
-    source.entries[i].label = labels.at(name.substr(root.size(), name.find('/', root.size()) - root.size()));
+    const auto label = labels.find(name.substr(root.size(), name.find('/', root.size()) - root.size()));
+    source.entries[i].label = label == labels.end() ? -1 : label->second;
   }
-  source.class_names = names;
-  if (!names.empty()) return;
-  for (const auto& [folder, label] : labels)
-    if (label >= 0) source.class_names.push_back(folder);
+  source.class_names = names.empty() ? classes : names;
+}
+
+// Labels of what is not among the images: of files of another kind, which is said, or of no files at all.
+void check_other_labels(const FileTree& tree, const std::string& root, const std::map<std::string, int64_t>& labels,
+                        const std::string& where) {
+  Names unread, missing;
+  for (const auto& [name, label] : labels) (tree.has_besides_images(root + name) ? unread : missing).push_back(name);
+  if (!missing.empty())
+    fail("data", where + ": expected labels of existing files, found " + plural(std::ssize(missing), "label") +
+                     " of files that do not exist: " + printable(short_list(missing, 3)) +
+                     ". Hint: remove these labels, or put the files back");
+  if (!unread.empty())
+    log_info("[data] " + where + ": " + plural(std::ssize(unread), "label") +
+             " of files that are not read as images, such as '" + printable(unread.front()) + "'");
 }
 
 void label_by_json(TreeSource& source, const std::string& root, const Names& names) {
   const auto file = root + "dataset.json";
   const auto where = source.tree->where.string() + ": " + file;
   auto json = parse_dataset_json(read_text(*source.tree, *find_file(*source.tree, file)), where);
-  std::map<std::string, int64_t> labels;
-  for (const auto& [name, label] : json.labels) labels[plain_name(name)] = label;
   for (size_t i = 0; i < source.entries.size(); ++i) {
-    const auto found = labels.find(source.files[i].name.substr(root.size()));
-    if (found == labels.end()) continue;
+    const auto found = json.labels.find(source.files[i].name.substr(root.size()));
+    if (found == json.labels.end()) continue;
     source.entries[i].label = found->second;
-    labels.erase(found);
+    json.labels.erase(found);
   }
-  if (!labels.empty())
-    fail("data", where + ": expected only existing images, found a label for '" + labels.begin()->first + "'");
+  check_other_labels(*source.tree, root, json.labels, where);
   source.class_names = names.empty() ? std::move(json.class_names) : names;
 }
 
@@ -131,15 +134,16 @@ const FileTree::File* names_file(const FileTree& tree, std::string folder) {
 void TreeSource::read_labels() {
   const auto level = level_at(*tree, root);
   Names names;
+  std::string where;
   if (const auto* file = names_file(*tree, root)) {
-    const auto where = tree->where.string() + ": " + file->name;
+    where = tree->where.string() + ": " + file->name;
     names = names_by_line(read_text(*tree, *file), where);
     check_class_names(names, where);
   }
   if (level.json)
     label_by_json(*this, root, names);
   else if (!level.images)
-    label_by_folders(*this, root, level.folders, names);
+    label_by_folders(*this, root, level.folders, names, where);
 }
 
 // What is not read, and what is not what it looks like.
