@@ -61,9 +61,12 @@ NamedSides look_at_sides(const EvaluateFlags& flags) {
 
 /// Options that would have no effect are refused. data.* and against.*: of the images that are read.
 void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
-  for (const auto* flag : {"--count", "--seed", "--truncation", "--raw", "--source", "--direction"})
+  for (const auto* flag : {"--count", "--seed", "--truncation", "--raw", "--source", "--direction", "--precision"})
     if (flags.given(flag) && !named.generates())
       fail(flag, "expected a run or checkpoint, which generates images; got none, so that this has no effect");
+  for (const auto* flag : {"--metrics", "--json"})
+    if (flags.given(flag) && !named.b && !flags.save_statistics.empty())
+      fail(flag, "expected --against, without which --save-statistics measures nothing, so that this has no effect");
   const bool second = named.b && NamedSides::reads_images(*named.b), any = second || NamedSides::reads_images(named.a);
   for (const auto& assignment : flags.set) {
     const auto key = assigned_key(assignment);
@@ -78,6 +81,23 @@ void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
            std::string("expected images to read") + (data ? "" : " as --against") +
                ", got none, so that this has no effect. Hint: a run is measured against its own data as its recipe "
                "reads it; other images: --against IMAGES");
+  }
+}
+
+/// Whether this is a table of settings for one metric that is not measured.
+bool is_for_other_metric(const std::string& table, const std::vector<std::string>& measured) {
+  const auto& all = metrics();
+  const auto of = std::find_if(all.begin(), all.end(), [&](const auto& metric) { return metric.settings == table; });
+  return of != all.end() && std::find(measured.begin(), measured.end(), of->name) == measured.end();
+}
+
+/// Settings of metrics that are not measured are refused.
+void refuse_other_settings(const std::vector<std::string>& set, const std::vector<std::string>& measured) {
+  for (const auto& assignment : set) {
+    const auto key = assigned_key(assignment);
+    if (is_for_other_metric(key.substr(0, key.find('.')), measured))
+      fail(key, "expected a metric with this setting, got " + (measured.empty() ? "none" : quoted_list(measured)) +
+                    ", so that this has no effect. Hint: choose the metrics with --metrics");
   }
 }
 
@@ -148,6 +168,7 @@ std::vector<std::string> separated(const std::string& list) {
   std::istringstream parts(list);
   for (std::string name; std::getline(parts, name, ',');)
     if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  if (names.empty() && !list.empty()) fail("--metrics", "expected names of metrics, got '" + list + "'");
   return names;
 }
 
@@ -226,6 +247,7 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto sides = open_sides(flags, std::move(named), numerics);
   const auto extractor = open_extractor(flags, sides, numerics.device);
   if (sides.b && names.empty()) names = default_metrics(sides, *extractor);
+  refuse_other_settings(flags.set, sides.b ? names : std::vector<std::string>());
   if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
   log_info("features: " + extractor->name() + ", " + extractor->description());
   const bool keep = need_images(names);
