@@ -23,6 +23,7 @@ std::vector<std::string> separated(const std::string& list) {
   std::istringstream parts(list);
   for (std::string name; std::getline(parts, name, ',');)
     if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  if (names.empty() && !list.empty()) fail("--metrics", "expected names of metrics, got '" + list + "'");
   return names;
 }
 
@@ -117,6 +118,7 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto sides = open_sides(flags, std::move(named), numerics);
   const auto extractor = open_extractor(flags, sides, numerics.device);
   if (sides.b) names = chosen_metrics(std::move(names), given.given("--metrics"), sides, *extractor);
+  refuse_other_settings(flags.set, sides.b ? names : std::vector<std::string>());
   if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
   log_info("features: " + extractor->name() + ", " + extractor->description());
   const bool keep = need_images(names);

@@ -20,6 +20,13 @@ struct EvaluateOptions : Options {
   }
 };
 
+/// Whether this is a table of settings for one metric that is not measured.
+bool is_for_other_metric(const std::string& table, const std::vector<std::string>& measured) {
+  const auto& all = metrics();
+  const auto of = std::find_if(all.begin(), all.end(), [&](const auto& metric) { return metric.settings == table; });
+  return of != all.end() && std::find(measured.begin(), measured.end(), of->name) == measured.end();
+}
+
 EvaluateOptions read_settings(const std::vector<std::string>& set, const NamedSides& named) {
   EvaluateOptions options;
   const auto* recipe = named.a.recipe ? named.a.recipe.get() : named.b ? named.b->recipe.get() : nullptr;
@@ -50,9 +57,12 @@ NamedSides look_at_sides(const EvaluateFlags& flags) {
 }
 
 void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
-  for (const auto* flag : {"--count", "--seed", "--truncation", "--raw", "--source", "--direction"})
+  for (const auto* flag : {"--count", "--seed", "--truncation", "--raw", "--source", "--direction", "--precision"})
     if (flags.given(flag) && !named.generates())
       fail(flag, "expected a run or checkpoint, which generates images; got none, so that this has no effect");
+  for (const auto* flag : {"--metrics", "--json"})
+    if (flags.given(flag) && !named.b && !flags.save_statistics.empty())
+      fail(flag, "expected --against, without which --save-statistics measures nothing, so that this has no effect");
   const bool second = named.b && NamedSides::reads_images(*named.b), any = second || NamedSides::reads_images(named.a);
   for (const auto& assignment : flags.set) {
     const auto key = assigned_key(assignment);
@@ -67,6 +77,15 @@ void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
            std::string("expected images to read") + (data ? "" : " as --against") +
                ", got none, so that this has no effect. Hint: a run is measured against its own data as its recipe "
                "reads it; other images: --against IMAGES");
+  }
+}
+
+void refuse_other_settings(const std::vector<std::string>& set, const std::vector<std::string>& measured) {
+  for (const auto& assignment : set) {
+    const auto key = assigned_key(assignment);
+    if (is_for_other_metric(key.substr(0, key.find('.')), measured))
+      fail(key, "expected a metric with this setting, got " + (measured.empty() ? "none" : quoted_list(measured)) +
+                    ", so that this has no effect. Hint: choose the metrics with --metrics");
   }
 }
 

@@ -35,6 +35,9 @@ NamedSides look_at_sides(const EvaluateFlags& flags);
 /// Refuses options that would have no effect. Errors: UserError.
 void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named);
 
+/// Refuses settings of metrics that are not measured. Errors: UserError.
+void refuse_other_settings(const std::vector<std::string>& set, const std::vector<std::string>& measured);
+
 /// A run or checkpoint is measured as its training measures it, unless a flag says otherwise: with the same features,
 /// metrics, images, precision and threads.
 EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe);

@@ -2,15 +2,41 @@
 #include "fqgan/sweep/sweep.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
+#include "fqgan/cli/target.h"
 
 namespace fqgan {
+namespace {
+
+struct SweepFlags : SweepOptions {
+  bool force = false;
+};
+
+/// The ledger grows with every sweep. The report beside it is the sweep's own, which every sweep writes again; --out
+/// may name any file.
+void check_outputs(const SweepFlags& flags) {
+  check_force(flags.force, {flags.out});
+  auto files = files_of_sweep(flags);
+  check_target({flags.ledger, std::filesystem::path(flags.ledger).extension(), "--ledger", true, files.reads});
+  files.reads.push_back(flags.ledger);
+  const bool replace = flags.force || flags.out.empty();
+  check_target({files.table.string(), ".md", "--out", replace, files.reads});
+  check_target({files.picture.string(), ".png", "--out", replace, files.reads});
+}
+
+int sweep(const SweepFlags& flags) {
+  if (!flags.dry_run) check_outputs(flags);
+  return run_sweep(flags);
+}
+
+}  // namespace
 
 void add_sweep(CLI::App& program, Action& action) {
-  auto flags = std::make_shared<SweepOptions>();
+  auto flags = std::make_shared<SweepFlags>();
   auto* command = program.add_subcommand(
       "sweep", "train a list of experiments and seeds, except those with a result in the ledger");
   command->add_option("file", flags->file, "sweep file (TOML) with experiments, overrides and seeds")->required();
@@ -25,7 +51,8 @@ void add_sweep(CLI::App& program, Action& action) {
                       "write the table as OUT.md and the curves as OUT.png; default: beside the ledger");
   command->add_flag("--dry-run", flags->dry_run,
                     "train nothing; list the experiments that would be trained, and print the table so far");
-  command->callback([flags, &action] { action = [flags] { return run_sweep(*flags); }; });
+  add_force_flag(*command, flags->force);
+  command->callback([flags, &action] { action = [flags] { return sweep(*flags); }; });
 }
 
 }  // namespace fqgan

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/options.h"
 #include "fqgan/core/partial_file.h"
 #include "fqgan/core/text.h"
 #include "fqgan/run/run_folder.h"
@@ -32,20 +34,43 @@ bool becomes_an_image(const Target& target) {
   return ending == ".png" || ending == ".zip";
 }
 
-void refuse_inputs(const Target& target) {
+/// The images that the recipe of a run or a checkpoint names; none for other paths.
+std::vector<std::string> images_in_recipe(const fs::path& path) {
+  try {
+    RecipeText text;
+    if (RunFolder::is_run(path)) {
+      text = RecipeText::from_file(RunFolder::open(path).recipe().string());
+    } else if (path.extension() == ".safetensors") {
+      const auto metadata = read_checkpoint_header(path.string()).metadata;
+      if (const auto recipe = metadata.find("recipe"); recipe != metadata.end())
+        text = RecipeText::from_string(recipe->second, path.string());
+    }
+    return {text.get("data.path", ""), text.get("evaluation.against", "")};
+  } catch (const UserError&) {
+    return {};  // the command itself says what is wrong with its input
+  }
+}
+
+void refuse_input(const Target& target, const fs::path& input) {
   std::error_code ignored;
-  const auto place = resolved(target.path);
+  if (input.empty() || !fs::exists(input, ignored)) return;
+  const auto place = resolved(target.path), read = resolved(input);
+  auto files = std::vector<fs::path>{input};
+  if (RunFolder::is_run(read)) files = RunFolder::open(read).checkpoints();
+  const auto is_target = [&](const fs::path& file) { return fs::equivalent(target.path, file, ignored); };
+  if (place == read || std::any_of(files.begin(), files.end(), is_target))
+    refuse(target, "expected a name of its own, got an input of this command or of its model");
+  if (target.ending.empty() && lies_in(read, place))
+    refuse(target, "expected a folder of its own, got one that contains an input ('" + input.string() + "')");
+  if (!fs::is_directory(read) || RunFolder::is_run(read) || !lies_in(place, read)) return;
+  if (becomes_an_image(target) || target.ending.empty())
+    refuse(target, "expected a place outside of the images in '" + input.string() + "', got one among them");
+}
+
+void refuse_inputs(const Target& target) {
   for (const auto& input : target.reads) {
-    if (input.empty() || !fs::exists(input, ignored)) continue;
-    const auto read = resolved(input);
-    auto files = std::vector<fs::path>{input};
-    if (RunFolder::is_run(read)) files = RunFolder::open(read).checkpoints();
-    const auto is_target = [&](const fs::path& file) { return fs::equivalent(target.path, file, ignored); };
-    if (place == read || std::any_of(files.begin(), files.end(), is_target))
-      refuse(target, "expected a name of its own, got an input of this command");
-    if (!fs::is_directory(read) || RunFolder::is_run(read) || !lies_in(place, read)) continue;
-    if (becomes_an_image(target) || target.ending.empty())
-      refuse(target, "expected a place outside of the images that are read ('" + input + "'), got one among them");
+    refuse_input(target, input);
+    for (const auto& images : images_in_recipe(input)) refuse_input(target, images);
   }
 }
 

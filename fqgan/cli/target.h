@@ -1,5 +1,6 @@
 // The rule for every file and folder that a command writes (--out and the like): what is there already is replaced only
-// with --force, and never if the command reads it or if it belongs to a run folder.
+// with --force, and never if the command reads it or if it belongs to a run folder. The images that a model was trained
+// on and measured against count as read.
 #pragma once
 
 #include <filesystem>
@@ -20,10 +21,10 @@ void add_force_flag(CLI::App& command, bool& force);
 
 /// A file that a command writes.
 struct Target {
-  std::string path, ending;        // "": any
+  std::string path, ending;        // "": a folder
   std::string option = "--out";    // the flag that gave it
   bool force = false;              // whether an existing file may be replaced
-  std::vector<std::string> reads;  // files that the command reads, or folders of images ("": none)
+  std::vector<std::string> reads;  // files, runs and folders of images that the command reads ("": none)
 };
 
 /// Checks a file before any work, and makes its folder. Errors: UserError for another ending, an existing file, a file

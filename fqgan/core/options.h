@@ -33,7 +33,8 @@ class RecipeText {
   static RecipeText from_string(const std::string& toml, const std::string& name);
 
   /// Applies "a.b=c": c is read as a TOML value, else taken as a string; a string field takes c literally ("123", not
-  /// 123). `a.b=none` clears an optional. Errors: no '=', empty key, a key below a value that is no table.
+  /// 123). `a.b=none` clears an optional. Errors: no '=', empty key, a key below a value that is no table, a
+  /// table as the value (so that the keys of all assignments are known without reading them).
   /// `folder`: where a relative path in it begins; "": the working folder.
   void set(const std::string& assignment, const std::string& folder = "");
   /// The string at a dotted key, or `fallback`. Errors: the value is not a string.

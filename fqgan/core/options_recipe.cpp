@@ -107,6 +107,9 @@ void RecipeText::set(const std::string& assignment, const std::string& folder) {
   if (key == "extends") fail("--set", "extends: expected in a recipe file only, got it on the command line");
 
   TomlNode value = parse_command_line_value(trimmed(assignment.substr(equals + 1)));
+  if (value.kind == Kind::table)
+    fail("--set", key + ": expected the value of one option, got a table. Hint: write --set " + key +
+                      ".OPTION=VALUE for each option");
   value.folder = folder;
   const TomlNode* on_the_way = &impl_->root;
   for (size_t i = 0; on_the_way && i + 1 < parts.size(); ++i) {

@@ -44,21 +44,10 @@ void free_slot(int slot) {
 
 bool is_running(pid_t process) { return kill(process, 0) == 0 || errno == EPERM; }
 
-/// Whether `name` is "<anything>.partial-<pid>" of a process that no longer runs.
-bool is_left_behind(const std::string& name) {
-  const auto found = name.rfind(mark);
-  if (found == std::string::npos) return false;
-  const char* end = name.data() + name.size();
-  pid_t process = 0;
-  const auto parsed = std::from_chars(name.data() + found + mark.size(), end, process);
-  return parsed.ec == std::errc() && parsed.ptr == end && process > 0 && !is_running(process);
-}
-
 void remove_left_behind(const fs::path& folder, const std::string& beginning) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (!name.starts_with(beginning) || !is_left_behind(name)) continue;
+    if (!entry->path().filename().string().starts_with(beginning) || !is_left_behind(entry->path())) continue;
     std::error_code ignored;  // another user's file cannot be removed
     fs::remove(entry->path(), ignored);
   }
@@ -82,6 +71,16 @@ void PartialFile::release() {
 void unlink_partial_files() {
   for (const auto& slot : slots)
     if (slot.filled) unlink(slot.path);
+}
+
+bool is_left_behind(const fs::path& file) {
+  const auto name = file.filename().string();
+  const auto found = name.rfind(mark);
+  if (found == std::string::npos) return false;
+  const char* end = name.data() + name.size();
+  pid_t process = 0;
+  const auto parsed = std::from_chars(name.data() + found + mark.size(), end, process);
+  return parsed.ec == std::errc() && parsed.ptr == end && process > 0 && !is_running(process);
 }
 
 void remove_partial_files(const fs::path& folder) { remove_left_behind(folder, ""); }

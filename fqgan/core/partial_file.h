@@ -27,7 +27,10 @@ class PartialFile {
 /// Removes the files of all PartialFiles. Only for signal handlers.
 void unlink_partial_files();
 
-/// Removes the temporary files of killed processes (`*.partial-<pid>` of processes that no longer run) from a folder.
+/// Whether this is the temporary file of a killed process: `*.partial-<pid>` of a process that no longer runs.
+bool is_left_behind(const std::filesystem::path& file);
+
+/// Removes such files from a folder.
 void remove_partial_files(const std::filesystem::path& folder);
 /// The same for the temporary files of one target.
 void remove_partial_files_of(const std::filesystem::path& target);

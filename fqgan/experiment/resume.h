@@ -14,8 +14,8 @@ namespace fqgan {
 /// UserError for a checkpoint of another layout, and for a run that has lost its checkpoints.
 std::optional<NamedCheckpoint> checkpoint_to_resume(const RunFolder& run);
 
-/// The recipe of a run with overrides of length, intervals, device, threads and paths (of what was moved). data: the new
-/// place of the images, or empty. Errors: UserError for any other change.
+/// The recipe of a run with overrides of length, intervals, device, threads and paths (of what was moved). data: the
+/// new place of the images, or empty. Errors: UserError for any other change.
 std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::vector<std::string>& set,
                                          const std::string& data);
 

@@ -14,10 +14,13 @@
 
 namespace fqgan {
 
+/// The file that marks a folder of sampled images. It is hidden, so that nobody reads it as a part of a data set.
+inline constexpr char sample_marker[] = ".fqgan-sample";
+
 struct OutputOptions {
   GridOptions grid;
   std::vector<std::string> class_names;  // empty: no classes
-  bool replace = false;                  // whether images of an earlier call are first removed from a folder
+  bool replace = false;                  // whether images of an earlier call (sample_marker) are first removed
 };
 
 /// Takes images batch by batch; finish() completes the file. Without finish() an existing file is unchanged.

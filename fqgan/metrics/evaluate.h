@@ -30,6 +30,7 @@ struct Metric {
   std::string name;        // as in --metrics
   std::string meaning;     // one line
   std::string value_name;  // name of its first value: "class_accuracy"
+  std::string settings;    // its table in MetricOptions; "": none
   bool smaller_is_better = false;
   bool needs_images = true;  // false: saved statistics suffice
   bool needs_labels = false, needs_labels_against = false;

@@ -118,7 +118,7 @@ bool RunFolder::owns(const fs::path& file) {
 
 RunFolder RunFolder::create(const fs::path& path) {
   const RunFolder run(path);
-  if (present(run.recipe()) || present(run.log()) || !run.checkpoints().empty()) {
+  if (present(run.recipe()) || present(run.log()) || present(run.metrics()) || !run.checkpoints().empty()) {
     fail(path.string(), "expected a new folder, found one that holds a run. Hint: " +
                             command_line({"train", "--resume", path.string()}) + ", or choose another --out");
   }

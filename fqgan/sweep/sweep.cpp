@@ -64,11 +64,15 @@ std::string key_of(const Experiment& experiment, const std::string& data) {
   return sha256(recipe->family + "\n" + join({differing.begin(), differing.end()}, "\n")).substr(0, 8);
 }
 
-/// The experiment's --set, in which paths are relative to the sweep file.
-std::vector<std::string> with_absolute_paths(const Experiment& experiment, const std::string& folder) {
+/// The experiment's recipe with its --set, in which paths are relative to the sweep file.
+std::unique_ptr<Recipe> recipe_of(const Experiment& experiment, const std::string& folder) {
   auto text = RecipeText::from_file(experiment.recipe);
   for (const auto& assignment : experiment.set) text.set(assignment, folder);
-  const auto recipe = read_recipe(text);
+  return read_recipe(text);
+}
+
+std::vector<std::string> with_absolute_paths(const Experiment& experiment, const std::string& folder) {
+  const auto recipe = recipe_of(experiment, folder);
   std::map<std::string, std::string> paths;
   for (const auto& field : describe_options(*recipe))
     if (field.is_path) paths[field.key] = field.value;
@@ -79,13 +83,19 @@ std::vector<std::string> with_absolute_paths(const Experiment& experiment, const
   return set;
 }
 
+/// The images of all experiments: as --data or the sweep file names them; "": as the recipes do.
+std::string images_of(const SweepOptions& options, const SweepFile& file) {
+  if (!options.data.empty() || !file.data) return options.data;
+  return (fs::path(options.file).parent_path() / *file.data).string();
+}
+
 class Sweep {
  public:
   explicit Sweep(const SweepOptions& options)
       : options_(options), file_(read_sweep(options.file)), started_(std::chrono::steady_clock::now()) {
     const auto folder = fs::path(options.file).parent_path();
     const auto data = options.data.empty() ? file_.data.value_or("") : options.data;
-    data_ = options.data.empty() && file_.data ? (folder / data).string() : data;
+    data_ = images_of(options, file_);
     for (const auto& experiment : file_.experiments) {
       // Before any training, so that an error in the last recipe is found now.
       const auto key = key_of(experiment, data);
@@ -204,12 +214,11 @@ class Sweep {
   }
 
   void write_report(const std::string& table, const std::string& picture) const {
-    const auto base = options_.out.empty() ? fs::path(options_.ledger).parent_path() / fs::path(options_.file).stem()
-                                           : fs::path(options_.out);
-    if (base.has_parent_path()) make_folder(base.parent_path());
-    write_file_atomically(base.string() + ".md", table);
-    if (!picture.empty()) write_file_atomically(base.string() + ".png", picture);
-    log_info("table: " + base.string() + ".md" + (picture.empty() ? "" : ", curves: " + base.string() + ".png"));
+    const auto files = files_of_sweep(options_);
+    if (files.table.has_parent_path()) make_folder(files.table.parent_path());
+    write_file_atomically(files.table, table);
+    if (!picture.empty()) write_file_atomically(files.picture, picture);
+    log_info("table: " + files.table.string() + (picture.empty() ? "" : ", curves: " + files.picture.string()));
   }
 
   const SweepOptions& options_;
@@ -221,6 +230,21 @@ class Sweep {
 };
 
 }  // namespace
+
+SweepFiles files_of_sweep(const SweepOptions& options) {
+  const auto file = read_sweep(options.file);
+  const fs::path given(options.file);
+  const auto base =
+      options.out.empty() ? (fs::path(options.ledger).parent_path() / given.stem()).string() : options.out;
+  SweepFiles files{base + ".md", base + ".png", {options.file, images_of(options, file)}};
+  for (const auto& experiment : file.experiments) {
+    const auto recipe = recipe_of(experiment, given.parent_path().string());
+    for (const auto& path :
+         {experiment.recipe, recipe->data.path.value_or(""), recipe->evaluation.against.value_or("")})
+      files.reads.push_back(path);
+  }
+  return files;
+}
 
 int run_sweep(const SweepOptions& options) { return Sweep(options).run(); }
 

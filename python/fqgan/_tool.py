@@ -1,4 +1,5 @@
-"""Code that the command-line tools of the package share: one line for each input error, and complete output files."""
+"""Code that the command-line tools of the package share: one line for each input error, the rule for outputs, and
+complete output files."""
 
 import argparse
 import contextlib
@@ -61,6 +62,47 @@ def run_program(*arguments):
     said = re.search(r"^error: \[(.*?)\] (.*)$", done.stderr, re.MULTILINE)
     where, problem = said.groups() if said else (program(), f"ended with code {done.returncode}: {done.stderr[-200:]}")
     raise UserError(where, problem, done.returncode if done.returncode > 0 else 1)
+
+
+def add_force_flag(parser):
+    parser.add_argument("--force", action="store_true", help="replace an output that is there already")
+
+
+def belongs_to_run(file):
+    """Whether a training writes this file: its recipe, logs and events, its checkpoints, samples and curves."""
+    folders = ("checkpoints", "samples", "curves")
+    files = ("recipe.toml", "log.jsonl", "metrics.jsonl", ".lock", *folders)
+    if is_run(file.parent):
+        return file.name in files or file.name.startswith("events.out.tfevents.")
+    return file.parent.name in folders and is_run(file.parent.parent)
+
+
+def is_run(folder):
+    return os.path.exists(folder / "recipe.toml")
+
+
+def is_same_file(a, b):
+    return os.path.exists(a) and os.path.exists(b) and os.path.samefile(a, b)
+
+
+def check_target(where, target, force, reads):
+    """Checks a file before it is written, by the rule of the program fqgan (fqgan/cli/target.h).
+
+    reads: files and runs that the command reads. Errors: UserError for an input, a file that a training writes, and
+    without `force` for a file that is there already.
+    """
+    another = "Hint: choose another name"
+    place = target.resolve()
+    for read in reads:
+        files = [read, *(read / "checkpoints").glob("*.safetensors")] if is_run(read) else [read]
+        if place == read.resolve() or any(is_same_file(target, file) for file in files):
+            raise UserError(where, f"expected a name of its own, got an input of this command. {another}")
+    if belongs_to_run(place):
+        problem = "expected a name of its own, got a file of a run folder, which only its training writes"
+        raise UserError(where, f"{problem}. {another}")
+    if not force and os.path.lexists(target) and not target.is_dir():
+        problem = "expected a new name, got one that is there already"
+        raise UserError(where, f"{problem}. {another}, or replace it with --force")
 
 
 @contextlib.contextmanager

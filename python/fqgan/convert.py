@@ -160,6 +160,7 @@ def main(argv):
     parser = _tool.Parser(prog="python -m fqgan.convert", description="turn .pth state dicts into safetensors")
     parser.add_argument("files", nargs="+", type=pathlib.Path, metavar="G.pth G.safetensors")
     parser.add_argument("--key", help="the state dict to take, if a file contains several, such as netG")
+    _tool.add_force_flag(parser)
     arguments = parser.parse_args(argv)
     files = arguments.files
     pairs = list(zip(files[::2], files[1::2]))
@@ -168,6 +169,11 @@ def main(argv):
     for source, target in pairs:
         if target.suffix != ".safetensors":
             raise UserError(target, "expected a name that ends in .safetensors")
+        _tool.check_target(target, target, arguments.force, [source for source, _ in pairs])
+    names = [target.resolve() for _, target in pairs]
+    for name, (_, target) in zip(names, pairs):
+        if names.count(name) > 1:
+            raise UserError(target, "expected a name of its own for each output, got one twice. Hint: rename one")
     for source, target in pairs:
         print(f"wrote {target}: {convert(source, target, arguments.key)} tensors of {source}")
 

@@ -105,6 +105,7 @@ def parse(argv):
     parser = _tool.Parser(prog="python -m fqgan.export", description="convert a trained generator to ONNX")
     parser.add_argument("model", metavar="MODEL", help="a run, a checkpoint, or X.pt of fqgan export MODEL --out X.pt")
     parser.add_argument("--out", type=pathlib.Path, help="default: X.onnx beside X.pt; generator.onnx in a run")
+    _tool.add_force_flag(parser)
     arguments = parser.parse_args(argv)
     if not arguments.model:
         parser.error("MODEL: expected the name of a run or of a file, got an empty one")
@@ -112,8 +113,7 @@ def parse(argv):
     if not arguments.out:
         in_run = os.path.isdir(arguments.model)
         arguments.out = arguments.model / "generator.onnx" if in_run else arguments.model.with_suffix(".onnx")
-    if arguments.out.resolve() == arguments.model.resolve():
-        parser.error("--out: expected another file than the model itself")
+    _tool.check_target(f"--out {arguments.out}", arguments.out, arguments.force, [arguments.model])
     return arguments
 
 

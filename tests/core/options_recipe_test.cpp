@@ -81,6 +81,14 @@ TEST(AssignedKey, IsWithoutBlanks) {
   EXPECT_EQ(assigned_key("a.b"), "a.b");
 }
 
+TEST(RecipeText, SetTakesNoTable) {
+  RecipeText text;
+  for (const char* assignment : {"data={path=\"x\"}", "data = {}"})
+    expect_names(message_of<UserError>([&] { text.set(assignment); }), {"[--set]", "data", "data.OPTION"});
+  text.set("name={not a table");
+  EXPECT_EQ(text.get("name", ""), "{not a table");
+}
+
 TEST(RecipeText, CopiesAreIndependent) {
   RecipeText a = RecipeText::from_string("path = 'a'", "recipe.toml");
   RecipeText b = a;

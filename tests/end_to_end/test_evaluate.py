@@ -334,6 +334,23 @@ def test_wrong_input(data, extractor, evaluated, tmp_path):
     one_line_error(run("evaluate", data, "--against", data, "--count", 0), "--count")
 
 
+def test_no_option_is_ignored(data, extractor, tmp_path):
+    both = ["evaluate", data, "--against", data, "--features", extractor]
+    alone = ["evaluate", data, "--features", extractor, "--save-statistics", tmp_path / "s.safetensors"]
+    one_line_error(run(*alone, "--metrics", "fid"), "--metrics", "--against")
+    one_line_error(run(*alone, "--json"), "--json", "--against")
+    one_line_error(run(*alone, "--set", "kid.subset_size=20"), "kid.subset_size", "none")
+    for metrics in (["--metrics", "fid,pr"], []):
+        one_line_error(run(*both, *metrics, "--set", "kid.subsets=20"), "kid.subsets", "'fid'", "--metrics")
+    splits = run(*both, "--metrics", "kid", "--set", "inception_score.splits=2")
+    one_line_error(splits, "inception_score.splits", "'kid'")
+    one_line_error(run(*both, "--metrics", ","), "--metrics", "','")
+    one_line_error(run(*both, "--precision", "float32"), "--precision")
+    for table in ("data={path='x'}", "against = {limit=3}", "kid={subsets=3}"):
+        one_line_error(run(*both, "--set", table), "--set", table.split("=")[0].strip() + ".OPTION=VALUE")
+    assert not (tmp_path / "s.safetensors").exists()
+
+
 def test_a_training_measures_itself(evaluated):
     folder, log = evaluated
     recorded = lines(folder)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import PROGRAM, RECIPE, run, write_idx
+from conftest import PROGRAM, RECIPE, one_line_error, run, write_class_folders, write_idx
 
 SWEEP = """
 seeds = [1, 2]
@@ -130,6 +130,32 @@ def test_a_sweep_that_is_killed_with_9_leaves_no_training_behind(tmp_path, at_on
     assert finished.returncode == 0 and "going on with" in finished.stderr, finished.stderr
     assert not runs_still(training) and last_step(folder) == 150
     assert [(line["outcome"], line["iterations"]) for line in ledger(tmp_path)] == [("done", 150)]
+
+
+def files_in(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_outputs_are_replaced_only_with_force_and_never_lie_among_the_images(tmp_path):
+    prepare(tmp_path, ONE)
+    images = write_class_folders(tmp_path / "images", ["zero", "one"])
+    (tmp_path / "README.md").write_text("precious")
+    (tmp_path / "plot.png").write_text("precious")
+    before = files_in(tmp_path)
+    for name in ("README", "plot"):
+        one_line_error(sweep(tmp_path, "--out", name), "--out", name, "there already", "--force")
+    one_line_error(sweep(tmp_path, "--force"), "--force")
+    one_line_error(sweep(tmp_path, "--data", "images", "--out", images / "table"), "--out", "table.png", "images")
+    one_line_error(sweep(tmp_path, "--data", "images", "--ledger", images / "l.jsonl"), "--out", "sweep.png", "images")
+    one_line_error(sweep(tmp_path, "--ledger", "tiny.toml"), "--ledger", "input")
+    (tmp_path / "tiny.toml").write_text((tmp_path / "tiny.toml").read_text().replace('/data"', '/images"'))
+    one_line_error(sweep(tmp_path, "--out", images / "table"), "--out", "table.png", "images")
+    assert (tmp_path / "README.md").read_text() == "precious" and files_in(tmp_path) == before
+    prepare(tmp_path, ONE)
+    assert sweep(tmp_path, "--out", "README", "--force").returncode == 0
+    assert (tmp_path / "README.md").read_text().startswith("| ") and (tmp_path / "README.png").exists()
+    log = next(tmp_path.glob("runs/sweep/*/log.jsonl"))
+    one_line_error(sweep(tmp_path, "--ledger", log), "--ledger", "run folder")
 
 
 def test_a_torn_last_line_is_trained_again(tmp_path):

@@ -3,6 +3,7 @@ a run."""
 
 import os
 import pathlib
+import re
 import shutil
 
 from PIL import Image
@@ -126,6 +127,47 @@ def test_a_folder_of_images(place):
     samples = place / "run" / "samples"
     one_line_error(run("sample", place / "run", "--out", samples, "--count", 4, "--force"), "samples", "run folder")
     assert len(list(samples.iterdir())) == 4
+
+
+def test_a_folder_of_other_images_is_never_replaced(place):
+    """Other data sets number their images too."""
+    images = place / "ffhq"
+    (images / "00000").mkdir(parents=True)
+    for i in range(3):
+        Image.new("L", (8, 8), i).save(images / "00000" / f"{i:05}.png")
+    (images / "00000" / "00003.png.partial-999999999").write_text("left behind")
+    sample = ["sample", place / "run", "--count", 4, "--out"]
+    one_line_error(run(*sample, images, "--force"), images, ".fqgan-sample", "by hand")
+    one_line_error(run(*sample, images), images)
+    assert len(list((images / "00000").iterdir())) == 4
+
+
+def test_the_training_data_are_never_replaced(place):
+    data = place / "data"
+    assert run("sample", place / "run", "--count", 30, "--out", data).returncode == 0
+    recipe = place / "own.toml"
+    text = (place / "run" / "recipe.toml").read_text()
+    recipe.write_text(re.sub("(?m)^path = .*$", f'path = "{data}"', text))
+    assert run("train", recipe, "--out", place / "own", "--set", "training.iterations=2").returncode == 0
+    checkpoint = place / "own" / "checkpoints" / "step-00000002.safetensors"
+    for model in (place / "own", checkpoint):
+        for target in (data, data / "zero", data / "grid.png", place):
+            error = one_line_error(run("sample", model, "--count", 4, "--out", target, "--force"), "--out", target)
+            assert "input" in error or "images in" in error
+        one_line_error(run("classify", model, place / "images", "--confusion", data / "c.png"), "--confusion", data)
+    assert len(list(data.rglob("*.png"))) == 30
+
+
+def test_sampled_images_are_a_data_set(place):
+    out = place / "out"
+    assert run("sample", place / "run", "--out", out, "--count", 9).returncode == 0
+    assert (out / ".fqgan-sample").is_file()
+    told = run("inspect", out)
+    assert "images: 9 of" in told.stdout and "classes: 3" in told.stdout, told.stdout
+    assert "fqgan-sample" not in told.stdout + told.stderr and "not read" not in told.stderr
+    done = run("evaluate", out, "--against", place / "images", "--metrics", "fid")
+    assert done.returncode == 0 and "(9 images" in done.stdout, done.stderr
+    assert "not read" not in done.stderr
 
 
 def test_pictures_of_a_data_set(place):

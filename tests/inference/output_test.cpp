@@ -43,11 +43,12 @@ void write(const fs::path& target, bool labels, OutputOptions options = {}) {
 
 std::string png_of(int64_t image) { return encode_png(to_pixels(some_images(image, 1, false).pixels)[0]); }
 
-// Names of all files below a folder, sorted, with '/'.
+// Names of all files below a folder but the marker, sorted, with '/'.
 Files files_below(const fs::path& folder) {
   Files files;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) files.push_back(fs::relative(entry.path(), folder).string());
+    if (entry.is_regular_file() && entry.path() != folder / sample_marker)
+      files.push_back(fs::relative(entry.path(), folder).string());
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -105,6 +106,29 @@ TEST(FolderOutput, ReplacesOnlyImagesOfAnEarlierCall) {
     EXPECT_EQ(files_below(folder.path).size(), 6u) << "nothing was removed";
     fs::remove(folder / mine);
   }
+}
+
+TEST(FolderOutput, ReplacesOnlyAFolderWithItsMarker) {
+  const test::TemporaryFolder folder;
+  const OutputOptions replacing{.class_names = class_names, .replace = true};
+  fs::create_directory(folder / "00000");
+  write_file_atomically(folder / "00000/00001.png", "an image of another data set");
+  write_file_atomically(folder / "00000/00002.png.partial-999999999", "left behind");
+  const auto refused = [&] {
+    const auto error = test::message_of<UserError>([&] { open_output(folder.path.string(), replacing); });
+    test::expect_names(error, {folder.path.string(), sample_marker, "by hand"});
+    EXPECT_EQ(files_below(folder.path), (Files{"00000/00001.png", "00000/00002.png.partial-999999999"}));
+  };
+  refused();
+  fs::create_directory(folder / sample_marker);
+  refused();
+  fs::remove(folder / sample_marker);
+  write_file_atomically(folder / sample_marker, "");
+  EXPECT_FALSE(error_of(folder.path).empty());
+  EXPECT_EQ(files_below(folder.path).size(), 2u) << "nothing is removed without --force";
+  write(folder.path, true, replacing);  // also what a killed call left behind
+  EXPECT_EQ(files_below(folder.path).size(), 5u);
+  EXPECT_FALSE(fs::exists(folder / "00000"));
 }
 
 TEST(FolderOutput, RefusesAFileInTheWay) {

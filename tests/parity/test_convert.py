@@ -178,6 +178,28 @@ def test_nothing_runs(tmp_path, capsys):
     refused(capsys, [tmp_path / "x.pth", tmp_path / "x.safetensors"], "Linear", "state_dict")
 
 
+def test_outputs_are_checked_before_anything_is_written(tmp_path, capsys):
+    source, other, target = tmp_path / "x.pth", tmp_path / "y.pth", tmp_path / "x.safetensors"
+    for path in (source, other):
+        torch.save({"weight": torch.ones(2)}, path)
+    refused(capsys, [source, target, other, target], "x.safetensors", "twice")
+    (tmp_path / "link").symlink_to(tmp_path)
+    refused(capsys, [source, target, other, tmp_path / "link" / "x.safetensors"], "x.safetensors", "twice")
+    named = tmp_path / "z.safetensors"
+    os.link(source, named)
+    refused(capsys, [other, target, source, named, "--force"], "z.safetensors", "input")
+    assert not target.exists()
+    convert.main([str(source), str(target)])
+    target.write_text("precious")
+    refused(capsys, [other, tmp_path / "new.safetensors", source, target], "x.safetensors", "--force")
+    assert target.read_text() == "precious" and not (tmp_path / "new.safetensors").exists()
+    convert.main([str(source), str(target), "--force"])
+    assert load_file(target)["weight"].tolist() == [1, 1]
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "recipe.toml").write_text("")
+    refused(capsys, [source, tmp_path / "run" / "checkpoints" / "step-00000001.safetensors"], "step-", "run folder")
+
+
 def test_bad_input(tmp_path, capsys):
     source, target = tmp_path / "x.pth", tmp_path / "x.safetensors"
     refused(capsys, [source, target], "x.pth", os.strerror(errno.ENOENT))

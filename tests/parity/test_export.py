@@ -416,6 +416,24 @@ def test_a_run_or_a_checkpoint_is_exported_at_once(checkpoint, tmp_path):
         (tmp_path / out).unlink()
 
 
+def test_outputs_follow_the_rule_of_the_program(checkpoint, tmp_path, capsys):
+    run_folder = tmp_path / "run"
+    shutil.copytree(checkpoint("wide").with_suffix(""), run_folder)
+    (run_folder / "generator.onnx").write_text("precious")
+    refused(capsys, 2, [run_folder], "--out", "generator.onnx", "there already", "--force")
+    saved = next((run_folder / "checkpoints").glob("step-*.safetensors"))
+    hard = tmp_path / "hard.onnx"
+    os.link(saved, hard)
+    for out, part in (
+        (run_folder / "recipe.toml", "run folder"),
+        (run_folder / "checkpoints" / "new.onnx", "run folder"),
+        (saved, "input"),
+        (hard, "input"),
+    ):
+        refused(capsys, 2, [run_folder, "--out", out, "--force"], "--out", out.name, part)
+    assert (run_folder / "generator.onnx").read_text() == "precious"
+
+
 def umask():
     value = os.umask(0)
     os.umask(value)
