@@ -7,6 +7,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/manifest.h"
+#include "fqgan/data/sources/source.h"
 #include "fqgan/inference/model.h"
 #include "fqgan/run/log_reader.h"
 
@@ -57,6 +58,7 @@ std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::vector
   if (const auto& data = after->data.path; data && !std::filesystem::exists(*data))
     fail("data.path",
          "expected the images of the run at " + *data + ", found nothing. Hint: if they were moved, use --data PLACE");
+  accept_split_of_run(after->data);
   return after;
 }
 
