@@ -4,6 +4,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/data/sources/source.h"
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/run/run_folder.h"
 
@@ -69,6 +70,7 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   auto model = load_model(named.checkpoint->checkpoint, named.checkpoint->path, numerics);
   Side side;
   if (named.recipe) {
+    accept_split_of_run(named.recipe->data);
     side.data = std::make_shared<OpenedData>(named.recipe->data);
     side.target_domain = domains_of(*model.family, *named.recipe->model, generated.options.direction).target;
   }

@@ -8,6 +8,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/data/manifest.h"
 #include "fqgan/data/matched_classes.h"
+#include "fqgan/data/sources/source.h"
 #include "fqgan/inference/model.h"
 
 namespace fqgan {
@@ -47,6 +48,7 @@ std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::vector
   if (const auto& path = after->data.path; path && !std::filesystem::exists(*path))
     fail("data.path",
          "expected the images of the run at " + *path + ", found nothing. Hint: if they were moved, use --data PLACE");
+  accept_split_of_run(after->data);
   return after;
 }
 

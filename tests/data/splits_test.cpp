@@ -7,6 +7,7 @@
 #include "data/open_data.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/opened_data.h"
+#include "fqgan/data/sources/source.h"
 
 namespace fqgan::test {
 namespace {
@@ -80,6 +81,25 @@ TEST(Splits, ANamedSplitThatIsNotThereIsAnError) {
     expect_error<MissingSplit>([&] { open_dataset(of_split(folder / "splits", split)); }, {split, "'test'", "'train'"});
   expect_names(error_of(of_split(folder / "splits", "Tset")), {"data.split", "'Tset'", "'test'"});
   EXPECT_EQ(only_image(of_split(folder / "splits", "Testing")), "test/a/1.png");
+}
+
+TEST(Splits, OfARunOfAnEarlierVersion) {
+  TemporaryFolder folder;
+  write_bytes(folder / "plain" / "1.png", gray_png(1));
+  write_bytes(folder / "split" / "train" / "1.png", gray_png(1));
+  write_bytes(folder / "split" / "test" / "1.png", gray_png(1));
+  write_bytes(folder / "tests" / "test" / "1.png", gray_png(1));
+  const auto accepted = [&](const std::string& path, const std::string& split) {
+    auto options = of_split(folder / path, split);
+    accept_split_of_run(options);
+    return options.split.value_or("none");
+  };
+  EXPECT_EQ(accepted("plain", "train"), "none");
+  EXPECT_EQ(accepted("plain", "test"), "test");
+  EXPECT_EQ(accepted("split", "train"), "train");
+  EXPECT_EQ(accepted("tests", "train"), "train");
+  EXPECT_EQ(accepted("nowhere", "train"), "train");
+  expect_names(error_of(of_split(folder / "plain", "train")), {"leave data.split out"});
 }
 
 TEST(Splits, ValidationImagesAreTestImagesWhereThereAreNoOthers) {

@@ -278,6 +278,29 @@ def test_data_packed_into_a_zip_is_the_same(tiny, tmp_path):
     assert "changed since the run began" in process.stderr and "moved" not in process.stderr
 
 
+def test_the_split_of_earlier_runs_is_accepted(tiny, tmp_path):
+    """They name the split "train" of data without splits. This run does so because its data has changed."""
+    images, folder = tmp_path / "images", tmp_path / "run"
+    write_class_folders(images / "train", ["bag", "boot"], images=30)
+    train(tiny[0], "--data", images, "--out", folder, "--set", "training.iterations=3", "--set", "data.split=train")
+    (images / "train").rename(tmp_path / "plain")
+    images.rmdir()
+    (tmp_path / "plain").rename(images)
+    for command in (
+        ["sample", folder, "--out", tmp_path / "out.png", "--count", "4"],
+        ["evaluate", folder, "--metrics", "fid", "--count", "20"],
+    ):
+        process = run(*command, env={**os.environ, "FQGAN_CACHE": str(tmp_path / "cache")})
+        assert process.returncode == 0, process.stderr
+    process = train("--resume", folder, "--set", "training.iterations=4")
+    assert "no splits" in process.stderr
+    train("--resume", folder, "--set", "training.iterations=5")
+    one_line_error(
+        run("train", tiny[0], "--data", images, "--set", "data.split=train", "--out", tmp_path / "new"),
+        *("'train'", "leave data.split out", images),
+    )
+
+
 def test_changed_data_is_said(tiny, tmp_path):
     images = write_class_folders(tmp_path / "images", ["bag", "boot"])
     train(tiny[0], "--data", images, "--out", tmp_path / "run", "--set", "training.iterations=3")

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/selection.h"
 #include "fqgan/data/sources/splits.h"
@@ -43,6 +44,22 @@ std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
     known += std::string(known.empty() ? "" : "; ") + kind->description;
   }
   fail("data", path.string() + ": the format is not known. Expected one of: " + known);
+}
+
+void accept_split_of_run(DataOptions& options) {
+  if (options.split != "train") return;
+  try {
+    const auto path = open_path(options);
+    try {
+      path->place(options.split, options.domain);
+    } catch (const MissingSplit&) {
+      path->place(std::nullopt, options.domain);
+      log_info("[data] " + *options.path +
+               ": all images are read, since there are no splits for data.split = \"train\"");
+      options.split.reset();
+    }
+  } catch (const UserError&) {  // whoever opens the data throws it again
+  }
 }
 
 std::unique_ptr<Source> open_source(const DataOptions& options) {

@@ -168,8 +168,10 @@ std::string name_of_split(const std::map<std::string, std::string>& splits, cons
 }
 
 void fail_without_splits(const std::string& split, const std::string& where) {
-  fail<MissingSplit>("data", where + ": expected the split '" + split +
-                                 "', found images without splits. Hint: without data.split all of them are read");
+  fail<MissingSplit>(
+      "data",
+      where + ": expected the split '" + split +
+          "', found images without splits. Hint: leave data.split out (--set data.split=none), which reads all images");
 }
 
 }  // namespace fqgan
