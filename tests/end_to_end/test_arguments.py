@@ -66,7 +66,7 @@ def test_wrong_arguments(arguments, parts):
 def test_an_argument_that_is_no_utf8():
     done = subprocess.run([os.fsencode(PROGRAM), b"inspect", b"caf\xe9"], capture_output=True)
     assert done.returncode == 2
-    assert done.stderr.decode().count("\n") == 1 and "caf\\xe9" in done.stderr.decode()
+    assert done.stderr.decode().count("\n") == 1 and "'caf\N{REPLACEMENT CHARACTER}'" in done.stderr.decode()
 
 
 def test_a_line_break_in_a_path_stays_in_the_line(tmp_path):
