@@ -1,6 +1,4 @@
 // fqgan sample CKPT_OR_RUN --out grid.png | DIR | X.zip | X.safetensors: generates images with a trained model.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
@@ -23,6 +21,7 @@
 #include "fqgan/inference/output.h"
 #include "fqgan/inference/sampler.h"
 #include "fqgan/inference/truncation.h"
+#include "fqgan/profiling/memory.h"
 
 namespace fqgan {
 namespace {
@@ -102,14 +101,13 @@ void check_count(const SampleFlags& flags, int64_t count, const DataInfo& data) 
   if (has_ending(flags.out, ".png") && count > most_in_grid)
     fail("--count", "expected up to " + std::to_string(most_in_grid) + " images for a grid, got " +
                         std::to_string(count) + ". " + hint);
-  if (!has_ending(flags.out, ".safetensors")) return;
+  if (!has_ending(flags.out, ".png") && !has_ending(flags.out, ".safetensors")) return;  // the others write as they go
   constexpr double copies = 2, bytes_of_float = 4, mebibyte = 1 << 20;  // the batches, then all of them together
   const double needed = copies * bytes_of_float * static_cast<double>(count * data.channels * data.height * data.width);
-  const double present = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  if (needed > present)
-    fail("--count", "expected tensors that fit into the memory of this machine (" + fixed(present / mebibyte, 0) +
-                        " MiB), got " + std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) +
-                        " MiB. " + hint);
+  const double free = free_memory(torch::kCPU);
+  if (free > 0 && needed > free)
+    fail("--count", "expected images that fit into the free memory (" + fixed(free / mebibyte, 0) + " MiB), got " +
+                        std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) + " MiB. " + hint);
 }
 
 /// Sets classes and layout for the format of the output; returns the number of images.
