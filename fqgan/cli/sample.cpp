@@ -34,7 +34,7 @@ struct SampleFlags {
   std::optional<int64_t> count, columns;
   uint64_t seed = 0;
   std::optional<double> truncation;
-  bool raw = false, force = false;
+  bool raw = false, force = false, seeded = false;  // seeded: --seed was given
   ComputeOptions compute;
 };
 
@@ -110,6 +110,17 @@ void check_count(const SampleFlags& flags, int64_t count, const DataInfo& data) 
                         std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) + " MiB. " + hint);
 }
 
+/// Refuses a seed if nothing is drawn with it.
+void check_seed(const SampleFlags& flags, const Family& family, const SampleOptions& options) {
+  const auto* space = family.generator ? &family.generator->space : nullptr;
+  const bool draws_class = space && space->classes && options.labels.empty();
+  const bool draws = space && (!options.latents.defined() || space->noise || draws_class);
+  if (flags.seeded && !draws)
+    fail("--seed", "expected images that are drawn at random, got " +
+                       std::string(options.source ? "source images" : "latents and all else that decides the images") +
+                       ", so that this has no effect. Hint: leave --seed out");
+}
+
 /// Sets classes and layout for the format of the output; returns the number of images.
 int64_t plan_output(const SampleFlags& flags, const DataInfo& data, SampleOptions& options, OutputOptions& output) {
   std::vector<int64_t> classes;
@@ -151,6 +162,7 @@ int sample(const SampleFlags& flags) {
   OutputOptions output{{}, model.data.class_names, flags.force};
   const auto count = plan_output(flags, model.data, options, output);
   check_count(flags, count, model.data);
+  check_seed(flags, *model.family, options);
 
   const auto sampler = open_sampler(*model.family, options);
   const auto target = open_output(flags.out, output);
@@ -198,7 +210,10 @@ void add_sample(CLI::App& program, Action& action) {
                       "direction of a model that translates images, such as a2b; default: its first one");
   add_force_flag(*command, flags->force);
   add_compute_flags(*command, flags->compute);
-  command->callback([flags, &action] { action = [flags] { return sample(*flags); }; });
+  command->callback([flags, command, &action] {
+    flags->seeded = command->count("--seed") > 0;
+    action = [flags] { return sample(*flags); };
+  });
 }
 
 }  // namespace fqgan
