@@ -311,7 +311,8 @@ def test_no_option_is_ignored(data, extractor, tmp_path):
     one_line_error(run(*alone, "--set", "kid.subset_size=20"), "kid.subset_size", "none")
     for metrics in (["--metrics", "fid,pr"], []):
         one_line_error(run(*both, *metrics, "--set", "kid.subsets=20"), "kid.subsets", "'fid'", "--metrics")
-    one_line_error(run(*both, "--metrics", "kid", "--set", "inception_score.splits=2"), "inception_score.splits", "'kid'")
+    done = run(*both, "--metrics", "kid", "--set", "inception_score.splits=2")
+    one_line_error(done, "inception_score.splits", "'kid'")
     one_line_error(run(*both, "--metrics", ","), "--metrics", "','")
     one_line_error(run(*both, "--precision", "float32"), "--precision")
     for table in ("data={path='x'}", "against = {limit=3}", "kid={subsets=3}"):
