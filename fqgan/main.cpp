@@ -27,6 +27,7 @@ void limit_spinning(int, char** argv, char** given) {
     if (decided || count == most) return;
     environment[count] = given[count];
   }
+  if (getauxval(AT_BASE) == 0) return;  // "ld-linux.so fqgan ...": the system would start the loader alone
   environment[count] = spin_count;
   const auto* program = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
   if (program) execve(program, argv, environment);  // returns only if it fails; then the threads spin

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 
 #include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
@@ -70,17 +69,6 @@ std::string option_named(const std::string& name) {
   fail(command.get_name(), "expected no further argument, got '" + words.front() + "'" + help_hint(command));
 }
 
-/// The bytes that are no ASCII as "\xff".
-std::string escaped(const std::string& word) {
-  std::string text;
-  for (const char c : word) {
-    char escape[8];
-    std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned char>(c));
-    text += static_cast<unsigned char>(c) < 128 ? std::string(1, c) : escape;
-  }
-  return text;
-}
-
 /// "--out is required" -> "expected --out, got none"
 std::string missing(const std::string& message) {
   const std::string end = " is required";
@@ -94,7 +82,7 @@ std::string missing(const std::string& message) {
 std::vector<std::string> checked_arguments(std::vector<std::string> words) {
   for (auto& word : words) {
     if (!is_utf8(word))
-      fail("fqgan", "expected arguments in UTF-8, got '" + escaped(word) + "'. Hint: rename the file or folder");
+      fail("fqgan", "expected arguments in UTF-8, got '" + printable(word) + "'. Hint: rename the file or folder");
     const auto equals = word.starts_with("--") ? word.find('=') : std::string::npos;
     const auto value = equals == std::string::npos ? 0 : equals + 1;
     word = word.substr(0, value) + expand_home(word.substr(value));

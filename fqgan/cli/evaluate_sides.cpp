@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/text.h"
 #include "fqgan/inference/truncation.h"
@@ -70,7 +71,8 @@ void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
     const auto name = key.substr(key.find('.') + 1);
     if (!data && !against) continue;
     if (name == "path")
-      fail(key, "has no effect here. Hint: give the images as arguments: fqgan evaluate A --against B");
+      fail(key, "has no effect here. Hint: give the images as arguments: " +
+                    command_line({"evaluate", "A", "--against", "B"}));
     if (name == "flip" || name == "crop_margin") fail(key, "augmentation belongs to a training and has no effect here");
     if (data ? !any : !second)
       fail(key,

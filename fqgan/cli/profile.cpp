@@ -23,10 +23,13 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr int64_t default_classes = 10;
+
 struct ProfileFlags {
   std::string recipe, data;
   std::vector<std::string> set;
-  int64_t classes = 10, rows = 30;
+  std::optional<int64_t> classes;  // of the random noise
+  int64_t rows = 30;
   ProfileOptions options;
   bool json = false, steps_only = false;
 };
@@ -35,6 +38,9 @@ struct ProfileFlags {
 struct Images {
   Images(const Recipe& recipe, const ProfileFlags& flags) {
     if (!recipe.data.path.value_or("").empty()) {
+      if (flags.classes)
+        fail("--classes", "expected a recipe without data.path, got '" + *recipe.data.path +
+                              "', whose images are used instead of random noise. Hint: leave --classes out");
       sets.emplace(recipe);
       by_name = sets->by_name();
       infos = sets->infos();
@@ -44,7 +50,8 @@ struct Images {
       fail("data.resolution",
            "expected a size in pixels for random images, got none. Hint: set data.resolution, or use --data");
     const auto height = *recipe.data.resolution;
-    noise.emplace(recipe.data.channels.value_or(3), height, recipe.data.width.value_or(height), flags.classes);
+    noise.emplace(recipe.data.channels.value_or(3), height, recipe.data.width.value_or(height),
+                  flags.classes.value_or(default_classes));
     by_name = everywhere(*recipe.model, *noise);
     infos = infos_of(recipe.model->datasets(), noise->info());
   }
@@ -177,14 +184,15 @@ void add_profile(CLI::App& program, Action& action) {
       program.add_subcommand("profile", "show where the time of a training step goes, by layer and operator");
   command->add_option("recipe", flags->recipe, "recipe file (TOML)")->required();
   auto* data = command->add_option("--data", flags->data, "images; default: random noise of the recipe's size");
-  add_integer(*command, "--classes", flags->classes, {0, 100'000}, "number of classes of the random noise")
+  add_integer(*command, "--classes", flags->classes, {0, 100'000}, "number of classes of the random noise; default: 10")
       ->excludes(data);
   add_set_flag(*command, flags->set, "override an option: --set precision=bfloat16 (repeatable)");
   add_integer(*command, "--iterations", flags->options.iterations, {1, 100'000},
               "number of iterations to time and record");
   add_integer(*command, "--warmup", flags->options.warmup, {0, 100'000}, "number of iterations before the timing");
   auto* rows = add_integer(*command, "--rows", flags->rows, {1, 100'000}, "largest number of rows of each table");
-  command->add_flag("--steps-only", flags->steps_only, "time whole iterations only, without layers and operators");
+  command->add_flag("--steps-only", flags->steps_only, "time whole iterations only, without layers and operators")
+      ->excludes(rows);
   command->add_flag("--json", flags->json, "print one JSON document, with all rows")->excludes(rows);
   command->callback([flags, &action] { action = [flags] { return profile(*flags); }; });
 }

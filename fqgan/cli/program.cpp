@@ -61,8 +61,8 @@ int parse_and_run(const std::vector<std::string>& words) {
   program.require_subcommand(1);
   program.set_version_flag("--version", FQGAN_VERSION);
   bool quiet = false, verbose = false;
-  program.add_flag("-q,--quiet", quiet, "print only warnings and errors");
-  program.add_flag("-v,--verbose", verbose, "print more details");
+  auto* less = program.add_flag("-q,--quiet", quiet, "print only warnings and errors");
+  program.add_flag("-v,--verbose", verbose, "print more details")->excludes(less);
   program.fallthrough();
   Action action;
   for (const auto add : commands) add(program, action);

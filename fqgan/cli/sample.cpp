@@ -1,6 +1,4 @@
 // fqgan sample CKPT_OR_RUN --out grid.png | DIR | X.zip | X.safetensors: generates images with a trained model.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
@@ -23,6 +21,7 @@
 #include "fqgan/inference/output.h"
 #include "fqgan/inference/sampler.h"
 #include "fqgan/inference/truncation.h"
+#include "fqgan/profiling/memory.h"
 
 namespace fqgan {
 namespace {
@@ -35,7 +34,7 @@ struct SampleFlags {
   std::optional<int64_t> count, columns;
   uint64_t seed = 0;
   std::optional<double> truncation;
-  bool raw = false, force = false;
+  bool raw = false, force = false, seeded = false;  // seeded: --seed was given
   ComputeOptions compute;
 };
 
@@ -102,14 +101,24 @@ void check_count(const SampleFlags& flags, int64_t count, const DataInfo& data) 
   if (has_ending(flags.out, ".png") && count > most_in_grid)
     fail("--count", "expected up to " + std::to_string(most_in_grid) + " images for a grid, got " +
                         std::to_string(count) + ". " + hint);
-  if (!has_ending(flags.out, ".safetensors")) return;
+  if (!has_ending(flags.out, ".png") && !has_ending(flags.out, ".safetensors")) return;  // the others write as they go
   constexpr double copies = 2, bytes_of_float = 4, mebibyte = 1 << 20;  // the batches, then all of them together
   const double needed = copies * bytes_of_float * static_cast<double>(count * data.channels * data.height * data.width);
-  const double present = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  if (needed > present)
-    fail("--count", "expected tensors that fit into the memory of this machine (" + fixed(present / mebibyte, 0) +
-                        " MiB), got " + std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) +
-                        " MiB. " + hint);
+  const double free = free_memory(torch::kCPU);
+  if (free > 0 && needed > free)
+    fail("--count", "expected images that fit into the free memory (" + fixed(free / mebibyte, 0) + " MiB), got " +
+                        std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) + " MiB. " + hint);
+}
+
+/// Refuses a seed if nothing is drawn with it.
+void check_seed(const SampleFlags& flags, const Family& family, const SampleOptions& options) {
+  const auto* space = family.generator ? &family.generator->space : nullptr;
+  const bool draws_class = space && space->classes && options.labels.empty();
+  const bool draws = space && (!options.latents.defined() || space->noise || draws_class);
+  if (flags.seeded && !draws)
+    fail("--seed", "expected images that are drawn at random, got " +
+                       std::string(options.source ? "source images" : "latents and all else that decides the images") +
+                       ", so that this has no effect. Hint: leave --seed out");
 }
 
 /// Sets classes and layout for the format of the output; returns the number of images.
@@ -153,6 +162,7 @@ int sample(const SampleFlags& flags) {
   OutputOptions output{{}, model.data.class_names, flags.force};
   const auto count = plan_output(flags, model.data, options, output);
   check_count(flags, count, model.data);
+  check_seed(flags, *model.family, options);
 
   const auto sampler = open_sampler(*model.family, options);
   const auto target = open_output(flags.out, output);
@@ -200,7 +210,10 @@ void add_sample(CLI::App& program, Action& action) {
                       "direction of a model that translates images, such as a2b; default: its first one");
   add_force_flag(*command, flags->force);
   add_compute_flags(*command, flags->compute);
-  command->callback([flags, &action] { action = [flags] { return sample(*flags); }; });
+  command->callback([flags, command, &action] {
+    flags->seeded = command->count("--seed") > 0;
+    action = [flags] { return sample(*flags); };
+  });
 }
 
 }  // namespace fqgan

@@ -19,7 +19,6 @@ struct SweepFlags : SweepOptions {
 /// The ledger grows with every sweep. The report beside it is the sweep's own, which every sweep writes again; --out
 /// may name any file.
 void check_outputs(const SweepFlags& flags) {
-  check_force(flags.force, {flags.out});
   auto files = files_of_sweep(flags);
   check_target({flags.ledger, std::filesystem::path(flags.ledger).extension(), "--ledger", true, files.reads});
   files.reads.push_back(flags.ledger);
@@ -29,6 +28,7 @@ void check_outputs(const SweepFlags& flags) {
 }
 
 int sweep(const SweepFlags& flags) {
+  check_force(flags.force, {flags.out});
   if (!flags.dry_run) check_outputs(flags);
   return run_sweep(flags);
 }

@@ -44,10 +44,12 @@ size_t character_bytes(std::string_view text) {
 
 std::string closest(const std::string& word, const std::vector<std::string>& candidates) {
   std::string best;
-  size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;  // a third of the letters may be wrong
+  size_t best_distance = std::max<size_t>(1, (word.size() + 2) / 3) + 1;
   for (const auto& candidate : candidates) {
     const size_t distance = edit_distance(word, candidate);
     if (distance >= best_distance || distance >= candidate.size()) continue;
+    // A third of the letters may be wrong; that is rounded up if the first one is right.
+    if (distance > std::max<size_t>(1, word.size() / 3) && word.front() != candidate.front()) continue;
     best = candidate;
     best_distance = distance;
   }

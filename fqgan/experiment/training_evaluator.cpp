@@ -3,6 +3,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/experiment/evaluation.h"
 #include "fqgan/inference/classification.h"
 #include "fqgan/metrics/classifier_training.h"
@@ -37,7 +38,8 @@ TrainingEvaluator::TrainingEvaluator(const Recipe& recipe, std::shared_ptr<Opene
   if (const auto& best = options_.keep_best) {
     if (best != of_classifier) metric_named(*best, "evaluation.keep_best");
     if (std::find(options_.metrics.begin(), options_.metrics.end(), *best) == options_.metrics.end())
-      fail("evaluation.keep_best", "expected one of evaluation.metrics, got '" + *best + "'");
+      fail("evaluation.keep_best",
+           "expected one of evaluation.metrics, got '" + *best + "'" + suggestion(*best, options_.metrics));
   }
   if (of_images_.size() < options_.metrics.size()) {
     if (!family.classifier)

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
 
 namespace fqgan {
 namespace {
@@ -37,7 +38,8 @@ const AdversarialLoss table[] = {
 const AdversarialLoss& adversarial_loss(const std::string& name) {
   for (const auto& entry : table)
     if (entry.name == name) return entry;
-  fail("loss", "expected the name of an adversarial loss, got '" + name + "'");
+  fail("loss",
+       "expected the name of an adversarial loss, got '" + name + "'" + suggestion(name, adversarial_loss_names()));
 }
 
 std::vector<std::string> adversarial_loss_names() {

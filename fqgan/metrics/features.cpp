@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
 #include "fqgan/metrics/classifier.h"
 #include "fqgan/metrics/torchscript.h"
 
@@ -23,9 +24,10 @@ void FeatureExtractor::check(const ImageShape& shape, const std::string& where) 
 std::unique_ptr<FeatureExtractor> open_features(const std::string& path, c10::Device device) {
   if (!std::filesystem::is_regular_file(path))
     fail("features",
-         "expected a file, found none at '" + path +
-             "'. Hint: use 'classifier', a saved classifier (extractors/*.safetensors) or a TorchScript file; "
-             "relative paths start at the working folder");
+         "expected a file, found none at '" + path + "'" +
+             suggestion(std::filesystem::path(path).filename().string(), {"classifier"},
+                        ". Hint: use 'classifier', a saved classifier (extractors/*.safetensors) or a TorchScript "
+                        "file; relative paths start at the working folder"));
   if (path.ends_with(".safetensors")) return load_classifier(path, device);
   return open_torchscript(path, device);
 }

@@ -10,8 +10,8 @@
 namespace fqgan::ops {
 
 /// x: N x C x H x W, float32, bfloat16 or float64; gain, bias: C or N x C, float32 (float64 for float64 images)
-/// -> y of x's type, channels_last; mean C and variance C (biased) of the batch, without gradient. Differentiable once;
-/// under create_graph its backward is an error. Errors: UserError for shapes that do not fit and for an empty batch.
+/// -> y of x's type, channels_last; mean C and variance C (biased) of the batch, without gradient. Differentiable once:
+/// to differentiate its gradients is an error. Errors: UserError for shapes that do not fit and for an empty batch.
 std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, const at::Tensor& gain,
                                                           const at::Tensor& bias, double epsilon);
 

@@ -9,7 +9,8 @@ namespace fqgan::ops {
 /// m: N x B x C, what a learned tensor makes of N examples: B kernels of C dimensions; float32, bfloat16 or float64.
 /// -> N x B in the same type: o(i, b) = sum over j != i of exp(-sum_c |m(i, b, c) - m(j, b, c)|). An example's
 /// similarity to itself, 1, is left out, as in openai/improved-gan (nn.py, MinibatchLayer). Sums are float32, in an
-/// order that does not depend on the threads. Differentiable once. Errors: UserError for another number of dimensions.
+/// order that does not depend on the threads. Differentiable to any order: under create_graph its gradient
+/// is made by the reference implementation. Errors: UserError for another number of dimensions.
 at::Tensor minibatch_discrimination(const at::Tensor& m);
 
 namespace reference {

@@ -1,6 +1,6 @@
 // Registration and autograd of the quantization operators (their Meta kernels: quantize_meta.cpp). The backward formula
-// calls a dispatcher operator that is itself closed to autograd: under create_graph it is an error, never a silent
-// constant.
+// calls a dispatcher operator that is itself closed to autograd: to differentiate its result is an error, never a
+// silent constant.
 #include "fqgan/ops/quantize.h"
 
 #include <ATen/ATen.h>

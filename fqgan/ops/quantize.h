@@ -28,8 +28,7 @@ at::Tensor nearest_code(const at::Tensor& features, const at::Tensor& codebook);
 std::tuple<at::Tensor, at::Tensor> code_statistics(const at::Tensor& features, const at::Tensor& codes, int64_t count);
 
 /// Loss N: the mean over an image's elements of (x - e)^2 (equation 3, with the commitment factor left out); float32,
-/// or float64 for float64 features. Differentiable in the features, once: its backward operator is closed to autograd
-/// and throws under create_graph.
+/// or float64 for float64 features. Differentiable in the features, once: to differentiate its gradient is an error.
 at::Tensor commitment_loss(const at::Tensor& features, const at::Tensor& codebook, const at::Tensor& codes);
 
 /// features + fraction * (e - features), fraction 0 to 1, e itself for 1; the gradient passes straight through to the

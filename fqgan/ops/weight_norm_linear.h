@@ -8,8 +8,8 @@
 namespace fqgan::ops {
 
 /// x: M x I, float32, bfloat16 or float64; weight: O x I, scale, bias: O, float32 (float64 for float64 rows)
-/// -> [relu] (x W^T scale / |w| + bias), M x O in x's type, |w| the length of each row of W. Differentiable once; under
-/// create_graph its backward is an error. Errors: UserError for shapes that do not fit.
+/// -> [relu] (x W^T scale / |w| + bias), M x O in x's type, |w| the length of each row of W. Differentiable once: to
+/// differentiate its gradients is an error. Errors: UserError for shapes that do not fit.
 at::Tensor weight_norm_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale,
                               const at::Tensor& bias, bool relu);
 

@@ -1,7 +1,9 @@
 #include "fqgan/sweep/child.h"
 
+#include <dlfcn.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,10 +17,22 @@
 #include "fqgan/core/error.h"
 
 namespace fqgan {
+namespace {
+
+/// The words that start this program: its file, or a loader with it ("ld-linux.so fqgan ..."), as it was started.
+std::vector<std::string> own_command() {
+  std::vector<std::string> words{std::filesystem::read_symlink("/proc/self/exe").string()};
+  Dl_info own{};
+  const bool by_loader = getauxval(AT_BASE) == 0;
+  if (by_loader && dladdr(reinterpret_cast<const void*>(&run_child), &own) != 0) words.emplace_back(own.dli_fname);
+  return words;
+}
+
+}  // namespace
 
 int run_child(const std::vector<std::string>& arguments, const std::function<bool()>& stop) {
-  const auto program = std::filesystem::read_symlink("/proc/self/exe").string();
-  std::vector<std::string> words{program};
+  auto words = own_command();
+  const auto program = words.front();
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
   for (auto& word : words) pointers.push_back(word.data());

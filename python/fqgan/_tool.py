@@ -6,6 +6,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,16 @@ def program():
         if found:
             return found
     return None
+
+
+def command_line(*words):
+    """Returns the program fqgan and the words as they can be copied into a shell."""
+    return shlex.join([program() or "fqgan", *map(str, words)])
+
+
+def module_line(module, *words):
+    """Returns the command of a tool, with Python as it was called."""
+    return shlex.join([sys.orig_argv[0], "-m", module, *map(str, words)])
 
 
 def run_program(*arguments):

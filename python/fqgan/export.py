@@ -27,7 +27,7 @@ TYPES = {"Float": torch.float32, "Double": torch.float64, "Long": torch.int64}
 
 def read(path):
     """Returns (module, description). Errors: UserError for a file that the program did not write."""
-    hint = "Hint: fqgan export MODEL --out X.pt"
+    hint = f"Hint: {_tool.command_line('export', 'MODEL', '--out', 'X.pt')}"
     files = {DESCRIPTION: ""}
     try:
         with warnings.catch_warnings():
@@ -93,8 +93,9 @@ def torchscript_of(model):
         yield model
         return
     if not _tool.program():
-        commands = f"fqgan export {model} --out generator.pt, then python -m fqgan.export generator.pt"
-        raise UserError(model, f"expected the program fqgan on the PATH, found none. Hint: {commands}")
+        first = _tool.command_line("export", model, "--out", "generator.pt")
+        second = _tool.module_line("fqgan.export", "generator.pt")
+        raise UserError(model, f"expected the program fqgan on the PATH, found none. Hint: {first}, then {second}")
     with tempfile.TemporaryDirectory() as folder:
         made = pathlib.Path(folder) / "generator.pt"
         _tool.run_program("export", model, "--out", made)

@@ -96,7 +96,7 @@ TEST(ReadOptions, NoneClearsAnOptional) {
 
 TEST(Set, ReadsTomlValuesElseStrings) {
   const auto options = read("", {"steps=7", "learning_rate = 1e-3", "flip=true", "model.widths=[4, 5]", "path=a b/c",
-                                 "model.quantizer={codes = 3}", "label=\"quo\\\"ted\""});
+                                 "model.quantizer.codes = 3", "label=\"quo\\\"ted\""});
   EXPECT_EQ(options.steps, 7);
   EXPECT_EQ(options.learning_rate, 1e-3);
   EXPECT_TRUE(options.flip);

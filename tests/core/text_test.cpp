@@ -8,7 +8,10 @@ namespace {
 TEST(Text, ClosestWord) {
   EXPECT_EQ(closest("hing", {"wasserstein", "hinge"}), "hinge");
   EXPECT_EQ(closest("modle", {"data", "model"}), "model");
+  EXPECT_EQ(closest("bots", {"coat", "boot", "bag"}), "boot");
   EXPECT_EQ(closest("steps", {"data", "model"}), "");
+  EXPECT_EQ(closest("codes", {"data", "model"}), "");
+  EXPECT_EQ(closest("cat", {"cow", "dog"}), "");
   EXPECT_EQ(closest("a", {"b", "c"}), "");
   EXPECT_EQ(closest("", {"b"}), "");
 }

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from conftest import PROGRAM, one_line_error, run
 
@@ -56,6 +58,8 @@ from conftest import PROGRAM, one_line_error, run
         (["options", "biggan", "--json", "--toml"], ["--json", "--toml", "both"]),
         (["profile", "r.toml", "--json", "--rows", "3"], ["--json", "--rows", "both"]),
         (["profile", "r.toml", "--data", "d", "--classes", "3"], ["--data", "--classes", "both"]),
+        (["profile", "r.toml", "--steps-only", "--rows", "3"], ["--steps-only", "--rows", "both"]),
+        (["-q", "-v", "options", "biggan"], ["--quiet", "--verbose", "both"]),
     ],
 )
 def test_wrong_arguments(arguments, parts):
@@ -63,10 +67,21 @@ def test_wrong_arguments(arguments, parts):
     assert len(error) < 300
 
 
+def test_options_that_would_have_no_effect(trained, tmp_path):
+    one_line_error(run("profile", trained / "recipe.toml", "--classes", "3"), "--classes", "data.path")
+    latents = tmp_path / "latents.safetensors"
+    sample = ["sample", trained, "--latents", latents, "--out", tmp_path / "x.png"]
+    save_file({"z": torch.zeros(3, 8), "y": torch.zeros(3, dtype=torch.int64)}, latents)
+    one_line_error(run(*sample, "--seed", 5), "--seed", "latents")
+    assert run(*sample).returncode == 0
+    save_file({"z": torch.zeros(3, 8)}, latents)  # the classes are drawn
+    assert run(*sample, "--seed", 5, "--force").returncode == 0
+
+
 def test_an_argument_that_is_no_utf8():
     done = subprocess.run([os.fsencode(PROGRAM), b"inspect", b"caf\xe9"], capture_output=True)
     assert done.returncode == 2
-    assert done.stderr.decode().count("\n") == 1 and "caf\\xe9" in done.stderr.decode()
+    assert done.stderr.decode().count("\n") == 1 and "'caf\N{REPLACEMENT CHARACTER}'" in done.stderr.decode()
 
 
 def test_a_line_break_in_a_path_stays_in_the_line(tmp_path):

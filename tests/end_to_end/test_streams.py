@@ -155,7 +155,7 @@ def test_a_folder_of_images_holds_whole_images_only(trained, tmp_path):
     wait_for(lambda: (tmp_path / "images").exists() and len(list((tmp_path / "images").rglob("*.png"))) > 20)
     process.terminate()
     process.wait()
-    found = [path for path in (tmp_path / "images").rglob("*") if path.is_file()]
+    found = [path for path in (tmp_path / "images").rglob("*") if path.is_file() and path.name != ".fqgan-sample"]
     assert all(path.suffix == ".png" and path.read_bytes().endswith(b"IEND\xaeB`\x82") for path in found)
 
 
@@ -181,6 +181,22 @@ def test_the_program_limits_the_spinning_of_openmp():
     assert spin_count() == "10000"
     assert spin_count(GOMP_SPINCOUNT="77") == "77"
     assert spin_count(OMP_WAIT_POLICY="passive") == "0"
+
+
+def loader():
+    """The loader that a program names, which can also be called itself."""
+    segments = subprocess.run(["readelf", "-l", PROGRAM], capture_output=True, text=True).stdout
+    return re.search("interpreter: (.*?)]", segments)[1]
+
+
+@pytest.mark.skipif(not shutil.which("readelf"), reason="needs readelf")
+def test_an_explicit_loader(tmp_path):
+    """The system then starts the loader, not the program; a sweep starts its trainings in the same way."""
+    done = subprocess.run([loader(), PROGRAM, "--version"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout, done.stderr
+    prepare(tmp_path, ONE)
+    done = subprocess.run([loader(), PROGRAM, "sweep", "sweep.toml"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0 and len(ledger(tmp_path)) == 1, done.stderr
 
 
 def test_nothing_left_to_train(trained, tmp_path):

@@ -9,7 +9,7 @@ import shutil
 from PIL import Image
 import pytest
 
-from conftest import one_line_error, run
+from conftest import PROGRAM, one_line_error, run
 from test_program import png_size, write_classes
 
 
@@ -227,6 +227,18 @@ def test_counts_are_checked_before_the_work(trained, tmp_path):
     one_line_error(run("sample", trained, "--out", tmp_path / "x.png", "--count", 10001), "--count", "10000", "10001")
     one_line_error(run("sample", trained, "--out", tmp_path / "x.zip", "--count", 99999999999), "--count", "10000000")
     assert not list(tmp_path.iterdir())
+
+
+def test_wrong_names_get_a_suggestion(place):
+    sample = ["sample", place / "run", "--out", place / "x.png", "--class"]
+    one_line_error(run(*sample, "thwo"), "'thwo'", "Did you mean 'two'?")
+    one_line_error(run(*sample, "seven"), "inspect MODEL", PROGRAM)
+    both = ["evaluate", place / "images", "--against", place / "images"]
+    one_line_error(run(*both, "--features", "clasifier"), "Did you mean 'classifier'?")
+    one_line_error(run(*both, "--metrics", "kdi"), "Did you mean 'kid'?")
+    one_line_error(run(*both, "--set", "data.path=x"), PROGRAM, "evaluate A --against B")
+    one_line_error(run("options", "bigan"), "Did you mean 'biggan'?")
+    one_line_error(run("samle", "x"), "Did you mean 'sample'?")
 
 
 def test_classify_and_import_follow_the_rule(place):

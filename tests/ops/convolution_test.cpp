@@ -124,6 +124,18 @@ TEST(Convolution, PassesNaNOn) {
   });
 }
 
+TEST(Convolution, RefusesASecondDerivativeButItsReferenceHasOne) {
+  const auto x = at::randn({2, 4, 8, 8}).requires_grad_(), weight = at::randn({4, 4, 3, 3});
+  const auto gradient_of = [&](const at::Tensor& y) {
+    return torch::autograd::grad({y.square().sum()}, {x}, {}, /*retain_graph=*/true, /*create_graph=*/true)[0];
+  };
+  const auto first = gradient_of(ops::convolution(x, {weight}));
+  EXPECT_THROW(torch::autograd::grad({first.sum()}, {x}), c10::Error);
+  const auto plain = gradient_of(ops::reference::convolution(x, {weight}));
+  EXPECT_LT((first - plain).abs().max().item<double>(), 1e-3);
+  EXPECT_TRUE(torch::autograd::grad({plain.sum()}, {x})[0].defined());
+}
+
 TEST(Convolution, RefusesWhatDoesNotFit) {
   const auto x = torch::zeros({2, 16, 4, 5}), w = torch::zeros({16, 16, 3, 3});
   const auto message = [&](const at::Tensor& images, const ops::Convolution& c) {

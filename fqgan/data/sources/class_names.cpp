@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/text.h"
 
@@ -115,7 +116,7 @@ int64_t class_named(const std::string& name, const std::vector<std::string>& nam
     fail(where, "expected a class from 0 to " + std::to_string(count - 1) + ", got " + name);
   }
   fail(where, "expected the name or index of a class, got '" + name + "'" +
-                  suggestion(name, names, ". Hint: fqgan inspect lists the classes"));
+                  suggestion(name, names, ". Hint: " + command_line({"inspect", "MODEL"}) + " lists the classes"));
 }
 
 }  // namespace fqgan

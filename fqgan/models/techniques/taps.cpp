@@ -15,7 +15,8 @@ std::vector<std::string> names_of(const std::vector<TapPoint>& points) {
 void check_tap(const std::string& key, const std::string& name, const std::vector<std::string>& known,
                Problems& problems) {
   if (std::find(known.begin(), known.end(), name) != known.end()) return;
-  problems.add(key, "expected one of the discriminator's taps (" + quoted_list(known) + "), got '" + name + "'");
+  problems.add(key, "expected one of the discriminator's taps (" + quoted_list(known) + "), got '" + name + "'" +
+                        suggestion(name, known));
 }
 
 }  // namespace fqgan
