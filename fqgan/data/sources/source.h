@@ -55,8 +55,8 @@ struct SourceKind {
 
 /// The first kind that recognises `options.path` opens it. Errors: UserError (no path, nothing there, unknown format).
 std::unique_ptr<OpenedPath> open_path(const DataOptions& options);
-/// Unsets the split "train" of data without splits, so that all images are read. Earlier versions did so, and wrote this
-/// split into the recipe of every run.
+/// Unsets the split "train" of data without splits, so that all images are read. Earlier versions did so, and wrote it
+/// into the recipe of every run.
 void accept_split_of_run(DataOptions& options);
 /// The images of `options.split` and `options.domain`, with labels if needs_labels(options).
 std::unique_ptr<Source> open_source(const DataOptions& options);
