@@ -86,7 +86,7 @@ check_build() {
     cmake -S . -B "$build" -G Ninja
     cmake --build "$build" --target fqgan fqgan_ops_tests fqgan_experiment_tests
   fi
-  echo "= $("$fqgan" --version)"
+  "$fqgan" --version | sed 's/^/= /'
 }
 
 # tests PROGRAM: its tests that compare the device with the CPU
@@ -167,12 +167,17 @@ check_quickstart() {
   local run=$runs/quickstart started=$SECONDS
   train "$run" --set precision=bfloat16 --set "training.iterations=$iterations"
   echo "= the quick start in bfloat16: $((SECONDS - started)) s"
-  sed 's/^/= /' "$run/metrics.jsonl"
+  python3 - "$run/metrics.jsonl" <<'END'
+import json, sys
+for line in map(json.loads, open(sys.argv[1])):
+    values = {name.split("/")[0]: round(value, 4) for name, value in line["metrics"].items() if name.count("/") < 2}
+    print("= iteration", line["step"], "after", round(line["seconds"], 1), "s:", values)
+END
   cp "$run/metrics.jsonl" "$out/quickstart.jsonl"
   "$fqgan" sample "$run" --out "$out/quickstart.png" --force --device "$device"
   "$fqgan" score "$run" "$data" --device "$device" | tail -n 3 | sed 's/^/= /'
   for where in "$device" cpu; do
-    "$fqgan" evaluate "$run" --count 2000 --device "$where" | sed "s/^/= on $where: /"
+    "$fqgan" evaluate "$run" --count 2000 --device "$where" | sed "/^[^ ]*\/[^ ]*\//!s/^/= on $where: /"
   done
 }
 
