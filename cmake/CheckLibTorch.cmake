@@ -44,7 +44,8 @@ ${hint}" PARENT_SCOPE)
   endif()
   set(torch_problem "" PARENT_SCOPE)
   if(version VERSION_LESS ${least})
-    set(torch_problem "[LibTorch] expected version ${least} or newer, got ${version} in '${folder}'. ${hint}" PARENT_SCOPE)
+    set(torch_problem "[LibTorch] expected version ${least} or newer, got ${version} in '${folder}'. ${hint}"
+        PARENT_SCOPE)
     return()
   endif()
 
