@@ -20,12 +20,12 @@ using Function = std::function<Tensors(const Tensors&)>;
 
 class OperatorsOnDevice : public OnDevice {
  protected:
-  /// Inputs of N(0, 1) in `type`, exactly the same on both sides; those from `wide_from` on stay float32.
-  Tensors inputs(const std::vector<std::vector<int64_t>>& shapes, at::ScalarType type, size_t wide_from) {
+  /// Inputs of N(0, 1) in `type`, exactly the same on both sides; beside bfloat16, all but the first are float32.
+  static Tensors inputs(const std::vector<std::vector<int64_t>>& shapes, at::ScalarType type) {
     Streams random(5, {});
     Tensors given;
     for (size_t i = 0; i < shapes.size(); ++i) {
-      const bool narrow = i < wide_from || type == at::kDouble;
+      const bool narrow = i == 0 || type == at::kDouble;
       given.push_back(random.normal(shapes[i], "inputs").to(narrow ? type : at::kFloat));
     }
     return given;
@@ -54,10 +54,10 @@ class OperatorsOnDevice : public OnDevice {
   }
 
   void expect_as_on_cpu(const std::string& name, const std::vector<std::vector<int64_t>>& shapes,
-                        const Function& function, size_t wide_from = 1) {
+                        const Function& function, double in_bfloat16 = 2e-2) {
     for (const auto& [type, tolerance] : std::vector<std::pair<at::ScalarType, double>>{
-             {at::kDouble, 1e-10}, {at::kFloat, 2e-5}, {at::kBFloat16, 2e-2}}) {
-      const auto given = inputs(shapes, type, wide_from);
+             {at::kDouble, 1e-10}, {at::kFloat, 2e-5}, {at::kBFloat16, in_bfloat16}}) {
+      const auto given = inputs(shapes, type);
       const auto expected = computed(function, given, at::kCPU, true), found = computed(function, given, device, false);
       ASSERT_EQ(found.size(), expected.size()) << name;
       for (size_t i = 0; i < found.size(); ++i) {
@@ -133,8 +133,10 @@ TEST_F(OperatorsOnDevice, MinibatchDiscrimination) {
 
 TEST_F(OperatorsOnDevice, WeightNormLinear) {
   for (const bool relu : {false, true})
-    expect_as_on_cpu("weight_norm_linear", {{9, 12}, {7, 12}, {7}, {7}},
-                     [&](const auto& x) { return Tensors{ops::weight_norm_linear(x[0], x[1], x[2], x[3], relu)}; });
+    expect_as_on_cpu(
+        "weight_norm_linear", {{9, 12}, {7, 12}, {7}, {7}},
+        [&](const auto& x) { return Tensors{ops::weight_norm_linear(x[0], x[1], x[2], x[3], relu)}; },
+        relu ? 0.2 : 2e-2);  // rounding turns the sign of values near zero, and with it the ReLU's gradient
 }
 
 TEST_F(OperatorsOnDevice, GaussianNoise) {

@@ -13,7 +13,7 @@ class OnDevice : public ::testing::Test {
   void SetUp() override {
     const char* name = std::getenv("FQGAN_TEST_DEVICE");
     if (!name) GTEST_SKIP() << "FQGAN_TEST_DEVICE names no device";
-    device = torch::Device(name);
+    device = torch::zeros({}, torch::Device(name)).device();  // with its index
     // As exact as on a CPU: by default cuDNN rounds the factors of float32 convolutions to 10 bits (TF32).
     at::globalContext().setAllowTF32CuDNN(false);
   }
