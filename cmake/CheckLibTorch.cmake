@@ -1,4 +1,5 @@
-# Which LibTorch is in a folder, and whether fqgan can be built on it: 2.7 or newer, new C++ ABI.
+# Which LibTorch is in a folder, and whether fqgan can be built on it: 2.11 or newer (for the operators alone 2.7), new
+# C++ ABI.
 #   fqgan_check_libtorch(FOLDER)
 #       sets torch_version, torch_kind (CPU or CUDA) and torch_problem (empty when all is well)
 #   cmake -DFQGAN_TORCH=FOLDER -P cmake/CheckLibTorch.cmake
@@ -6,6 +7,10 @@
 function(fqgan_check_libtorch folder)
   set(torch_version "" PARENT_SCOPE)
   set(torch_kind "CPU" PARENT_SCOPE)
+  set(least 2.11)
+  if(FQGAN_OPERATORS_ONLY)
+    set(least 2.7)
+  endif()
   set(hint "Hint: set FQGAN_TORCH to the 'torch' folder of a Python installation, or to an unpacked LibTorch.")
   foreach(needed include/torch/csrc/api/include/torch/torch.h lib/libtorch_cpu.so lib/libc10.so)
     if(NOT EXISTS "${folder}/${needed}")
@@ -26,8 +31,8 @@ ${hint}" PARENT_SCOPE)
   set(parts "")
   foreach(part MAJOR MINOR PATCH)
     if(NOT lines MATCHES "TORCH_VERSION_${part} ([0-9]+)")
-      set(torch_problem "[LibTorch] expected version 2.7 or newer, got '${folder}' without a version header. ${hint}"
-          PARENT_SCOPE)
+      set(torch_problem "[LibTorch] expected version ${least} or newer, got '${folder}' without a version header. \
+${hint}" PARENT_SCOPE)
       return()
     endif()
     list(APPEND parts ${CMAKE_MATCH_1})
@@ -38,8 +43,9 @@ ${hint}" PARENT_SCOPE)
     set(torch_kind "CUDA" PARENT_SCOPE)
   endif()
   set(torch_problem "" PARENT_SCOPE)
-  if(version VERSION_LESS 2.7)
-    set(torch_problem "[LibTorch] expected version 2.7 or newer, got ${version} in '${folder}'. ${hint}" PARENT_SCOPE)
+  if(version VERSION_LESS ${least})
+    set(torch_problem "[LibTorch] expected version ${least} or newer, got ${version} in '${folder}'. ${hint}"
+        PARENT_SCOPE)
     return()
   endif()
 
@@ -47,7 +53,7 @@ ${hint}" PARENT_SCOPE)
   file(STRINGS "${folder}/lib/libc10.so" new_abi REGEX "torchCheckFail.*__cxx1112basic_string" LIMIT_COUNT 1)
   if(NOT new_abi)
     set(torch_problem "[LibTorch] expected the C++11 ABI, got ${version} with the old one in '${folder}', which g++ \
-does not link with. Hint: take the official wheel (2.7 or newer) or the 'cxx11 ABI' archive." PARENT_SCOPE)
+does not link with. Hint: take the official wheel (${least} or newer) or the 'cxx11 ABI' archive." PARENT_SCOPE)
   endif()
 endfunction()
 

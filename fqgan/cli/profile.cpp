@@ -165,6 +165,9 @@ int profile(const ProfileFlags& flags) {
   auto recipe = read_recipe(text);
   if (!flags.data.empty()) recipe->data.path = flags.data;
   const auto numerics = start_computing(recipe->compute);
+  if (!numerics.device.is_cpu() && !flags.steps_only)
+    fail("profile", "layers and operators are timed on the CPU only, got the device '" + recipe->compute.device +
+                        "', which computes while the program goes on. Hint: --steps-only times whole iterations");
   const Images images(*recipe, flags);
   const auto seed = static_cast<uint64_t>(recipe->seed);
   const auto family = recipe->model->build(images.infos, numerics, seed);

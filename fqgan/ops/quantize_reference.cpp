@@ -25,8 +25,9 @@ at::Tensor rows_of(const at::Tensor& features) {
 }
 
 at::Tensor nearest_code(const at::Tensor& features, const at::Tensor& codebook) {
-  constexpr int64_t block_elements = 1 << 20;  // of the scores that exist at a time
   const auto rows = rows_of(features);
+  // Of the scores that exist at a time: within the processor's cache, or enough work for a GPU.
+  const int64_t block_elements = rows.is_cpu() ? 1 << 20 : 1 << 25;
   const auto entries = codebook.to(rows.scalar_type()).contiguous();
   const auto offset = entries.pow(2).sum(1) * -0.5;  // K
   auto codes = code_output(features);

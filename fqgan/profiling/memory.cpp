@@ -37,6 +37,11 @@ double free_memory(torch::Device device) {
   return in_group > 0 && free > 0 ? std::min(free, in_group) : std::max(free, in_group);
 }
 
-double peak_resident_memory() { return number_in("/proc/self/status", "VmHWM:") * 1024; }
+double peak_memory(torch::Device device) {
+  if (device.is_cpu()) return number_in("/proc/self/status", "VmHWM:") * 1024;
+  const auto stats = at::accelerator::getDeviceStats(std::max<c10::DeviceIndex>(device.index(), 0));
+  return static_cast<double>(
+      stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak);
+}
 
 }  // namespace fqgan

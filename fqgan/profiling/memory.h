@@ -9,7 +9,8 @@ namespace fqgan {
 /// the device's. 0: unknown.
 double free_memory(torch::Device device);
 
-/// The most that this process has held, bytes; 0 where the system does not say.
-double peak_resident_memory();
+/// The most that was held so far, bytes: for a CPU all that this process held (0 where the system does not say), else
+/// by this process's tensors on the device.
+double peak_memory(torch::Device device);
 
 }  // namespace fqgan

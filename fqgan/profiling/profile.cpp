@@ -13,9 +13,10 @@ namespace {
 
 /// Times iterations and keeps the first one's losses.
 struct Watch : Observer {
-  explicit Watch(StepProfile& profile) : profile(profile) {}
+  Watch(StepProfile& profile, torch::Device device) : profile(profile), device(device) {}
   void on_start(const Progress&) override { started = seconds_now(); }
   void on_iteration(const Progress&) override {
+    wait_for(device);
     seconds.push_back(seconds_now() - started);
     started = seconds_now();
   }
@@ -26,6 +27,7 @@ struct Watch : Observer {
     started = seconds_now();
   }
   StepProfile& profile;
+  torch::Device device;
   double started = 0;
   std::vector<double> seconds;
 };
@@ -103,11 +105,11 @@ StepProfile profile_step(Family& family, const std::map<std::string, const Datas
   training.iterations = options.warmup + options.iterations;
   training.log_every = 1;
   training.sample_every = training.checkpoint_every = 0;
-  Watch watch(profile);
+  Watch watch(profile, family.numerics.device);
   Loop loop(family, datasets, loop_options);
   loop.run({&watch});
   profile.seconds.assign(watch.seconds.begin() + options.warmup, watch.seconds.end());
-  profile.peak_memory = peak_resident_memory();
+  profile.peak_memory = peak_memory(family.numerics.device);
   if (!options.layers) return profile;
   profile.peak_float32 = measured_peak(false);
   profile.peak_bfloat16 = measured_peak(true);

@@ -33,12 +33,12 @@ struct StepProfile {
   std::vector<OperatorProfile> operators;
   double peak_float32 = 0, peak_bfloat16 = 0;  // operations per second
   double at_peak = 0, bound = 0;               // seconds: the sums of the layers'
-  double peak_memory = 0;                      // bytes, of the process
+  double peak_memory = 0;                      // bytes, of the process; of its tensors on a GPU
 };
 
 struct ProfileOptions {
   int64_t warmup = 1, iterations = 3;
-  bool layers = true;  // record operators too, for as many iterations again
+  bool layers = true;  // record operators too, for as many iterations again; on a CPU only
 };
 
 StepProfile profile_step(Family& family, const std::map<std::string, const Dataset*>& datasets, uint64_t seed,

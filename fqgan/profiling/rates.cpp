@@ -1,7 +1,6 @@
 #include "fqgan/profiling/rates.h"
 
 #include <ATen/ATen.h>
-#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -58,7 +57,7 @@ DeviceRates measured_rates(at::Device device, at::ScalarType type) {
   const auto seconds_of = [&](const auto& work) {
     return best_seconds(many, enough, [&] {
       work();
-      if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
+      wait_for(device);
     });
   };
   const at::NoGradGuard no_grad;

@@ -14,12 +14,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FQGAN_BUILD", ROOT / "build" / "release")).resolve()
 PROGRAM = BUILD / "fqgan"
 
-RECIPE = """
+# FQGAN_TEST_DEVICE=cuda trains the tiny recipe on a GPU.
+RECIPE = f"""
+device = "{os.environ.get('FQGAN_TEST_DEVICE', 'cpu')}"
 family = "biggan"
 seed = 3
 threads = 2
 [data]
-path = "{data}"
+path = "{{data}}"
 resolution = 8
 class_names = ["zero", "one", "two"]
 [training]
