@@ -33,6 +33,9 @@ void describe(const Recipe& recipe, const TrainingSets& sets, const Family& fami
     for (const auto& parameter : network->parameters()) parameters += parameter.numel();
     log_info(name + ": " + plural(parameters, "parameter"));
   }
+  if (family.generator && family.drawn_classes() == 0)
+    log_info(std::string("the generator is unconditional, ") +
+             (data.classes ? "as the recipe says" : "because the data has no classes"));
   log_info("computing on " + recipe.compute.device + " in " + recipe.compute.precision + " with " +
            plural(at::get_num_threads(), "thread"));
 }

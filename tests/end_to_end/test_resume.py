@@ -183,6 +183,15 @@ def test_unconditional_models_do_not_mind_other_names(tiny, tmp_path):
     train("--resume", tmp_path / "run", "--set", "training.iterations=4")
 
 
+def test_a_model_without_classes_is_said(tiny, tmp_path):
+    """model.conditional conditions on classes only if there are any."""
+    images = write_class_folders(tmp_path / "images", [""])
+    settings = ["--dry-run", "--data", images, "--set", "data.class_names=[]", "--set", "model.conditional=true"]
+    assert "unconditional, because" in train(tiny[0], *settings).stderr
+    assert "unconditional, as" in train(tiny[0], "--dry-run", "--set", "model.conditional=false").stderr
+    assert "unconditional" not in train(tiny[0], "--dry-run").stderr
+
+
 def test_lost_checkpoints_are_not_an_untrained_run(tiny, tmp_path):
     folder = tmp_path / "run"
     train(tiny[0], "--out", folder)
