@@ -23,7 +23,6 @@ std::vector<std::string> separated(const std::string& list) {
   std::istringstream parts(list);
   for (std::string name; std::getline(parts, name, ',');)
     if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  if (names.empty() && !list.empty()) fail("--metrics", "expected names of metrics, got '" + list + "'");
   return names;
 }
 
@@ -106,6 +105,8 @@ int evaluate_command(const EvaluateFlags& given) {
   refuse_ignored(given, named);
   const auto flags = named.a.recipe ? with_recipe(given, *named.a.recipe) : given;
   auto names = separated(flags.metrics);
+  if (names.empty() && given.given("--metrics"))
+    fail("--metrics", "expected names of metrics, got '" + flags.metrics + "'");
   for (const auto& name : names) metric_named(name, "--metrics");
   check_force(flags.force, {flags.save_statistics});
   if (!flags.save_statistics.empty())

@@ -4,6 +4,7 @@
 
 #include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
 #include "fqgan/inference/truncation.h"
 
@@ -31,7 +32,15 @@ bool is_for_other_metric(const std::string& table, const std::vector<std::string
 EvaluateOptions read_settings(const std::vector<std::string>& set, const NamedSides& named) {
   EvaluateOptions options;
   const auto* recipe = named.a.recipe ? named.a.recipe.get() : named.b ? named.b->recipe.get() : nullptr;
-  if (recipe) options.data = fitting_of(recipe->data);  // the other side's images must have the same size
+  if (recipe) options.data = fitting_of(recipe->data);
+  const auto& model = named.a.checkpoint ? named.a.checkpoint : named.b ? named.b->checkpoint : named.a.checkpoint;
+  if (model) {  // images that are read get the size and channels of those that are generated
+    const auto trained = data_of_checkpoint(model->checkpoint, model->path);
+    const auto& info = main_info(trained);
+    options.data.channels = info.channels;
+    options.data.resolution = info.height;
+    options.data.width = info.width;
+  }
   if (named.a.recipe) options.settings = named.a.recipe->evaluation.settings;
   options.data.strict = true;  // because a skipped image changes the metrics
   options.against = options.data;
@@ -96,20 +105,23 @@ EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe) {
   const auto take = [&](const char* flag, auto& value, const auto& from) {
     if (!flags.given(flag)) value = from;
   };
+  take("--device", flags.compute.device, recipe.compute.device);
+  take("--precision", flags.compute.precision, recipe.compute.precision);
+  take("--threads", flags.compute.threads, recipe.compute.threads);
+  if (own.every == 0) return flags;  // it was not measured
   take("--features", flags.features, own.features);
   take("--count", flags.generated.count, own.count);
   take("--seed", flags.generated.seed, static_cast<uint64_t>(own.seed));
   take("--truncation", flags.generated.options.truncation, own.generation.truncation);
   take("--direction", flags.generated.options.direction, own.generation.direction);
   take("--raw", flags.raw, own.generation.weights == "raw");
-  take("--device", flags.compute.device, recipe.compute.device);
-  take("--precision", flags.compute.precision, recipe.compute.precision);
-  take("--threads", flags.compute.threads, recipe.compute.threads);
-  if (own.every > 0 && !flags.given("--metrics")) {
-    auto names = own.metrics;
-    std::erase(names, "error");  // of a classifier on test images: fqgan classify
-    flags.metrics = join(names, ",");
-  }
+  if (flags.given("--metrics")) return flags;
+  auto names = own.metrics;
+  if (std::erase(names, "error") > 0)
+    log_info("without error, which is no metric of generated images. Hint: " +
+             command_line({"classify", flags.path, recipe.data.path.value_or("IMAGES"), "--precision",
+                           recipe.compute.precision}));
+  flags.metrics = join(names, ",");
   return flags;
 }
 

@@ -47,7 +47,10 @@ int guarded(const Action& action) {
     log_error("out of memory: " + first_line(error.what_without_backtrace()) +
               " Hint: use a smaller model.batch, with model.accumulate for the same effective batch size");
   } catch (const c10::Error& error) {
-    log_error("LibTorch: " + first_line(error.what_without_backtrace()));
+    const auto text = first_line(error.what_without_backtrace());
+    const bool memory = text.find("alloc_cpu") != std::string::npos;  // of the CPU, which has no error of its own
+    log_error(memory ? "out of memory. Hint: use a smaller model.batch, data.resolution or network (widths)"
+                     : "LibTorch: " + text);
   } catch (const std::bad_alloc&) {
     log_error("out of memory. Hint: use a smaller model.batch or data.resolution");
   } catch (const std::exception& error) {

@@ -8,6 +8,7 @@
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/target.h"
+#include "fqgan/core/error.h"
 
 namespace fqgan {
 namespace {
@@ -27,8 +28,17 @@ void check_outputs(const SweepFlags& flags) {
   check_target({files.picture.string(), ".png", "--out", replace, files.reads});
 }
 
+/// As in a training, whose pictures would be taken for images by the next one.
+void refuse_runs_in_data(const SweepFlags& flags) {
+  for (const auto& read : files_of_sweep(flags).reads)
+    if (std::filesystem::is_directory(read) && lies_in(flags.runs, read))
+      fail("--runs", "expected a folder outside the images, got '" + flags.runs + "' inside '" + read +
+                         "'. Hint: choose another --runs");
+}
+
 int sweep(const SweepFlags& flags) {
   check_force(flags.force, {flags.out});
+  refuse_runs_in_data(flags);
   if (!flags.dry_run) check_outputs(flags);
   return run_sweep(flags);
 }

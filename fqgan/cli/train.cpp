@@ -34,6 +34,9 @@ std::unique_ptr<Recipe> recipe_from_file(const TrainFlags& flags) {
   auto text = RecipeText::from_file(flags.recipe);
   for (const auto& assignment : flags.set) text.set(assignment);
   auto recipe = read_recipe(text);
+  for (const auto& assignment : flags.set)
+    if (!flags.data.empty() && assigned_key(assignment) == "data.path")
+      fail("data.path", "expected the images from --data or from --set data.path, got both. Hint: leave one out");
   const auto data = flags.data.empty() ? recipe->data.path.value_or("") : flags.data;
   if (data.empty()) fail("data.path", "expected a path to the data, got none. Hint: use --data PATH");
   read_data_from(*recipe, data);
@@ -57,6 +60,18 @@ void refuse_run_in_data(const fs::path& run, const fs::path& data) {
                     "', where its pictures would be taken for images. Hint: choose another --out");
 }
 
+/// What does not fit is named here, because the tensors would only show other shapes.
+void check_images_of_start(const std::string& where, const DataInfo& before, const DataInfo& now) {
+  const auto text = [](const DataInfo& info) {
+    return std::to_string(info.channels) + " x " + std::to_string(info.height) + " x " + std::to_string(info.width);
+  };
+  if (text(before) != text(now))
+    fail(where, "expected a model of images of " + text(now) + ", as the data, got one of " + text(before) +
+                    ". Hint: --set data.channels=" + std::to_string(before.channels) +
+                    " --set data.resolution=" + std::to_string(before.height) +
+                    (before.width == before.height ? "" : " --set data.width=" + std::to_string(before.width)));
+}
+
 void start_from(const std::string& where, const Assembly& parts) {
   const auto [path, checkpoint] = open_checkpoint(where);
   require_current_layout(checkpoint, path);
@@ -67,6 +82,7 @@ void start_from(const std::string& where, const Assembly& parts) {
   if (classes.before > 0 && classes.before == classes.now && !other.empty())
     log_warning("the classes have other names than those of --from (" + other +
                 "): each starts from the weights of the class with its number");
+  check_images_of_start(path, before, now);
   for (const auto& name : load_start(*parts.family, checkpoint.tensors, classes, where))
     log_info("starts anew, since there were " + plural(classes.before, "class") + " and now are " +
              std::to_string(classes.now) + ": " + name);
@@ -100,9 +116,10 @@ int resume(const TrainFlags& flags) {
   const auto folder = RunFolder::open(flags.resume);
   const RunLock lock(folder.path());
   const auto found = checkpoint_to_resume(folder);
-  const auto parts =
-      assemble(recipe_to_resume(folder, flags.set, flags.data), found ? InitialWeights::zero : InitialWeights::drawn);
-  if (found) check_data_to_resume(*found, *parts.sets);
+  const auto parts = assemble(recipe_to_resume(folder, found, flags.set, flags.data),
+                              found ? InitialWeights::zero : InitialWeights::drawn, [&](const TrainingSets& sets) {
+                                if (found) check_data_to_resume(*found, sets);
+                              });
   Loop loop(*parts.family, parts.sets->by_name(), loop_options(parts, folder));
   if (found) loop.restore(found->checkpoint);
   if (flags.dry_run) {

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <mutex>
+#include <set>
 
 #include "fqgan/core/text.h"
 
@@ -49,6 +50,16 @@ void set_log_level(LogLevel new_level) {
 }
 
 void log_info(const std::string& line) { put_line(LogLevel::normal, line); }
+
+void log_info_once(const std::string& line) {
+  static std::set<std::string> logged;
+  {
+    const std::lock_guard lock(mutex);
+    if (!logged.insert(line).second) return;
+  }
+  log_info(line);
+}
+
 void log_detail(const std::string& line) { put_line(LogLevel::verbose, line); }
 void log_warning(const std::string& line) { put_line(LogLevel::quiet, "warning: " + line); }
 void log_error(const std::string& line) { put_line(LogLevel::quiet, "error: " + line); }

@@ -5,6 +5,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/selection.h"
 #include "fqgan/data/sources/class_names.h"
 #include "fqgan/data/sources/source.h"
@@ -131,8 +132,8 @@ std::shared_ptr<const Dataset> OpenedData::test(std::optional<bool> labels, std:
   all.split = "test";
   try {
     return view(all);
-  } catch (const MissingSplit& error) {
-    log_info("no test split: " + std::string(error.what()));
+  } catch (const MissingSplit&) {
+    log_info_once("[data] " + printable(*impl_->options.path) + ": no test split");
     return nullptr;
   }
 }

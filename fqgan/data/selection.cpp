@@ -29,9 +29,13 @@ std::vector<std::string> names_of_classes(const Source& source, const DataOption
   int64_t highest = -1;
   for (const auto& entry : source.entries) highest = std::max(highest, entry.label);
   if (!source.class_names.empty() && !options.class_names.empty() && source.class_names != options.class_names)
-    log_info("data.class_names is not used: " + *options.path + " has names of its own");
+    log_info_once("data.class_names is not used: " + *options.path + " has names of its own");
   auto names = source.class_names.empty() ? options.class_names : source.class_names;
-  if (highest < 0) return {};
+  if (highest < 0) {
+    if (!options.class_names.empty())
+      log_info_once("data.class_names is not used: " + *options.path + " has no labels");
+    return {};
+  }
   if (names.empty()) {
     for (int64_t label = 0; label <= highest; ++label) names.push_back(std::to_string(label));
   }

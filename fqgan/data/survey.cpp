@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/fit_report.h"
 #include "fqgan/data/images/decode.h"
 #include "fqgan/data/parallel.h"
@@ -121,7 +122,7 @@ void warn_of_classes(Survey& result) {
 void warn_of_images(Survey& result) {
   auto& warnings = result.warnings;
   if (!result.unreadable.empty()) {
-    warnings.push_back(std::to_string(result.unreadable.size()) + " images cannot be read; the first is '" +
+    warnings.push_back(plural(std::ssize(result.unreadable), "image") + " cannot be read; the first is '" +
                        result.unreadable[0].name + "': " + result.unreadable[0].reason);
   }
   if (result.nearly_empty > 0) {

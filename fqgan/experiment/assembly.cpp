@@ -63,9 +63,11 @@ Numerics start_computing(Recipe& recipe) {
   return numerics;
 }
 
-Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights) {
+Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights,
+                  const std::function<void(const TrainingSets&)>& check) {
   const auto numerics = start_computing(*recipe);
   auto sets = std::make_unique<TrainingSets>(*recipe);
+  if (check) check(*sets);
   const auto& info = sets->train().info();
   warn_of_empty_classes(sets->train());
   const auto infos = sets->infos();
@@ -78,6 +80,8 @@ Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights) {
   std::unique_ptr<TrainingEvaluator> evaluator;
   if (recipe->evaluation.every > 0)
     evaluator = std::make_unique<TrainingEvaluator>(*recipe, sets->opened(), info, sets->by_name(), *family);
+  else if (recipe->evaluation.keep_best)
+    log_info("evaluation.every = 0: nothing is measured, so that no best weights are kept");
   return {std::move(recipe), std::move(sets), std::move(family), std::move(evaluator)};
 }
 

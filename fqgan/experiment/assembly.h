@@ -1,6 +1,7 @@
 // Assembles a training from its recipe: data sets, family, evaluation, and the loop's options and observers.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +27,9 @@ enum class InitialWeights { drawn, zero };
 
 /// Calls start_computing (experiment/compute.h), opens the data, builds the networks, and logs what there is and what
 /// the training is estimated to take. Errors: UserError for a recipe that does not fit the data or the machine.
-Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights);
+/// `check`: looks at the data before networks are built.
+Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights,
+                  const std::function<void(const TrainingSets&)>& check = {});
 
 /// Calls start_computing, and replaces "auto" and unset values in the recipe by the chosen ones, because the results
 /// depend on them and a resume on another machine must keep them.

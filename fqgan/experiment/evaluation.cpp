@@ -112,7 +112,13 @@ void EvaluationRecorder::read_kept() {
   try {
     const auto metadata = read_checkpoint_header(path).metadata;
     const auto best = text_of(metadata, "best", path.string()), prefix = name + " = ";
-    if (!best.starts_with(prefix)) return;
+    if (!best.starts_with(prefix)) {
+      other_best_ = true;
+      log_warning(path.string() + " is the best by " + best.substr(0, best.find(" = ")) +
+                  ", which cannot be compared with " + name +
+                  ": no better weights are kept. Hint: to keep some, move this file away");
+      return;
+    }
     const auto value = nlohmann::json::parse(best.substr(prefix.size()), nullptr, false);
     kept_ =
         Point{number_of(metadata, "iteration", path.string()), {{name, value.is_number() ? value.get<double>() : NAN}}};
@@ -123,7 +129,7 @@ void EvaluationRecorder::read_kept() {
 
 void EvaluationRecorder::keep_if_best() {
   const auto& metric = evaluator_->options().keep_best;
-  if (!metric) return;
+  if (!metric || other_best_) return;
   const auto name = evaluator_->value_name(*metric);
   const auto& now = points_.back();
   const auto beats = [&](const Point& other) {
@@ -139,17 +145,19 @@ void EvaluationRecorder::keep_if_best() {
 }
 
 void EvaluationRecorder::on_end(const Progress&) {
-  if (!evaluator_ || points_.empty()) return;
+  if (!evaluator_) return;
   for (const auto& metric : evaluator_->options().metrics) {
     const auto name = evaluator_->value_name(metric);
-    const auto at = [&](const Point& point) {
-      const auto found = point.metrics.find(name);
-      return (found == point.metrics.end() ? std::string("?") : significant(found->second, 4)) + " at iteration " +
-             std::to_string(point.step);
+    std::vector<std::string> texts;  // the values with this name: other features give others
+    const auto text_of_point = [&](const Point& point) {
+      return significant(point.metrics.at(name), 4) + " at iteration " + std::to_string(point.step);
     };
+    for (const auto& point : points_)
+      if (point.metrics.contains(name)) texts.push_back(text_of_point(point));
+    if (texts.empty()) continue;
     const bool kept = kept_ && evaluator_->options().keep_best == metric;
-    log_info(name + ": " + at(points_.front()) + ", " + at(points_.back()) +
-             (kept ? "; best " + at(*kept_) + ", kept in checkpoints/best.safetensors" : ""));
+    log_info(name + ": " + texts.front() + ", " + texts.back() +
+             (kept ? "; best " + text_of_point(*kept_) + ", kept in checkpoints/best.safetensors" : ""));
   }
 }
 

@@ -79,6 +79,7 @@ class EvaluationRecorder : public Observer {
   std::optional<JsonLines> lines_;
   std::vector<Point> points_;  // all evaluations of the run
   std::optional<Point> kept_;  // of checkpoints/best.safetensors
+  bool other_best_ = false;    // whether this file is the best by another metric or other features
 };
 
 }  // namespace fqgan

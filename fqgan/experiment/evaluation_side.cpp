@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/data/sources/source.h"
@@ -70,6 +71,12 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   auto model = load_model(named.checkpoint->checkpoint, named.checkpoint->path, numerics);
   Side side;
   if (named.recipe) {
+    const auto run = RunFolder::of_checkpoint(named.checkpoint->path);
+    const auto& images = named.recipe->data.path;
+    if (run && images && !std::filesystem::exists(*images))
+      fail(named.path, "expected the images of the run at " + *images + ", found nothing. Hint: if they were moved, " +
+                           command_line({"train", "--resume", run->path().string(), "--data", "PLACE"}) +
+                           " makes them known, also to a finished run");
     accept_split_of_run(named.recipe->data);
     side.data = std::make_shared<OpenedData>(named.recipe->data);
     side.target_domain = domains_of(*model.family, *named.recipe->model, generated.options.direction).target;
@@ -80,7 +87,8 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   check_sampling(*model.family, sampling);
   auto count = generated.count;
   if (side.dataset) count = std::min(count, side.dataset->info().images);
-  side.facts = {named.path, false, count, model.data.class_names, shape_of_data(model.data)};
+  side.facts = {named.path, false, count, {}, shape_of_data(model.data)};
+  if (model.family->drawn_classes() > 0) side.facts.class_names = model.data.class_names;
   side.images = [family = model.family.get(), count, sampling] { return generated_images(*family, sampling, count); };
   side.family = std::move(model.family);
   return side;

@@ -10,8 +10,34 @@
 #include "fqgan/data/matched_classes.h"
 #include "fqgan/data/sources/source.h"
 #include "fqgan/inference/model.h"
+#include "fqgan/run/log_reader.h"
 
 namespace fqgan {
+
+namespace {
+
+/// The last iteration of which the run has a line.
+int64_t last_line(const RunFolder& run) {
+  int64_t last = 0;
+  for (const auto& file : {run.log(), run.metrics()})
+    for (const auto& line : read_log(file))
+      if (const auto step = line.numbers.find("step"); step != line.numbers.end())
+        last = std::max(last, static_cast<int64_t>(step->second));
+  return last;
+}
+
+/// That there were checkpoints, as a part of a sentence; "": no sign of any.
+std::string sign_of_checkpoints(const RunFolder& run) {
+  if (const auto noted = run.noted_checkpoint())
+    return *noted > 0 ? "the run has written one, the last at iteration " + std::to_string(*noted)
+                      : "the run starts from the weights of --from, which its first one holds";
+  const auto every = read_recipe(RecipeText::from_file(run.recipe()))->training.checkpoint_every;
+  const auto last = last_line(run);
+  if (every == 0 || last <= every) return "";
+  return "the log goes to iteration " + std::to_string(last) + " and one was written every " + std::to_string(every);
+}
+
+}  // namespace
 
 std::optional<NamedCheckpoint> checkpoint_to_resume(const RunFolder& run) {
   auto found = newest_checkpoint(run);
@@ -19,35 +45,54 @@ std::optional<NamedCheckpoint> checkpoint_to_resume(const RunFolder& run) {
     require_current_layout(found->checkpoint, found->path);
     return found;
   }
-  if (const auto last = run.noted_checkpoint())
-    fail(run.path().string(),
-         "expected a checkpoint, found none, although " +
-             (*last > 0 ? "the run has written one, the last at iteration " + std::to_string(*last)
-                        : std::string("the run starts from the weights of --from, which its first one holds")) +
-             ". Hint: put the files back into checkpoints/, or train anew with another --out");
+  if (const auto sign = sign_of_checkpoints(run); !sign.empty())
+    fail(run.path().string(), "expected a checkpoint, found none, although " + sign +
+                                  ". Hint: put the files back into checkpoints/, or train anew with another --out");
   log_info("no checkpoint yet: the training begins again");
   return found;
 }
 
-std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::vector<std::string>& set,
-                                         const std::string& data) {
+namespace {
+
+/// The keys of the options that differ, and that a resume may not change.
+std::vector<std::string> fixed_options_that_differ(Recipe& before, Recipe& after) {
+  const auto described = describe_options(after);
+  std::vector<std::string> keys;
+  for (const auto& key : changed_fields(before, after)) {
+    const auto field = std::find_if(described.begin(), described.end(), [&](const auto& f) { return f.key == key; });
+    if (field == described.end() || !field->resumable) keys.push_back(key);
+  }
+  return keys;
+}
+
+constexpr const char* resumable_options =
+    "cannot be changed on --resume (only the length, the intervals, device, threads and paths can). Hint: ";
+
+/// The recipe in the folder must be that of the training, because somebody may have edited it.
+void refuse_edited_recipe(Recipe& recipe, const NamedCheckpoint& trained, const RunFolder& run) {
+  const auto text = text_of(trained.checkpoint.metadata, "recipe", trained.path);
+  const auto before = read_recipe(RecipeText::from_string(text, trained.path));
+  const auto keys = fixed_options_that_differ(*before, recipe);
+  if (keys.empty()) return;
+  fail(run.recipe().string(), "'" + keys.front() + "' is not what the run was trained with, and " + resumable_options +
+                                  "undo the change, or fine-tune a new run with --from");
+}
+
+}  // namespace
+
+std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::optional<NamedCheckpoint>& checkpoint,
+                                         const std::vector<std::string>& set, const std::string& data) {
   auto text = RecipeText::from_file(run.recipe());
+  if (checkpoint) refuse_edited_recipe(*read_recipe(text), *checkpoint, run);
   const auto before = read_recipe(text);
   for (const auto& assignment : set) text.set(assignment);
   auto after = read_recipe(text);
-  const auto described = describe_options(*after);
-  for (const auto& key : changed_fields(*before, *after)) {
-    const auto field = std::find_if(described.begin(), described.end(), [&](const auto& f) { return f.key == key; });
-    if (field != described.end() && field->resumable) continue;
-    fail("--set",
-         "'" + key +
-             "' cannot be changed on --resume (only the length, the intervals, device, threads and paths can). "
-             "Hint: fine-tune a new run with --from");
-  }
+  for (const auto& key : fixed_options_that_differ(*before, *after))
+    fail("--set", "'" + key + "' " + resumable_options + "fine-tune a new run with --from");
   if (!data.empty()) read_data_from(*after, data);
   if (const auto& path = after->data.path; path && !std::filesystem::exists(*path))
-    fail("data.path",
-         "expected the images of the run at " + *path + ", found nothing. Hint: if they were moved, use --data PLACE");
+    fail("data.path", "expected the images of the run at " + *path + ", found nothing" +
+                          (data.empty() ? ". Hint: if they were moved, use --data PLACE" : ""));
   accept_split_of_run(after->data);
   return after;
 }

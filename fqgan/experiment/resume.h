@@ -15,9 +15,10 @@ namespace fqgan {
 std::optional<NamedCheckpoint> checkpoint_to_resume(const RunFolder& run);
 
 /// The recipe of a run with overrides of length, intervals, device, threads and paths (of what was moved). data: the
-/// new place of the images, or empty. Errors: UserError for any other change.
-std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::vector<std::string>& set,
-                                         const std::string& data);
+/// new place of the images, or empty. Errors: UserError for any other change, also in a recipe that was edited since
+/// the checkpoint.
+std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::optional<NamedCheckpoint>& checkpoint,
+                                         const std::vector<std::string>& set, const std::string& data);
 
 /// Compares the data with that of the checkpoint, and says when the same bits cannot be expected. Errors: UserError if
 /// the classes have other names, because the labels would mean something else.

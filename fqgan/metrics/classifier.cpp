@@ -107,9 +107,11 @@ void Classifier::check(const ImageShape& shape, const std::string& where) const 
   if (shape.height == facts_.shape.height && shape.width == facts_.shape.width) return;
   const auto height = std::to_string(facts_.shape.height), width = std::to_string(facts_.shape.width);
   fail(where, "expected images of " + shape_text(facts_.shape) + " for " + name_ + ", as in its training, got " +
-                  shape_text(shape) + ". Hint: --set data.resolution=" + height +
-                  (height == width ? "" : " --set data.width=" + width) +
-                  ", or use features for such images ('classifier' trains a classifier)");
+                  shape_text(shape) +
+                  ". Hint: --features classifier (in a training --set evaluation.features=classifier) trains features "
+                  "for such " +
+                  "images; files can be read with --set data.resolution=" + height +
+                  (height == width ? "" : " --set data.width=" + width));
 }
 
 Extracted Classifier::extract(const at::Tensor& pixels) {

@@ -58,7 +58,7 @@ void check_training_data(const Dataset& train, const Dataset* test, const std::s
     fail("classifier",
          data + ": expected the same classes in both splits; " +
              first_difference(info.class_names, "in the training split", other.class_names, "in the test split") +
-             ". Hint: --set data.split=train reads the training split alone");
+             ". Hint: give the folders of both the same names");
 }
 
 /// The factor of the learning rate: increases linearly to 1, then decreases linearly to almost 0.

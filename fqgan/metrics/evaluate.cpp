@@ -25,9 +25,19 @@ const MetricRow& row_named(const std::string& name, const std::string& where) {
 
 void require_labels(const Metric& metric, const SideFacts& side) {
   if (side.class_names.empty())
-    fail(side.name, metric.name +
-                        " needs images with classes, got none. Hint: use one folder per class, or "
-                        "leave it out of --metrics");
+    fail(side.name,
+         metric.name +
+             " needs images with classes, got none. Hint: use one folder per class and a conditional model, or "
+             "leave it out (--metrics; in a recipe evaluation.metrics)");
+}
+
+void require_subset(const SideFacts& a, const SideFacts& b, const MetricOptions& options) {
+  for (const auto* side : {&a, &b})
+    if (side->images && *side->images < options.kid.subset_size)
+      fail(side->name, "expected at least kid.subset_size = " + std::to_string(options.kid.subset_size) +
+                           " images, got " + std::to_string(*side->images) +
+                           ". Hint: --set kid.subset_size=" + std::to_string(*side->images) +
+                           " or smaller (in a recipe evaluation.kid.subset_size), or leave kid out");
 }
 
 /// Requires images of one size, because a difference of size would count as a difference of the images.
@@ -75,13 +85,13 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
   for (const auto& name : names) {
     const auto& metric = metric_named(name, "metrics");
     for (const auto* side : {&generated, &against}) {
-      if (metric.needs_images && side->statistics_only)
-        fail(side->name, name + " needs images, but this file only has statistics for fid. Hint: --metrics fid");
-      if (name == "kid" && side->images && *side->images < options.kid.subset_size)
-        fail(side->name, "expected at least kid.subset_size = " + std::to_string(options.kid.subset_size) +
-                             " images, got " + std::to_string(*side->images) + ". Hint: --set kid.subset_size=" +
-                             std::to_string(*side->images) + " or smaller, or --metrics without kid");
+      const bool compared = side == &generated || row_named(name, "metrics").compares;
+      if (metric.needs_images && compared && side->statistics_only)
+        fail(side->name, name +
+                             " needs images, but this file only has statistics for fid. Hint: choose fid alone "
+                             "(--metrics fid; in a recipe evaluation.metrics)");
     }
+    if (name == "kid") require_subset(generated, against, options);
     if (metric.needs_labels) require_labels(metric, generated);
     if (metric.needs_labels_against) require_labels(metric, against);
     if (name == "accuracy")

@@ -17,8 +17,10 @@ void FeatureExtractor::check(const ImageShape& shape, const std::string& where) 
   const auto wanted = channels();
   if (shape.channels == wanted || (shape.channels == 1 && wanted == 3)) return;
   fail(where, "expected images of " + std::to_string(wanted) + (wanted == 1 ? " channel" : " channels") + " for " +
-                  name() + ", got " + shape_text(shape) + ". Hint: --set data.channels=" + std::to_string(wanted) +
-                  ", or use features for such images ('classifier' trains a classifier)");
+                  name() + ", got " + shape_text(shape) +
+                  ". Hint: --features classifier (in a training --set evaluation.features=classifier) trains features "
+                  "for such " +
+                  "images; files can be read with --set data.channels=" + std::to_string(wanted));
 }
 
 std::unique_ptr<FeatureExtractor> open_features(const std::string& path, c10::Device device) {

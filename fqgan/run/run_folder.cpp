@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 const std::string step_prefix = "step-";
 const std::string events_prefix = "events.out.tfevents.";
-const std::string last_checkpoint = ".last-checkpoint";
+const std::string last_checkpoint = "last-checkpoint.txt";  // visible, so that "cp RUN/*" takes it along
 
 std::string step_name(int64_t step, const char* extension) {
   char name[48];

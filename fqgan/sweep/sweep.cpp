@@ -71,6 +71,16 @@ std::unique_ptr<Recipe> recipe_of(const Experiment& experiment, const std::strin
   return read_recipe(text);
 }
 
+/// Does something with an experiment; its errors name the file and the experiment.
+template <class Action>
+void for_experiment(const std::string& file, const Experiment& experiment, const Action& action) {
+  try {
+    action();
+  } catch (const UserError& error) {
+    fail(file, "experiment '" + experiment.name + "': " + error.what());
+  }
+}
+
 std::vector<std::string> with_absolute_paths(const Experiment& experiment, const std::string& folder) {
   const auto recipe = recipe_of(experiment, folder);
   std::map<std::string, std::string> paths;
@@ -97,10 +107,11 @@ class Sweep {
     const auto data = options.data.empty() ? file_.data.value_or("") : options.data;
     data_ = images_of(options, file_);
     for (const auto& experiment : file_.experiments) {
-      // Before any training, so that an error in the last recipe is found now.
-      const auto key = key_of(experiment, data);
-      const auto set = with_absolute_paths(experiment, folder.string());
-      for (const auto seed : experiment.seeds) tasks_.push_back({&experiment, seed, key, data, set});
+      for_experiment(options.file, experiment, [&] {  // before any training, so that all errors are found now
+        const auto key = key_of(experiment, data);
+        const auto set = with_absolute_paths(experiment, folder.string());
+        for (const auto seed : experiment.seeds) tasks_.push_back({&experiment, seed, key, data, set});
+      });
     }
   }
 
@@ -234,14 +245,17 @@ class Sweep {
 SweepFiles files_of_sweep(const SweepOptions& options) {
   const auto file = read_sweep(options.file);
   const fs::path given(options.file);
-  const auto base =
-      options.out.empty() ? (fs::path(options.ledger).parent_path() / given.stem()).string() : options.out;
+  const std::string ending = ".md";
+  auto base = options.out.empty() ? (fs::path(options.ledger).parent_path() / given.stem()).string() : options.out;
+  if (base.ends_with(ending)) base.resize(base.size() - ending.size());
   SweepFiles files{base + ".md", base + ".png", {options.file, images_of(options, file)}};
   for (const auto& experiment : file.experiments) {
-    const auto recipe = recipe_of(experiment, given.parent_path().string());
-    for (const auto& path :
-         {experiment.recipe, recipe->data.path.value_or(""), recipe->evaluation.against.value_or("")})
-      files.reads.push_back(path);
+    for_experiment(options.file, experiment, [&] {
+      const auto recipe = recipe_of(experiment, given.parent_path().string());
+      for (const auto& path :
+           {experiment.recipe, recipe->data.path.value_or(""), recipe->evaluation.against.value_or("")})
+        files.reads.push_back(path);
+    });
   }
   return files;
 }

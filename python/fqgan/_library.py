@@ -42,7 +42,8 @@ def find():
         return pathlib.Path(named)
     raise ImportError(
         f"[fqgan] expected {NAME} in {installed.parent}, or its path in FQGAN_OPS, got FQGAN_OPS='{named}'. Hint: in"
-        " the repository, pip install --no-build-isolation ./python, or ninja -C build/release fqgan_ops"
+        " the repository, pip install --no-build-isolation ./python, or ninja -C build/release fqgan_ops and"
+        f" FQGAN_OPS=build/release/{NAME}"
     )
 
 

@@ -144,6 +144,12 @@ def test_saved_statistics_stand_for_images(data, extractor, tmp_path):
         assert value(document, "fid") == pytest.approx(value(from_images, "fid"), rel=1e-9)
         assert sorted(document["counts"].values()) == [60, 90]
     one_line_error(run("evaluate", data, "--against", saved, "--metrics", "pr", *extractor), saved.name, "pr")
+    with_kid = run("evaluate", data, "--against", saved, "--metrics", "fid,kid", *extractor)
+    assert "subset_size" not in one_line_error(with_kid, saved.name, "kid")
+    document = evaluate(data, "--against", saved, "--metrics", "fid,accuracy", *extractor)
+    assert value(document, "class_accuracy") == value(
+        evaluate(data, "--against", other, "--metrics", "accuracy", *extractor), "class_accuracy"
+    )
     net = scripted(tmp_path, "return x.float().flatten(1)")
     one_line_error(run("evaluate", data, "--against", saved, "--features", net), "classifier-", "file-")
 
@@ -197,7 +203,8 @@ def test_a_finished_run_finds_what_was_moved(tmp_path):
     recipe.write_text(RECIPE.format(data=data).replace("[model]\n", EVALUATION + "[model]\n"))
     assert run("train", recipe, "--out", folder).returncode == 0
     shutil.move(data, tmp_path / "elsewhere")
-    one_line_error(run("evaluate", folder), data)
+    hint = one_line_error(run("evaluate", folder), data).split("Hint: ")[1]
+    assert f"train --resume {folder} --data PLACE" in hint
     assert run("train", "--resume", folder, "--data", tmp_path / "elsewhere").returncode == 0
     for place in (folder, folder / "checkpoints" / "step-00000012.safetensors"):
         assert evaluate(place)["metrics"] == lines(folder)[-1]["metrics"]
@@ -405,6 +412,29 @@ def test_killed_and_resumed_no_evaluation_is_missing_or_double(evaluated, recipe
     without_clock = [[{k: v for k, v in line.items() if k not in CLOCK} for line in lines(r)] for r in (whole, broken)]
     assert without_clock[0] == without_clock[1]
     assert (whole / "curves" / "fid.png").read_bytes() == (broken / "curves" / "fid.png").read_bytes()
+
+
+def test_other_features_do_not_replace_the_best_weights(recipe, tmp_path):
+    """Their values cannot be compared."""
+    folder = tmp_path / "run"
+    assert run("train", recipe, "--out", folder, "--set", 'evaluation.metrics=["fid"]').returncode == 0
+    before = (folder / "checkpoints" / "best.safetensors").read_bytes()
+    net = scripted(tmp_path, "return x.float().flatten(1)")
+    longer = ["--set", "training.iterations=14", "--set", f"evaluation.features={net}"]
+    process = run("train", "--resume", folder, *longer)
+    assert process.returncode == 0, process.stderr
+    assert (folder / "checkpoints" / "best.safetensors").read_bytes() == before
+    assert "cannot be compared" in process.stderr and "?" not in process.stderr
+
+
+def test_a_run_without_evaluation_is_measured_as_other_images_are(recipe, data, tmp_path):
+    net, folder = scripted(tmp_path, "return x.float().flatten(1)"), tmp_path / "run"
+    off = ["--set", "evaluation.every=0", "--set", f"evaluation.features={net}"]
+    process = run("train", recipe, "--out", folder, *off)
+    assert process.returncode == 0 and "no best weights" in process.stderr, process.stderr
+    document = evaluate(folder, "--count", 40)
+    assert document["features"]["name"].startswith("classifier-")
+    one_line_error(run("evaluate", folder, "--metrics", ""), "--metrics")
 
 
 def test_a_lost_log_does_not_lose_the_best_weights(evaluated, tmp_path):

@@ -12,7 +12,7 @@ import numpy
 import pytest
 from sklearn.datasets import load_digits
 
-from conftest import run
+from conftest import one_line_error, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPE = ROOT / "recipes/improved/mnist-100-labels.toml"
@@ -54,6 +54,18 @@ def test_digits_with_thirty_labels(tmp_path):
             errors[name].append(error(data, out, 1500, *settings, f"model.unlabelled_weight={weight}"))
     assert all(value < 0.25 for value in errors["supervised"])  # it is not that the other has learnt nothing
     assert sum(errors["semi-supervised"]) < 0.8 * sum(errors["supervised"]), errors
+
+
+def test_evaluate_names_the_command_that_repeats_the_error(tmp_path):
+    """The error of a classifier is no metric of generated images, and images of no class have no accuracy."""
+    data, out = write_digits(tmp_path / "digits"), tmp_path / "run"
+    measured = error(data, out, 20, *SMALL, "data.labels_per_class=3", "precision=bfloat16")
+    process = run("evaluate", out, "--count", "500")
+    assert process.returncode == 0 and "nan" not in process.stdout and "accuracy" not in process.stdout, process.stdout
+    hint = next(line for line in process.stderr.splitlines() if line.startswith("without error"))
+    words = hint.split("Hint: ")[1].split()[1:]
+    assert json.loads(run(*words, "--json").stdout)["error"] == measured
+    one_line_error(run("evaluate", out, "--metrics", "accuracy"), "accuracy", "classes")
 
 
 @pytest.mark.slow

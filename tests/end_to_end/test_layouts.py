@@ -41,10 +41,19 @@ def test_splits_are_no_classes(tiny, tmp_path):
         process = dry_run(tiny, data)
         assert process.returncode == 0, process.stderr
         assert "8 images" in process.stderr and "2 classes" in process.stderr, process.stderr
+        assert f"'{names[0]}' of the splits" in process.stderr, process.stderr
     one_line_error(dry_run(tiny, data, "data.split=val"), "'val'", "'TRAIN'")
     mixed = write_tree(tmp_path / "mixed", classes("train", "test", "cats"))
     process = dry_run(tiny, mixed)
     assert "3 classes" in process.stderr and "'test', 'train'" in process.stderr, process.stderr
+    one = write_tree(tmp_path / "one", classes("Train", "cats", "dogs"))
+    process = dry_run(tiny, one)
+    assert "3 classes" in process.stderr and "look like splits" in process.stderr, process.stderr
+    assert "12 images" not in dry_run(tiny, one, "data.split=train").stderr
+    unlike = write_tree(tmp_path / "unlike", classes("train/a", "train/b", "test/A", "test/b"))
+    settings = ["--set", "evaluation.every=2", "--set", "evaluation.count=8", "--set", "data.channels=1"]
+    refused = run("train", tiny[0], "--data", unlike, "--out", tmp_path / "run", *settings)
+    assert "--set" not in one_line_error(refused, "'a'", "'A'")
     plain = write_tree(tmp_path / "plain", classes("cat", "dog"))
     one_line_error(dry_run(tiny, plain, "data.split=test"), "'test'", "without splits")
     one_line_error(
@@ -67,6 +76,38 @@ def test_what_is_left_out_is_said(tiny, tmp_path):
         assert "not read: 5 .bmp, 3 .gif (only PNG, JPEG and WebP are read)" in process.stderr
         assert "'runs/a'" in process.stderr
         assert "9 images" in process.stderr and "2 classes" in process.stderr, process.stderr
+
+
+def test_folders_without_an_image_are_named(tiny, tmp_path):
+    files = classes("dog", "eel") | {f"emu/{i}.bmp": picture(i, "BMP") for i in range(3)} | {"yak/readme.txt": b"none"}
+    data = write_tree(tmp_path / "images", files)
+    (data / "cat").mkdir()
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.mkdir("cat")
+        for name, content in files.items():
+            archive.writestr(name, content)
+    for path in (data, tmp_path / "images.zip"):
+        process = dry_run(tiny, path)
+        assert "2 classes" in process.stderr and "'cat', 'emu', 'yak'" in process.stderr, process.stderr
+
+
+def test_splits_inside_of_classes_are_said(tiny, tmp_path):
+    data = write_tree(tmp_path / "images", classes("cat/train", "cat/test", "dog/train", "dog/test"))
+    process = dry_run(tiny, data)
+    assert "16 images" in process.stderr and "'test', 'train'" in process.stderr, process.stderr
+
+
+@pytest.mark.parametrize("name", ["a\\..\\..\\cat/0.png", "..\\cat/0.png", "..\\cat\\0.png"])
+def test_a_zip_with_backslashes_that_lead_out_is_refused(tiny, tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr("cat/1.png", picture(1))
+        archive.writestr(name, picture(2))
+    one_line_error(dry_run(tiny, tmp_path / "images.zip"), "outside")
+
+
+def test_images_from_two_places_are_refused(tiny, tmp_path):
+    data = write_tree(tmp_path / "images", classes("cat", "dog"))
+    one_line_error(dry_run(tiny, data, "data.path=elsewhere"), "--data", "data.path")
 
 
 def test_a_limit_leaves_no_class_out(tiny, tmp_path):

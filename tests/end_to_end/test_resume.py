@@ -238,7 +238,7 @@ def test_a_fine_tuning_never_begins_with_other_weights(trained, tiny, tmp_path):
     folder = tmp_path / "run"
     train(tiny[0], "--from", trained, "--out", folder, "--set", "training.iterations=2")
     shutil.rmtree(folder / "checkpoints")
-    (folder / ".last-checkpoint").write_text("0\n")  # as if killed before the first iteration
+    (folder / "last-checkpoint.txt").write_text("0\n")  # as if killed before the first iteration
     one_line_error(run("train", "--resume", folder), folder, "--from", "checkpoints/")
 
 
@@ -248,6 +248,36 @@ def test_other_names_of_classes_are_said_when_fine_tuning(trained, tiny, tmp_pat
     process = train(tiny[0], "--data", images, *dry, "--set", 'data.class_names=["bag","boot","coat"]')
     assert "class 0 is 'zero'" in process.stderr and "'bag'" in process.stderr
     assert "other names" not in train(tiny[0], *dry).stderr
+
+
+def test_lost_checkpoints_are_seen_in_the_log_alone(tiny, tmp_path):
+    folder = tmp_path / "run"
+    train(tiny[0], "--out", folder)
+    shutil.rmtree(folder / "checkpoints")
+    (folder / "last-checkpoint.txt").unlink()
+    one_line_error(run("train", "--resume", folder), folder, "12", "checkpoints/")
+
+
+@pytest.mark.parametrize("edit", [("batch = 8", "batch = 4"), ("seed = 3", "seed = 9"), ("latent = 8", "latent = 16")])
+def test_an_edited_recipe_is_another_training(tiny, tmp_path, edit):
+    folder = tmp_path / "run"
+    train(tiny[0], "--out", folder, "--set", "training.iterations=3")
+    recipe = folder / "recipe.toml"
+    assert edit[0] in recipe.read_text()
+    recipe.write_text(recipe.read_text().replace(edit[0], edit[1], 1).replace("iterations = 3", "iterations = 6"))
+    before = contents(folder)
+    one_line_error(run("train", "--resume", folder), recipe, edit[0].split()[0])
+    assert contents(folder) == before
+    recipe.write_text(recipe.read_text().replace(edit[1], edit[0], 1))
+    train("--resume", folder)
+    assert (folder / "checkpoints" / "step-00000006.safetensors").exists()
+
+
+def test_weights_for_other_images_are_refused_with_what_to_set(trained, tiny, tmp_path):
+    images = write_class_folders(tmp_path / "images", ["zero", "one", "two"])  # in colour
+    refused = one_line_error(run("train", tiny[0], "--data", images, "--from", trained, "--dry-run"), "3 x 8 x 8")
+    words = refused.split("Hint: ")[1].split()
+    train(tiny[0], "--data", images, "--from", trained, "--dry-run", *words)
 
 
 @pytest.mark.parametrize("kind", ["files", "folders", "zip"])

@@ -33,6 +33,8 @@ struct FileTree {
   virtual ~FileTree() = default;
   /// Reads the first `bytes` bytes, or all. May be called from several threads. Errors: DecodeError with the reason.
   virtual std::string read(const File& file, int64_t bytes) const = 0;
+  /// The folders that are there as such, also empty ones; a zip need not name the others.
+  const std::set<std::string>& folders() const { return folders_; }
   /// Whether the name is that of a file that is not an image, or lies in a folder that is left out.
   bool has_besides_images(const std::string& name) const;
 

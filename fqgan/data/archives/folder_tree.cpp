@@ -83,7 +83,9 @@ class FolderTree : public FileTree {
     const bool folder = entry.is_directory(problem);
     if (problem == std::errc::permission_denied) fail_to_read(entry.path(), problem);
     if (folder) {
-      is_run_folder(entry.path()) ? leave_out_run(name) : visit(entry.path(), name + "/");
+      if (is_run_folder(entry.path())) return leave_out_run(name);
+      add_folder(name);
+      visit(entry.path(), name + "/");
     } else if (entry.is_regular_file(problem)) {
       const auto size = entry.file_size(problem);
       if (problem) fail_to_read(entry.path(), problem);

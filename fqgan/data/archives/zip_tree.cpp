@@ -35,7 +35,10 @@ Archive open_archive(const std::filesystem::path& path) {
        path.string() + ": not a readable zip archive (" + reason + "). Hint: copy it again, or pack the images again");
 }
 
-bool leaves_its_folder(const std::string& name) { return ("/" + name + "/").find("/../") != std::string::npos; }
+bool leaves_its_folder(std::string name) {
+  std::replace(name.begin(), name.end(), '\\', '/');
+  return ("/" + name + "/").find("/../") != std::string::npos;
+}
 
 bool is_link(zip_t* archive, zip_uint64_t index) {
   zip_uint8_t system = 0;

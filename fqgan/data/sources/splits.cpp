@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
 
 namespace fqgan {
@@ -147,8 +148,7 @@ std::map<std::string, std::string> splits_among(const std::set<std::string>& nam
     found[name] = readings[0].split;
     splits.insert(readings[0].split);
   }
-  const bool suspicious = splits.size() > 1 && std::any_of(splits.begin(), splits.end(), of_training_or_test);
-  return suspicious ? found : std::map<std::string, std::string>{};
+  return std::any_of(splits.begin(), splits.end(), of_training_or_test) ? found : std::map<std::string, std::string>{};
 }
 
 std::string name_of_split(const std::map<std::string, std::string>& splits, const std::optional<std::string>& split,
@@ -157,7 +157,12 @@ std::string name_of_split(const std::map<std::string, std::string>& splits, cons
     std::vector<std::string> found;
     for (const auto& [name, of] : splits)
       if (of == wanted) found.push_back(name);
-    if (found.size() == 1) return found[0];
+    if (found.size() == 1) {
+      if (!split && splits.size() > 1)
+        log_info_once("[data] " + where + ": '" + printable(found[0]) + "' of the splits " +
+                      printable(short_list(names_in(splits))) + " is read; data.split names another");
+      return found[0];
+    }
     if (found.size() > 1)
       fail("data", where + ": expected one place for the split '" + wanted + "', found " + quoted_list(found) +
                        ". Hint: move their images into one of them");

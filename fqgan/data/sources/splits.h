@@ -27,7 +27,8 @@ std::optional<std::string> checked_split(const std::optional<std::string>& split
 std::map<std::string, std::string> splits_of(const std::set<std::string>& names, bool sides = false);
 /// The side of a name such as "trainA", or "".
 std::string side_of(const std::string& name);
-/// The splits of those names that could stand for one, whatever the others are; empty if they stand for fewer than two.
+/// The splits of those names that could stand for one, whatever the others are; empty if none stands for
+/// training or test images.
 std::map<std::string, std::string> splits_among(const std::set<std::string>& names);
 std::vector<std::string> names_in(const std::map<std::string, std::string>& splits);
 

@@ -146,15 +146,49 @@ void TreeSource::read_labels() {
     label_by_folders(*this, root, level.folders, names, where);
 }
 
+// The folders beside the class folders that hold files, but no image.
+std::vector<std::string> folders_without_image(const FileTree& tree, const std::string& root, const Level& level) {
+  std::set<std::string> found;
+  const auto add = [&](const std::string& name) {
+    const auto end = name.find('/', root.size());
+    if (!name.starts_with(root) || end == std::string::npos) return;
+    const auto folder = name.substr(root.size(), end - root.size());
+    if (!level.folders.contains(folder)) found.insert(folder);
+  };
+  for (const auto& file : tree.files) add(file.name);
+  for (const auto& file : tree.not_read) add(file.name);
+  for (const auto& folder : tree.folders()) add(folder + "/");
+  return {found.begin(), found.end()};
+}
+
+// The names of folders in the class folders that stand for splits, such as cat/train and cat/test.
+std::set<std::string> splits_in_classes(const FileTree& tree, const std::string& root) {
+  std::set<std::string> names;
+  for (const auto& file : tree.files) {
+    if (!file.image || !file.name.starts_with(root)) continue;
+    const auto begin = file.name.find('/', root.size());
+    const auto end = begin == std::string::npos ? begin : file.name.find('/', begin + 1);
+    if (end == std::string::npos) return {};
+    names.insert(file.name.substr(begin + 1, end - begin - 1));
+  }
+  return splits_of(names).empty() ? std::set<std::string>{} : names;
+}
+
 // What is not read, and what is not what it looks like.
 void say_what_is_left(const FileTree& tree, const std::string& root, const Level& level) {
   const auto where = "[data] " + tree.where.string() + (root.empty() ? "" : "/" + printable(root)) + ": ";
   if (const auto text = not_read_text(tree, root); !text.empty()) log_info(where + "not read: " + text);
-  const auto splits = level.json || level.images ? std::map<std::string, std::string>{} : splits_among(level.folders);
+  if (level.json || level.images) return;
+  if (const auto empty = folders_without_image(tree, root, level); !empty.empty())
+    log_warning(where + "folders without an image are no classes: " + printable(short_list(empty)));
+  if (const auto inner = splits_in_classes(tree, root); !inner.empty())
+    log_info(
+        where + "all of " + printable(short_list({inner.begin(), inner.end()})) +
+        " are read, although they look like splits. Hint: splits are outside of the classes (train/cat, test/cat)");
+  const auto splits = splits_among(level.folders);
   if (splits.empty()) return;
-  log_info(where + "the folders " + printable(short_list(names_in(splits))) +
-           " look like splits, but are read as classes. data.split = \"" + splits.begin()->second + "\" reads '" +
-           printable(splits.begin()->first) + "' alone");
+  log_info(where + "folders look like splits, but are read as classes: " + printable(short_list(names_in(splits))) +
+           ". data.split = \"" + splits.begin()->second + "\" reads '" + printable(splits.begin()->first) + "' alone");
 }
 
 std::unique_ptr<Source> open_tree_source(std::shared_ptr<const FileTree> tree, const std::string& root,

@@ -28,7 +28,8 @@ bool has_transparent_pixels(const Raster& image) {
     return "'" + name_of(source, i) + "' is " + size_text(shapes[static_cast<size_t>(i)]);
   };
   fail("data", "expected images of one size, but " + said(first) + " and " + said(other) +
-                   ". Hint: data.resolution = 64 resizes all of them, by data.fit (pad, crop or stretch)");
+                   ". Hint: data.resolution = 64 (--set data.resolution=64) resizes all of them, by data.fit (pad, "
+                   "crop or stretch)");
 }
 
 }  // namespace
@@ -94,7 +95,7 @@ void report(const Unreadable& unreadable, const Source& source, const DataOption
   }
   if (options.strict) {
     fail("data", *options.path + ": " + count + " cannot be read; the first is " + said(*unreadable.begin()) +
-                     ". Hint: data.strict = false skips them");
+                     ". Hint: data.strict = false (--set data.strict=false) skips them");
   }
   log_warning("[data] " + count + " cannot be read and are skipped:");
   size_t shown = 0;

@@ -55,6 +55,21 @@ std::vector<int64_t> divided(std::vector<int64_t> values, int64_t by) {
   return values;
 }
 
+/// "set it to [4, 2, 1], or " for a size that can be halved until 4 to 7 pixels are left; else "".
+std::string fitting_multipliers(const BigGanOptions& options, const BigGanPlan& plan) {
+  auto height = plan.height, width = plan.width;
+  auto fitting = divided(plan.generator, options.generator.width);
+  size_t maps = 1;
+  for (; std::min(height, width) > largest_first_map; ++maps) {
+    if (height % 2 || width % 2) return "";
+    height /= 2, width /= 2;
+  }
+  if (maps < 2 || std::min(height, width) < 4) return "";
+  while (fitting.size() > maps) fitting.erase(fitting.begin());
+  while (fitting.size() < maps) fitting.insert(fitting.begin(), fitting.front());
+  return "set it to " + list_text(fitting) + ", or ";
+}
+
 void check_first_map(const BigGanOptions& options, const BigGanPlan& plan, Problems& problems) {
   const auto smaller = std::min(plan.bottom_height, plan.bottom_width);
   if (smaller <= largest_first_map) return;
@@ -91,7 +106,7 @@ void check_generator(const BigGanOptions& options, const BigGanPlan& plan, Probl
     return problems.add("model.generator.multipliers",
                         std::to_string(blocks) + " blocks double the map " + std::to_string(blocks) +
                             " times, which does not fit images of " + size_text(plan.height, plan.width) +
-                            ". Hint: use fewer multipliers, or set data.resolution to a multiple of " +
+                            ". Hint: " + fitting_multipliers(options, plan) + "set data.resolution to a multiple of " +
                             std::to_string(factor) + " that is at least twice as large");
   check_first_map(options, plan, problems);
   if (options.generator.hierarchical && plan.chunk < 1)
