@@ -179,6 +179,21 @@ TEST(DatasetJson, FaultsAreNamedWithTheirPlace) {
   EXPECT_EQ(parse_dataset_json(mark + R"({"labels": [["a.png", 1], ["a.png", 1]]})", "it").labels.at("a.png"), 1);
 }
 
+TEST(DatasetJson, DeepNestingIsRefused) {
+  const auto nested = [](size_t depth) {
+    return "{\"labels\": [" + std::string(depth, '[') + std::string(depth, ']') + "]}";
+  };
+  const auto error = [](const std::string& text) {
+    return message_of<UserError>([&] { parse_dataset_json(text, "it"); });
+  };
+  for (const size_t depth : {101u, 300'000u}) {
+    expect_names(error(nested(depth)), {"it", "at most 100"});
+    EXPECT_EQ(error(nested(depth)).find('\n'), std::string::npos);
+  }
+  expect_names(error(nested(90)), {"it", "[[[", "whole number"});
+  expect_names(error(std::string(300'000, '[')), {"it", "at most 100"});
+}
+
 TEST(DatasetJson, LabelsOfFilesThatAreNotRead) {
   TemporaryFolder folder;
   const auto json = [](const std::string& more) {
