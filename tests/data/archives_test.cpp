@@ -124,6 +124,28 @@ TEST(Zip, DamagedArchives) {
   expect_names(error_of(at_path(folder / "c.zip")), {"c.zip", "'1.png'"});
 }
 
+TEST(Archives, FolderOfSeveralKindsOfDataIsRefused) {
+  TemporaryFolder folder;
+  const auto fails = [&](const char* file, const std::string& bytes, const std::vector<std::string>& parts) {
+    write_bytes(folder / file, bytes);
+    const auto error = error_of(at_path(folder.path));
+    expect_names(error, parts);
+    EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+    std::filesystem::remove(folder / file);
+  };
+  write_bytes(folder / "cats/1.png", gray_png(1));
+  write_bytes(folder / "dogs/1.png", gray_png(2));
+  EXPECT_EQ(classes_at(folder.path), (std::vector<std::string>{"cats", "dogs"}));
+  fails("train-images-idx3-ubyte.gz", gzipped(idx_images(1, 2, 2)), {"IDX files and images ('cats/1.png')"});
+  fails("test_batch.bin", std::string(3073, '\0'), {"CIFAR files and images ('cats/1.png')", "move the others"});
+  write_zip(folder / "train.zip", {{"1.png", gray_png(1)}});
+  expect_names(error_of(at_path(folder.path)), {"zip files and images ('cats/1.png')"});
+  std::filesystem::remove_all(folder / "cats");
+  std::filesystem::remove_all(folder / "dogs");
+  EXPECT_EQ(open_dataset(at_path(folder.path))->info().images, 1);
+  fails("test_batch.bin", std::string(3073, '\0'), {"CIFAR files and zip files"});
+}
+
 TEST(Cifar, TenAsPublished) {
   TemporaryFolder folder;
   std::string tar = tar_entry("cifar-10-batches-bin/", "", '5');

@@ -147,7 +147,7 @@ bool recognises(const path& given) {
 
 }  // namespace
 
-const SourceKind cifar_source{"cifar", "a CIFAR-10 or CIFAR-100 binary archive (.tar.gz) or its folder", recognises,
+const SourceKind cifar_source{"CIFAR", "a CIFAR-10 or CIFAR-100 binary archive (.tar.gz) or its folder", recognises,
                               open};
 
 }  // namespace fqgan

@@ -47,13 +47,14 @@ struct OpenedPath {
 };
 
 struct SourceKind {
-  const char* name;
+  const char* name;         // "IDX"
   const char* description;  // for the error message that lists all formats
   bool (*recognises)(const std::filesystem::path& path);
   std::unique_ptr<OpenedPath> (*open)(const std::filesystem::path& path, const DataOptions& options);
 };
 
-/// The first kind that recognises `options.path` opens it. Errors: UserError (no path, nothing there, unknown format).
+/// The first kind that recognises `options.path` opens it. Errors: UserError (no path, nothing there, unknown format, a
+/// folder with several kinds of data).
 std::unique_ptr<OpenedPath> open_path(const DataOptions& options);
 /// Unsets the split "train" of data without splits, so that all images are read. Earlier versions did so, and wrote it
 /// into the recipe of every run.
