@@ -13,6 +13,7 @@
 #include "fqgan/data/archives/file_tree.h"
 #include "fqgan/data/selection.h"
 #include "fqgan/data/sources/splits.h"
+#include "fqgan/data/unused_options.h"
 
 namespace fqgan {
 namespace {
@@ -66,6 +67,7 @@ std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
 }
 
 void accept_split_of_run(DataOptions& options) {
+  reset_unused_options(options);
   if (options.split != "train") return;
   try {
     const auto path = open_path(options);
