@@ -3,6 +3,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
+#include "fqgan/data/unused_options.h"
 
 namespace fqgan {
 namespace {
@@ -33,6 +34,7 @@ DatasetRequest domain_images(const std::string& domain) {
 }
 
 void open_requests(OpenedData& data, const std::vector<DatasetRequest>& requests, Datasets& sets) {
+  refuse_unused_options(data.options());
   for (const auto& request : requests) sets[request.name] = data.view(request.view);
 }
 

@@ -22,7 +22,8 @@ DatasetRequest domain_images(const std::string& domain);  // "A" or "B": "a" or 
 using Datasets = std::map<std::string, std::shared_ptr<const Dataset>>;
 using DataInfos = std::map<std::string, DataInfo>;
 
-/// Opens the requested views and adds them to `sets`. Errors: UserError as OpenedData::view.
+/// Opens the requested views and adds them to `sets`. Errors: UserError as OpenedData::view, and for an option that has
+/// no effect.
 void open_requests(OpenedData& data, const std::vector<DatasetRequest>& requests, Datasets& sets);
 /// Errors: UserError for labelled images that lack a class.
 void require_every_class(const Dataset& labelled);

@@ -24,6 +24,8 @@ std::string tar_entry(const std::string& name, const std::string& bytes, char ty
   return header + bytes + std::string((512 - bytes.size() % 512) % 512, '\0');
 }
 
+const std::string end_of_tar(1024, '\0');
+
 // `count` CIFAR records whose bytes tell their number.
 std::string cifar(int count, int label_bytes, int classes) {
   std::string bytes;
@@ -124,21 +126,44 @@ TEST(Zip, DamagedArchives) {
   expect_names(error_of(at_path(folder / "c.zip")), {"c.zip", "'1.png'"});
 }
 
+TEST(Archives, FolderOfSeveralKindsOfDataIsRefused) {
+  TemporaryFolder folder;
+  const auto fails = [&](const char* file, const std::string& bytes, const std::vector<std::string>& parts) {
+    write_bytes(folder / file, bytes);
+    const auto error = error_of(at_path(folder.path));
+    expect_names(error, parts);
+    EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+    std::filesystem::remove(folder / file);
+  };
+  write_bytes(folder / "cats/1.png", gray_png(1));
+  write_bytes(folder / "dogs/1.png", gray_png(2));
+  EXPECT_EQ(classes_at(folder.path), (std::vector<std::string>{"cats", "dogs"}));
+  fails("train-images-idx3-ubyte.gz", gzipped(idx_images(1, 2, 2)), {"IDX files and images ('cats/1.png')"});
+  fails("test_batch.bin", std::string(3073, '\0'), {"CIFAR files and images ('cats/1.png')", "move the others"});
+  write_zip(folder / "train.zip", {{"1.png", gray_png(1)}});
+  expect_names(error_of(at_path(folder.path)), {"zip files and images ('cats/1.png')"});
+  std::filesystem::remove_all(folder / "cats");
+  std::filesystem::remove_all(folder / "dogs");
+  EXPECT_EQ(open_dataset(at_path(folder.path))->info().images, 1);
+  fails("test_batch.bin", std::string(3073, '\0'), {"CIFAR files and zip files"});
+}
+
 TEST(Cifar, TenAsPublished) {
   TemporaryFolder folder;
   std::string tar = tar_entry("cifar-10-batches-bin/", "", '5');
   tar += tar_entry("cifar-10-batches-bin/data_batch_2.bin", cifar(2, 1, 10));
   tar += tar_entry("cifar-10-batches-bin/data_batch_1.bin", cifar(3, 1, 10));
+  for (const char* number : {"3", "4", "5"})
+    tar += tar_entry("cifar-10-batches-bin/data_batch_" + std::string(number) + ".bin", cifar(1, 1, 10));
   tar += tar_entry("cifar-10-batches-bin/readme.html", "text");
   tar += tar_entry("cifar-10-batches-bin/test_batch.bin", cifar(1, 1, 10));
-  tar +=
-      tar_entry("cifar-10-batches-bin/batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n") + std::string(1024, '\0');
+  tar += tar_entry("cifar-10-batches-bin/batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n") + end_of_tar;
   for (const bool compressed : {true, false}) {
     const auto path = folder / (compressed ? "cifar-10-binary.tar.gz" : "it.tar");
     write_bytes(path, compressed ? gzipped(tar) : tar);
     auto options = at_path(path);
     const auto data = open_dataset(options);
-    ASSERT_EQ(data->info().images, 5);
+    ASSERT_EQ(data->info().images, 8);
     EXPECT_EQ(data->info().channels, 3);
     EXPECT_EQ(data->info().height, 32);
     EXPECT_EQ(data->info().class_names[9], "j");
@@ -165,28 +190,74 @@ TEST(Cifar, HundredTakesTheFineLabels) {
   EXPECT_EQ(data->read(33, pixels.data()), 99);
 }
 
-TEST(Cifar, DamageIsNamed) {
+// The message for a tar with this content.
+std::string error_of_tar(const std::string& content) {
   TemporaryFolder folder;
+  write_bytes(folder / "a.tar", content);
+  const auto error = error_of(at_path(folder / "a.tar"));
+  expect_names(error, {"a.tar"});
+  EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+  return error;
+}
+
+// The training batches from number `first` on, with `count` records each.
+std::string batches(int first, int count = 1) {
+  std::string tar;
+  for (int i = first; i <= 5; ++i) tar += tar_entry("c/data_batch_" + std::to_string(i) + ".bin", cifar(count, 1, 10));
+  return tar;
+}
+
+TEST(Cifar, DamageIsNamed) {
+  const auto first = [](const std::string& records) {
+    return error_of_tar(tar_entry("data_batch_1.bin", records) + batches(2) + end_of_tar);
+  };
   const auto tar = tar_entry("data_batch_1.bin", cifar(3, 1, 10));
-  write_bytes(folder / "a.tar", tar.substr(0, 5000));
-  expect_names(error_of(at_path(folder / "a.tar")), {"'data_batch_1.bin'", "9219"});
-  const auto whole = gzipped(tar);
-  write_bytes(folder / "a.tar.gz", whole.substr(0, whole.size() - 12));
-  expect_names(error_of(at_path(folder / "a.tar.gz")), {"a.tar.gz"});
-  write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(3, 1, 10).substr(1)));
-  expect_names(error_of(at_path(folder / "a.tar")), {"3073", "9218"});
-  write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(5, 1, 11)) + std::string(1024, '\0'));
-  EXPECT_EQ(open_dataset(at_path(folder / "a.tar"))->info().classes, 10);
-  write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", cifar(5, 1, 100)));
-  expect_names(error_of(at_path(folder / "a.tar")), {"data_batch_1.bin #4", "10", "12"});
-  write_bytes(folder / "a.tar", tar_entry("cats.txt", "meow"));
-  expect_names(error_of(at_path(folder / "a.tar")), {"a.tar", "CIFAR", "data_batch_1.bin"});
-  write_bytes(folder / "a.tar", tar_entry("data_batch_1.bin", "", '2') + tar);
-  expect_names(error_of(at_path(folder / "a.tar")), {"'data_batch_1.bin'", "link"});
+  expect_names(error_of_tar(tar.substr(0, 5000)), {"'data_batch_1.bin'", "9219"});
+  expect_names(first(cifar(3, 1, 10).substr(1)), {"3073", "9218"});
+  expect_names(first(cifar(5, 1, 100)), {"data_batch_1.bin #4", "10", "12"});
+  expect_names(first(""), {"data_batch_1.bin", "found 0 bytes"});
+  expect_names(error_of_tar(tar_entry("cats.txt", "meow") + end_of_tar), {"CIFAR", "data_batch_1.bin"});
+  expect_names(error_of_tar(tar_entry("data_batch_1.bin", "", '2') + tar), {"'data_batch_1.bin'", "link"});
   auto broken = tar;
   broken[125] = '7';  // the size, against the header's checksum
-  write_bytes(folder / "a.tar", broken);
-  expect_names(error_of(at_path(folder / "a.tar")), {"a.tar", "header"});
+  expect_names(error_of_tar(broken), {"header"});
+}
+
+TEST(Cifar, ATruncatedArchiveIsAnError) {
+  TemporaryFolder folder;
+  const auto tar = batches(1);
+  expect_names(error_of_tar(tar), {"truncated"});  // at the end of an entry
+  expect_names(error_of_tar(tar + tar_entry("readme.html", std::string(2000, 'x')).substr(0, 1024)), {"truncated"});
+  const auto whole = gzipped(tar + end_of_tar);
+  for (const auto size : {whole.size() - 12, size_t{100}}) {
+    write_bytes(folder / "a.tar.gz", whole.substr(0, size));
+    expect_names(error_of(at_path(folder / "a.tar.gz")), {"a.tar.gz", "damaged or truncated"});
+  }
+  auto damaged = whole;
+  damaged[20] ^= 0x55;
+  write_bytes(folder / "a.tar.gz", damaged);
+  expect_names(error_of(at_path(folder / "a.tar.gz")), {"a.tar.gz", "damaged or truncated"});
+}
+
+TEST(Cifar, EntriesTwiceOrOutsideAreRefused) {
+  const auto more = tar_entry("old/data_batch_1.bin", cifar(1, 1, 10));
+  expect_names(error_of_tar(batches(1) + more + end_of_tar), {"'data_batch_1.bin' occurs twice"});
+  const auto outside = tar_entry("../data_batch_1.bin", cifar(1, 1, 10));
+  expect_names(error_of_tar(outside + batches(2) + end_of_tar), {"'../data_batch_1.bin'", "outside of the archive"});
+}
+
+TEST(Cifar, AMissingBatchIsAnError) {
+  TemporaryFolder folder;
+  for (const char* number : {"1", "2", "4"})
+    write_bytes(folder / ("data_batch_" + std::string(number) + ".bin"), cifar(2, 1, 10));
+  expect_names(error_of(at_path(folder.path)), {"found no 'data_batch_3.bin', 'data_batch_5.bin'. Hint"});
+  write_bytes(folder / "test_batch.bin", cifar(1, 1, 10));
+  EXPECT_EQ(open_dataset(of_split(folder.path, "test"))->info().images, 1);
+  expect_names(error_of_tar(batches(2) + end_of_tar), {"found no 'data_batch_1.bin'. Hint"});
+  for (const char* number : {"3", "5"})
+    write_bytes(folder / ("data_batch_" + std::string(number) + ".bin"), cifar(2, 1, 10));
+  write_bytes(folder / "data_batch_5 (copy).bin", cifar(2, 1, 10));
+  EXPECT_EQ(open_dataset(at_path(folder.path))->info().images, 10);
 }
 
 }  // namespace

@@ -68,6 +68,53 @@ TEST(ClassNames, ForSomeFoldersOnlyAreAnError) {
   EXPECT_EQ(labels("Dog\nCAT\ncat\nbag\ndog"), (std::vector<int64_t>{3, 2, 4}));
 }
 
+// The labels of folders with an image each, given the lines of class_names.txt.
+std::vector<int64_t> labels_with(const std::vector<std::string>& folders, const std::string& lines) {
+  TemporaryFolder folder;
+  for (const auto& name : folders) write_images(folder / name, {"1.png"});
+  write_bytes(folder / "class_names.txt", lines);
+  return labels_of(*open_dataset(at_path(folder.path)));
+}
+
+TEST(ClassNames, MatchInAnotherEncodingOfAccentsOrCase) {
+  using Labels = std::vector<int64_t>;
+  EXPECT_EQ(labels_with({"cafe\u0301", "the\u0301"}, "th\u00e9\ncaf\u00e9\n"), (Labels{1, 0}));
+  EXPECT_EQ(labels_with({"E\u0301COLE", "zoo"}, "Zoo\n\u00e9cole\n"), (Labels{1, 0}));
+  EXPECT_EQ(labels_with({"cote\u0301", "co\u0302te"}, "c\u00f4te\ncot\u00e9\n"), (Labels{1, 0}));  // sorted
+  EXPECT_EQ(labels_with({"\u041a\u041e\u0422", "\u0420\u042b\u0411\u0410"},                        // Cyrillic
+                        "\u0440\u044b\u0431\u0430\n\u043a\u043e\u0442\n"),
+            (Labels{1, 0}));
+  EXPECT_EQ(labels_with({"\u0391", "\u0393\u0391\u03a3"}, "\u03b3\u03b1\u03c2\n\u03b1\n"), (Labels{1, 0}));  // Greek
+  EXPECT_EQ(labels_with({"\u1112\u1161\u11ab", "\u304b\u3099"}, "\u304c\n\ud55c\n"), (Labels{1, 0}));
+  EXPECT_EQ(labels_with({"cafe", "the"}, "th\u00e9\ncaf\u00e9\n"), (Labels{1, 0}));
+  EXPECT_EQ(labels_with({"e\u0302\u0301", "x"}, "x\n\u1ebf\n"), (Labels{1, 0}));
+  EXPECT_EQ(labels_with({"n01", "n02"}, "cat\ndog\n"), (Labels{0, 1}));
+}
+
+TEST(ClassNames, ThatCouldBeTwoFoldersAreAnError) {
+  TemporaryFolder folder;
+  write_images(folder.path, {"Cat/1.png", "CAT/1.png"});
+  write_bytes(folder / "class_names.txt", "cat\ndog\n");
+  expect_names(error_of(at_path(folder.path)), {"none for 'CAT', 'Cat'", "the lines 'cat', 'dog'", "exact"});
+}
+
+TEST(ClassNames, ByOrderAreLogged) {
+  TemporaryFolder folder;
+  for (const char* name : {"n1", "n2", "n3", "n4", "n5", "n6"}) write_images(folder / name, {"1.png"});
+  write_bytes(folder / "class_names.txt", "a\nb\nc\nd\ne\nf\n");
+  expect_names(log_of(at_path(folder.path)), {"class_names.txt: class names by order: 'n1' is 'a', ", " and 1 more"});
+  write_bytes(folder / "class_names.txt", "n6\nn2\nn3\nn4\nn5\nn1\n");
+  EXPECT_EQ(log_of(at_path(folder.path)).find("by order"), std::string::npos);
+}
+
+TEST(ClassNames, OfTwoFoldersThatLookTheSame) {
+  TemporaryFolder folder;
+  write_images(folder.path, {"caf\u00e9/1.png", "cafe\u0301/1.png", "cafe/1.png", "Cafe/1.png"});
+  const auto log = log_of(at_path(folder.path));
+  expect_names(log, {"two class folders are named 'caf\u00e9'", "two encodings"});
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+}
+
 TEST(ClassNames, OfASplitMayStandAboveIt) {
   TemporaryFolder folder;
   write_images(folder.path, {"data/train/0/1.png", "data/train/1/1.png", "data/test/0/1.png"});
@@ -177,6 +224,21 @@ TEST(DatasetJson, FaultsAreNamedWithTheirPlace) {
   EXPECT_EQ(parse_dataset_json(R"({"labels": [["./a.png", 1], ["a.png", 1]]})", "it").labels.size(), 1u);
   expect_names(error(R"({"class_names": "cat"})"), {"class_names", "list"});
   EXPECT_EQ(parse_dataset_json(mark + R"({"labels": [["a.png", 1], ["a.png", 1]]})", "it").labels.at("a.png"), 1);
+}
+
+TEST(DatasetJson, DeepNestingIsRefused) {
+  const auto nested = [](size_t depth) {
+    return "{\"labels\": [" + std::string(depth, '[') + std::string(depth, ']') + "]}";
+  };
+  const auto error = [](const std::string& text) {
+    return message_of<UserError>([&] { parse_dataset_json(text, "it"); });
+  };
+  for (const size_t depth : {101u, 300'000u}) {
+    expect_names(error(nested(depth)), {"it", "at most 100"});
+    EXPECT_EQ(error(nested(depth)).find('\n'), std::string::npos);
+  }
+  expect_names(error(nested(90)), {"it", "[[[", "whole number"});
+  expect_names(error(std::string(300'000, '[')), {"it", "at most 100"});
 }
 
 TEST(DatasetJson, LabelsOfFilesThatAreNotRead) {

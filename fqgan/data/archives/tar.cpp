@@ -4,6 +4,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/archives/gz_file.h"
 
 namespace fqgan {
@@ -50,6 +51,14 @@ Header parse(const std::vector<uint8_t>& bytes, const std::string& where) {
   return header;
 }
 
+void refuse_hostile(const Header& header, const std::string& where) {
+  const auto refuse = [&](const std::string& why) {
+    fail("data", where + ": the entry '" + printable(header.name) + "' " + why + ", which is refused");
+  };
+  if (header.type == '1' || header.type == '2') refuse("is a link");
+  if (("/" + header.name + "/").find("/../") != std::string::npos) refuse("has a path outside of the archive");
+}
+
 void skip(GzFile& input, int64_t bytes) {
   constexpr int64_t piece = 1 << 20;
   while (bytes > 0 && !input.read(std::min(piece, bytes)).empty()) bytes -= piece;
@@ -65,19 +74,20 @@ std::map<std::string, std::string> read_tar(const std::filesystem::path& path,
   GzFile input(path);
   while (true) {
     const auto bytes = input.read(block);
-    if (bytes.empty() || std::all_of(bytes.begin(), bytes.end(), [](uint8_t b) { return b == 0; })) return files;
     if (bytes.size() < block) fail("data", path.string() + ": truncated tar archive. Hint: download the file again");
+    if (std::all_of(bytes.begin(), bytes.end(), [](uint8_t b) { return b == 0; })) return files;  // the archive's end
     const auto header = parse(bytes, path.string());
-    if (header.type == '1' || header.type == '2') {
-      fail("data", path.string() + ": the entry '" + header.name + "' is a link, which is refused");
-    }
+    refuse_hostile(header, path.string());
     const int64_t stored = (header.size + block - 1) / block * block;
     const auto name = header.name.substr(header.name.rfind('/') + 1);
     if (header.type != '0' || !wanted(name)) {
       skip(input, stored);
       continue;
     }
-    if (header.size > limit) fail("data", path.string() + ": the entry '" + header.name + "' is larger than 1 GiB");
+    if (header.size > limit)
+      fail("data", path.string() + ": the entry '" + printable(header.name) + "' is larger than 1 GiB");
+    if (files.contains(name))
+      fail("data", path.string() + ": the name '" + printable(name) + "' occurs twice, which is refused");
     const auto content = input.read(stored);
     if (static_cast<int64_t>(content.size()) < header.size) {
       fail("data", path.string() + ": truncated in '" + header.name + "': expected " + std::to_string(header.size) +
@@ -88,12 +98,8 @@ std::map<std::string, std::string> read_tar(const std::filesystem::path& path,
 }
 
 bool is_tar(const std::filesystem::path& path) {
-  try {
-    const auto bytes = GzFile(path).read(block);
-    return bytes.size() == block && text_at(bytes, 257, 5) == "ustar";
-  } catch (const UserError&) {
-    return false;
-  }
+  const auto bytes = GzFile(path).read(block);
+  return bytes.size() == block && text_at(bytes, 257, 5) == "ustar";
 }
 
 }  // namespace fqgan

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "fqgan/core/text.h"
 #include "fqgan/data/archives/file_names.h"
 #include "fqgan/data/images/decode.h"
 
@@ -111,7 +112,9 @@ class ZipTree : public FileTree {
 
   void add_entry(zip_t* archive, zip_uint64_t index) {
     zip_stat_t status;
-    if (zip_stat_index(archive, index, 0, &status) != 0) refuse("entry " + std::to_string(index), "cannot be read");
+    // Names as they are: libzip would take names that are not UTF-8 for another encoding, which changes their order.
+    if (zip_stat_index(archive, index, ZIP_FL_ENC_RAW, &status) != 0)
+      refuse("entry " + std::to_string(index), "cannot be read");
     const std::string raw = status.name;
     const auto name = plain_name(raw);
     if (leaves_its_folder(name)) refuse(name, "has a path outside of the archive");
@@ -122,8 +125,8 @@ class ZipTree : public FileTree {
   }
 
   [[noreturn]] void refuse(const std::string& name, const std::string& why) const {
-    fail("data",
-         where.string() + ": the entry '" + name + "' " + why + ", which is refused. Hint: pack the images again");
+    fail("data", where.string() + ": the entry '" + printable(name) + "' " + why +
+                     ", which is refused. Hint: pack the images again");
   }
 
   mutable std::mutex mutex_;

@@ -5,6 +5,7 @@
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/archives/tar.h"
 #include "fqgan/data/sources/class_names.h"
 #include "fqgan/data/sources/source.h"
@@ -18,24 +19,29 @@ using Files = std::map<std::string, std::string>;
 
 constexpr RasterShape cifar_shape{32, 32, 3};
 
+using Names = std::vector<std::string>;
+
 // One of the two sets: the files of a split, and the format of a record.
 struct Edition {
   const char* names_file;
   int64_t classes, label_bytes;
-  bool (*holds)(const std::string& name, bool train);
+  Names train, test;
+  const Names& files(bool of_training) const { return of_training ? train : test; }
 };
 
 const Edition editions[] = {
-    {"batches.meta.txt", 10, 1,
-     [](const std::string& name, bool train) {
-       return train ? name.starts_with("data_batch_") && name.ends_with(".bin") : name == "test_batch.bin";
-     }},
-    {"fine_label_names.txt", 100, 2,
-     [](const std::string& name, bool train) { return name == (train ? "train.bin" : "test.bin"); }}};
+    {"batches.meta.txt",
+     10,
+     1,
+     {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"},
+     {"test_batch.bin"}},
+    {"fine_label_names.txt", 100, 2, {"train.bin"}, {"test.bin"}}};
 
 bool is_of_split(const std::string& name, bool train) {
-  return std::any_of(std::begin(editions), std::end(editions),
-                     [&](const Edition& edition) { return edition.holds(name, train); });
+  return std::any_of(std::begin(editions), std::end(editions), [&](const Edition& edition) {
+    const auto& names = edition.files(train);
+    return std::find(names.begin(), names.end(), name) != names.end();
+  });
 }
 
 bool is_names_file(const std::string& name) {
@@ -93,12 +99,11 @@ struct CifarPath : OpenedPath {
     source->manifest.add("cifar/" + split);
     if (!folder) source->manifest.add_file(given, "", Content::ends);
     for (const auto& edition : editions) {
-      for (const auto& [name, bytes] : files) {  // in the order of their names: data_batch_1 to data_batch_5
-        if (!edition.holds(name, train)) continue;
-        append_records(*source, edition, name, bytes, given.string());
+      if (!has_files_of(edition, train)) continue;
+      for (const auto& name : edition.files(train)) {
+        append_records(*source, edition, name, files.at(name), given.string());
         if (folder) source->manifest.add_file(given / name, name, Content::ends);
       }
-      if (source->entries.empty()) continue;
       read_names(*source, edition, files);
       std::erase_if(files, [&](const auto& file) { return is_of_split(file.first, train); });
       return source;
@@ -111,6 +116,18 @@ struct CifarPath : OpenedPath {
   }
 
  private:
+  // Whether the files of the split are there. Errors: UserError, if only some of them are.
+  bool has_files_of(const Edition& edition, bool train) const {
+    Names missing;
+    for (const auto& name : edition.files(train))
+      if (!files.contains(name)) missing.push_back(name);
+    if (missing.size() == edition.files(train).size()) return false;
+    if (!missing.empty())
+      fail("data", given.string() + ": expected all of " + quoted_list(edition.files(train)) + ", found no " +
+                       quoted_list(missing) + ". Hint: unpack or download the data again");
+    return true;
+  }
+
   // The files of the split; from an archive those of both splits.
   void read(bool train) {
     if (!folder) {
@@ -141,13 +158,15 @@ std::unique_ptr<OpenedPath> open(const path& given, const DataOptions&) { return
 
 bool recognises(const path& given) {
   if (!std::filesystem::is_directory(given)) return is_tar(given);
-  return std::filesystem::exists(given / "data_batch_1.bin") || std::filesystem::exists(given / "test_batch.bin") ||
-         (std::filesystem::exists(given / "train.bin") && std::filesystem::exists(given / "fine_label_names.txt"));
+  const auto there = [&](const std::string& name) { return std::filesystem::exists(given / name); };
+  const auto& ten = editions[0];
+  return std::any_of(ten.train.begin(), ten.train.end(), there) || there(ten.test[0]) ||
+         (there("train.bin") && there("fine_label_names.txt"));
 }
 
 }  // namespace
 
-const SourceKind cifar_source{"cifar", "a CIFAR-10 or CIFAR-100 binary archive (.tar.gz) or its folder", recognises,
+const SourceKind cifar_source{"CIFAR", "a CIFAR-10 or CIFAR-100 binary archive (.tar.gz) or its folder", recognises,
                               open};
 
 }  // namespace fqgan

@@ -9,7 +9,9 @@
 
 #include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
+#include "fqgan/data/sources/name_folding.h"
 
 namespace fqgan {
 namespace {
@@ -25,22 +27,54 @@ std::string with_plain_line_ends(const std::string& text) {
   return result;
 }
 
-// For each folder the index of the line with its name, or -1. Exact names come first, so that "Cat" and "cat" may be
-// two classes.
+using Folding = std::u32string (*)(const std::string& name);
+
+// How names are compared, the strictest first.
+const Folding foldings[] = {
+    [](const std::string& name) { return std::u32string(name.begin(), name.end()); },
+    [](const std::string& name) { return decomposed(name); },
+    [](const std::string& name) { return in_lower_case(decomposed(name)); },
+    [](const std::string& name) { return without_marks(in_lower_case(decomposed(name))); },
+};
+
+// For each folder the index of the line with its name, or -1: exact names come first, so that "Cat" and "cat" may be
+// two classes. Names that could stand for several folders or lines stand for none.
 std::vector<int64_t> matching_lines(const std::vector<std::string>& folders, const std::vector<std::string>& lines) {
-  std::map<std::string, int64_t> exact, in_any_case;  // a line that is taken is in neither
-  for (size_t i = 0; i < lines.size(); ++i) exact[lines[i]] = static_cast<int64_t>(i);
   std::vector<int64_t> found(folders.size(), -1);
-  const auto take = [](std::map<std::string, int64_t>& from, const std::string& name, int64_t& line) {
-    const auto at = from.find(name);
-    if (line >= 0 || at == from.end()) return;
-    line = at->second;
-    from.erase(at);
-  };
-  for (size_t k = 0; k < folders.size(); ++k) take(exact, folders[k], found[k]);
-  for (const auto& [line, index] : exact) in_any_case[lower(line)] = index;
-  for (size_t k = 0; k < folders.size(); ++k) take(in_any_case, lower(folders[k]), found[k]);
+  std::vector<char> taken(lines.size());
+  for (const auto folded : foldings) {
+    std::map<std::u32string, std::pair<std::vector<size_t>, std::vector<size_t>>> equal;  // folders and lines
+    for (size_t k = 0; k < folders.size(); ++k)
+      if (found[k] < 0) equal[folded(folders[k])].first.push_back(k);
+    for (size_t i = 0; i < lines.size(); ++i)
+      if (taken[i] == 0) equal[folded(lines[i])].second.push_back(i);
+    for (const auto& [name, same] : equal) {
+      if (same.first.size() != 1 || same.second.size() != 1) continue;
+      found[same.first[0]] = static_cast<int64_t>(same.second[0]);
+      taken[same.second[0]] = 1;
+    }
+  }
   return found;
+}
+
+// Whether a line is a folder's name after all foldings.
+bool share_a_name(const std::vector<std::string>& folders, const std::vector<std::string>& lines) {
+  const auto folded = *std::rbegin(foldings);
+  std::set<std::u32string> names;
+  for (const auto& folder : folders) names.insert(folded(folder));
+  return std::any_of(lines.begin(), lines.end(), [&](const auto& line) { return names.contains(folded(line)); });
+}
+
+void say_names_by_order(const std::vector<std::string>& folders, const std::vector<std::string>& lines,
+                        const std::string& where) {
+  constexpr size_t most = 5;
+  const auto both = std::min(folders.size(), lines.size());
+  std::vector<std::string> parts;
+  for (size_t k = 0; k < std::min(both, most); ++k)
+    parts.push_back("'" + printable(folders[k]) + "' is '" + lines[k] + "'");
+  if (both > 0)
+    log_info("[data] " + where + ": class names by order: " + join(parts) +
+             (both > most ? " and " + std::to_string(both - most) + " more" : ""));
 }
 
 }  // namespace
@@ -52,7 +86,8 @@ std::vector<int64_t> lines_of_folders(const std::vector<std::string>& folders, c
   for (size_t k = 0; k < folders.size(); ++k)
     if (found[k] < 0) unnamed.push_back(folders[k]);
   if (unnamed.empty()) return found;
-  if (unnamed.size() == folders.size()) {
+  if (!share_a_name(folders, lines)) {
+    say_names_by_order(folders, lines, where);
     std::iota(found.begin(), found.end(), 0);
     return found;
   }
@@ -60,7 +95,17 @@ std::vector<int64_t> lines_of_folders(const std::vector<std::string>& folders, c
     if (std::find(found.begin(), found.end(), static_cast<int64_t>(i)) == found.end()) unused.push_back(lines[i]);
   fail("data", where + ": expected a line for each class folder, found none for " + printable(short_list(unnamed)) +
                    (unused.empty() ? "" : ", and no folder for the lines " + short_list(unused)) +
-                   ". Hint: write the folders' names, or other names for all of them in their sorted order");
+                   ". Hint: write the folders' exact names, or other names for all of them in their sorted order");
+}
+
+void warn_of_equal_names(const std::vector<std::string>& folders, const std::string& where) {
+  std::map<std::u32string, std::string> seen;
+  for (const auto& folder : folders) {
+    const auto [first, added] = seen.emplace(decomposed(folder), folder);
+    if (!added)
+      log_warning("[data] " + where + ": two class folders are named '" + printable(folder) +
+                  "', with accents in two encodings: they are read as two classes");
+  }
 }
 
 std::vector<std::string> names_by_line(const std::string& text, const std::string& where) {

@@ -11,11 +11,14 @@ namespace fqgan {
 /// message.
 std::vector<std::string> names_by_line(const std::string& text, const std::string& where);
 
-/// The class of each folder, given the lines of a file of class names: the line with the folder's name, in the same
-/// case or else in another. If no line is the name of a folder, the lines name the folders in order, as do no lines at
-/// all. Errors: UserError (lines for some of the folders only).
+/// The class of each folder, given the lines of a file of class names: the line with the folder's name, be it in
+/// another case, in another encoding of accents, or without accents. If no line is the name of a folder, the lines name
+/// the folders in order, which is logged, as do no lines at all. Errors: UserError (lines for some folders only).
 std::vector<int64_t> lines_of_folders(const std::vector<std::string>& folders, const std::vector<std::string>& lines,
                                       const std::string& where);
+
+/// Logs folders whose names look the same, since they differ only in the encoding of accents.
+void warn_of_equal_names(const std::vector<std::string>& folders, const std::string& where);
 
 /// Errors: UserError for a name that is empty, occurs twice, is not UTF-8 or contains a control character, which would
 /// break lines of logs and tables.

@@ -24,9 +24,17 @@ std::string place_in(const std::string& text, size_t byte) {
   return "line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
+// Printing a value recurses, so that deep nesting would overflow the stack.
+constexpr int deepest = 100;
+
 nlohmann::json parsed(const std::string& text, const std::string& where) {
+  const auto check_depth = [&](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
+    if (depth > deepest)
+      fail("data", where + ": expected at most " + std::to_string(deepest) + " levels of nested JSON, found more");
+    return true;
+  };
   try {
-    return nlohmann::json::parse(text);
+    return nlohmann::json::parse(text, check_depth);
   } catch (const nlohmann::json::parse_error& error) {
     fail("data", where + ": " + place_in(text, error.byte) +
                      ": expected JSON, found something else. Hint: python3 -m json.tool shows the fault");

@@ -192,6 +192,6 @@ bool recognises(const path& given) {
 
 }  // namespace
 
-const SourceKind idx_source{"idx", "IDX files (MNIST's format, plain or .gz)", recognises, open};
+const SourceKind idx_source{"IDX", "IDX files (MNIST's format, plain or .gz)", recognises, open};
 
 }  // namespace fqgan

@@ -10,8 +10,10 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
+#include "fqgan/data/archives/file_tree.h"
 #include "fqgan/data/selection.h"
 #include "fqgan/data/sources/splits.h"
+#include "fqgan/data/unused_options.h"
 
 namespace fqgan {
 namespace {
@@ -27,6 +29,21 @@ void check_readable(const std::filesystem::path& path) {
     fail("data", path.string() + ": cannot be read (" + std::strerror(errno) + "). Hint: check its permissions");
 }
 
+// A folder has one kind of data: an archive that lies beside class folders must not hide them.
+void refuse_more_kinds(const std::filesystem::path& folder, const std::vector<const SourceKind*>& found) {
+  std::vector<std::string> parts;
+  for (const auto* kind : found)
+    if (kind != &folder_source) parts.push_back(std::string(kind->name) + " files");
+  if (parts.empty()) return;
+  const auto tree = open_folder_tree(folder);
+  const auto image =
+      std::find_if(tree->files.begin(), tree->files.end(), [](const FileTree::File& file) { return file.image; });
+  if (image != tree->files.end()) parts.push_back("images ('" + printable(image->name) + "')");
+  if (parts.size() > 1)
+    fail("data", folder.string() + ": expected one kind of data, found " + join(parts, " and ") +
+                     ". Hint: give the path of those that are meant, or move the others to another folder");
+}
+
 }  // namespace
 
 std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
@@ -38,15 +55,19 @@ std::unique_ptr<OpenedPath> open_path(const DataOptions& options) {
   }
   const std::filesystem::path path(*options.path);
   check_readable(path);
-  std::string known;
+  std::vector<const SourceKind*> found;
+  std::vector<std::string> known;
   for (const auto* kind : kinds) {
-    if (kind->recognises(path)) return kind->open(path, options);
-    known += std::string(known.empty() ? "" : "; ") + kind->description;
+    if (kind->recognises(path)) found.push_back(kind);
+    known.push_back(kind->description);
   }
-  fail("data", path.string() + ": the format is not known. Expected one of: " + known);
+  if (std::filesystem::is_directory(path)) refuse_more_kinds(path, found);
+  if (!found.empty()) return found[0]->open(path, options);
+  fail("data", path.string() + ": the format is not known. Expected one of: " + join(known, "; "));
 }
 
 void accept_split_of_run(DataOptions& options) {
+  reset_unused_options(options);
   if (options.split != "train") return;
   try {
     const auto path = open_path(options);

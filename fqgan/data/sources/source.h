@@ -47,16 +47,17 @@ struct OpenedPath {
 };
 
 struct SourceKind {
-  const char* name;
+  const char* name;         // "IDX"
   const char* description;  // for the error message that lists all formats
   bool (*recognises)(const std::filesystem::path& path);
   std::unique_ptr<OpenedPath> (*open)(const std::filesystem::path& path, const DataOptions& options);
 };
 
-/// The first kind that recognises `options.path` opens it. Errors: UserError (no path, nothing there, unknown format).
+/// The first kind that recognises `options.path` opens it. Errors: UserError (no path, nothing there, unknown format, a
+/// folder with several kinds of data).
 std::unique_ptr<OpenedPath> open_path(const DataOptions& options);
-/// Unsets the split "train" of data without splits, so that all images are read. Earlier versions did so, and wrote it
-/// into the recipe of every run.
+/// Accepts what earlier versions wrote into recipes of runs. Unsets the split "train" of data without splits, so that
+/// all images are read, and gives options without an effect their defaults.
 void accept_split_of_run(DataOptions& options);
 /// The images of `options.split` and `options.domain`, with labels if needs_labels(options).
 std::unique_ptr<Source> open_source(const DataOptions& options);

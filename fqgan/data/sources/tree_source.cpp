@@ -82,6 +82,7 @@ Names class_folders(const std::set<std::string>& folders) {
 void label_by_folders(TreeSource& source, const std::string& root, const std::set<std::string>& folders,
                       const Names& names, const std::string& names_from) {
   const auto classes = class_folders(folders);
+  warn_of_equal_names(classes, source.tree->where.string());
   const auto lines = lines_of_folders(classes, names, names_from);
   std::map<std::string, int64_t> labels;
   for (size_t k = 0; k < classes.size(); ++k) labels[classes[k]] = lines[k];
