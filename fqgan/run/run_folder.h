@@ -1,5 +1,5 @@
 // The run folder, the contract between training and every reader (web pages, inspect, sample, evaluate):
-//   recipe.toml, log.jsonl, metrics.jsonl, events.out.tfevents.*, samples/step-*.png, checkpoints/step-*.safetensors
+//   recipe.toml, log.jsonl, metrics.jsonl, events.out.tfevents.*.fqgan, samples/step-*.png, checkpoints/step-*.safetensors
 #pragma once
 
 #include <cstdint>

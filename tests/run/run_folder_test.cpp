@@ -102,6 +102,20 @@ TEST(RunFolder, EventsKeepTheirName) {
   EXPECT_EQ(run.events(), folder / "events.out.tfevents.1.fqgan");
 }
 
+TEST(RunFolder, EventFilesOfOtherProgramsAreLeftAlone) {
+  TemporaryFolder folder;
+  const RunFolder run = RunFolder::create(folder.path);
+  touch(run.recipe());
+  for (const std::string ending : {"9.host.1.0", "9.host.fqgan", "fqgan", ".fqgan", "9.fqgan.bak"}) {
+    const auto other = folder / ("events.out.tfevents." + ending);
+    touch(other);
+    EXPECT_NE(run.events(), other);
+    EXPECT_FALSE(RunFolder::owns(other)) << other;
+    run.rewind({}, 0);
+    EXPECT_EQ(read_file(other), "x") << other;
+  }
+}
+
 TEST(RunFolder, RewindCutsLogsAndRemovesWhatCameLater) {
   TemporaryFolder folder;
   const RunFolder run = RunFolder::create(folder.path);
