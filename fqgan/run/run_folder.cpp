@@ -116,6 +116,18 @@ bool present(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
+/// A file that only a training writes, in a folder that need not be a run. A lock or an empty folder is none: a start
+/// that ended early leaves them.
+std::optional<fs::path> left_of_run(const fs::path& path) {
+  for (const char* name : {run_marker, "log.jsonl", "metrics.jsonl", last_checkpoint.c_str()})
+    if (present(path / name)) return path / name;
+  if (const auto events = event_files(path); !events.empty()) return events.front();
+  std::error_code missing;
+  for (const char* folder : written_folders)
+    for (const auto& entry : fs::directory_iterator(path / folder, missing)) return entry.path();
+  return {};
+}
+
 }  // namespace
 
 bool RunFolder::is_run(const fs::path& path) { return is_run_folder(path); }
@@ -130,16 +142,16 @@ bool RunFolder::owns(const fs::path& file) {
 }
 
 RunFolder RunFolder::create(const fs::path& path) {
-  const RunFolder run(path);
-  if (present(run.recipe()) || present(run.log()) || present(run.metrics()) || !run.checkpoints().empty()) {
+  if (is_run(path))
     fail(path.string(), "expected a new folder, found one that holds a run. Hint: " +
                             command_line({"train", "--resume", path.string()}) + ", or choose another --out");
-  }
+  if (const auto found = left_of_run(path))
+    fail(path.string(), "expected a new folder, found one with a file of a run ('" +
+                            found->lexically_relative(path).string() + "'). Hint: choose another --out");
   make_folder(path);
   make_folder(path / "samples");
   make_folder(path / "checkpoints");
-  remove_or_warn(path / last_checkpoint);  // of a start that ended before its recipe was written
-  return run;
+  return RunFolder(path);
 }
 
 RunFolder RunFolder::open(const fs::path& path) {

@@ -32,11 +32,26 @@ TEST(RunFolder, CreateMakesTheFolders) {
 
 TEST(RunFolder, CreateRefusesARunWithAHint) {
   TemporaryFolder folder;
-  for (const std::string file : {"recipe.toml", "log.jsonl", "checkpoints/step-00000001.safetensors"}) {
-    const RunFolder run = RunFolder::create(folder / ("run-" + file.substr(0, 3)));
+  const RunFolder run = RunFolder::create(folder / "run");
+  touch(run.recipe());
+  const std::string message = message_of<UserError>([&] { RunFolder::create(run.path()); });
+  test::expect_names(message, {"[" + run.path().string() + "] ", "--resume " + run.path().string(), "another --out"});
+}
+
+TEST(RunFolder, CreateRefusesTheRestOfARun) {
+  TemporaryFolder folder;
+  for (const std::string file :
+       {"log.jsonl", "metrics.jsonl", ".last-checkpoint", "events.out.tfevents.1.fqgan", "curves/fid.png",
+        "samples/step-00000001.png", "checkpoints/step-00000001.safetensors", "checkpoints/best.safetensors"}) {
+    const RunFolder run = RunFolder::create(folder / "run");
+    fs::create_directory(run.path() / "curves");
+    touch(run.path() / ".lock");
+    touch(run.path() / "notes.txt");
+    RunFolder::create(run.path());  // neither a lock nor an empty folder nor a file of another kind is in the way
     touch(run.path() / file);
-    const std::string message = message_of<UserError>([&] { RunFolder::create(run.path()); });
-    test::expect_names(message, {"[" + run.path().string() + "] ", "--resume " + run.path().string()});
+    expect_error<UserError>([&] { RunFolder::create(run.path()); }, {run.path().string(), file, "another --out"});
+    EXPECT_EQ(read_file(run.path() / file), "x");
+    fs::remove_all(run.path());
   }
 }
 
