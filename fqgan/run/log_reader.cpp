@@ -1,5 +1,6 @@
 #include "fqgan/run/log_reader.h"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -32,10 +33,10 @@ std::vector<LogRecord> read_log(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   size_t begin = 0;
   for (int64_t line = 1; begin < text.size(); ++line) {
-    const size_t end = text.find('\n', begin);
-    if (end == text.npos) break;
+    const size_t end = std::min(text.find('\n', begin), text.size());
     const std::string_view entry = std::string_view(text).substr(begin, end - begin);
     const json value = json::parse(entry, nullptr, /*allow_exceptions=*/false);
+    if (!value.is_object() && end == text.size()) break;  // incomplete
     if (!value.is_object()) {
       fail(path.string(), "line " + std::to_string(line) + ": expected a JSON object, got '" +
                               std::string(entry.substr(0, 40)) + "'. Hint: remove that line");

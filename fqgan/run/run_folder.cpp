@@ -204,6 +204,8 @@ std::optional<int64_t> RunFolder::noted_checkpoint() const {
 }
 
 void RunFolder::rewind(const LogOffsets& offsets, int64_t step) const {
+  for (const auto& file : {log(), metrics()})
+    if (present(file)) complete_last_line(file);
   for (const auto& [name, offset] : offsets) {
     FQGAN_CHECK(offset >= 0, "a log offset is negative: " + name);
     const auto file = path_ / name;

@@ -34,7 +34,7 @@ TEST(LogReader, FlattensEveryKindOfValue) {
 TEST(LogReader, LeavesOutATornLastLine) {
   TemporaryFolder folder;
   const std::string two = "{\"step\":1}\n{\"step\":2}\n";
-  for (const std::string torn : {"", "{", "{\"step\":3}", "{\"step\":"}) {
+  for (const std::string torn : {"", "{", "{\"step\":3", "{\"step\":"}) {
     write_file_atomically(folder / "log.jsonl", two + torn);
     const std::vector<LogRecord> records = read_log(folder / "log.jsonl");
     ASSERT_EQ(records.size(), 2u) << torn;

@@ -153,6 +153,16 @@ TEST(RunFolder, RewindCutsLogsAndRemovesWhatCameLater) {
   EXPECT_FALSE(fs::exists(partial));
 }
 
+TEST(RunFolder, RewindCompletesALastLineWithoutALineBreak) {
+  TemporaryFolder folder;
+  const RunFolder run = RunFolder::create(folder.path);
+  touch(run.log(), "{\"a\":1}\n{\"a\":2}");
+  testing::internal::CaptureStderr();
+  run.rewind({{"log.jsonl", 16}}, 20);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(read_file(run.log()), "{\"a\":1}\n{\"a\":2}\n");
+}
+
 TEST(RunFolder, RewindGoesOnWithoutLostLogs) {
   TemporaryFolder folder;
   const RunFolder run = RunFolder::create(folder.path);
