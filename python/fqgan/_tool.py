@@ -80,16 +80,18 @@ def add_force_flag(parser):
 
 
 def belongs_to_run(file):
-    """Whether a training writes this file: its recipe, logs and events, its checkpoints, samples and curves."""
+    """Whether a training writes this file: the rule of RunFolder::owns (fqgan/run/run_folder.cpp)."""
     folders = ("checkpoints", "samples", "curves")
-    files = ("recipe.toml", "log.jsonl", "metrics.jsonl", ".lock", *folders)
+    files = ("recipe.toml", "log.jsonl", "metrics.jsonl", ".lock", ".last-checkpoint", *folders)
     if is_run(file.parent):
-        return file.name in files or file.name.startswith("events.out.tfevents.")
+        return file.name in files or re.fullmatch(r"events\.out\.tfevents\.[0-9]+\.fqgan", file.name) is not None
     return file.parent.name in folders and is_run(file.parent.parent)
 
 
 def is_run(folder):
-    return os.path.exists(folder / "recipe.toml")
+    """Whether the folder is a run: the rule of fqgan/core/run_marker.h."""
+    beside = ("checkpoints", "log.jsonl")
+    return os.path.exists(folder / "recipe.toml") and any(os.path.exists(folder / name) for name in beside)
 
 
 def is_same_file(a, b):
