@@ -106,6 +106,17 @@ def test_python_knows_the_same_files_of_a_run(place):
         link.unlink()
 
 
+def test_a_path_that_no_file_can_have(place):
+    (place / "circle.png").symlink_to(place / "circle.png")
+    (place / "pipe.png").symlink_to("/dev/stdout")
+    os.mkfifo(place / "fifo.png")
+    for target in ("x" * 300 + ".png", place / "circle.png", place / "pipe.png", place / "fifo.png"):
+        error = one_line_error(run("sample", place / "run", "--out", target, "--force"), target)
+        assert "Invalid argument" not in error
+    one_line_error(run("train", place / "run" / "recipe.toml", "--out", "x" * 300, "--dry-run"), "x" * 300)
+    assert (place / "pipe.png").is_symlink() and (place / "fifo.png").is_fifo()
+
+
 def test_an_input_is_never_an_output(place):
     run_folder, images = place / "run", place / "images"
     checkpoint = place / "own.safetensors"
