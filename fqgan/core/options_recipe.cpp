@@ -37,11 +37,12 @@ TomlNode load_extended(const TomlNode& extends, const std::string& name, std::ve
     for (const auto& file : chain) circle += "'" + file.name + "' -> ";
     fail(extends.place, "extends: expected no circle, got " + circle + "'" + target.string() + "'");
   }
-  return load(read_file(target.string()), target.string(), chain);
+  return load(read_file(target, most_bytes_by_hand), target.string(), chain);
 }
 
 TomlNode load(const std::string& toml, const std::string& name, std::vector<OpenFile>& chain) {
-  chain.push_back({name, fs::weakly_canonical(name)});
+  std::error_code ignored;  // a pipe such as /dev/fd/63 has no canonical path
+  chain.push_back({name, fs::weakly_canonical(name, ignored)});
   TomlNode own = parse_toml(toml, name);
   TomlNode result;
   const auto extends =
@@ -85,7 +86,7 @@ RecipeText& RecipeText::operator=(RecipeText other) {
 RecipeText::~RecipeText() = default;
 
 RecipeText RecipeText::from_file(const std::string& path, Paths paths) {
-  auto text = from_string(read_file(path), path);
+  auto text = from_string(read_file(path, most_bytes_by_hand), path);
   text.impl_->paths = paths;
   return text;
 }

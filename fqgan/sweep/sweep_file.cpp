@@ -62,7 +62,7 @@ class SweepTable {
 
 toml::table parse(const std::filesystem::path& path) {
   try {
-    return toml::parse(read_file(path), path.string());
+    return toml::parse(read_file(path, most_bytes_by_hand), path.string());
   } catch (const toml::parse_error& error) {
     fail(path.string() + ":" + std::to_string(error.source().begin.line), std::string(error.description()));
   }

@@ -259,4 +259,6 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path):
         notes.write_text(text)
         one_line_error(sweep(tmp_path, "--ledger", notes), notes, "Hint")
         assert notes.read_text() == text
+    for device in ("/dev/full", "/dev/zero"):
+        one_line_error(sweep(tmp_path, "--ledger", device), device)
     assert not (tmp_path / "runs").exists() and not (tmp_path / "sweep.md").exists()
