@@ -6,6 +6,7 @@
 #include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/options_toml.h"
+#include "fqgan/core/toml_depth.h"
 
 namespace fqgan {
 namespace {
@@ -105,6 +106,9 @@ void RecipeText::set(const std::string& assignment, const std::string& folder) {
   if (equals == std::string::npos || std::count(parts.begin(), parts.end(), "")) {
     fail("--set", "expected key=value, got '" + assignment + "'. Hint: for example --set training.iterations=1000");
   }
+  if (parts.size() > most_nested_tables)
+    fail("--set", "expected a key of at most " + std::to_string(most_nested_tables) + " parts, got " +
+                      std::to_string(parts.size()));
   if (key == "extends") fail("--set", "extends: expected in a recipe file only, got it on the command line");
 
   TomlNode value = parse_command_line_value(trimmed(assignment.substr(equals + 1)));

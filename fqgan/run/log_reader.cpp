@@ -13,9 +13,14 @@ namespace {
 
 using nlohmann::json;
 
-void flatten(const json& value, const std::string& key, LogRecord& record) {
+constexpr int most_nested = 100;  // flatten is recursive
+
+/// Whether all of the value fitted: it is not nested too deeply.
+bool flatten(const json& value, const std::string& key, LogRecord& record, int depth = 0) {
   if (value.is_structured()) {
-    for (const auto& [name, inner] : value.items()) flatten(inner, key.empty() ? name : key + "." + name, record);
+    if (depth == most_nested) return false;
+    for (const auto& [name, inner] : value.items())
+      if (!flatten(inner, key.empty() ? name : key + "." + name, record, depth + 1)) return false;
   } else if (value.is_string()) {
     record.strings[key] = value.get<std::string>();
   } else if (value.is_boolean()) {
@@ -23,6 +28,7 @@ void flatten(const json& value, const std::string& key, LogRecord& record) {
   } else {
     record.numbers[key] = value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
   }
+  return true;
 }
 
 }  // namespace
@@ -41,7 +47,9 @@ std::vector<LogRecord> read_log(const std::filesystem::path& path) {
       fail(path.string(), "line " + std::to_string(line) + ": expected a JSON object, got '" +
                               std::string(entry.substr(0, 40)) + "'. Hint: remove that line");
     }
-    flatten(value, "", records.emplace_back());
+    if (!flatten(value, "", records.emplace_back()))
+      fail(path.string(), "line " + std::to_string(line) + ": expected at most " + std::to_string(most_nested) +
+                              " objects within each other, got more. Hint: remove that line");
     begin = end + 1;
   }
   return records;

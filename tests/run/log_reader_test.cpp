@@ -52,5 +52,21 @@ TEST(LogReader, NamesTheLineThatIsDamaged) {
   }
 }
 
+TEST(LogReader, RefusesALineThatIsNestedTooDeeply) {
+  TemporaryFolder folder;
+  const auto nested = [](size_t depth) {
+    std::string line = "1";
+    for (size_t i = 0; i < depth; ++i) line = "{\"a\":" + line + "}";
+    return line + "\n";
+  };
+  write_file_atomically(folder / "log.jsonl", nested(100));
+  EXPECT_EQ(read_log(folder / "log.jsonl")[0].numbers.size(), 1u);
+  std::string lists = "{\"a\":" + std::string(200000, '[') + std::string(200000, ']') + "}\n";
+  for (const auto& line : {nested(101), lists}) {
+    write_file_atomically(folder / "log.jsonl", "{}\n" + line);
+    test::expect_error<UserError>([&] { read_log(folder / "log.jsonl"); }, {"line 2", "100"});
+  }
+}
+
 }  // namespace
 }  // namespace fqgan
