@@ -26,12 +26,18 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main):
-    """Runs main(arguments). For a UserError, prints one line and ends the program with its exit code."""
+    """Runs main(arguments). For a UserError, prints one line and ends the program with its exit code; for a failure of
+    the machine, such as a full disk, with code 1."""
     try:
         main(sys.argv[1:])
+        sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.code)
+    except OSError as error:
+        print(f"error: [{error.filename or 'standard output'}] {error.strerror or error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes the rest of the output at its end
+        sys.exit(1)
 
 
 def missing_package(where, error):
