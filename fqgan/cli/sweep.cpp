@@ -9,6 +9,7 @@
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/target.h"
 #include "fqgan/core/error.h"
+#include "fqgan/run/ledger.h"
 
 namespace fqgan {
 namespace {
@@ -22,6 +23,7 @@ struct SweepFlags : SweepOptions {
 void check_outputs(const SweepFlags& flags) {
   auto files = files_of_sweep(flags);
   check_target({flags.ledger, std::filesystem::path(flags.ledger).extension(), "--ledger", true, files.reads});
+  read_ledger(flags.ledger);  // refuses a file that is no ledger
   files.reads.push_back(flags.ledger);
   const bool replace = flags.force || flags.out.empty();
   check_target({files.table.string(), ".md", "--out", replace, files.reads});

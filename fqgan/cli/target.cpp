@@ -17,10 +17,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Follows links. Errors: UserError for a path that no file can have (a name too long, a circle of links).
 fs::path resolved(const fs::path& path) {
-  std::error_code ignored;
-  auto found = fs::weakly_canonical(fs::absolute(path), ignored);  // follows links
-  if (!found.has_filename()) found = found.parent_path();          // "folder/"
+  std::error_code error, ignored;
+  auto found = fs::weakly_canonical(fs::absolute(path), error);
+  if (error && fs::exists(path, ignored)) return fs::absolute(path).lexically_normal();  // a pipe such as /dev/fd/63
+  if (error) fail(path.string(), "expected a path of a file or folder, got: " + error.message());
+  if (!found.has_filename()) found = found.parent_path();  // "folder/"
   return found;
 }
 
@@ -83,6 +86,13 @@ void check_common(const Target& target) {
     refuse(target, "expected a name of its own, got a file of a run folder, which only its training writes");
 }
 
+/// Whether the path is a device or a pipe. Writing a file there would replace it.
+bool is_device(const fs::path& path) {
+  std::error_code ignored;
+  const auto status = fs::status(path, ignored);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
+
 }  // namespace
 
 bool lies_in(const fs::path& path, const fs::path& folder) {
@@ -102,6 +112,7 @@ void check_force(bool force, const std::vector<std::string>& outputs) {
 
 void check_target(const Target& target) {
   check_common(target);
+  if (is_device(target.path)) refuse(target, "expected a file to write, got a device or a pipe");
   prepare_target(target.path, target.option);
   std::error_code ignored;
   if (!target.force && fs::exists(fs::symlink_status(target.path, ignored)))

@@ -28,7 +28,7 @@ struct Target {
 };
 
 /// Checks a file before any work, and makes its folder. Errors: UserError for another ending, an existing file, a file
-/// that the command reads or that belongs to a run, a folder that cannot be written to.
+/// that the command reads or that belongs to a run, a device, a folder that cannot be written to.
 void check_target(const Target& target);
 
 /// Refuses --force without a name of an output.

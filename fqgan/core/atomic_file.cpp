@@ -1,6 +1,7 @@
 #include "fqgan/core/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,6 +39,12 @@ void sync_folder(const fs::path& file) {
   const int error = retried([&] { return fsync(descriptor); }) == -1 ? errno : 0;
   close(descriptor);
   if (error == EIO || error == ENOSPC || error == EDQUOT) fail_writing(file, error);
+}
+
+/// Whether an open file is a device, which may have no end. A pipe is none: `train <(...)` reads from one.
+bool is_device(int file) {
+  struct stat status {};
+  return fstat(file, &status) == 0 && (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode));
 }
 
 /// The reason why the folder cannot be made, or takes no files.
@@ -97,14 +104,15 @@ void write_file_atomically(const fs::path& path, std::string_view text, Sync syn
   file.commit();
 }
 
-std::string read_file(const fs::path& path) {
-  const auto refuse = [&](int error) { fail(path.string(), "cannot read: " + std::string(std::strerror(error))); };
+std::string read_file(const fs::path& path, int64_t most) {
+  const auto refuse = [&](const std::string& reason) { fail(path.string(), "cannot read: " + reason); };
   const int file = retried([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); });
-  if (file == -1) refuse(errno);
+  if (file == -1) refuse(std::strerror(errno));
   std::string text;
-  ssize_t got = 1;
+  const bool device = is_device(file);
+  ssize_t got = device ? 0 : 1;
   int error = 0;
-  while (got > 0) {
+  while (got > 0 && static_cast<int64_t>(text.size()) <= most) {
     const size_t before = text.size();
     text.resize(before + (before < (1 << 16) ? 1 << 16 : before));  // doubling takes linear time in total
     got = retried([&] { return read(file, text.data() + before, text.size() - before); });
@@ -112,7 +120,10 @@ std::string read_file(const fs::path& path) {
     text.resize(before + (got > 0 ? static_cast<size_t>(got) : 0));
   }
   close(file);
-  if (error) refuse(error);
+  if (device) refuse("it is a device. Hint: give a file");
+  if (error) refuse(std::strerror(error));
+  if (static_cast<int64_t>(text.size()) > most)
+    refuse("it is longer than " + std::to_string(most >> 20) + " MiB. Hint: is it the right file?");
   return text;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -37,8 +38,11 @@ class AtomicFile {
 };
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view text, Sync sync = Sync::yes);
-/// Reads the whole file. Errors: UserError that names the path and the system's reason.
-std::string read_file(const std::filesystem::path& path);
+/// Reads the whole file or pipe. Errors: UserError that names the path and the system's reason, or says that it is a
+/// device or has more than `most` bytes.
+std::string read_file(const std::filesystem::path& path, int64_t most = std::numeric_limits<int64_t>::max());
+/// The most bytes of a file that people write: a recipe, a list of experiments.
+inline constexpr int64_t most_bytes_by_hand = int64_t{64} << 20;
 /// Makes the folder and its parents. Errors: UserError (not writable, a file of that name).
 void make_folder(const std::filesystem::path& path);
 /// Fails early if the output file given by `option` cannot be written, and creates its folder. Errors: UserError that

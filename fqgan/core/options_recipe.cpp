@@ -6,6 +6,7 @@
 #include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/options_toml.h"
+#include "fqgan/core/toml_depth.h"
 
 namespace fqgan {
 namespace {
@@ -37,11 +38,12 @@ TomlNode load_extended(const TomlNode& extends, const std::string& name, std::ve
     for (const auto& file : chain) circle += "'" + file.name + "' -> ";
     fail(extends.place, "extends: expected no circle, got " + circle + "'" + target.string() + "'");
   }
-  return load(read_file(target.string()), target.string(), chain);
+  return load(read_file(target, most_bytes_by_hand), target.string(), chain);
 }
 
 TomlNode load(const std::string& toml, const std::string& name, std::vector<OpenFile>& chain) {
-  chain.push_back({name, fs::weakly_canonical(name)});
+  std::error_code ignored;  // a pipe such as /dev/fd/63 has no canonical path
+  chain.push_back({name, fs::weakly_canonical(name, ignored)});
   TomlNode own = parse_toml(toml, name);
   TomlNode result;
   const auto extends =
@@ -85,7 +87,7 @@ RecipeText& RecipeText::operator=(RecipeText other) {
 RecipeText::~RecipeText() = default;
 
 RecipeText RecipeText::from_file(const std::string& path, Paths paths) {
-  auto text = from_string(read_file(path), path);
+  auto text = from_string(read_file(path, most_bytes_by_hand), path);
   text.impl_->paths = paths;
   return text;
 }
@@ -104,6 +106,9 @@ void RecipeText::set(const std::string& assignment, const std::string& folder) {
   if (equals == std::string::npos || std::count(parts.begin(), parts.end(), "")) {
     fail("--set", "expected key=value, got '" + assignment + "'. Hint: for example --set training.iterations=1000");
   }
+  if (parts.size() > most_nested_tables)
+    fail("--set", "expected a key of at most " + std::to_string(most_nested_tables) + " parts, got " +
+                      std::to_string(parts.size()));
   if (key == "extends") fail("--set", "extends: expected in a recipe file only, got it on the command line");
 
   TomlNode value = parse_command_line_value(trimmed(assignment.substr(equals + 1)));

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/toml_depth.h"
 
 namespace fqgan {
 namespace {
@@ -64,6 +65,7 @@ const TomlNode* TomlNode::find(const std::string& name) const {
 }
 
 TomlNode parse_toml(const std::string& text, const std::string& name) {
+  refuse_deep_toml(text, name);
   try {
     return convert(toml::parse(std::string_view(text), std::string_view(name)), name, 0);
   } catch (const toml::parse_error& error) {

@@ -1,20 +1,23 @@
 #include "fqgan/run/json_lines.h"
 
+#include <nlohmann/json.hpp>
+
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
 
 namespace fqgan {
-namespace {
 
-void cut_torn_line(const std::filesystem::path& path) {
+void complete_last_line(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   const size_t whole = text.rfind('\n') + 1;  // 0 if there is no complete line
-  if (whole != text.size()) std::filesystem::resize_file(path, whole);
+  if (whole == text.size()) return;
+  if (nlohmann::json::parse(text.begin() + static_cast<std::ptrdiff_t>(whole), text.end(), nullptr, false).is_object())
+    AppendFile(path).append("\n");
+  else
+    std::filesystem::resize_file(path, whole);
 }
 
-}  // namespace
-
-JsonLines::JsonLines(const std::filesystem::path& path) : file_(path) { cut_torn_line(path); }
+JsonLines::JsonLines(const std::filesystem::path& path) : file_(path) { complete_last_line(path); }
 
 void JsonLines::append(std::string_view json_object) {
   FQGAN_CHECK(json_object.find('\n') == json_object.npos, "a log entry is one line");

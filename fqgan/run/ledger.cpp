@@ -8,6 +8,7 @@
 
 #include "fqgan/core/atomic_file.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
 #include "fqgan/run/json_lines.h"
 
 namespace fqgan {
@@ -36,6 +37,13 @@ LedgerEntry entry_of(const ordered_json& line) {
   return entry;
 }
 
+/// What to do about a line that is no JSON object.
+std::string hint_for(int64_t line, bool is_last) {
+  if (line == 1) return ". Hint: if this file is no ledger, choose another one; else correct or remove that line";
+  if (is_last) return ". Hint: its end is missing; remove that line, and the next sweep makes the entry again";
+  return ". Hint: correct or remove that line";
+}
+
 }  // namespace
 
 std::vector<LedgerEntry> read_ledger(const std::filesystem::path& path) {
@@ -44,12 +52,11 @@ std::vector<LedgerEntry> read_ledger(const std::filesystem::path& path) {
   std::istringstream text(read_file(path));
   std::string line;
   for (int64_t number = 1; std::getline(text, line); ++number) {
-    if (text.eof()) break;  // an incomplete line of a killed process; the next append cuts it off
     if (line.empty()) continue;
     const auto value = ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!value.is_object())
-      fail(path.string(), "line " + std::to_string(number) + ": expected a JSON object, got '" + line.substr(0, 40) +
-                              "'. Hint: correct or remove that line");
+      fail(path.string(), "line " + std::to_string(number) + ": expected a JSON object, got '" +
+                              printable(line.substr(0, 40)) + "'" + hint_for(number, text.eof()));
     try {
       auto entry = entry_of(value);
       if (!entry.key.empty()) entries.push_back(std::move(entry));
@@ -77,6 +84,7 @@ void append_to_ledger(const std::filesystem::path& path, const LedgerEntry& entr
                           {"metrics", entry.metrics},
                           {"curve", entry.curve}};
   if (path.has_parent_path()) make_folder(path.parent_path());
+  read_ledger(path);  // refuses an incomplete last line, which JsonLines would cut off
   JsonLines file(path);
   file.append(line.dump());
   file.flush();

@@ -25,10 +25,10 @@ struct LedgerEntry {
   std::string curve;                      // file with the values of all evaluations: the run's metrics.jsonl
 };
 
-/// The entries with a key, in order. Leaves out lines without a key (written by hand) and an incomplete last line. A
-/// missing file is an empty ledger. Errors: UserError with path and line number for a line that is not a JSON object.
+/// The entries with a key, in order. Leaves out lines without a key (written by hand). A missing file is an empty
+/// ledger. Errors: UserError with path and line number for a line that is not a JSON object, such as an incomplete one.
 std::vector<LedgerEntry> read_ledger(const std::filesystem::path& path);
-/// Errors: UserError (not writable), SystemError (disk full).
+/// Errors: UserError (not writable, or no ledger), SystemError (disk full).
 void append_to_ledger(const std::filesystem::path& path, const LedgerEntry& entry);
 
 /// "Intel(R) Xeon(R) Processor, 2 cores, AVX-512 BF16, AMX"

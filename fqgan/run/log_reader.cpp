@@ -1,5 +1,6 @@
 #include "fqgan/run/log_reader.h"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -12,9 +13,14 @@ namespace {
 
 using nlohmann::json;
 
-void flatten(const json& value, const std::string& key, LogRecord& record) {
+constexpr int most_nested = 100;  // flatten is recursive
+
+/// Whether all of the value fitted: it is not nested too deeply.
+bool flatten(const json& value, const std::string& key, LogRecord& record, int depth = 0) {
   if (value.is_structured()) {
-    for (const auto& [name, inner] : value.items()) flatten(inner, key.empty() ? name : key + "." + name, record);
+    if (depth == most_nested) return false;
+    for (const auto& [name, inner] : value.items())
+      if (!flatten(inner, key.empty() ? name : key + "." + name, record, depth + 1)) return false;
   } else if (value.is_string()) {
     record.strings[key] = value.get<std::string>();
   } else if (value.is_boolean()) {
@@ -22,6 +28,7 @@ void flatten(const json& value, const std::string& key, LogRecord& record) {
   } else {
     record.numbers[key] = value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
   }
+  return true;
 }
 
 }  // namespace
@@ -32,15 +39,17 @@ std::vector<LogRecord> read_log(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   size_t begin = 0;
   for (int64_t line = 1; begin < text.size(); ++line) {
-    const size_t end = text.find('\n', begin);
-    if (end == text.npos) break;
+    const size_t end = std::min(text.find('\n', begin), text.size());
     const std::string_view entry = std::string_view(text).substr(begin, end - begin);
     const json value = json::parse(entry, nullptr, /*allow_exceptions=*/false);
+    if (!value.is_object() && end == text.size()) break;  // incomplete
     if (!value.is_object()) {
       fail(path.string(), "line " + std::to_string(line) + ": expected a JSON object, got '" +
                               std::string(entry.substr(0, 40)) + "'. Hint: remove that line");
     }
-    flatten(value, "", records.emplace_back());
+    if (!flatten(value, "", records.emplace_back()))
+      fail(path.string(), "line " + std::to_string(line) + ": expected at most " + std::to_string(most_nested) +
+                              " objects within each other, got more. Hint: remove that line");
     begin = end + 1;
   }
   return records;

@@ -15,8 +15,9 @@ struct LogRecord {
   std::map<std::string, std::string> strings;
 };
 
-/// All lines in order. A missing file is an empty log. An incomplete last line (being written, or left by a killed
-/// process) is left out. Errors: UserError with path and line number for any other line that is not a JSON object.
+/// All lines in order. A missing file is an empty log. A last line without a line break is left out if it is incomplete
+/// (being written, or left by a killed process). Errors: UserError with path and line number for any other line that is
+/// not a JSON object.
 std::vector<LogRecord> read_log(const std::filesystem::path& path);
 
 }  // namespace fqgan

@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 const std::string step_prefix = "step-";
 const std::string events_prefix = "events.out.tfevents.";
 const std::string last_checkpoint = "last-checkpoint.txt";  // visible, so that "cp RUN/*" takes it along
+const std::string events_ending = ".fqgan";
+const char* const written_folders[] = {"checkpoints", "samples", "curves"};
 
 std::string step_name(int64_t step, const char* extension) {
   char name[48];
@@ -60,11 +62,20 @@ std::vector<fs::path> paths_of(const std::vector<StepFile>& files) {
   return paths;
 }
 
+/// "events.out.tfevents.<digits>.fqgan". Other programs write event files with other endings.
+bool is_events_name(const std::string& name) {
+  if (!name.starts_with(events_prefix) || !name.ends_with(events_ending)) return false;
+  if (name.size() <= events_prefix.size() + events_ending.size()) return false;
+  return std::all_of(name.begin() + static_cast<std::ptrdiff_t>(events_prefix.size()),
+                     name.end() - static_cast<std::ptrdiff_t>(events_ending.size()),
+                     [](char c) { return c >= '0' && c <= '9'; });
+}
+
 std::vector<fs::path> event_files(const fs::path& run) {
   std::vector<fs::path> files;
   std::error_code missing;
   for (const auto& entry : fs::directory_iterator(run, missing)) {
-    if (entry.path().filename().string().starts_with(events_prefix)) files.push_back(entry.path());
+    if (is_events_name(entry.path().filename().string())) files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -96,9 +107,25 @@ void cut(const fs::path& path, int64_t length) {
   if (error) fail<SystemError>(path.string(), "cannot be cut to its length at the checkpoint: " + error.message());
 }
 
+bool is_written_folder(const fs::path& name) {
+  return std::find(std::begin(written_folders), std::end(written_folders), name) != std::end(written_folders);
+}
+
 bool present(const fs::path& path) {
   std::error_code ignored;  // a folder that cannot be read counts as empty
   return fs::exists(path, ignored);
+}
+
+/// A file that only a training writes, in a folder that need not be a run. A lock or an empty folder is none: a start
+/// that ended early leaves them.
+std::optional<fs::path> left_of_run(const fs::path& path) {
+  for (const char* name : {run_marker, "log.jsonl", "metrics.jsonl", last_checkpoint.c_str()})
+    if (present(path / name)) return path / name;
+  if (const auto events = event_files(path); !events.empty()) return events.front();
+  std::error_code missing;
+  for (const char* folder : written_folders)
+    for (const auto& entry : fs::directory_iterator(path / folder, missing)) return entry.path();
+  return {};
 }
 
 }  // namespace
@@ -110,23 +137,21 @@ bool RunFolder::owns(const fs::path& file) {
   const auto folder = file.parent_path();
   if (is_run(folder))
     return name == "recipe.toml" || name == "log.jsonl" || name == "metrics.jsonl" || name == ".lock" ||
-           name == last_checkpoint || name == "checkpoints" || name == "samples" || name == "curves" ||
-           name.starts_with(events_prefix);
-  const auto kind = folder.filename();
-  return (kind == "checkpoints" || kind == "samples" || kind == "curves") && is_run(folder.parent_path());
+           name == last_checkpoint || is_written_folder(name) || is_events_name(name);
+  return is_written_folder(folder.filename()) && is_run(folder.parent_path());
 }
 
 RunFolder RunFolder::create(const fs::path& path) {
-  const RunFolder run(path);
-  if (present(run.recipe()) || present(run.log()) || present(run.metrics()) || !run.checkpoints().empty()) {
+  if (is_run(path))
     fail(path.string(), "expected a new folder, found one that holds a run. Hint: " +
                             command_line({"train", "--resume", path.string()}) + ", or choose another --out");
-  }
+  if (const auto found = left_of_run(path))
+    fail(path.string(), "expected a new folder, found one with a file of a run ('" +
+                            found->lexically_relative(path).string() + "'). Hint: choose another --out");
   make_folder(path);
   make_folder(path / "samples");
   make_folder(path / "checkpoints");
-  remove_or_warn(path / last_checkpoint);  // of a start that ended before its recipe was written
-  return run;
+  return RunFolder(path);
 }
 
 RunFolder RunFolder::open(const fs::path& path) {
@@ -146,7 +171,8 @@ std::optional<RunFolder> RunFolder::of_checkpoint(const fs::path& file) {
 
 fs::path RunFolder::events() const {
   const std::vector<fs::path> existing = event_files(path_);
-  return existing.empty() ? path_ / (events_prefix + std::to_string(std::time(nullptr)) + ".fqgan") : existing.back();
+  return existing.empty() ? path_ / (events_prefix + std::to_string(std::time(nullptr)) + events_ending)
+                          : existing.back();
 }
 
 fs::path RunFolder::samples(int64_t step) const { return path_ / "samples" / step_name(step, ".png"); }
@@ -178,6 +204,8 @@ std::optional<int64_t> RunFolder::noted_checkpoint() const {
 }
 
 void RunFolder::rewind(const LogOffsets& offsets, int64_t step) const {
+  for (const auto& file : {log(), metrics()})
+    if (present(file)) complete_last_line(file);
   for (const auto& [name, offset] : offsets) {
     FQGAN_CHECK(offset >= 0, "a log offset is negative: " + name);
     const auto file = path_ / name;

@@ -1,5 +1,5 @@
 // The run folder, the contract between training and every reader (web pages, inspect, sample, evaluate):
-//   recipe.toml, log.jsonl, metrics.jsonl, events.out.tfevents.*, samples/step-*.png, checkpoints/step-*.safetensors
+//   recipe.toml, log.jsonl, metrics.jsonl, events.out.tfevents.*.fqgan, samples/step-*.png, checkpoints/*.safetensors
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ using LogOffsets = std::map<std::string, int64_t>;
 
 class RunFolder {
  public:
-  /// Makes the folder. Errors: UserError when it already holds a run ("Hint: --resume ... or another --out"), is a
-  /// file, or cannot be written.
+  /// Makes the folder. Errors: UserError when it already holds a run ("Hint: --resume ... or another --out") or a file
+  /// of one, is a file, or cannot be written.
   static RunFolder create(const std::filesystem::path& path);
   /// Opens an existing run. Errors: UserError when there is no recipe.toml.
   static RunFolder open(const std::filesystem::path& path);

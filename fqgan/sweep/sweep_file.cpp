@@ -10,6 +10,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
 #include "fqgan/core/text.h"
+#include "fqgan/core/toml_depth.h"
 
 namespace fqgan {
 namespace {
@@ -61,8 +62,10 @@ class SweepTable {
 };
 
 toml::table parse(const std::filesystem::path& path) {
+  const auto text = read_file(path, most_bytes_by_hand);
+  refuse_deep_toml(text, path.string());
   try {
-    return toml::parse(read_file(path), path.string());
+    return toml::parse(text, path.string());
   } catch (const toml::parse_error& error) {
     fail(path.string() + ":" + std::to_string(error.source().begin.line), std::string(error.description()));
   }

@@ -26,12 +26,18 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main):
-    """Runs main(arguments). For a UserError, prints one line and ends the program with its exit code."""
+    """Runs main(arguments). For a UserError, prints one line and ends the program with its exit code; for a failure of
+    the machine, such as a full disk, with code 1."""
     try:
         main(sys.argv[1:])
+        sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.code)
+    except OSError as error:
+        print(f"error: [{error.filename or 'standard output'}] {error.strerror or error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes the rest of the output at its end
+        sys.exit(1)
 
 
 def missing_package(where, error):
@@ -80,16 +86,18 @@ def add_force_flag(parser):
 
 
 def belongs_to_run(file):
-    """Whether a training writes this file: its recipe, logs and events, its checkpoints, samples and curves."""
+    """Whether a training writes this file: the rule of RunFolder::owns (fqgan/run/run_folder.cpp)."""
     folders = ("checkpoints", "samples", "curves")
-    files = ("recipe.toml", "log.jsonl", "metrics.jsonl", ".lock", *folders)
+    files = ("recipe.toml", "log.jsonl", "metrics.jsonl", ".lock", "last-checkpoint.txt", *folders)
     if is_run(file.parent):
-        return file.name in files or file.name.startswith("events.out.tfevents.")
+        return file.name in files or re.fullmatch(r"events\.out\.tfevents\.[0-9]+\.fqgan", file.name) is not None
     return file.parent.name in folders and is_run(file.parent.parent)
 
 
 def is_run(folder):
-    return os.path.exists(folder / "recipe.toml")
+    """Whether the folder is a run: the rule of fqgan/core/run_marker.h."""
+    beside = ("checkpoints", "log.jsonl")
+    return os.path.exists(folder / "recipe.toml") and any(os.path.exists(folder / name) for name in beside)
 
 
 def is_same_file(a, b):

@@ -24,6 +24,7 @@ NUMBERS = [(numpy.float64(0).__reduce__()[0], f"numpy.{core}.multiarray.scalar")
 HARMLESS = [argparse.Namespace, numpy.dtype, *NUMBERS]
 HARMLESS += [type(numpy.dtype(kind)) for kind in ("float32", "float64", "int32", "int64", "bool")]
 FORMATS = "a file of torch.save (.pth, .pt, .ckpt)"
+MOST_NESTED = 100
 HINT = "Hint: BigGAN-PyTorch saves the weights as G.pth, G_ema.pth and D.pth"
 
 
@@ -61,7 +62,8 @@ def problem_of(path, error):
 
 
 def is_tensor(value):
-    return isinstance(value, torch.Tensor) and value.layout == torch.strided
+    """Whether this is a dense tensor with values; one on PyTorch's device "meta" has none."""
+    return isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta
 
 
 def is_state_dict(value):
@@ -69,15 +71,20 @@ def is_state_dict(value):
     return isinstance(value, dict) and value and all(isinstance(k, str) and is_tensor(v) for k, v in value.items())
 
 
-def state_dicts(value, path=""):
-    """Returns {name: state dict} of all state dicts in nested dictionaries; one that is not nested has the name ""."""
+def state_dicts(value, path="", around=()):
+    """Returns {name: state dict} of all state dicts in nested dictionaries; one that is not nested has the name "".
+
+    around: the dictionaries that contain this one. A pickle can put a dictionary into itself.
+    """
     if is_state_dict(value):
         return {path: value}
     found = {}
+    if any(value is outer for outer in around) or len(around) > MOST_NESTED:
+        return found
     if isinstance(value, dict) and not any(isinstance(entry, torch.Tensor) for entry in value.values()):
         for key, entry in value.items():
             if isinstance(key, str) and "optim" not in key.lower():
-                found |= state_dicts(entry, f"{path}.{key}" if path else key)
+                found |= state_dicts(entry, f"{path}.{key}" if path else key, (*around, value))
     return found
 
 
@@ -127,6 +134,8 @@ def what_else(content):
 
 
 def describe(value):
+    if isinstance(value, torch.Tensor) and value.is_meta:
+        return "a tensor without values (device 'meta')"
     return f"an empty {type(value).__name__}" if value == {} else f"a value of type {type(value).__name__}"
 
 

@@ -2,11 +2,13 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "fqgan/core/error.h"
 #include "support/support.h"
@@ -142,6 +144,28 @@ TEST(RemovePartialFiles, TakesOnlyThoseOfDeadProcesses) {
   EXPECT_FALSE(fs::exists(folder / gone));
   for (const auto& name : kept) EXPECT_TRUE(fs::exists(folder / name)) << name;
   remove_partial_files(folder / "missing");
+}
+
+TEST(ReadFile, ReadsPipesButNoDevices) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    std::ofstream(folder / "pipe") << "text";
+    _exit(0);
+  }
+  EXPECT_EQ(read_file(folder / "pipe"), "text");
+  waitpid(child, nullptr, 0);
+  expect_error<UserError>([] { read_file("/dev/zero"); }, {"/dev/zero", "device"});
+}
+
+TEST(ReadFile, HasALimit) {
+  const TemporaryFolder folder;
+  const int64_t most = int64_t{1} << 20;
+  write_file_atomically(folder / "a", std::string(static_cast<size_t>(most), 'x'));
+  EXPECT_EQ(read_file(folder / "a", most).size(), static_cast<size_t>(most));
+  write_file_atomically(folder / "a", std::string(static_cast<size_t>(most) + 1, 'x'));
+  expect_error<UserError>([&] { read_file(folder / "a", most); }, {(folder / "a").string(), "1 MiB"});
 }
 
 }  // namespace

@@ -47,6 +47,14 @@ def test_wrong_settings(tiny, setting, parts):
     one_line_error(train(tiny[0], setting), *parts)
 
 
+def test_a_recipe_may_come_from_a_pipe_but_not_from_a_device(tiny):
+    dry = f"{PROGRAM} train <(cat {tiny[0]}) --dry-run"
+    assert subprocess.run(["bash", "-c", dry]).returncode == 0
+    for command in (["train"], ["sweep"]):
+        one_line_error(run(*command, "/dev/zero"), "/dev/zero", "device")
+    one_line_error(run("train", tiny[0].parent), tiny[0].parent)
+
+
 def test_wrong_recipes(tiny, tmp_path):
     one_line_error(train(tmp_path / "missing.toml"), "missing.toml")
     (tmp_path / "bad.toml").write_text("family = biggan\n")

@@ -158,12 +158,14 @@ def test_outputs_are_replaced_only_with_force_and_never_lie_among_the_images(tmp
     one_line_error(sweep(tmp_path, "--ledger", log), "--ledger", "run folder")
 
 
-def test_a_torn_last_line_is_trained_again(tmp_path):
+def test_an_incomplete_last_line_is_trained_again_once_it_is_removed(tmp_path):
     prepare(tmp_path, ONE, evaluation="")
     assert sweep(tmp_path).returncode == 0
     path = tmp_path / "results" / "ledger.jsonl"
     whole = path.read_text()
     path.write_text("{}\n" + whole[: len(whole) // 2])
+    one_line_error(sweep(tmp_path), path.name, "line 2", "remove that line")
+    path.write_text("{}")
     again = sweep(tmp_path)
     assert again.returncode == 0 and "going on with" in again.stderr, again.stderr
     assert [line.get("key") for line in ledger(tmp_path)] == [None, json.loads(whole)["key"]]
@@ -249,3 +251,15 @@ def test_bad_sweep_files_are_one_line(tmp_path):
     assert "nothing.toml" in refusal(tmp_path, SWEEP.replace("tiny.toml", "nothing.toml"))
     unknown = refusal(tmp_path, SWEEP.replace("model.quantizer.taps", "model.quantiser.taps"))
     assert all(word in unknown for word in ("quantiser", "sweep.toml", "'plain'"))
+
+
+def test_a_file_that_is_no_ledger_is_refused(tmp_path):
+    prepare(tmp_path, ONE)
+    notes = tmp_path / "notes.txt"
+    for text in ("my notes", "my notes\nof May\n", '{"key": "a"}\n{"key": '):
+        notes.write_text(text)
+        one_line_error(sweep(tmp_path, "--ledger", notes), notes, "Hint")
+        assert notes.read_text() == text
+    for device in ("/dev/full", "/dev/zero"):
+        one_line_error(sweep(tmp_path, "--ledger", device), device)
+    assert not (tmp_path / "runs").exists() and not (tmp_path / "sweep.md").exists()

@@ -5,12 +5,16 @@ import os
 import pathlib
 import re
 import shutil
+import sys
 
 from PIL import Image
 import pytest
 
-from conftest import PROGRAM, one_line_error, run
+from conftest import PROGRAM, ROOT, one_line_error, run
 from test_program import png_size, write_classes
+
+sys.path.insert(0, str(ROOT / "python" / "fqgan"))  # alone, since the package would load the operators
+import _tool
 
 
 @pytest.fixture
@@ -78,6 +82,39 @@ def test_files_of_a_run_are_never_replaced(place, name):
         one_line_error(run(*arguments, flag, target, "--force"), flag, target)
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert after == before
+
+
+def test_python_knows_the_same_files_of_a_run(place):
+    """The Python tools and the program agree on which names belong to a run."""
+    folder = place / "run"
+    (folder / ".lock").touch()
+    written = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    assert "last-checkpoint.txt" in written and any(name.endswith(".fqgan") for name in written)
+    others = ["events.out.tfevents.9.host.1.0", "events.out.tfevents..fqgan", "notes.txt", "images/0.png"]
+    never = ["metrics.jsonl", "checkpoints/best.safetensors", "curves/fid.png", "samples/new.pt"]
+    owned = [folder / name for name in written + never]
+    model = shutil.copy(folder / "checkpoints" / "step-00000012.safetensors", place / "own.safetensors")
+    alone = [place / "recipe.toml", place / "last-checkpoint.txt"]  # a recipe alone makes no run
+    for path in [*owned, *(folder / name for name in others), *alone]:
+        # A link has the ending that export expects, and both tools follow it.
+        link = place / "out" / "link.pt"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        link.symlink_to(path)
+        error = one_line_error(run("export", model, "--out", link))
+        assert ("of a run folder" in error) == _tool.belongs_to_run(path) == (path in owned), path
+        link.unlink()
+
+
+def test_a_path_that_no_file_can_have(place):
+    (place / "circle.png").symlink_to(place / "circle.png")
+    (place / "pipe.png").symlink_to("/dev/stdout")
+    os.mkfifo(place / "fifo.png")
+    for target in ("x" * 300 + ".png", place / "circle.png", place / "pipe.png", place / "fifo.png"):
+        error = one_line_error(run("sample", place / "run", "--out", target, "--force"), target)
+        assert "Invalid argument" not in error
+    one_line_error(run("train", place / "run" / "recipe.toml", "--out", "x" * 300, "--dry-run"), "x" * 300)
+    assert (place / "pipe.png").is_symlink() and (place / "fifo.png").is_fifo()
 
 
 def test_an_input_is_never_an_output(place):

@@ -239,3 +239,34 @@ def test_bad_input(tmp_path, capsys):
     refused(capsys, [source, tmp_path / "none" / "x.safetensors"], os.strerror(errno.ENOENT))
     refused(capsys, [], "usage")
     assert [path.name for path in tmp_path.iterdir()] == ["x.pth"]
+
+
+def test_tensors_without_values_and_endless_dictionaries(tmp_path, capsys):
+    source, target = tmp_path / "x.pth", tmp_path / "x.safetensors"
+    torch.save({"w": torch.empty(3, device="meta")}, source)
+    refused(capsys, [source, target], "x.pth", "meta", "'w'")
+    endless = {"epoch": 1}
+    endless["self"] = endless
+    torch.save(endless, source)
+    refused(capsys, [source, target], "x.pth", "state dict")
+    deep = {}
+    for _ in range(300):
+        deep = {"a": deep}
+    torch.save(deep, source)
+    refused(capsys, [source, target], "x.pth", "state dict")
+    assert not target.exists()
+    endless["G"] = WEIGHTS
+    torch.save(endless, source)
+    convert.main([str(source), str(target)])
+    assert load_file(target).keys() == WEIGHTS.keys()
+
+
+@pytest.mark.parametrize("options", [[], ["-u"]])
+def test_a_full_standard_output_is_one_line(tmp_path, options):
+    torch.save(WEIGHTS, tmp_path / "x.pth")
+    command = [sys.executable, *options, "-m", "fqgan.convert", tmp_path / "x.pth", tmp_path / "x.safetensors"]
+    with open("/dev/full", "w") as full:
+        environment = os.environ | {"PYTHONPATH": str(PACKAGE)}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    assert done.returncode == 1
+    assert done.stderr == f"error: [standard output] {os.strerror(errno.ENOSPC)}\n"

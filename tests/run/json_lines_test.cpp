@@ -42,6 +42,14 @@ TEST(JsonLines, CutsALineThatAKilledWriterLeft) {
   }
 }
 
+TEST(JsonLines, KeepsACompleteLineWithoutALineBreak) {
+  TemporaryFolder folder;
+  write_file_atomically(folder / "log.jsonl", "{\"step\":1}\n{\"step\":2}");
+  EXPECT_EQ(read_log(folder / "log.jsonl").size(), 2u);
+  JsonLines(folder / "log.jsonl").append("{}");
+  EXPECT_EQ(read_file(folder / "log.jsonl"), "{\"step\":1}\n{\"step\":2}\n{}\n");
+}
+
 TEST(JsonLines, AnEntryIsOneLine) {
   TemporaryFolder folder;
   EXPECT_THROW(JsonLines(folder / "log.jsonl").append("{\n}"), InternalError);

@@ -47,22 +47,39 @@ TEST(Ledger, LinesByHandArePassedOverAndBrokenOnesNamed) {
   expect_error<UserError>([&] { read_ledger(path); }, {"line 1"});
 }
 
-TEST(Ledger, ATornLastLineIsPassedOverAndCutOff) {
+TEST(Ledger, ALastLineWithoutALineBreakIsKept) {
   const TemporaryFolder folder;
   const auto path = folder / "ledger.jsonl";
   LedgerEntry entry;
   entry.key = "0123abcd";
   append_to_ledger(path, entry);
   const auto line = read_file(path);
-  // Also one that is whole but for its end: the next append cuts it off, so it must not count before.
-  for (const auto& torn : {line.substr(0, 20), line.substr(0, line.size() - 1)}) {
-    write_file_atomically(path, line + torn);
-    EXPECT_EQ(read_ledger(path).size(), 1u) << torn;
-    append_to_ledger(path, entry);
-    EXPECT_EQ(read_file(path), line + line) << torn;
+  write_file_atomically(path, line + line.substr(0, line.size() - 1));
+  EXPECT_EQ(read_ledger(path).size(), 2u);
+  append_to_ledger(path, entry);
+  EXPECT_EQ(read_file(path), line + line + line);
+}
+
+TEST(Ledger, AnIncompleteLastLineIsRefusedAndKept) {
+  const TemporaryFolder folder;
+  const auto path = folder / "ledger.jsonl";
+  const std::string whole = "{\"key\": \"a\"}\n";
+  write_file_atomically(path, whole + "{\"key\": ");
+  expect_error<UserError>([&] { read_ledger(path); }, {path.string(), "line 2", "remove that line"});
+  expect_error<UserError>([&] { append_to_ledger(path, LedgerEntry{}); }, {"line 2"});
+  EXPECT_EQ(read_file(path), whole + "{\"key\": ");
+}
+
+TEST(Ledger, AnotherFileIsRefusedAndKept) {
+  const TemporaryFolder folder;
+  const auto path = folder / "notes.txt";
+  for (const std::string text : {"my notes", "my notes\nof May\n", "{\n}\n",
+                                 "\x7f"
+                                 "ELF"}) {
+    write_file_atomically(path, text);
+    expect_error<UserError>([&] { append_to_ledger(path, LedgerEntry{}); }, {path.string(), "line 1", "another one"});
+    EXPECT_EQ(read_file(path), text);
   }
-  write_file_atomically(path, line.substr(0, 20));
-  EXPECT_TRUE(read_ledger(path).empty());
 }
 
 TEST(Processor, HasANameAndCores) { EXPECT_CONTAINS(processor_text(), " cores"); }

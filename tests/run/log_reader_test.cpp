@@ -34,7 +34,7 @@ TEST(LogReader, FlattensEveryKindOfValue) {
 TEST(LogReader, LeavesOutATornLastLine) {
   TemporaryFolder folder;
   const std::string two = "{\"step\":1}\n{\"step\":2}\n";
-  for (const std::string torn : {"", "{", "{\"step\":3}", "{\"step\":"}) {
+  for (const std::string torn : {"", "{", "{\"step\":3", "{\"step\":"}) {
     write_file_atomically(folder / "log.jsonl", two + torn);
     const std::vector<LogRecord> records = read_log(folder / "log.jsonl");
     ASSERT_EQ(records.size(), 2u) << torn;
@@ -49,6 +49,22 @@ TEST(LogReader, NamesTheLineThatIsDamaged) {
     write_file_atomically(folder / "log.jsonl", "{\"step\":1}\n" + line + "\n{\"step\":3}\n");
     const std::string message = message_of<UserError>([&] { read_log(folder / "log.jsonl"); });
     test::expect_names(message, {"[" + (folder / "log.jsonl").string() + "] ", "line 2", "'" + line});
+  }
+}
+
+TEST(LogReader, RefusesALineThatIsNestedTooDeeply) {
+  TemporaryFolder folder;
+  const auto nested = [](size_t depth) {
+    std::string line = "1";
+    for (size_t i = 0; i < depth; ++i) line = "{\"a\":" + line + "}";
+    return line + "\n";
+  };
+  write_file_atomically(folder / "log.jsonl", nested(100));
+  EXPECT_EQ(read_log(folder / "log.jsonl")[0].numbers.size(), 1u);
+  std::string lists = "{\"a\":" + std::string(200000, '[') + std::string(200000, ']') + "}\n";
+  for (const auto& line : {nested(101), lists}) {
+    write_file_atomically(folder / "log.jsonl", "{}\n" + line);
+    test::expect_error<UserError>([&] { read_log(folder / "log.jsonl"); }, {"line 2", "100"});
   }
 }
 

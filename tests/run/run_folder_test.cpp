@@ -32,11 +32,26 @@ TEST(RunFolder, CreateMakesTheFolders) {
 
 TEST(RunFolder, CreateRefusesARunWithAHint) {
   TemporaryFolder folder;
-  for (const std::string file : {"recipe.toml", "log.jsonl", "checkpoints/step-00000001.safetensors"}) {
-    const RunFolder run = RunFolder::create(folder / ("run-" + file.substr(0, 3)));
+  const RunFolder run = RunFolder::create(folder / "run");
+  touch(run.recipe());
+  const std::string message = message_of<UserError>([&] { RunFolder::create(run.path()); });
+  test::expect_names(message, {"[" + run.path().string() + "] ", "--resume " + run.path().string(), "another --out"});
+}
+
+TEST(RunFolder, CreateRefusesTheRestOfARun) {
+  TemporaryFolder folder;
+  for (const std::string file :
+       {"log.jsonl", "metrics.jsonl", "last-checkpoint.txt", "events.out.tfevents.1.fqgan", "curves/fid.png",
+        "samples/step-00000001.png", "checkpoints/step-00000001.safetensors", "checkpoints/best.safetensors"}) {
+    const RunFolder run = RunFolder::create(folder / "run");
+    fs::create_directory(run.path() / "curves");
+    touch(run.path() / ".lock");
+    touch(run.path() / "notes.txt");
+    RunFolder::create(run.path());  // neither a lock nor an empty folder nor a file of another kind is in the way
     touch(run.path() / file);
-    const std::string message = message_of<UserError>([&] { RunFolder::create(run.path()); });
-    test::expect_names(message, {"[" + run.path().string() + "] ", "--resume " + run.path().string()});
+    expect_error<UserError>([&] { RunFolder::create(run.path()); }, {run.path().string(), file, "another --out"});
+    EXPECT_EQ(read_file(run.path() / file), "x");
+    fs::remove_all(run.path());
   }
 }
 
@@ -102,6 +117,20 @@ TEST(RunFolder, EventsKeepTheirName) {
   EXPECT_EQ(run.events(), folder / "events.out.tfevents.1.fqgan");
 }
 
+TEST(RunFolder, EventFilesOfOtherProgramsAreLeftAlone) {
+  TemporaryFolder folder;
+  const RunFolder run = RunFolder::create(folder.path);
+  touch(run.recipe());
+  for (const std::string ending : {"9.host.1.0", "9.host.fqgan", "fqgan", ".fqgan", "9.fqgan.bak"}) {
+    const auto other = folder / ("events.out.tfevents." + ending);
+    touch(other);
+    EXPECT_NE(run.events(), other);
+    EXPECT_FALSE(RunFolder::owns(other)) << other;
+    run.rewind({}, 0);
+    EXPECT_EQ(read_file(other), "x") << other;
+  }
+}
+
 TEST(RunFolder, RewindCutsLogsAndRemovesWhatCameLater) {
   TemporaryFolder folder;
   const RunFolder run = RunFolder::create(folder.path);
@@ -122,6 +151,16 @@ TEST(RunFolder, RewindCutsLogsAndRemovesWhatCameLater) {
   EXPECT_EQ(run.checkpoints(), (std::vector<fs::path>{run.checkpoint(10), run.checkpoint(20)}));
   EXPECT_EQ(run.sample_grids(), (std::vector<fs::path>{run.samples(10), run.samples(20)}));
   EXPECT_FALSE(fs::exists(partial));
+}
+
+TEST(RunFolder, RewindCompletesALastLineWithoutALineBreak) {
+  TemporaryFolder folder;
+  const RunFolder run = RunFolder::create(folder.path);
+  touch(run.log(), "{\"a\":1}\n{\"a\":2}");
+  testing::internal::CaptureStderr();
+  run.rewind({{"log.jsonl", 16}}, 20);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(read_file(run.log()), "{\"a\":1}\n{\"a\":2}\n");
 }
 
 TEST(RunFolder, RewindGoesOnWithoutLostLogs) {
