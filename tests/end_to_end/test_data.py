@@ -127,6 +127,20 @@ def test_an_entry_that_leaves_the_archive_is_refused(tiny, tmp_path):
     one_line_error(run("train", tiny[0], "--data", tmp_path / "evil.zip", "--dry-run"), "evil.zip")
 
 
+def test_damaged_or_ambiguous_folders(folders, tiny):
+    labels = folders / "dataset.json"
+    labels.write_text('{"labels":' + "[" * 300_000 + "]" * 300_000 + "}")
+    one_line_error(run("inspect", folders), "dataset.json")
+    labels.unlink()
+    with zipfile.ZipFile(folders / "train.zip", "w") as archive:
+        archive.write(folders / "red/0.png", "0.png")
+    for command in (["inspect", folders], ["train", tiny[0], "--data", folders, "--dry-run"]):
+        one_line_error(run(*command), "zip files and images")
+    (folders / "train.zip").unlink()
+    unused = ["--set", "data.labels_seed=1"]
+    one_line_error(run("train", tiny[0], "--data", folders, "--dry-run", *unused), "data.labels_seed")
+
+
 def test_not_images(tmp_path, trained):
     (tmp_path / "notes.txt").write_text("hello")
     one_line_error(run("inspect", tmp_path), str(tmp_path))
