@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 
 #include "fqgan/cli/flags.h"
@@ -10,6 +11,7 @@
 #include "fqgan/cli/target.h"
 #include "fqgan/core/error.h"
 #include "fqgan/run/ledger.h"
+#include "fqgan/sweep/sweep_report.h"
 
 namespace fqgan {
 namespace {
@@ -18,6 +20,22 @@ struct SweepFlags : SweepOptions {
   bool force = false;
 };
 
+bool starts_with_table(const std::filesystem::path& file) {
+  const std::string start = sweep_table_start;
+  std::string text(start.size(), ' ');
+  return std::ifstream(file).read(text.data(), static_cast<std::streamsize>(text.size())) && text == start;
+}
+
+/// Refuses to replace files beside the ledger that no sweep wrote. A sweep writes its table before its curves.
+void check_earlier_report(const SweepFiles& files) {
+  std::error_code ignored;
+  const auto there = [&](const auto& file) { return std::filesystem::exists(file, ignored); };
+  for (const auto& file : {files.table, files.picture})
+    if (there(file) && !starts_with_table(files.table))
+      fail(file.string(), "expected no file, or the report of an earlier sweep with its table in '" +
+                              files.table.filename().string() + "', got another file. Hint: rename it, or use --out");
+}
+
 /// The ledger grows with every sweep. The report beside it is the sweep's own, which every sweep writes again; --out
 /// may name any file.
 void check_outputs(const SweepFlags& flags) {
@@ -25,6 +43,7 @@ void check_outputs(const SweepFlags& flags) {
   check_target({flags.ledger, std::filesystem::path(flags.ledger).extension(), "--ledger", true, files.reads});
   read_ledger(flags.ledger);  // refuses a file that is no ledger
   files.reads.push_back(flags.ledger);
+  if (flags.out.empty()) check_earlier_report(files);
   const bool replace = flags.force || flags.out.empty();
   check_target({files.table.string(), ".md", "--out", replace, files.reads});
   check_target({files.picture.string(), ".png", "--out", replace, files.reads});

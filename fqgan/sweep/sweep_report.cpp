@@ -71,7 +71,7 @@ Curve curve_of(const Finding& finding, const std::string& name) {
 
 std::string sweep_table(const std::vector<Finding>& findings, const std::string& metric) {
   const auto metrics = value_names(findings, metric);
-  std::string text = "| experiment | seeds |";
+  std::string text = sweep_table_start;
   for (const auto& name : metrics) text += " " + name + " |";
   text += " iterations | images/s | minutes |\n| --- | --- |";
   for (size_t i = 0; i < metrics.size(); ++i) text += " --- |";

@@ -15,6 +15,9 @@ struct Finding {
   int64_t seeds = 0;              // number of seeds in the sweep file
 };
 
+/// What every table begins with.
+inline constexpr char sweep_table_start[] = "| experiment | seeds |";
+
 /// The table: one row per experiment, with mean +- sample standard deviation over its seeds of every metric; the one
 /// whose name starts with `metric` comes first.
 std::string sweep_table(const std::vector<Finding>& findings, const std::string& metric);

@@ -263,3 +263,14 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path):
     for device in ("/dev/full", "/dev/zero"):
         one_line_error(sweep(tmp_path, "--ledger", device), device)
     assert not (tmp_path / "runs").exists() and not (tmp_path / "sweep.md").exists()
+
+
+def test_other_files_beside_the_ledger_are_not_replaced(tmp_path):
+    prepare(tmp_path, ONE, evaluation="")
+    results = tmp_path / "results"
+    results.mkdir()
+    for name, text in (("sweep.md", "# My notes"), ("sweep.md", ""), ("sweep.png", "precious")):
+        (results / name).write_text(text)
+        one_line_error(sweep(tmp_path), results.name, name, "--out")
+        assert (results / name).read_text() == text and not (tmp_path / "runs").exists()
+        (results / name).unlink()
