@@ -28,6 +28,31 @@ std::vector<std::string> own_command() {
   return words;
 }
 
+/// Blocks the signals that end a training. A child has the handlers of the sweep until it executes the program, and
+/// would lose a signal that comes before.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    sigset_t ending;
+    sigemptyset(&ending);
+    for (const int number : numbers) sigaddset(&ending, number);
+    pthread_sigmask(SIG_BLOCK, &ending, &before_);
+  }
+  void restore() const { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  /// Gives handled signals back their default, so that one that came since ends the child.
+  void restore_in_child() const {
+    for (const int number : numbers) {
+      struct sigaction action {};
+      if (sigaction(number, nullptr, &action) == 0 && action.sa_handler != SIG_IGN) signal(number, SIG_DFL);
+    }
+    restore();
+  }
+
+ private:
+  static constexpr int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+  sigset_t before_{};
+};
+
 }  // namespace
 
 int run_child(const std::vector<std::string>& arguments, const std::function<bool()>& stop) {
@@ -37,14 +62,16 @@ int run_child(const std::vector<std::string>& arguments, const std::function<boo
   std::vector<char*> pointers;
   for (auto& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
+  const BlockedSignals blocked;
   const pid_t parent = getpid(), child = fork();
   if (child < 0) fail<SystemError>(program, std::string("cannot start a training: ") + strerror(errno));
-  if (child ==
-      0) {  // calls only functions that are safe after a fork; a training saves and ends if the sweep is killed
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (child == 0) {  // calls only functions that are safe after a fork
+    blocked.restore_in_child();
+    prctl(PR_SET_PDEATHSIG, SIGTERM);  // a training saves and ends if the sweep is killed
     if (getppid() == parent) execv(program.c_str(), pointers.data());
     _exit(127);
   }
+  blocked.restore();
   int status = 0;
   for (bool asked = false; waitpid(child, &status, WNOHANG) == 0;) {
     if (!asked && stop()) {

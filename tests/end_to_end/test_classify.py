@@ -211,7 +211,8 @@ def test_wrong_input(trained, tmp_path):
     one_line_error(run(*train, "model.feature_matching.weight=0"), "model.feature_matching")
     one_line_error(run(*train, "model.label_smoothing.real=0"), "label_smoothing.real", "(0, 1]")
     one_line_error(run(*train, "model.network=convolutional"), "model.discriminator.hidden", "2")
-    one_line_error(run(*train, "model.label_smoothing={ real = 0.2, fake = 0.8 }"), "label_smoothing", "0.2", "0.8")
+    smoothing = ["model.label_smoothing.real=0.2", "--set", "model.label_smoothing.fake=0.8"]
+    one_line_error(run(*train, *smoothing), "label_smoothing", "0.2", "0.8")
     one_line_error(run(*train, "model.generator.steps=0"), "model.generator.steps")
     one_line_error(run("classify", trained / "run3"), "classifier")
     one_line_error(run("classify", trained / "run3", tmp_path / "nothing"), "nothing")
