@@ -106,6 +106,11 @@ void FileTree::sort_out() {
     leave_out_run(run.substr(0, run.size() - 1));
     std::erase_if(files, [&](const File& file) { return file.name.starts_with(run); });
   }
+  for (const auto& run : runs_) {  // neither the run nor the folder of runs is one that lacks images
+    std::erase_if(folders_, [inside = run + "/"](const std::string& name) {
+      return (name + "/").starts_with(inside) || inside.starts_with(name + "/");
+    });
+  }
   if (!runs_.empty())
     log_info("[data] " + where.string() + ": left out " + plural(std::ssize(runs_), "folder") +
              " with a run of fqgan: " + printable(short_list({runs_.begin(), runs_.end()}, 3)));

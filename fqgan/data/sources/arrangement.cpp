@@ -1,6 +1,8 @@
 #include "fqgan/data/sources/arrangement.h"
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/sources/splits.h"
 
 namespace fqgan {
@@ -25,6 +27,9 @@ Splits of_domain(const Splits& sided, const std::optional<std::string>& domain, 
 std::string chosen(const std::set<std::string>& folders, const std::string& where, Wanted& wanted) {
   const auto enter = [&](const Splits& splits) {
     const auto name = name_of_split(splits, wanted.split, where);
+    if (!wanted.split && splits.size() > 1)
+      log_info_once("[data] " + where + ": '" + printable(name) + "' of the splits " +
+                    printable(short_list(names_in(splits))) + " is read; data.split chooses another");
     wanted.found = true;
     return name;
   };

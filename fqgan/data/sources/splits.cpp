@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 
-#include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
 
 namespace fqgan {
@@ -157,12 +156,7 @@ std::string name_of_split(const std::map<std::string, std::string>& splits, cons
     std::vector<std::string> found;
     for (const auto& [name, of] : splits)
       if (of == wanted) found.push_back(name);
-    if (found.size() == 1) {
-      if (!split && splits.size() > 1)
-        log_info_once("[data] " + where + ": '" + printable(found[0]) + "' of the splits " +
-                      printable(short_list(names_in(splits))) + " is read; data.split names another");
-      return found[0];
-    }
+    if (found.size() == 1) return found[0];
     if (found.size() > 1)
       fail("data", where + ": expected one place for the split '" + wanted + "', found " + quoted_list(found) +
                        ". Hint: move their images into one of them");
