@@ -524,13 +524,13 @@ def test_bad_input_of_the_conversion(exported, checkpoint, tmp_path, capsys, mon
     refused(capsys, 2, [good, "--out", tmp_path], "folder")
 
 
-def test_a_run_without_the_program(checkpoint, capsys, monkeypatch):
+def test_a_run_without_the_program(checkpoint, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(tool, "program", lambda: None)
     run_folder = checkpoint("wide").with_suffix("")
     commands = [f"fqgan export {run_folder} --out generator.pt", "python -m fqgan.export generator.pt"]
     for model in (run_folder, checkpoint("wide")):
-        refused(capsys, 2, [model], model, commands[1])
-    refused(capsys, 2, [run_folder], *commands)
+        refused(capsys, 2, [model, "--out", tmp_path / "x.onnx"], model, commands[1])
+    refused(capsys, 2, [run_folder, "--out", tmp_path / "x.onnx"], *commands)
 
 
 def program_refuses(arguments, *parts):
@@ -578,10 +578,11 @@ def test_weights_that_do_not_fit(checkpoint, tmp_path):
     assert not (tmp_path / "x.pt").exists()
 
 
-def test_without_onnx(exported, checkpoint, capsys, monkeypatch):
+def test_without_onnx(exported, checkpoint, tmp_path, capsys, monkeypatch):
     exported("wide", "torchscript")
     monkeypatch.setitem(sys.modules, "onnx", None)
-    refused(capsys, 2, [checkpoint("wide").with_suffix(".pt")], "'onnx'", "pip install onnx")
+    model = checkpoint("wide").with_suffix(".pt")
+    refused(capsys, 2, [model, "--out", tmp_path / "x.onnx"], "'onnx'", "pip install onnx")
 
 
 def test_without_onnxruntime(exported, checkpoint, tmp_path, capsys, monkeypatch):
