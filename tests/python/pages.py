@@ -89,7 +89,8 @@ def small(words):
         words, options = [*words, "--iterations", "1", "--warmup", "0"], SMALL_NETWORKS
     elif command == "evaluate":
         words = with_value(words, "--count", "60") if words[2].startswith("runs/") else words
-        options = ["kid.subset_size=20"] if "--metrics" not in words or "kid" in line else []
+        kid_by_default = "--metrics" not in words and not words[2].startswith("runs/")  # a run has its recipe's metrics
+        options = ["kid.subset_size=20"] if kid_by_default or "kid" in line else []
     elif command == "sample":
         words = with_value(words, "--count", "4") if "--count" in words else words
     elif command == "sweep":
