@@ -59,11 +59,11 @@ void add_classifier(const std::string& where, const ClassifyFlags& flags, const 
     all.data = data_of_model(checkpoint, path, model.data, flags.set);
   } else {
     const auto &a = all.info(), &b = model.data;
-    const ImageShape wanted{a.channels, a.height, a.width}, own{b.channels, b.height, b.width};
+    const auto wanted = shape_text(shape_of(a)), own = shape_text(shape_of(b));
     const auto& first = flags.paths.front();
-    if (shape_text(wanted) != shape_text(own))
-      fail(path, "expected a classifier for images of " + shape_text(wanted) + " as " + first + ", got one for " +
-                     shape_text(own) + ". Hint: classify with each alone");
+    if (wanted != own)
+      fail(path, "expected a classifier for images of " + wanted + " as " + first + ", got one for " + own +
+                     ". Hint: classify with each alone");
     if (const auto other = first_difference(a.class_names, "in " + first, b.class_names, "here"); !other.empty())
       fail(path, "expected the same classes in the same order as " + first + "; " + other +
                      ". Hint: classify with each alone");

@@ -33,9 +33,9 @@ EvaluateOptions read_settings(const std::vector<std::string>& set, const NamedSi
   EvaluateOptions options;
   const auto* recipe = named.a.recipe ? named.a.recipe.get() : named.b ? named.b->recipe.get() : nullptr;
   if (recipe) options.data = fitting_of(recipe->data);
-  const auto& model = named.a.checkpoint ? named.a.checkpoint : named.b ? named.b->checkpoint : named.a.checkpoint;
+  const auto* model = named.a.checkpoint ? &named.a : named.b && named.b->checkpoint ? &*named.b : nullptr;
   if (model) {  // images that are read get the size and channels of those that are generated
-    const auto trained = data_of_checkpoint(model->checkpoint, model->path);
+    const auto trained = data_of_checkpoint(model->checkpoint->checkpoint, model->checkpoint->path);
     const auto& info = main_info(trained);
     options.data.channels = info.channels;
     options.data.resolution = info.height;

@@ -27,7 +27,7 @@ bool starts_with_table(const std::filesystem::path& file) {
 }
 
 /// Refuses to replace files beside the ledger that no sweep wrote. A sweep writes its table before its curves.
-void check_earlier_report(const SweepFiles& files) {
+void check_earlier_report(const SweepReport& files) {
   std::error_code ignored;
   const auto there = [&](const auto& file) { return std::filesystem::exists(file, ignored); };
   for (const auto& file : {files.table, files.picture})
@@ -38,29 +38,30 @@ void check_earlier_report(const SweepFiles& files) {
 
 /// The ledger grows with every sweep. The report beside it is the sweep's own, which every sweep writes again; --out
 /// may name any file.
-void check_outputs(const SweepFlags& flags) {
-  auto files = files_of_sweep(flags);
-  check_target({flags.ledger, std::filesystem::path(flags.ledger).extension(), "--ledger", true, files.reads});
+void check_outputs(const SweepFlags& flags, std::vector<std::string> inputs) {
+  const auto report = report_of_sweep(flags);
+  check_target({flags.ledger, std::filesystem::path(flags.ledger).extension(), "--ledger", true, inputs});
   read_ledger(flags.ledger);  // refuses a file that is no ledger
-  files.reads.push_back(flags.ledger);
-  if (flags.out.empty()) check_earlier_report(files);
+  inputs.push_back(flags.ledger);
+  if (flags.out.empty()) check_earlier_report(report);
   const bool replace = flags.force || flags.out.empty();
-  check_target({files.table.string(), ".md", "--out", replace, files.reads});
-  check_target({files.picture.string(), ".png", "--out", replace, files.reads});
+  check_target({report.table.string(), ".md", "--out", replace, inputs});
+  check_target({report.picture.string(), ".png", "--out", replace, inputs});
 }
 
 /// As in a training, whose pictures would be taken for images by the next one.
-void refuse_runs_in_data(const SweepFlags& flags) {
-  for (const auto& read : files_of_sweep(flags).reads)
-    if (std::filesystem::is_directory(read) && lies_in(flags.runs, read))
-      fail("--runs", "expected a folder outside the images, got '" + flags.runs + "' inside '" + read +
+void refuse_runs_in_data(const SweepFlags& flags, const std::vector<std::string>& inputs) {
+  for (const auto& input : inputs)
+    if (std::filesystem::is_directory(input) && lies_in(flags.runs, input))
+      fail("--runs", "expected a folder outside the images, got '" + flags.runs + "' inside '" + input +
                          "'. Hint: choose another --runs");
 }
 
 int sweep(const SweepFlags& flags) {
   check_force(flags.force, {flags.out});
-  refuse_runs_in_data(flags);
-  if (!flags.dry_run) check_outputs(flags);
+  const auto inputs = inputs_of_sweep(flags);
+  refuse_runs_in_data(flags, inputs);
+  if (!flags.dry_run) check_outputs(flags, inputs);
   return run_sweep(flags);
 }
 

@@ -16,6 +16,7 @@
 #include "fqgan/experiment/resume.h"
 #include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/model.h"
+#include "fqgan/metrics/features.h"
 #include "fqgan/models/weights.h"
 #include "fqgan/run/run_lock.h"
 
@@ -62,11 +63,9 @@ void refuse_run_in_data(const fs::path& run, const fs::path& data) {
 
 /// What does not fit is named here, because the tensors would only show other shapes.
 void check_images_of_start(const std::string& where, const DataInfo& before, const DataInfo& now) {
-  const auto text = [](const DataInfo& info) {
-    return std::to_string(info.channels) + " x " + std::to_string(info.height) + " x " + std::to_string(info.width);
-  };
-  if (text(before) != text(now))
-    fail(where, "expected a model of images of " + text(now) + ", as the data, got one of " + text(before) +
+  const auto own = shape_text(shape_of(before)), wanted = shape_text(shape_of(now));
+  if (own != wanted)
+    fail(where, "expected a model of images of " + wanted + ", as the data, got one of " + own +
                     ". Hint: --set data.channels=" + std::to_string(before.channels) +
                     " --set data.resolution=" + std::to_string(before.height) +
                     (before.width == before.height ? "" : " --set data.width=" + std::to_string(before.width)));

@@ -24,8 +24,7 @@ void describe_fit(const Recipe& recipe, const DatasetsByName& sets) {
 
 void describe(const Recipe& recipe, const TrainingSets& sets, const Family& family) {
   const auto& data = sets.train().info();
-  log_info("data: " + plural(data.images, "image") + " of " + std::to_string(data.channels) + " x " +
-           std::to_string(data.height) + " x " + std::to_string(data.width) +
+  log_info("data: " + plural(data.images, "image") + " of " + shape_text(shape_of(data)) +
            (data.classes ? ", " + plural(data.classes, "class") : ", no classes"));
   describe_fit(recipe, sets.by_name());
   for (const auto& [name, network] : family.networks) {

@@ -148,16 +148,16 @@ void EvaluationRecorder::on_end(const Progress&) {
   if (!evaluator_) return;
   for (const auto& metric : evaluator_->options().metrics) {
     const auto name = evaluator_->value_name(metric);
-    std::vector<std::string> texts;  // the values with this name: other features give others
-    const auto text_of_point = [&](const Point& point) {
+    std::vector<const Point*> measured;  // with this name: other features give others
+    for (const auto& point : points_)
+      if (point.metrics.contains(name)) measured.push_back(&point);
+    if (measured.empty()) continue;
+    const auto at = [&](const Point& point) {
       return significant(point.metrics.at(name), 4) + " at iteration " + std::to_string(point.step);
     };
-    for (const auto& point : points_)
-      if (point.metrics.contains(name)) texts.push_back(text_of_point(point));
-    if (texts.empty()) continue;
     const bool kept = kept_ && evaluator_->options().keep_best == metric;
-    log_info(name + ": " + texts.front() + ", " + texts.back() +
-             (kept ? "; best " + text_of_point(*kept_) + ", kept in checkpoints/best.safetensors" : ""));
+    log_info(name + ": " + at(*measured.front()) + ", " + at(*measured.back()) +
+             (kept ? "; best " + at(*kept_) + ", kept in checkpoints/best.safetensors" : ""));
   }
 }
 

@@ -20,13 +20,11 @@ std::unique_ptr<Recipe> recipe_of(const NamedCheckpoint& named) {
                                                   : read_recipe(RecipeText::from_string(found->second, named.path));
 }
 
-ImageShape shape_of_data(const DataInfo& info) { return {info.channels, info.height, info.width}; }
-
 Side side_of_dataset(std::shared_ptr<const Dataset> dataset, std::shared_ptr<OpenedData> data,
                      const std::string& name) {
   Side side;
   const auto& info = dataset->info();
-  side.facts = {name, false, info.images, info.class_names, shape_of_data(info)};
+  side.facts = {name, false, info.images, info.class_names, shape_of(info)};
   side.data = std::move(data);
   side.images = [set = dataset.get()] { return in_order(*set); };
   side.dataset = std::move(dataset);
@@ -87,7 +85,7 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   check_sampling(*model.family, sampling);
   auto count = generated.count;
   if (side.dataset) count = std::min(count, side.dataset->info().images);
-  side.facts = {named.path, false, count, {}, shape_of_data(model.data)};
+  side.facts = {named.path, false, count, {}, shape_of(model.data)};
   if (model.family->drawn_classes() > 0) side.facts.class_names = model.data.class_names;
   side.images = [family = model.family.get(), count, sampling] { return generated_images(*family, sampling, count); };
   side.family = std::move(model.family);

@@ -13,7 +13,6 @@
 #include "fqgan/run/log_reader.h"
 
 namespace fqgan {
-
 namespace {
 
 /// The last iteration of which the run has a line.
@@ -37,6 +36,29 @@ std::string sign_of_checkpoints(const RunFolder& run) {
   return "the log goes to iteration " + std::to_string(last) + " and one was written every " + std::to_string(every);
 }
 
+/// An option that differs and that a resume may not change; "" if there is none.
+std::string fixed_option_that_differs(Recipe& before, Recipe& after) {
+  const auto described = describe_options(after);
+  for (const auto& key : changed_fields(before, after)) {
+    const auto field = std::find_if(described.begin(), described.end(), [&](const auto& f) { return f.key == key; });
+    if (field == described.end() || !field->resumable) return key;
+  }
+  return "";
+}
+
+constexpr const char* resumable_options =
+    "cannot be changed on --resume (only the length, the intervals, device, threads and paths can). Hint: ";
+
+/// The recipe in the folder must be that of the training, because somebody may have edited it.
+void refuse_edited_recipe(Recipe& recipe, const NamedCheckpoint& trained, const RunFolder& run) {
+  const auto text = text_of(trained.checkpoint.metadata, "recipe", trained.path);
+  const auto before = read_recipe(RecipeText::from_string(text, trained.path));
+  const auto key = fixed_option_that_differs(*before, recipe);
+  if (!key.empty())
+    fail(run.recipe().string(), "'" + key + "' is not what the run was trained with, and " + resumable_options +
+                                    "undo the change, or fine-tune a new run with --from");
+}
+
 }  // namespace
 
 std::optional<NamedCheckpoint> checkpoint_to_resume(const RunFolder& run) {
@@ -52,42 +74,14 @@ std::optional<NamedCheckpoint> checkpoint_to_resume(const RunFolder& run) {
   return found;
 }
 
-namespace {
-
-/// The keys of the options that differ, and that a resume may not change.
-std::vector<std::string> fixed_options_that_differ(Recipe& before, Recipe& after) {
-  const auto described = describe_options(after);
-  std::vector<std::string> keys;
-  for (const auto& key : changed_fields(before, after)) {
-    const auto field = std::find_if(described.begin(), described.end(), [&](const auto& f) { return f.key == key; });
-    if (field == described.end() || !field->resumable) keys.push_back(key);
-  }
-  return keys;
-}
-
-constexpr const char* resumable_options =
-    "cannot be changed on --resume (only the length, the intervals, device, threads and paths can). Hint: ";
-
-/// The recipe in the folder must be that of the training, because somebody may have edited it.
-void refuse_edited_recipe(Recipe& recipe, const NamedCheckpoint& trained, const RunFolder& run) {
-  const auto text = text_of(trained.checkpoint.metadata, "recipe", trained.path);
-  const auto before = read_recipe(RecipeText::from_string(text, trained.path));
-  const auto keys = fixed_options_that_differ(*before, recipe);
-  if (keys.empty()) return;
-  fail(run.recipe().string(), "'" + keys.front() + "' is not what the run was trained with, and " + resumable_options +
-                                  "undo the change, or fine-tune a new run with --from");
-}
-
-}  // namespace
-
 std::unique_ptr<Recipe> recipe_to_resume(const RunFolder& run, const std::optional<NamedCheckpoint>& checkpoint,
                                          const std::vector<std::string>& set, const std::string& data) {
   auto text = RecipeText::from_file(run.recipe());
-  if (checkpoint) refuse_edited_recipe(*read_recipe(text), *checkpoint, run);
   const auto before = read_recipe(text);
+  if (checkpoint) refuse_edited_recipe(*before, *checkpoint, run);
   for (const auto& assignment : set) text.set(assignment);
   auto after = read_recipe(text);
-  for (const auto& key : fixed_options_that_differ(*before, *after))
+  if (const auto key = fixed_option_that_differs(*before, *after); !key.empty())
     fail("--set", "'" + key + "' " + resumable_options + "fine-tune a new run with --from");
   if (!data.empty()) read_data_from(*after, data);
   if (const auto& path = after->data.path; path && !std::filesystem::exists(*path))

@@ -62,7 +62,7 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
     source_ = sets.at(direction_named(*translator, options_.generation.direction).source);
     options_.count = std::min(options_.count, source_->info().images);
   }
-  generated_ = {"generated images", false, options_.count, {}, ImageShape{data.channels, data.height, data.width}};
+  generated_ = {"generated images", false, options_.count, {}, shape_of(data)};
   if (family.drawn_classes() > 0) generated_.class_names = data.class_names;
   against_ = side_against(recipe, data_, family);
   if (options_.features != "classifier") {

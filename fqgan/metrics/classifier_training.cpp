@@ -49,7 +49,7 @@ void check_training_data(const Dataset& train, const Dataset* test, const std::s
   if (info.images < 2) fail("classifier", data + ": expected at least 2 images to train a classifier, got 1");
   if (!test) return;
   const auto& other = test->info();
-  const ImageShape shape{info.channels, info.height, info.width}, tested{other.channels, other.height, other.width};
+  const auto shape = shape_of(info), tested = shape_of(other);
   if (shape_text(shape) != shape_text(tested))
     fail("classifier", data + ": expected images of one size, got training images of " + shape_text(shape) +
                            " and test images of " + shape_text(tested) +

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "fqgan/data/dataset.h"
+
 namespace fqgan {
 
 struct Extracted {
@@ -20,6 +22,7 @@ struct Extracted {
 struct ImageShape {
   int64_t channels = 0, height = 0, width = 0;
 };
+inline ImageShape shape_of(const DataInfo& info) { return {info.channels, info.height, info.width}; }
 std::string shape_text(const ImageShape& shape);  // "1 x 28 x 28"
 
 class FeatureExtractor {

@@ -225,7 +225,7 @@ class Sweep {
   }
 
   void write_report(const std::string& table, const std::string& picture) const {
-    const auto files = files_of_sweep(options_);
+    const auto files = report_of_sweep(options_);
     if (files.table.has_parent_path()) make_folder(files.table.parent_path());
     write_file_atomically(files.table, table);
     if (!picture.empty()) write_file_atomically(files.picture, picture);
@@ -242,22 +242,27 @@ class Sweep {
 
 }  // namespace
 
-SweepFiles files_of_sweep(const SweepOptions& options) {
-  const auto file = read_sweep(options.file);
-  const fs::path given(options.file);
+SweepReport report_of_sweep(const SweepOptions& options) {
   const std::string ending = ".md";
-  auto base = options.out.empty() ? (fs::path(options.ledger).parent_path() / given.stem()).string() : options.out;
+  const auto beside_ledger = fs::path(options.ledger).parent_path() / fs::path(options.file).stem();
+  auto base = options.out.empty() ? beside_ledger.string() : options.out;
   if (base.ends_with(ending)) base.resize(base.size() - ending.size());
-  SweepFiles files{base + ".md", base + ".png", {options.file, images_of(options, file)}};
+  return {base + ".md", base + ".png"};
+}
+
+std::vector<std::string> inputs_of_sweep(const SweepOptions& options) {
+  const auto file = read_sweep(options.file);
+  const auto folder = fs::path(options.file).parent_path().string();
+  std::vector<std::string> inputs{options.file, images_of(options, file)};
   for (const auto& experiment : file.experiments) {
     for_experiment(options.file, experiment, [&] {
-      const auto recipe = recipe_of(experiment, given.parent_path().string());
+      const auto recipe = recipe_of(experiment, folder);
       for (const auto& path :
            {experiment.recipe, recipe->data.path.value_or(""), recipe->evaluation.against.value_or("")})
-        files.reads.push_back(path);
+        inputs.push_back(path);
     });
   }
-  return files;
+  return inputs;
 }
 
 int run_sweep(const SweepOptions& options) { return Sweep(options).run(); }

@@ -16,13 +16,14 @@ struct SweepOptions {
   bool dry_run = false;           // train nothing
 };
 
-/// The files of a sweep that are not its runs.
-struct SweepFiles {
-  std::filesystem::path table, picture;  // the report
-  std::vector<std::string> reads;        // the sweep file, its recipes and the images
+/// The files of a sweep's report.
+struct SweepReport {
+  std::filesystem::path table, picture;
 };
-/// Errors: UserError for a wrong sweep file or recipe.
-SweepFiles files_of_sweep(const SweepOptions& options);
+SweepReport report_of_sweep(const SweepOptions& options);
+
+/// What a sweep reads: its file, its recipes and the images. Errors: UserError for a wrong sweep file or recipe.
+std::vector<std::string> inputs_of_sweep(const SweepOptions& options);
 
 /// Returns the program's exit code: 0; 1 if a training failed; 2 if one was refused; 128 + signal.
 /// Errors: UserError for a wrong sweep file or recipe, before any training.

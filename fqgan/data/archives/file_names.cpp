@@ -72,4 +72,6 @@ std::string part_of_other_tools(const std::string& name) {
   return "";
 }
 
+bool leads_out(const std::string& name) { return ("/" + name + "/").find("/../") != std::string::npos; }
+
 }  // namespace fqgan

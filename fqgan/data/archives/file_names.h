@@ -18,6 +18,9 @@ FileKind kind_of(const std::string& name);
 /// "@eaDir"): the file itself, or a folder that it is in. "" if no part is.
 std::string part_of_other_tools(const std::string& name);
 
+/// Whether a path with '/' leads out of its archive.
+bool leads_out(const std::string& name);
+
 /// ".bmp", or "" without an ending.
 std::string ending_of(const std::string& name);
 

@@ -5,6 +5,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
+#include "fqgan/data/archives/file_names.h"
 #include "fqgan/data/archives/gz_file.h"
 
 namespace fqgan {
@@ -56,7 +57,7 @@ void refuse_hostile(const Header& header, const std::string& where) {
     fail("data", where + ": the entry '" + printable(header.name) + "' " + why + ", which is refused");
   };
   if (header.type == '1' || header.type == '2') refuse("is a link");
-  if (("/" + header.name + "/").find("/../") != std::string::npos) refuse("has a path outside of the archive");
+  if (leads_out(header.name)) refuse("has a path outside of the archive");
 }
 
 void skip(GzFile& input, int64_t bytes) {

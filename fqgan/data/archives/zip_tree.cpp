@@ -36,9 +36,9 @@ Archive open_archive(const std::filesystem::path& path) {
        path.string() + ": not a readable zip archive (" + reason + "). Hint: copy it again, or pack the images again");
 }
 
-bool leaves_its_folder(std::string name) {
+bool leads_out_by_any_separator(std::string name) {
   std::replace(name.begin(), name.end(), '\\', '/');
-  return ("/" + name + "/").find("/../") != std::string::npos;
+  return leads_out(name);
 }
 
 bool is_link(zip_t* archive, zip_uint64_t index) {
@@ -117,7 +117,7 @@ class ZipTree : public FileTree {
       refuse("entry " + std::to_string(index), "cannot be read");
     const std::string raw = status.name;
     const auto name = plain_name(raw);
-    if (leaves_its_folder(name)) refuse(name, "has a path outside of the archive");
+    if (leads_out_by_any_separator(name)) refuse(name, "has a path outside of the archive");
     if (name.empty() || leave_out_of_other_tools(name)) return;
     if (raw.ends_with('/') || raw.ends_with('\\')) return add_folder(name);
     if (is_link(archive, index)) refuse(name, "is a link");
