@@ -12,7 +12,6 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/text.h"
 #include "fqgan/metrics/check_features.h"
-#include "fqgan/metrics/mean_and_std.h"
 #include "fqgan/metrics/nearest.h"
 
 namespace fqgan {
@@ -21,15 +20,30 @@ namespace {
 constexpr int64_t enough_held_out = 100;  // fewer images have no 1 % quantile
 constexpr double many_copies = 0.1;
 
+/// The rows of a matrix as bytes, by which equal rows are found.
+class RowBytes {
+ public:
+  /// x: N x D, contiguous
+  explicit RowBytes(const at::Tensor& x)
+      : signless_(x + 0.),  // -0 becomes 0
+        bytes_(static_cast<const char*>(signless_.const_data_ptr())),
+        length_(static_cast<size_t>(x.size(1) * x.element_size())) {}
+  int64_t count() const { return signless_.size(0); }
+  std::string_view row(int64_t i) const { return {bytes_ + static_cast<size_t>(i) * length_, length_}; }
+
+ private:
+  at::Tensor signless_;
+  const char* bytes_;
+  size_t length_;
+};
+
 /// The first of each group of equal rows. x: N x D, contiguous
 std::vector<int64_t> different_rows(const at::Tensor& x) {
-  const auto signless = x + 0.;  // -0 becomes 0
-  const auto* bytes = static_cast<const char*>(signless.const_data_ptr());
-  const auto length = static_cast<size_t>(x.size(1) * x.element_size());
+  const RowBytes bytes(x);
   std::unordered_set<std::string_view> seen;
   std::vector<int64_t> rows;
-  for (int64_t i = 0; i < x.size(0); ++i)
-    if (seen.insert({bytes + i * length, length}).second) rows.push_back(i);
+  for (int64_t i = 0; i < bytes.count(); ++i)
+    if (seen.insert(bytes.row(i)).second) rows.push_back(i);
   return rows;
 }
 
@@ -110,6 +124,16 @@ std::string verdict(const Copies& copies) {
   return text + "the generator repeats training images";
 }
 
+int64_t equal_rows(const at::Tensor& x, const at::Tensor& y) {
+  const auto points = as_points({x, y});
+  const RowBytes own(points[0]), others(points[1]);
+  std::unordered_set<std::string_view> known;
+  for (int64_t i = 0; i < others.count(); ++i) known.insert(others.row(i));
+  int64_t equal = 0;
+  for (int64_t i = 0; i < own.count(); ++i) equal += known.contains(own.row(i));
+  return equal;
+}
+
 std::vector<double> authentic(const at::Tensor& training, const at::Tensor& generated) {
   const auto where = "auth";
   check_features(training, where, "training features");
@@ -123,10 +147,6 @@ std::vector<double> authentic(const at::Tensor& training, const at::Tensor& gene
   for (int64_t i = 0; i < nearest.count(); ++i)
     is_authentic.push_back(own.squared_at(nearest.index_at(i, 0), 0) < nearest.squared_at(i, 0));
   return is_authentic;
-}
-
-double authentic_percentage(const at::Tensor& training, const at::Tensor& generated) {
-  return 100 * mean_and_std(authentic(training, generated)).mean;
 }
 
 }  // namespace fqgan
