@@ -1,6 +1,7 @@
 // fqgan evaluate A --against B: measures one set of images against another.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -12,6 +13,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
+#include "fqgan/experiment/nearest_pairs.h"
 #include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/conventions.h"
 
@@ -41,7 +43,7 @@ OpenedData* labelled_images(const Sides& sides) {
 
 bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
   try {
-    check_metrics({metric}, sides.a.facts, sides.b->facts, extractor, sides.settings);
+    check_metrics({metric}, sides.a.facts, sides.b->facts, extractor, sides.settings, sides.training_facts());
     return true;
   } catch (const UserError& error) {
     log_info("without " + metric + ": " + error.what());
@@ -49,13 +51,15 @@ bool can_measure(const std::string& metric, const Sides& sides, const FeatureExt
   }
 }
 
-/// The default metrics: fid, kid if there are enough images, and accuracy if the extractor knows the classes.
+/// The default metrics: fid, kid if there are enough images, accuracy if the extractor knows the classes, and copied if
+/// there are training images.
 std::vector<std::string> default_metrics(const Sides& sides, const FeatureExtractor& extractor) {
   std::vector<std::string> names = {"fid"};
   if (sides.a.facts.statistics_only || sides.b->facts.statistics_only) return names;
   if (can_measure("kid", sides, extractor)) names.push_back("kid");
   const bool labels = !sides.a.facts.class_names.empty() && !extractor.class_names().empty();
   if (labels && can_measure("accuracy", sides, extractor)) names.push_back("accuracy");
+  if (sides.training && can_measure("copied", sides, extractor)) names.push_back("copied");
   return names;
 }
 
@@ -72,11 +76,11 @@ std::vector<std::string> chosen_metrics(std::vector<std::string> names, bool ask
   return names;
 }
 
-std::string json_of(const Measured& a, const Measured& b, const FeatureExtractor& extractor,
-                    const Evaluation& evaluation) {
+std::string json_of(const Measured& a, const Measured& b, const std::optional<Measured>& training,
+                    const FeatureExtractor& extractor, const Evaluation& evaluation) {
   nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
   for (const auto& [name, value] : evaluation.values) metrics[name] = value;
-  const nlohmann::ordered_json document = {
+  nlohmann::ordered_json document = {
       {"generated", a.name},
       {"against", b.name},
       {"counts", {{"generated", a.images}, {"against", b.images}}},
@@ -84,17 +88,78 @@ std::string json_of(const Measured& a, const Measured& b, const FeatureExtractor
        {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
       {"metrics", metrics},
       {"warnings", evaluation.warnings}};
+  if (training) {
+    document["training"] = training->name;
+    document["counts"]["training"] = training->images;
+  }
   return document.dump(2) + "\n";
 }
 
-std::string lines_of(const Measured& a, const Measured& b, const Evaluation& evaluation) {
+/// What the value `name` was measured against: "10000", or "60000 training images".
+std::string images_against(const std::string& name, const Measured& b, const std::optional<Measured>& training) {
+  for (const auto& metric : metrics())
+    if (metric.needs_training && name.starts_with(metric.value_name))
+      return std::to_string(training->images) + " training images";
+  return std::to_string(b.images);
+}
+
+std::string lines_of(const Measured& a, const Measured& b, const std::optional<Measured>& training,
+                     const Evaluation& evaluation) {
   size_t width = 0;
   for (const auto& [name, value] : evaluation.values) width = std::max(width, name.size());
   std::string lines;
   for (const auto& [name, value] : evaluation.values)
     lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + "  (" +
-             std::to_string(a.images) + " images against " + std::to_string(b.images) + ")\n";
+             std::to_string(a.images) + " images against " + images_against(name, b, training) + ")\n";
   return lines;
+}
+
+bool has_copied(const std::vector<std::string>& names) {
+  return std::find(names.begin(), names.end(), "copied") != names.end();
+}
+
+/// The table beside the picture of --neighbours: the same name with another ending.
+std::string table_beside(const std::string& picture) {
+  return std::filesystem::path(picture).replace_extension(".csv").string();
+}
+
+void check_outputs(const EvaluateFlags& flags) {
+  check_force(flags.force, {flags.save_statistics, flags.neighbours});
+  const auto& features = flags.features;
+  const std::vector<std::string> reads = {flags.path,
+                                          flags.against,
+                                          flags.training,
+                                          features.features,
+                                          features.weights.value_or(""),
+                                          flags.generated.source};
+  if (!flags.save_statistics.empty())
+    check_target({flags.save_statistics, ".safetensors", "--save-statistics", flags.force, reads});
+  if (flags.neighbours.empty() && !flags.given("--neighbours")) return;
+  check_target({flags.neighbours, ".png", "--neighbours", flags.force, reads});
+  check_target({table_beside(flags.neighbours), ".csv", "--neighbours", flags.force, reads});
+}
+
+/// The metrics of a comparison, which have been checked. `asked`: of --metrics or the recipe; empty: neither.
+std::vector<std::string> checked_metrics(const EvaluateFlags& flags, std::vector<std::string> asked, bool by_flag,
+                                         const Sides& sides, const FeatureExtractor& extractor) {
+  auto names = chosen_metrics(std::move(asked), by_flag, sides, extractor);
+  if (!flags.neighbours.empty() && !has_copied(names)) names.emplace_back("copied");
+  if (!flags.training.empty() && !need_training(names))
+    fail("--training", "expected a metric that compares with the training images, got " + quoted_list(names) +
+                           ", so that this has no effect. Hint: --metrics auth,c_t,copied");
+  refuse_other_settings(flags.set, names);
+  check_metrics(names, sides.a.facts, sides.b->facts, extractor, sides.settings, sides.training_facts());
+  return names;
+}
+
+void report_copies(const EvaluateFlags& flags, const Sides& sides, const Evaluation& evaluation) {
+  if (!evaluation.copies) return;
+  log_info("copied: " + verdict(*evaluation.copies));
+  if (flags.neighbours.empty()) return;
+  const auto table = table_beside(flags.neighbours);
+  write_nearest_pairs(flags.neighbours, table, sides.a, *sides.training, *evaluation.copies);
+  log_info("wrote the nearest pairs of a generated and a training image to " + flags.neighbours + ", and all to " +
+           table);
 }
 
 int evaluate_command(const EvaluateFlags& given) {
@@ -105,23 +170,19 @@ int evaluate_command(const EvaluateFlags& given) {
   if (names.empty() && given.given("--metrics"))
     fail("--metrics", "expected names of metrics, got '" + flags.metrics + "'");
   for (const auto& name : names) metric_named(name, "--metrics");
-  check_force(flags.force, {flags.save_statistics});
-  if (!flags.save_statistics.empty())
-    check_target({flags.save_statistics,
-                  ".safetensors",
-                  "--save-statistics",
-                  flags.force,
-                  {flags.path, flags.against, flags.features.features, flags.features.weights.value_or(""),
-                   flags.generated.source}});
+  check_outputs(flags);
   const auto numerics = start_computing(flags.compute);
-  const auto sides = open_sides(flags, std::move(named), numerics);
+  const bool with_training = need_training(names) || !flags.training.empty() || !flags.neighbours.empty();
+  const auto sides = open_sides(flags, std::move(named), numerics, with_training);
   auto* labelled = labelled_images(sides);
   const auto extractor = open_features(resolved(flags.features, labelled != nullptr), labelled, numerics.device);
-  if (sides.b) names = chosen_metrics(std::move(names), given.given("--metrics"), sides, *extractor);
-  refuse_other_settings(flags.set, sides.b ? names : std::vector<std::string>());
-  if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
+  if (sides.b)
+    names = checked_metrics(flags, std::move(names), given.given("--metrics"), sides, *extractor);
+  else
+    refuse_other_settings(flags.set, {});
   log_info("features: " + extractor->name() + ", " + extractor->description());
-  const auto a = sides.a.measure(*extractor, names);
+  const bool keep = need_images(names, sides.settings);
+  const auto a = sides.a.measure(*extractor, keep, need_logits(names));
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
     log_info("wrote the statistics of " + std::to_string(a.images) + " images to " + flags.save_statistics);
@@ -130,10 +191,13 @@ int evaluate_command(const EvaluateFlags& given) {
     log_info("no metrics: --save-statistics is given without --against");
     return 0;
   }
-  const auto b = sides.b->measure(*extractor, names);
-  const auto evaluation = evaluate(a, b, names, *extractor, sides.settings);
+  const auto b = sides.b->measure(*extractor, keep, false);
+  std::optional<Measured> training;
+  if (need_training(names)) training = sides.training->measure(*extractor, true, false);
+  const auto evaluation = evaluate(a, b, names, *extractor, sides.settings, training ? &*training : nullptr);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
-  print(flags.json ? json_of(a, b, *extractor, evaluation) : lines_of(a, b, evaluation));
+  report_copies(flags, sides, evaluation);
+  print(flags.json ? json_of(a, b, training, *extractor, evaluation) : lines_of(a, b, training, evaluation));
   return 0;
 }
 
@@ -146,7 +210,7 @@ void add_evaluate(CLI::App& program, Action& action) {
   std::string meanings = "Metrics:\n";
   for (const auto& metric : metrics()) {
     known.push_back(metric.name);
-    meanings += "  " + metric.name + std::string(12 - metric.name.size(), ' ') + metric.meaning + "\n";
+    meanings += "  " + metric.name + std::string(14 - metric.name.size(), ' ') + metric.meaning + "\n";
   }
   command->footer(meanings + "\nFeature extractors:\n" + feature_help());
   command
@@ -156,6 +220,9 @@ void add_evaluate(CLI::App& program, Action& action) {
       "--against", flags->against,
       "reference, of the same kinds; default for a run: as in its recipe, which is the held-out images or the test "
       "split of its data, else its training images");
+  command->add_option("--training", flags->training,
+                      "images that the generator was trained on, for auth, c_t and copied; default for a run: those of "
+                      "its recipe");
   command->add_option(
       "--metrics", flags->metrics,
       "comma-separated list of " + join(known) + "; default: those of the run's recipe, else fid, kid and accuracy");
@@ -186,9 +253,13 @@ void add_evaluate(CLI::App& program, Action& action) {
   command->add_option("--direction", flags->generated.options.direction,
                       "direction of a model that translates images, such as a2b; default: its first one");
   add_set_flag(*command, flags->set,
-               "set an option, such as kid.subset_size=500, data.resolution=32 or against.split=test (repeatable)");
+               "set an option, such as kid.subset_size=500, data.resolution=32, against.split=test or bootstrap=100 "
+               "(repeatable)");
   command->add_option("--save-statistics", flags->save_statistics,
                       "write the statistics of the first side as X.safetensors, for later fid");
+  command->add_option("--neighbours", flags->neighbours,
+                      "write the generated images with their nearest training images: the nearest pairs as PAIRS.png, "
+                      "all as PAIRS.csv beside it; also measures copied");
   command->add_flag("--json", flags->json, "print one JSON document");
   add_force_flag(*command, flags->force);
   add_compute_flags(*command, flags->compute);

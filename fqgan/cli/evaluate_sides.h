@@ -1,4 +1,5 @@
-// The two sides of `fqgan evaluate`, as its flags, its --set options and the recipe of a run describe them.
+// The two sides of `fqgan evaluate`, and the training images, as its flags, its --set options and the recipe of a run
+// describe them.
 #pragma once
 
 #include <functional>
@@ -11,7 +12,7 @@
 namespace fqgan {
 
 struct EvaluateFlags {
-  std::string path, against, metrics, save_statistics;
+  std::string path, against, training, metrics, save_statistics, neighbours;
   FeatureRequest features;
   Generated generated{10'000};
   bool raw = false;
@@ -21,11 +22,12 @@ struct EvaluateFlags {
   std::function<bool(const std::string&)> given;  // whether a flag was on the command line
 };
 
-/// What the two sides are.
+/// What the sides are.
 struct NamedSides {
   NamedSide a;
   std::optional<NamedSide> b;
-  bool b_of_recipe = false;  // whether --against is left to the recipe of `a`
+  std::optional<NamedSide> training;  // unset: those of the recipe of `a`
+  bool b_of_recipe = false;           // whether --against is left to the recipe of `a`
 
   bool generates() const { return a.checkpoint || (b && b->checkpoint); }
   static bool reads_images(const NamedSide& side) { return !side.checkpoint && !side.statistics; }
@@ -45,12 +47,16 @@ EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe);
 
 struct Sides {
   Side a;
-  std::optional<Side> b;  // unset if only --save-statistics is given
+  std::optional<Side> b;         // unset if only --save-statistics is given
+  std::optional<Side> training;  // unset if no metric needs it, or if it is unknown
   MetricOptions settings;
   bool b_of_recipe = false;
+
+  const SideFacts* training_facts() const { return training ? &training->facts : nullptr; }
 };
 
-/// Errors: UserError for images that cannot be opened, and for one side where two are needed.
-Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics);
+/// with_training: whether a metric may need the training images. Errors: UserError for images that cannot be opened,
+/// and for one side where two are needed.
+Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics, bool with_training);
 
 }  // namespace fqgan
