@@ -1,9 +1,9 @@
 // fqgan evaluate A --against B: measures one set of images against another.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "fqgan/cli/evaluate_output.h"
 #include "fqgan/cli/evaluate_sides.h"
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
@@ -14,9 +14,12 @@
 #include "fqgan/core/text.h"
 #include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/classifier_training.h"
+#include "fqgan/metrics/statistics_file.h"
 
 namespace fqgan {
 namespace {
+
+constexpr const char *json_of_fqgan = "fqgan", *json_of_torch_fidelity = "torch-fidelity";
 
 std::vector<std::string> separated(const std::string& list) {
   std::vector<std::string> names;
@@ -75,32 +78,34 @@ std::vector<std::string> chosen_metrics(std::vector<std::string> names, bool ask
   return names;
 }
 
-std::string json_of(const Measured& a, const Measured& b, const FeatureExtractor& extractor,
-                    const Evaluation& evaluation) {
-  nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
-  for (const auto& [name, value] : evaluation.values) metrics[name] = value;
-  const nlohmann::ordered_json document = {
-      {"generated", a.name},
-      {"against", b.name},
-      {"counts", {{"generated", a.images}, {"against", b.images}}},
-      {"features",
-       {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
-      {"metrics", metrics},
-      {"warnings", evaluation.warnings}};
-  return document.dump(2) + "\n";
+/// In the form of torch-fidelity, only its metrics can be printed.
+void leave_out_others(std::vector<std::string>& names, bool asked) {
+  for (const auto& name : names)
+    if (asked && !in_torch_fidelity(name))
+      fail("--json=torch-fidelity", "expected metrics that torch-fidelity prints (fid, kid, is, pr), got '" + name +
+                                        "'. Hint: --json prints every metric");
+  std::erase_if(names, [](const auto& name) { return !in_torch_fidelity(name); });
+  if (names.empty())
+    fail("--json=torch-fidelity",
+         "expected a metric that torch-fidelity prints, the run's recipe has none. Hint: "
+         "--metrics fid");
 }
 
-std::string lines_of(const Measured& a, const Measured& b, const Evaluation& evaluation) {
-  size_t width = 0;
-  for (const auto& [name, value] : evaluation.values) width = std::max(width, name.size());
-  std::string lines;
-  for (const auto& [name, value] : evaluation.values)
-    lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + "  (" +
-             std::to_string(a.images) + " images against " + std::to_string(b.images) + ")\n";
-  return lines;
+/// Saved statistics have one of two forms.
+void check_statistics_target(const EvaluateFlags& flags) {
+  const auto& path = flags.save_statistics;
+  if (!is_npz(path) && !path.ends_with(".safetensors"))
+    fail("--save-statistics", "expected a name that ends in .safetensors or .npz, got '" + path + "'");
+  check_target({path,
+                is_npz(path) ? ".npz" : ".safetensors",
+                "--save-statistics",
+                flags.force,
+                {flags.path, flags.against, flags.features, flags.generated.source}});
 }
 
 int evaluate_command(const EvaluateFlags& given) {
+  if (!given.json.empty() && given.json != json_of_fqgan && given.json != json_of_torch_fidelity)
+    fail("--json", std::string("expected --json or --json=") + json_of_torch_fidelity + ", got '" + given.json + "'");
   auto named = look_at_sides(given);
   refuse_ignored(given, named);
   const auto flags = named.a.recipe ? with_recipe(given, *named.a.recipe) : given;
@@ -109,16 +114,12 @@ int evaluate_command(const EvaluateFlags& given) {
     fail("--metrics", "expected names of metrics, got '" + flags.metrics + "'");
   for (const auto& name : names) metric_named(name, "--metrics");
   check_force(flags.force, {flags.save_statistics});
-  if (!flags.save_statistics.empty())
-    check_target({flags.save_statistics,
-                  ".safetensors",
-                  "--save-statistics",
-                  flags.force,
-                  {flags.path, flags.against, flags.features, flags.generated.source}});
+  if (!flags.save_statistics.empty()) check_statistics_target(flags);
   const auto numerics = start_computing(flags.compute);
   const auto sides = open_sides(flags, std::move(named), numerics);
   const auto extractor = open_extractor(flags, sides, numerics.device);
   if (sides.b) names = chosen_metrics(std::move(names), given.given("--metrics"), sides, *extractor);
+  if (flags.json == json_of_torch_fidelity) leave_out_others(names, given.given("--metrics"));
   refuse_other_settings(flags.set, sides.b ? names : std::vector<std::string>());
   if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
   log_info("features: " + extractor->name() + ", " + extractor->description());
@@ -126,7 +127,7 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto a = sides.a.measure(*extractor, keep);
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
-    log_info("wrote the statistics of " + std::to_string(a.images) + " images to " + flags.save_statistics);
+    log_info("wrote the statistics of " + count_text(a.images) + " images to " + flags.save_statistics);
   }
   if (!sides.b) {
     log_info("no metrics: --save-statistics is given without --against");
@@ -135,7 +136,10 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto b = sides.b->measure(*extractor, keep);
   const auto evaluation = evaluate(a, b, names, *extractor, sides.settings);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
-  print(flags.json ? json_of(a, b, *extractor, evaluation) : lines_of(a, b, evaluation));
+  const MeasuredSides measured{a, b, *extractor};
+  print(flags.json.empty()                     ? evaluation_lines(measured, evaluation)
+        : flags.json == json_of_torch_fidelity ? torch_fidelity_json(evaluation)
+                                               : evaluation_json(measured, evaluation));
   return 0;
 }
 
@@ -180,8 +184,10 @@ void add_evaluate(CLI::App& program, Action& action) {
   add_set_flag(*command, flags->set,
                "set an option, such as kid.subset_size=500, data.resolution=32 or against.split=test (repeatable)");
   command->add_option("--save-statistics", flags->save_statistics,
-                      "write the statistics of the first side as X.safetensors, for later fid");
-  command->add_flag("--json", flags->json, "print one JSON document");
+                      "write the statistics of the first side for later fid, as X.safetensors or as X.npz, which "
+                      "pytorch-fid and clean-fid read");
+  command->add_flag(std::string("--json{") + json_of_fqgan + "}", flags->json,
+                    "print one JSON document; --json=torch-fidelity: with the keys of that tool");
   add_force_flag(*command, flags->force);
   add_compute_flags(*command, flags->compute);
   flags->given = [command](const std::string& flag) { return command->count(flag) > 0; };

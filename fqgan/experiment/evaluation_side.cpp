@@ -7,6 +7,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/data/sources/source.h"
 #include "fqgan/experiment/model_images.h"
+#include "fqgan/metrics/statistics_file.h"
 #include "fqgan/run/run_folder.h"
 
 namespace fqgan {
@@ -98,6 +99,8 @@ NamedSide look_at_side(const std::string& path) {
   NamedSide named{path};
   if (RunFolder::is_run(path)) {
     named.checkpoint = open_checkpoint(path);
+  } else if (is_npz(path)) {
+    named.statistics = load_statistics(path);
   } else if (path.ends_with(".safetensors")) {
     const auto header = read_checkpoint_header(path);
     const auto found = header.metadata.find("kind");
@@ -131,7 +134,7 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
   if (named.checkpoint) return side_of_model(std::move(named), generated, numerics);
   if (named.statistics) {
     Side side;
-    side.facts = {named.path, true, named.statistics->images, {}, {}};
+    side.facts = {named.path, true, named.statistics->images, {}, {}, named.statistics->extractor};
     side.statistics = std::move(named.statistics);
     return side;
   }

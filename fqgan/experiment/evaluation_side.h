@@ -27,7 +27,7 @@ struct NamedSide {
   std::optional<Measured> statistics;
   std::unique_ptr<Recipe> recipe;  // of the checkpoint
 };
-/// Errors: UserError for a missing path, and for a safetensors file of another kind.
+/// Errors: UserError for a missing path, a safetensors file of another kind, and damaged statistics.
 NamedSide look_at_side(const std::string& path);
 
 struct Side {

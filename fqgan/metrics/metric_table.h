@@ -22,6 +22,9 @@ struct MetricWork {
   void warn(const std::string& line) const { result.warnings.push_back(line); }
 };
 
+/// The smaller number of images, of the sides whose number is known.
+std::optional<int64_t> least_images(const Measured& a, const Measured& b);
+
 struct MetricRow {
   Metric metric;
   bool biased_by_few;  // evaluate() warns below few_images

@@ -9,6 +9,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/data/matched_classes.h"
+#include "fqgan/metrics/statistics_file.h"
 #include "metrics/striped_data.h"
 #include "support/support.h"
 
