@@ -1,5 +1,5 @@
-// libFuzzer target: a file of any content as a data set or as arrays of NumPy. The first byte chooses its name, and with
-// it the parser: IDX, IDX in gzip, CIFAR's tar, zip, the labels file of a StyleGAN2-ADA folder, .npz, or a .npy header.
+// libFuzzer target: a file of any content as a data set or as arrays of NumPy. The first byte chooses its name and its
+// parser: IDX, IDX in gzip, CIFAR's tar, zip, the labels of a StyleGAN2-ADA folder, .npz, or a .npy header.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
