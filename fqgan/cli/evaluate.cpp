@@ -19,7 +19,8 @@
 namespace fqgan {
 namespace {
 
-constexpr const char *json_of_fqgan = "fqgan", *json_of_torch_fidelity = "torch-fidelity";
+constexpr const char *no_json = "false", *json_of_fqgan = "true",
+                     *json_of_torch_fidelity = "torch-fidelity";  // values of --json
 
 std::vector<std::string> separated(const std::string& list) {
   std::vector<std::string> names;
@@ -104,7 +105,7 @@ void check_statistics_target(const EvaluateFlags& flags) {
 }
 
 int evaluate_command(const EvaluateFlags& given) {
-  if (!given.json.empty() && given.json != json_of_fqgan && given.json != json_of_torch_fidelity)
+  if (given.json != no_json && given.json != json_of_fqgan && given.json != json_of_torch_fidelity)
     fail("--json", std::string("expected --json or --json=") + json_of_torch_fidelity + ", got '" + given.json + "'");
   auto named = look_at_sides(given);
   refuse_ignored(given, named);
@@ -137,7 +138,7 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto evaluation = evaluate(a, b, names, *extractor, sides.settings);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
   const MeasuredSides measured{a, b, *extractor};
-  print(flags.json.empty()                     ? evaluation_lines(measured, evaluation)
+  print(flags.json == no_json                  ? evaluation_lines(measured, evaluation)
         : flags.json == json_of_torch_fidelity ? torch_fidelity_json(evaluation)
                                                : evaluation_json(measured, evaluation));
   return 0;
@@ -186,7 +187,7 @@ void add_evaluate(CLI::App& program, Action& action) {
   command->add_option("--save-statistics", flags->save_statistics,
                       "write the statistics of the first side for later fid, as X.safetensors or as X.npz, which "
                       "pytorch-fid and clean-fid read");
-  command->add_flag(std::string("--json{") + json_of_fqgan + "}", flags->json,
+  command->add_flag("--json", flags->json,
                     "print one JSON document; --json=torch-fidelity: with the keys of that tool");
   add_force_flag(*command, flags->force);
   add_compute_flags(*command, flags->compute);

@@ -15,7 +15,7 @@ struct EvaluateFlags {
   Generated generated{10'000};
   bool raw = false;
   std::vector<std::string> set;
-  std::string json;  // "": lines for people; else the form of the document
+  std::string json = "false";  // "true", or the tool whose form the document has
   bool force = false;
   ComputeOptions compute;
   std::function<bool(const std::string&)> given;  // whether a flag was on the command line

@@ -174,7 +174,8 @@ def test_no_operators_are_needed(tmp_path):
     assert python("-m", "fqgan.convert", "x.pth", "x.safetensors").returncode == 0
     assert load_file(tmp_path / "x.safetensors").keys() == WEIGHTS.keys()
     assert python("-m", "fqgan.export", "--help").returncode == 0
-    for code in ("from fqgan import FeatureQuantizer", "import fqgan; fqgan.compat", "import fqgan.compat"):
+    codes = ("from fqgan import FeatureQuantizer", "import fqgan; fqgan.compat", "from fqgan.compat import Quantize")
+    for code in codes:
         done = python("-c", code)
         assert done.returncode == 1 and "ImportError: [fqgan] expected libfqgan_ops.so in " in done.stderr, done.stderr
 
