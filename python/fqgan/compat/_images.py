@@ -29,27 +29,23 @@ def check_folder(flag, path, tool, reads):
             theirs = reads(file)
             ours = file.suffix.lower() in FQGAN_READS and not hidden
             if theirs != ours:
-                reads, leaves = (tool, "fqgan") if theirs else ("fqgan", tool)
-                problem = f"expected images that both read, found {file}, which {reads} reads and {leaves} does not"
+                one, other = (tool, "fqgan") if theirs else ("fqgan", tool)
+                problem = f"expected images that both read, found {file}, which {one} reads and {other} does not"
                 raise UserError(where, f"{problem}. Hint: move it, or save it as PNG beside the others")
             count += ours
             nested = nested or (ours and bool(inside.parts))
-    if nested and (found := inspected(path)) != count:  # the folders are named as splits
+    if not nested:
+        return
+    require_program()
+    found = json.loads(_tool.run_program("inspect", path, "--json"))["images"]
+    if found != count:
         problem = f"expected {count} images, of which fqgan reads {found}: the folders in it are those of splits"
         raise UserError(where, f"{problem}. Hint: give one of them")
 
 
-def inspected(path):
-    """Returns the number of images that the program fqgan reads there."""
-    done = subprocess.run([program(), "inspect", path, "--json"], capture_output=True, text=True)
-    return json.loads(done.stdout)["images"] if done.returncode == 0 else None
-
-
-def program():
-    found = _tool.program()
-    if not found:
+def require_program():
+    if not _tool.program():
         raise UserError("fqgan", "expected the program fqgan on the PATH or in build/release. Hint: ./quickstart.sh")
-    return found
 
 
 def weights_flags(weights):
@@ -67,7 +63,8 @@ def evaluate(arguments, silent=False):
 
     Its messages go to stderr, with `silent` only those of an error, after which this process ends with its exit code.
     """
-    command = [program(), "evaluate", *map(str, arguments)]
+    require_program()
+    command = [_tool.program(), "evaluate", *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if silent else None, text=True)
     if done.returncode != 0:
         for line in (done.stderr or "").splitlines():
