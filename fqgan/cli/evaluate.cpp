@@ -13,7 +13,7 @@
 #include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
 #include "fqgan/inference/truncation.h"
-#include "fqgan/metrics/classifier_training.h"
+#include "fqgan/metrics/conventions.h"
 #include "fqgan/metrics/statistics_file.h"
 
 namespace fqgan {
@@ -30,20 +30,17 @@ std::vector<std::string> separated(const std::string& list) {
   return names;
 }
 
-/// Opens the features; the classifier is trained on the labelled images of the second side, else of the first. A run
-/// that is measured as it measured itself has a classifier of its own data.
-std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
-  if (flags.features != "classifier") return open_features(flags.features, device);
+/// The labelled images that a classifier is trained on: of the second side, else of the first. A run that is measured
+/// as it measured itself has a classifier of its own data. Null: there are none.
+OpenedData* labelled_images(const Sides& sides) {
   std::vector<const Side*> in_turn{sides.b ? &*sides.b : nullptr, &sides.a};
   if (sides.b_of_recipe) std::swap(in_turn[0], in_turn[1]);
   for (const auto* side : in_turn) {
     if (!side || !side->data) continue;
     const bool labelled = side->family ? side->data->options().path.has_value() : !side->facts.class_names.empty();
-    if (labelled) return cached_classifier(*side->data, device);
+    if (labelled) return side->data.get();
   }
-  fail("features",
-       "expected labelled images to train a classifier, but neither side has labels. Hint: use --features FILE (a "
-       "saved classifier or a TorchScript file)");
+  return nullptr;
 }
 
 bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
@@ -101,7 +98,8 @@ void check_statistics_target(const EvaluateFlags& flags) {
                 is_npz(path) ? ".npz" : ".safetensors",
                 "--save-statistics",
                 flags.force,
-                {flags.path, flags.against, flags.features, flags.generated.source}});
+                {flags.path, flags.against, flags.features.features, flags.features.weights.value_or(""),
+                 flags.generated.source}});
 }
 
 int evaluate_command(const EvaluateFlags& given) {
@@ -118,14 +116,14 @@ int evaluate_command(const EvaluateFlags& given) {
   if (!flags.save_statistics.empty()) check_statistics_target(flags);
   const auto numerics = start_computing(flags.compute);
   const auto sides = open_sides(flags, std::move(named), numerics);
-  const auto extractor = open_extractor(flags, sides, numerics.device);
+  auto* labelled = labelled_images(sides);
+  const auto extractor = open_features(resolved(flags.features, labelled != nullptr), labelled, numerics.device);
   if (sides.b) names = chosen_metrics(std::move(names), given.given("--metrics"), sides, *extractor);
   if (flags.json == json_of_torch_fidelity) leave_out_others(names, given.given("--metrics"));
   refuse_other_settings(flags.set, sides.b ? names : std::vector<std::string>());
   if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
   log_info("features: " + extractor->name() + ", " + extractor->description());
-  const bool keep = need_images(names);
-  const auto a = sides.a.measure(*extractor, keep);
+  const auto a = sides.a.measure(*extractor, names);
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
     log_info("wrote the statistics of " + count_text(a.images) + " images to " + flags.save_statistics);
@@ -134,7 +132,7 @@ int evaluate_command(const EvaluateFlags& given) {
     log_info("no metrics: --save-statistics is given without --against");
     return 0;
   }
-  const auto b = sides.b->measure(*extractor, keep);
+  const auto b = sides.b->measure(*extractor, names);
   const auto evaluation = evaluate(a, b, names, *extractor, sides.settings);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
   const MeasuredSides measured{a, b, *extractor};
@@ -155,7 +153,7 @@ void add_evaluate(CLI::App& program, Action& action) {
     known.push_back(metric.name);
     meanings += "  " + metric.name + std::string(12 - metric.name.size(), ' ') + metric.meaning + "\n";
   }
-  command->footer(meanings);
+  command->footer(meanings + "\nFeature extractors:\n" + feature_help());
   command
       ->add_option("generated", flags->path, "images (folder, zip, data set), a run, a checkpoint or saved statistics")
       ->required();
@@ -167,11 +165,21 @@ void add_evaluate(CLI::App& program, Action& action) {
       "--metrics", flags->metrics,
       "comma-separated list of " + join(known) + "; default: those of the run's recipe, else fid, kid and accuracy");
   command
-      ->add_option(
-          "--features", flags->features,
-          "feature extractor: 'classifier' (trained on the labelled side), the file of a saved classifier, or "
-          "a TorchScript file; of a run: its recipe's, like --count, --seed, --truncation, --raw, --direction, "
-          "--device, --precision and --threads")
+      ->add_option("--features", flags->features.features,
+                   "feature extractor, see below; of a run: its recipe's, like --count, --seed, --truncation, --raw, "
+                   "--direction, --device, --precision and --threads")
+      ->capture_default_str();
+  command->add_option(
+      "--weights", flags->features.weights,
+      "safetensors file with the weights of inception or efficientnet-lite; default: in the cache folder");
+  command->add_option("--convention", flags->features.convention,
+                      "measure with inception as this tool does: " + join(convention_names()) +
+                          "; default: " + convention_names().front());
+  command
+      ->add_option("--feature-precision", flags->features.precision,
+                   "activations of inception and efficientnet-lite: float32, or bfloat16, which is faster and deviates "
+                   "slightly")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   add_integer(*command, "--count", flags->generated.count, {1, most_images},
               "number of images that a run or checkpoint generates, with the classes in turn");

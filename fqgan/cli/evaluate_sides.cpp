@@ -7,6 +7,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
 #include "fqgan/inference/truncation.h"
+#include "fqgan/metrics/conventions.h"
 
 namespace fqgan {
 namespace {
@@ -29,7 +30,8 @@ bool is_for_other_metric(const std::string& table, const std::vector<std::string
   return of != all.end() && std::find(measured.begin(), measured.end(), of->name) == measured.end();
 }
 
-EvaluateOptions read_settings(const std::vector<std::string>& set, const NamedSides& named) {
+EvaluateOptions read_settings(const EvaluateFlags& flags, const NamedSides& named) {
+  const auto& set = flags.set;
   EvaluateOptions options;
   const auto* recipe = named.a.recipe ? named.a.recipe.get() : named.b ? named.b->recipe.get() : nullptr;
   if (recipe) options.data = fitting_of(recipe->data);
@@ -42,7 +44,9 @@ EvaluateOptions read_settings(const std::vector<std::string>& set, const NamedSi
     options.data.width = info.width;
   }
   if (named.a.recipe) options.settings = named.a.recipe->evaluation.settings;
-  options.data.strict = true;  // because a skipped image changes the metrics
+  if (flags.features.convention.value_or(conventions().front().name) != conventions().front().name)
+    options.data.alpha = "drop";  // as the tools read transparent images
+  options.data.strict = true;     // because a skipped image changes the metrics
   options.against = options.data;
   options.against.strict = !named.b_of_recipe;  // as its training reads them
   RecipeText text;
@@ -109,7 +113,13 @@ EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe) {
   take("--precision", flags.compute.precision, recipe.compute.precision);
   take("--threads", flags.compute.threads, recipe.compute.threads);
   if (own.every == 0) return flags;  // it was not measured
-  take("--features", flags.features, own.features);
+  if (!flags.given("--features")) {  // the other options of features belong to them
+    const auto request = own.feature_request();
+    flags.features.features = request.features;
+    take("--weights", flags.features.weights, request.weights);
+    take("--convention", flags.features.convention, request.convention);
+    take("--feature-precision", flags.features.precision, request.precision);
+  }
   take("--count", flags.generated.count, own.count);
   take("--seed", flags.generated.seed, static_cast<uint64_t>(own.seed));
   take("--truncation", flags.generated.options.truncation, own.generation.truncation);
@@ -126,7 +136,7 @@ EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe) {
 }
 
 Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics) {
-  const auto options = read_settings(flags.set, named);
+  const auto options = read_settings(flags, named);
   auto& a = named.a;
   auto& b = named.b;
   const bool own_data = !b && a.recipe && flags.save_statistics.empty();

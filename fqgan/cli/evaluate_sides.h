@@ -11,7 +11,8 @@
 namespace fqgan {
 
 struct EvaluateFlags {
-  std::string path, against, metrics, features = "classifier", save_statistics;
+  std::string path, against, metrics, save_statistics;
+  FeatureRequest features;
   Generated generated{10'000};
   bool raw = false;
   std::vector<std::string> set;

@@ -19,8 +19,9 @@ void FitOptions::fields(FieldVisitor& visit) {
   visit("filter", filter, about("antialiased filter for resizing").one_of({"bicubic", "lanczos"}));
   visit("pad_value", pad_value, about("brightness of the border with fit = 'pad'").at_least(0).at_most(255));
   visit("alpha", alpha,
-        about("transparent images: composite over `background`, or keep transparency as a fourth channel")
-            .one_of({"composite", "keep"}));
+        about("transparent images: composite over `background`, keep transparency as a fourth channel, or drop it "
+              "(as Pillow's convert(\"RGB\"))")
+            .one_of({"composite", "keep", "drop"}));
   visit("background", background,
         about("background colour under transparent images: red, green, blue").at_least(0).at_most(255));
   visit("class_names", class_names, about("class names in the order of the class indices, for data without names"));

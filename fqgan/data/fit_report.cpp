@@ -35,6 +35,7 @@ std::string small_line(const DataInfo& info, const FitOptions& options) {
 }
 
 std::string transparent_line(const DataInfo& info, const FitOptions& options) {
+  if (options.alpha == "drop") return "used without their transparency (data.alpha = drop)";
   if (options.alpha == "keep")
     return "used without their transparency (data.channels = " + std::to_string(info.channels) +
            "; keep it with data.channels=4)";

@@ -44,6 +44,7 @@ class TrainingEvaluator {
   std::shared_ptr<OpenedData> data_;
   std::shared_ptr<const Dataset> test_;  // test images of the metric "error"
   torch::Device device_;
+  FeatureRequest request_;
   SideFacts generated_;
   Side against_;
   Measured measured_;  // of `against_`

@@ -1,5 +1,7 @@
 #include "fqgan/experiment/evaluation_options.h"
 
+#include "fqgan/core/text.h"
+
 namespace fqgan {
 
 void EvaluationOptions::fields(FieldVisitor& visit) {
@@ -11,10 +13,23 @@ void EvaluationOptions::fields(FieldVisitor& visit) {
       "metrics", metrics,
       about("what is measured: fid, kid, is, pr, prdc, accuracy, intra_fid; or error (test error of a family that is a "
             "classifier)"));
-  visit("features", features,
-        about("feature extractor: 'classifier' (trained once on the labelled data, then cached), the file of a saved "
-              "classifier, or a TorchScript file")
-            .path({"classifier"})
+  visit(
+      "features", features,
+      about("feature extractor: " + join(feature_names()) +
+            "; or the file of a saved classifier, or a TorchScript file; auto: the classifier for labelled data, else "
+            "efficientnet-lite0")
+          .path(feature_names())
+          .on_resume());
+  visit("feature_weights", feature_weights,
+        about("safetensors file with the weights of a pretrained network; unset: the one in the cache folder")
+            .path()
+            .on_resume());
+  visit("convention", convention,
+        about("convention of the features 'inception': fqgan, torch-fidelity, pytorch-fid, clean-fid; unset: fqgan")
+            .on_resume());
+  visit("feature_precision", feature_precision,
+        about("type of the activations of a pretrained network; bfloat16 is faster and gives slightly other values")
+            .one_of({"float32", "bfloat16"})
             .on_resume());
   visit("against", against,
         about("reference images or saved statistics; unset: the images of data.held_out, else the test split of the "

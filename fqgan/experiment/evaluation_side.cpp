@@ -119,9 +119,9 @@ NamedSide look_at_side(const std::string& path) {
   return named;
 }
 
-Measured Side::measure(FeatureExtractor& extractor, bool keep_features) const {
+Measured Side::measure(FeatureExtractor& extractor, const std::vector<std::string>& metrics) const {
   if (statistics) return *statistics;
-  MeasureOptions options{facts.name, facts.class_names, keep_features};
+  MeasureOptions options{facts.name, facts.class_names, need_images(metrics), need_logits(metrics)};
   options.progress = [this](int64_t done) {
     log_status(facts.name + ": " + std::to_string(done) + "/" + std::to_string(facts.images.value_or(0)) + " images");
   };

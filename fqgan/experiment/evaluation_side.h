@@ -39,8 +39,8 @@ struct Side {
   std::optional<std::string> target_domain;  // of a translation set: the domain into which the family translates
   std::function<std::unique_ptr<ImageSource>()> images;
 
-  /// Errors: as fqgan/metrics/measured.h.
-  Measured measure(FeatureExtractor& extractor, bool keep_features) const;
+  /// Keeps what these metrics need. Errors: as fqgan/metrics/measured.h.
+  Measured measure(FeatureExtractor& extractor, const std::vector<std::string>& metrics) const;
 };
 
 /// `data`: the options for reading images; its path is not used.

@@ -6,7 +6,6 @@
 #include "fqgan/core/text.h"
 #include "fqgan/experiment/evaluation.h"
 #include "fqgan/inference/classification.h"
-#include "fqgan/metrics/classifier_training.h"
 
 namespace fqgan {
 namespace {
@@ -65,14 +64,17 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
   generated_ = {"generated images", false, options_.count, {}, shape_of(data)};
   if (family.drawn_classes() > 0) generated_.class_names = data.class_names;
   against_ = side_against(recipe, data_, family);
-  if (options_.features != "classifier") {
-    extractor_ = open_features(options_.features, device_);
-    check();
-  } else if (data.classes < 2 && data_->options().labels) {
-    fail("evaluation.features",
-         "a classifier needs data with labels of at least two classes. Hint: use a TorchScript file, or "
-         "--set evaluation.every=0 to train without evaluation");
+  const bool labelled = data.classes >= 2 || !data_->options().labels;  // without the option, the labels are not known
+  request_ = resolved(options_.feature_request(), labelled);
+  if (is_trained_on_labels(request_)) {
+    if (!labelled)
+      fail("evaluation.features",
+           "a classifier needs data with labels of at least two classes. Hint: use efficientnet-lite0, or "
+           "--set evaluation.every=0 to train without evaluation");
+    return;  // prepare() opens it
   }
+  extractor_ = open_features(request_, nullptr, device_);
+  check();
 }
 
 void TrainingEvaluator::check() try {
@@ -87,12 +89,12 @@ void TrainingEvaluator::prepare() {
              " images of the test split");
   if (of_images_.empty()) return;
   if (!extractor_) {
-    extractor_ = cached_classifier(*data_, device_);
+    extractor_ = open_features(request_, data_.get(), device_);
     check();
   }
   log_info("evaluation against " + against_.facts.name + " with " + extractor_->name() + ": " +
            extractor_->description());
-  measured_ = against_.measure(*extractor_, need_images(of_images_));
+  measured_ = against_.measure(*extractor_, of_images_);
 }
 
 Evaluation TrainingEvaluator::measure(Family& family) const {
@@ -110,7 +112,7 @@ Evaluation TrainingEvaluator::measure_images(Family& family) const {
   auto sampling = options_.generation.sampling(static_cast<uint64_t>(options_.seed));
   sampling.source = source_;
   const auto images = generated_images(family, sampling, options_.count);
-  MeasureOptions measuring{generated_.name, generated_.class_names, need_images(of_images_)};
+  MeasureOptions measuring{generated_.name, generated_.class_names, need_images(of_images_), need_logits(of_images_)};
   measuring.progress = [&](int64_t done) {
     log_status("evaluation: " + std::to_string(done) + "/" + std::to_string(options_.count) + " images");
   };
@@ -121,7 +123,7 @@ Evaluation TrainingEvaluator::measure_images(Family& family) const {
 
 std::string TrainingEvaluator::value_name(const std::string& metric) const {
   if (metric == of_classifier) return of_classifier + std::string("/test");
-  return fqgan::value_name(metric_named(metric, where), options_.settings, extractor_->name());
+  return fqgan::value_name(metric_named(metric, where), options_.settings, *extractor_);
 }
 
 std::pair<int64_t, std::optional<int64_t>> TrainingEvaluator::counts() const {

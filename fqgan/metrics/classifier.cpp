@@ -114,7 +114,7 @@ void Classifier::check(const ImageShape& shape, const std::string& where) const 
                   (height == width ? "" : " --set data.width=" + width));
 }
 
-Extracted Classifier::extract(const at::Tensor& pixels) {
+Extracted Classifier::extract(const at::Tensor& pixels, bool) {
   torch::NoGradGuard no_grad;
   auto unused = Streams::unused();
   Pass pass(unused);

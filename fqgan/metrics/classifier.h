@@ -58,7 +58,7 @@ class Classifier : public FeatureExtractor {
   std::vector<std::string> class_names() const override { return facts_.class_names; }
   at::Tensor logit_bias() const override { return network_->head->bias.detach().cpu(); }
   void check(const ImageShape& shape, const std::string& where) const override;
-  Extracted extract(const at::Tensor& pixels) override;
+  Extracted extract(const at::Tensor& pixels, bool wants_logits) override;
 
   const ClassifierFacts& facts() const { return facts_; }
   /// One safetensors file. Errors: as save_checkpoint.

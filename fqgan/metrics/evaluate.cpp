@@ -8,6 +8,7 @@
 #include "fqgan/core/options.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/matched_classes.h"
+#include "fqgan/metrics/conventions.h"
 #include "fqgan/metrics/metric_table.h"
 
 namespace fqgan {
@@ -31,7 +32,17 @@ void require_labels(const Metric& metric, const SideFacts& side) {
              "leave it out (--metrics; in a recipe evaluation.metrics)");
 }
 
+void require_convention(const Metric& metric, const FeatureExtractor& extractor) {
+  if (extractor.convention().empty()) return;
+  const auto& convention = convention_named(extractor.convention(), "convention");
+  const auto& has = convention.metrics;
+  if (has.empty() || std::find(has.begin(), has.end(), metric.name) != has.end()) return;
+  fail("convention", "expected a metric that " + convention.name + " has (" + join(has) + "), got " + metric.name +
+                         ". Hint: the convention " + conventions().front().name + " has every metric");
+}
+
 void require_subset(const SideFacts& a, const SideFacts& b, const MetricOptions& options) {
+  if (options.kid.shrink) return;
   for (const auto* side : {&a, &b})
     if (side->images && *side->images < options.kid.subset_size)
       fail(side->name, "expected at least kid.subset_size = " + std::to_string(options.kid.subset_size) +
@@ -95,18 +106,25 @@ bool need_images(const std::vector<std::string>& names) {
                      [](const auto& name) { return metric_named(name, "metrics").needs_images; });
 }
 
-std::string value_name(const Metric& metric, const MetricOptions& options, const std::string& extractor) {
-  return metric.value_name + settings_of(metric, options) + "/" + extractor;
+bool need_logits(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [](const auto& name) { return metric_named(name, "metrics").needs_logits; });
+}
+
+std::string value_name(const Metric& metric, const MetricOptions& options, const FeatureExtractor& extractor) {
+  return metric.value_name + settings_of(metric, options, extractor.convention()) + "/" + extractor.name();
 }
 
 void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
-                   const FeatureExtractor& extractor, const MetricOptions& options) {
+                   const FeatureExtractor& extractor, const MetricOptions& given) {
+  const auto options = under(convention_named(extractor.convention(), "convention"), given);
   for (const auto* side : {&generated, &against}) check_extractor(*side, extractor);
   check_shapes(generated, against, extractor);
   const auto nothing = at::empty({0}, at::kLong);
   const auto known = extractor.class_names();
   for (const auto& name : names) {
     const auto& metric = metric_named(name, "metrics");
+    require_convention(metric, extractor);
     for (const auto* side : {&generated, &against}) {
       const bool compared = side == &generated || row_named(name, "metrics").compares;
       if (metric.needs_images && compared && side->statistics_only)
@@ -124,7 +142,8 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
 }
 
 Evaluation evaluate(const Measured& generated, const Measured& against, const std::vector<std::string>& names,
-                    const FeatureExtractor& extractor, const MetricOptions& options) {
+                    const FeatureExtractor& extractor, const MetricOptions& given) {
+  const auto options = under(convention_named(extractor.convention(), "convention"), given);
   const auto facts = [](const Measured& side) {
     return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}, side.extractor};
   };

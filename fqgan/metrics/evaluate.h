@@ -33,6 +33,7 @@ struct Metric {
   std::string settings;    // its table in MetricOptions; "": none
   bool smaller_is_better = false;
   bool needs_images = true;  // false: saved statistics suffice
+  bool needs_logits = false;
   bool needs_labels = false, needs_labels_against = false;
 };
 const std::vector<Metric>& metrics();
@@ -40,6 +41,7 @@ const std::vector<Metric>& metrics();
 const Metric& metric_named(const std::string& name, const std::string& where);
 /// Whether one of these metrics needs more than the moments of a side.
 bool need_images(const std::vector<std::string>& names);
+bool need_logits(const std::vector<std::string>& names);
 
 /// Facts about a side before its images are read.
 struct SideFacts {
@@ -62,6 +64,6 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
                     const FeatureExtractor& extractor, const MetricOptions& options);
 
 /// The full name of a metric's first value: "fid/classifier-1a2b3c4d".
-std::string value_name(const Metric& metric, const MetricOptions& options, const std::string& extractor);
+std::string value_name(const Metric& metric, const MetricOptions& options, const FeatureExtractor& extractor);
 
 }  // namespace fqgan

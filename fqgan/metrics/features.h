@@ -31,6 +31,8 @@ class FeatureExtractor {
   virtual std::string name() const = 0;         // "classifier-1a2b3c4d", "file-1a2b3c4d": changes with the weights
   virtual std::string description() const = 0;  // one line for messages
   virtual int64_t channels() const = 0;         // of the input images
+  /// The convention of metrics/conventions.h that it belongs to; "": none, so that every metric has its own defaults.
+  virtual std::string convention() const { return ""; }
   /// The classes of the logits, in order; empty: unknown.
   virtual std::vector<std::string> class_names() const { return {}; }
   /// The bias of the last layer, which the inception score subtracts from the logits; undefined: none, or unknown.
@@ -38,11 +40,9 @@ class FeatureExtractor {
   /// Errors: UserError that starts with `where` for images that this extractor does not take. An extractor of three
   /// channels takes gray images, which measure() repeats.
   virtual void check(const ImageShape& shape, const std::string& where) const;
-  /// pixels: uint8 N x channels() x H x W on the CPU, channels_last in memory, N >= 1. Errors: UserError.
-  virtual Extracted extract(const at::Tensor& pixels) = 0;
+  /// pixels: uint8 N x channels() x H x W on the CPU, channels_last in memory, N >= 1. Logits may be left out where
+  /// they are not wanted. Errors: UserError.
+  virtual Extracted extract(const at::Tensor& pixels, bool wants_logits) = 0;
 };
-
-/// Opens a saved classifier (.safetensors) or a TorchScript file. Errors: UserError for another file.
-std::unique_ptr<FeatureExtractor> open_features(const std::string& path, c10::Device device);
 
 }  // namespace fqgan

@@ -4,6 +4,8 @@
 #include <ATen/ops/randperm.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
+
 #include "fqgan/core/error.h"
 #include "fqgan/core/streams.h"
 #include "fqgan/metrics/blocks.h"
@@ -76,16 +78,21 @@ void KernelDistanceOptions::fields(FieldVisitor& visit) {
         about("number of random subsets, over which mean and standard deviation are reported").at_least(1));
   visit("subset_size", subset_size,
         about("number of images of each set in a subset, drawn without replacement").at_least(2));
-  visit("draw", draw,
-        about("random generator of the subsets: fqgan's streams, or numpy's, which gives the subsets of torch-fidelity")
-            .one_of({"streams", "numpy"}));
+  visit(
+      "draw", draw,
+      about("random generator of the subsets: fqgan's streams, or numpy's, which gives the subsets of torch-fidelity; "
+            "auto: as the convention says, else fqgan's")
+          .one_of({"auto", "streams", "numpy"}));
   visit("seed", seed, about("seed of the subsets").at_least(0).at_most(4294967295.));
+  visit("shrink", shrink, about("make the subsets as small as the smaller side, where it has fewer images"));
 }
 
-MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const KernelDistanceOptions& options) {
+MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const KernelDistanceOptions& given) {
+  auto options = given;
   check_features(a, "kid", "features of the first side");
   check_features(b, "kid", "features of the second side");
   check_same_dimension(a.size(1), b.size(1), "kid");
+  if (options.shrink) options.subset_size = std::min({options.subset_size, a.size(0), b.size(0)});
   if (options.subset_size < 2 || options.subsets < 1)
     fail("kid", "expected kid.subset_size >= 2 and kid.subsets >= 1, got " + std::to_string(options.subset_size) +
                     " and " + std::to_string(options.subsets));

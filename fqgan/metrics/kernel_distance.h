@@ -13,8 +13,9 @@ namespace fqgan {
 struct KernelDistanceOptions : Options {
   int64_t subsets = 100;
   int64_t subset_size = 1000;
-  std::string draw = "streams";
+  std::string draw = "auto";
   int64_t seed = 2020;
+  bool shrink = false;
   void fields(FieldVisitor& visit) override;
 };
 

@@ -45,12 +45,12 @@ Measured measure(ImageSource& images, FeatureExtractor& extractor, const Measure
     const auto pixels = stacked(batch, shape, options.name)
                             .expand({-1, extractor.channels(), -1, -1})
                             .contiguous(at::MemoryFormat::ChannelsLast);
-    const auto extracted = extractor.extract(pixels);
+    const auto extracted = extractor.extract(pixels, options.keep_features && options.keep_logits);
     side.moments.add(extracted.features);
     count += static_cast<int64_t>(batch.size());
     if (options.keep_features) {
       features.push_back(extracted.features);
-      if (extracted.logits.defined()) logits.push_back(extracted.logits);
+      if (options.keep_logits && extracted.logits.defined()) logits.push_back(extracted.logits);
       for (const auto& image : batch) labels.push_back(image.label.value_or(-1));
     }
     if (options.progress) options.progress(count);

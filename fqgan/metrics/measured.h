@@ -28,6 +28,7 @@ struct MeasureOptions {
   std::string name;                                // of the images, for messages and errors
   std::vector<std::string> class_names;            // of the labels
   bool keep_features = true;                       // false: keep only the moments, which need little memory
+  bool keep_logits = true;                         // with the features, if the extractor has logits
   std::function<void(int64_t images)> progress{};  // called after each batch; may be empty
 };
 

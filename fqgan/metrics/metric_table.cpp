@@ -9,6 +9,7 @@
 #include "fqgan/core/text.h"
 #include "fqgan/data/matched_classes.h"
 #include "fqgan/metrics/classifier.h"
+#include "fqgan/metrics/conventions.h"
 #include "fqgan/metrics/frechet.h"
 #include "fqgan/metrics/neighbours.h"
 
@@ -16,8 +17,7 @@ namespace fqgan {
 namespace {
 
 template <class T>
-std::string settings(T options) {
-  T defaults;
+std::string settings(T options, T defaults) {
   std::vector<std::string> parts;
   const auto changed = changed_fields(defaults, options);
   for (const auto& field : describe_options(options))
@@ -39,7 +39,7 @@ void measure_fid(const MetricWork& work) {
 
 void measure_kid(const MetricWork& work) {
   const auto [mean, stddev] = kernel_distance(work.a.features, work.b.features, work.options.kid);
-  const auto with = settings(work.options.kid);
+  const auto with = settings_of(metric_named("kid", "kid"), work.options, work.extractor.convention());
   work.add("kid" + with, mean);
   work.add("kid_std" + with, stddev);
 }
@@ -51,7 +51,7 @@ void measure_inception_score(const MetricWork& work) {
   auto logits = work.a.logits.to(at::kDouble);
   if (const auto bias = work.extractor.logit_bias(); bias.defined()) logits = logits - bias;
   const auto [mean, stddev] = inception_score(logits, work.options.inception_score);
-  const auto with = settings(work.options.inception_score);
+  const auto with = settings_of(metric_named("is", "is"), work.options, work.extractor.convention());
   work.add("inception_score" + with, mean);
   work.add("inception_score_std" + with, stddev);
 }
@@ -135,7 +135,8 @@ const std::vector<MetricRow> table = {
     {{.name = "is",
       .meaning = "inception score of the generated images: mean and standard deviation over splits",
       .value_name = "inception_score",
-      .settings = "inception_score"},
+      .settings = "inception_score",
+      .needs_logits = true},
      true,
      measure_inception_score,
      /*compares=*/false},
@@ -148,6 +149,7 @@ const std::vector<MetricRow> table = {
     {{.name = "accuracy",
       .meaning = "fraction of the generated images that the classifier assigns to their class",
       .value_name = "class_accuracy",
+      .needs_logits = true,
       .needs_labels = true},
      false,
      measure_accuracy,
@@ -170,9 +172,11 @@ std::optional<int64_t> least_images(const Measured& a, const Measured& b) {
   return std::min(a.images, b.images);
 }
 
-std::string settings_of(const Metric& metric, const MetricOptions& options) {
-  if (metric.name == "kid") return settings(options.kid);
-  if (metric.name == "is") return settings(options.inception_score);
+std::string settings_of(const Metric& metric, const MetricOptions& options, const std::string& convention) {
+  const auto& of = convention_named(convention, "convention");
+  const auto own = under(of, options);
+  if (metric.name == "kid") return settings(own.kid, of.settings.kid);
+  if (metric.name == "is") return settings(own.inception_score, of.settings.inception_score);
   return "";
 }
 

@@ -33,8 +33,8 @@ struct MetricRow {
 };
 const std::vector<MetricRow>& metric_table();
 
-/// The settings of a metric that differ from its convention: "[subset_size=500]"; empty for the defaults.
-std::string settings_of(const Metric& metric, const MetricOptions& options);
+/// The settings of a metric that differ from the defaults of the convention: "[subset_size=500]"; empty for these.
+std::string settings_of(const Metric& metric, const MetricOptions& options, const std::string& convention);
 
 /// The classes of a classifier's logits: `known` to it, else (for logits without names) the classes of the data.
 const std::vector<std::string>& classes_of_logits(const std::vector<std::string>& known,

@@ -13,6 +13,7 @@
 namespace fqgan {
 namespace {
 
+constexpr const char *features_flag = "return_features", *logits_flag = "no_output_bias";
 constexpr const char* torchscript_contract =
     "features N x D (float) of uint8 N x 3 x H x W images, or a tuple of features and logits";
 
@@ -42,15 +43,16 @@ class TorchScriptFeatures : public FeatureExtractor {
   std::string description() const override { return "the TorchScript file " + path_; }
   int64_t channels() const override { return 3; }
 
-  Extracted extract(const at::Tensor& pixels) override {
+  Extracted extract(const at::Tensor& pixels, bool wants_logits) override {
     torch::NoGradGuard no_grad;
-    torch::jit::IValue result;
-    try {
-      result = module_.forward({pixels.contiguous().to(device_)});
-    } catch (const std::exception& error) {
-      fail(path_, "the TorchScript file fails for uint8 images of shape " + shape_text(pixels.sizes()) + ": " +
-                      last_line(error.what()));
+    const auto images = pixels.contiguous().to(device_);
+    if (takes(features_flag)) {
+      Extracted found{only_tensor(call(images, features_flag), images.size(0), "features"), {}};
+      if (wants_logits && takes(logits_flag))
+        found.logits = only_tensor(call(images, logits_flag), images.size(0), "probabilities").log();
+      return found;
     }
+    const auto result = call(images);
     if (result.isTensor()) return {checked(result.toTensor(), pixels.size(0), "features"), {}};
     if (!result.isTuple() || result.toTupleRef().elements().size() != 2) refuse("a " + result.type()->str());
     const auto& parts = result.toTupleRef().elements();
@@ -60,6 +62,27 @@ class TorchScriptFeatures : public FeatureExtractor {
   }
 
  private:
+  /// Whether forward has an argument of this name.
+  bool takes(const char* flag) const {
+    return module_.get_method("forward").function().getSchema().argumentIndexWithName(flag).has_value();
+  }
+
+  torch::jit::IValue call(const at::Tensor& images, const char* flag = nullptr) {
+    try {
+      torch::jit::Kwargs flags;
+      if (flag) flags[flag] = true;
+      return module_.forward({images}, flags);
+    } catch (const std::exception& error) {
+      fail(path_, "the TorchScript file fails for uint8 images of shape " + shape_text(images.sizes()) + ": " +
+                      last_line(error.what()));
+    }
+  }
+
+  at::Tensor only_tensor(const torch::jit::IValue& result, int64_t images, const char* what) const {
+    if (!result.isTensor()) refuse("a " + result.type()->str());
+    return checked(result.toTensor(), images, what);
+  }
+
   [[noreturn]] void refuse(const std::string& found) const {
     fail(path_, std::string("expected ") + torchscript_contract + "; it returns " + found);
   }

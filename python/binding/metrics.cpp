@@ -26,7 +26,7 @@ struct NamedFeatures : FeatureExtractor {
   std::string name() const override { return given; }
   std::string description() const override { return given; }
   int64_t channels() const override { return 3; }
-  Extracted extract(const at::Tensor&) override { fail("metrics", "given features cannot be extracted again"); }
+  Extracted extract(const at::Tensor&, bool) override { fail("metrics", "given features cannot be extracted again"); }
   std::string given;
 };
 

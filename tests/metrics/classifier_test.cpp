@@ -9,6 +9,7 @@
 #include "fqgan/data/images/image_file.h"
 #include "fqgan/data/matched_classes.h"
 #include "fqgan/metrics/classifier_training.h"
+#include "fqgan/metrics/feature_table.h"
 #include "fqgan/metrics/measured.h"
 #include "metrics/striped_data.h"
 #include "support/support.h"
@@ -48,7 +49,7 @@ TEST(Classifier, LearnsASeparableSet) {
   EXPECT_CONTAINS(classifier->description(), "stripes");
   EXPECT_CONTAINS(classifier->description(), "100.00 %");
 
-  const auto [features, logits] = classifier->extract(some_pixels(12));
+  const auto [features, logits] = classifier->extract(some_pixels(12), true);
   EXPECT_EQ(features.sizes(), (at::IntArrayRef{12, 128}));
   EXPECT_TRUE(at::equal(logits.argmax(1), torch::arange(12) % 3));
 }
@@ -61,7 +62,7 @@ TEST(Classifier, AnUntrainedOneDoesNotKnow) {
 TEST(Classifier, TwoTrainingsGiveTheSameBits) {
   const auto first = striped_classifier(), second = striped_classifier();
   EXPECT_EQ(first->name(), second->name());
-  EXPECT_TRUE(at::equal(first->extract(some_pixels(9)).features, second->extract(some_pixels(9)).features));
+  EXPECT_TRUE(at::equal(first->extract(some_pixels(9), true).features, second->extract(some_pixels(9), true).features));
 }
 
 TEST(Classifier, TheNameIsAHashOfTheWeights) {
@@ -76,13 +77,13 @@ TEST(Classifier, SavedAndLoadedItIsTheSame) {
   const auto path = (folder / "stripes.safetensors").string();
   const auto classifier = striped_classifier();
   classifier->save(path);
-  const auto loaded = open_features(path, torch::kCPU);
+  const auto loaded = open_feature_file(path, torch::kCPU);
   EXPECT_EQ(loaded->name(), classifier->name());
   EXPECT_EQ(loaded->description(), classifier->description());
   EXPECT_EQ(loaded->class_names(), classifier->class_names());
   const auto pixels = some_pixels(9);
-  EXPECT_TRUE(at::equal(loaded->extract(pixels).features, classifier->extract(pixels).features));
-  EXPECT_TRUE(at::equal(loaded->extract(pixels).logits, classifier->extract(pixels).logits));
+  EXPECT_TRUE(at::equal(loaded->extract(pixels, true).features, classifier->extract(pixels, true).features));
+  EXPECT_TRUE(at::equal(loaded->extract(pixels, true).logits, classifier->extract(pixels, true).logits));
   const auto bias = load_checkpoint(path).tensors.at("head.bias");
   EXPECT_GT(bias.abs().max().item<float>(), 0);
   EXPECT_TRUE(at::equal(loaded->logit_bias(), bias));
@@ -91,7 +92,7 @@ TEST(Classifier, SavedAndLoadedItIsTheSame) {
 TEST(Classifier, FilesThatAreNone) {
   TemporaryFolder folder;
   const auto path = (folder / "other.safetensors").string();
-  const auto refused = [&] { return message_of<UserError>([&] { open_features(path, torch::kCPU); }); };
+  const auto refused = [&] { return message_of<UserError>([&] { open_feature_file(path, torch::kCPU); }); };
   expect_names(refused(), {"[features]", "'" + path + "'"});
   save_checkpoint(path, {{{"x", torch::zeros({2})}}, {{"kind", "weights"}}});
   expect_names(refused(), {"[" + path + "]", "'weights'"});

@@ -25,7 +25,7 @@ class ColumnMeans : public FeatureExtractor {
   std::string description() const override { return "means of columns"; }
   int64_t channels() const override { return channels_; }
   std::vector<std::string> class_names() const override { return names_; }
-  Extracted extract(const at::Tensor& pixels) override {
+  Extracted extract(const at::Tensor& pixels, bool wants_logits) override {
     EXPECT_EQ(pixels.size(1), channels_);
     const auto means = pixels.to(torch::kFloat).mean(at::IntArrayRef{1, 2});  // N x W
     return {means, torch::stack({means.select(1, 0), means.select(1, 2), means.select(1, 4)}, 1)};
@@ -68,7 +68,7 @@ TEST(Evaluate, NamesEveryValue) {
                        "class_accuracy/columns", "class_accuracy/columns/stripe 0", "class_accuracy/columns/stripe 1",
                        "class_accuracy/columns/stripe 2", "intra_fid/columns", "intra_fid/columns/stripe 0",
                        "intra_fid/columns/stripe 1", "intra_fid/columns/stripe 2"}));
-  for (const auto& metric : metrics()) EXPECT_TRUE(values_of(evaluation).count(value_name(metric, options, "columns")));
+  for (const auto& metric : metrics()) EXPECT_TRUE(values_of(evaluation).count(value_name(metric, options, extractor)));
 }
 
 TEST(Evaluate, IdenticalSides) {
@@ -104,7 +104,7 @@ TEST(Evaluate, IntraFidIsTheMeanOverClasses) {
 /// All pixels, 32 times: 2,048 features whose FID is 32 times that of the pixels.
 struct Repeated : ColumnMeans {
   explicit Repeated(int64_t times) : times(times) {}
-  Extracted extract(const at::Tensor& pixels) override {
+  Extracted extract(const at::Tensor& pixels, bool wants_logits) override {
     return {pixels.to(torch::kFloat).flatten(1).repeat({1, times}), {}};
   }
   int64_t times;
@@ -128,8 +128,8 @@ TEST(Evaluate, FewImagesWithManyFeaturesAreFast) {
 
 /// Logits with a bias that it tells of.
 struct Biased : ColumnMeans {
-  Extracted extract(const at::Tensor& pixels) override {
-    auto extracted = ColumnMeans::extract(pixels);
+  Extracted extract(const at::Tensor& pixels, bool wants_logits) override {
+    auto extracted = ColumnMeans::extract(pixels, wants_logits);
     return {extracted.features, extracted.logits * 0.05 + bias};
   }
   at::Tensor logit_bias() const override { return tell ? bias : at::Tensor(); }

@@ -23,7 +23,7 @@ struct Named : FeatureExtractor {
   std::string name() const override { return "mine"; }
   std::string description() const override { return "given features"; }
   int64_t channels() const override { return 3; }
-  Extracted extract(const at::Tensor&) override { return {}; }
+  Extracted extract(const at::Tensor&, bool) override { return {}; }
 };
 
 Measured side_of(int64_t images, uint64_t seed, int64_t width = 5) {

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "fqgan/core/error.h"
+#include "fqgan/metrics/feature_table.h"
 #include "support/support.h"
 
 namespace fqgan::test {
@@ -25,11 +26,11 @@ torch::Tensor ramp() { return torch::arange(2 * 3 * 4 * 5).remainder(256).to(tor
 
 TEST(TorchScript, FeaturesAlone) {
   TemporaryFolder folder;
-  const auto extractor = open_features(scripted(folder, "return x.double().flatten(1)"), torch::kCPU);
+  const auto extractor = open_feature_file(scripted(folder, "return x.double().flatten(1)"), torch::kCPU);
   EXPECT_EQ(extractor->channels(), 3);
   EXPECT_TRUE(extractor->name().starts_with("file-"));
   EXPECT_EQ(extractor->name().size(), std::string("file-1a2b3c4d").size());
-  const auto extracted = extractor->extract(ramp());
+  const auto extracted = extractor->extract(ramp(), true);
   EXPECT_EQ(extracted.features.scalar_type(), torch::kFloat);
   EXPECT_TRUE(at::equal(extracted.features, ramp().flatten(1).to(torch::kFloat)));
   EXPECT_FALSE(extracted.logits.defined());
@@ -38,23 +39,44 @@ TEST(TorchScript, FeaturesAlone) {
 TEST(TorchScript, FeaturesAndLogits) {
   TemporaryFolder folder;
   const auto path = scripted(folder, "f = x.float().flatten(1)\n    return (f, f[:, :7])");
-  const auto extracted = open_features(path, torch::kCPU)->extract(ramp());
+  const auto extracted = open_feature_file(path, torch::kCPU)->extract(ramp(), true);
   EXPECT_EQ(extracted.features.sizes(), (at::IntArrayRef{2, 60}));
   EXPECT_EQ(extracted.logits.sizes(), (at::IntArrayRef{2, 7}));
 }
 
+TEST(TorchScript, FilesOfStyleGan2AdaAreCalledAsItsToolsCallThem) {
+  TemporaryFolder folder;
+  torch::jit::Module module("inception");
+  module.define(
+      "def forward(self, img, return_features: bool=False, use_fp16: bool=False, no_output_bias: bool=False):\n"
+      "    x = img.float().flatten(1)\n"
+      "    if return_features:\n"
+      "        return x[:, :9]\n"
+      "    if no_output_bias:\n"
+      "        return torch.softmax(x[:, :5] / 10, dim=1)\n"
+      "    return torch.softmax(x[:, :5] / 10 + 1, dim=1) * 0\n");
+  const auto path = (folder / "inception.pt").string();
+  module.save(path);
+  const auto extractor = open_feature_file(path, torch::kCPU);
+  const auto extracted = extractor->extract(ramp(), true);
+  const auto expected = ramp().to(torch::kFloat).flatten(1);
+  EXPECT_TRUE(at::equal(extracted.features, expected.slice(1, 0, 9)));
+  EXPECT_TRUE(at::allclose(extracted.logits.softmax(1), (expected.slice(1, 0, 5) / 10).softmax(1)));
+  EXPECT_FALSE(extractor->extract(ramp(), false).logits.defined());
+}
+
 TEST(TorchScript, TheNameChangesWithTheFile) {
   TemporaryFolder folder;
-  const auto a = open_features(scripted(folder, "return x.float().flatten(1)", "a.pt"), torch::kCPU);
-  const auto b = open_features(scripted(folder, "return x.float().flatten(1) * 2", "b.pt"), torch::kCPU);
+  const auto a = open_feature_file(scripted(folder, "return x.float().flatten(1)", "a.pt"), torch::kCPU);
+  const auto b = open_feature_file(scripted(folder, "return x.float().flatten(1) * 2", "b.pt"), torch::kCPU);
   EXPECT_NE(a->name(), b->name());
 }
 
 TEST(TorchScript, WrongReturns) {
   TemporaryFolder folder;
   const auto refused = [&](const std::string& body) {
-    const auto extractor = open_features(scripted(folder, body), torch::kCPU);
-    return message_of<UserError>([&] { extractor->extract(ramp()); });
+    const auto extractor = open_feature_file(scripted(folder, body), torch::kCPU);
+    return message_of<UserError>([&] { extractor->extract(ramp(), true); });
   };
   const struct {
     const char *body, *part;
@@ -77,7 +99,7 @@ TEST(TorchScript, WrongReturns) {
 TEST(TorchScript, FilesOfOtherKinds) {
   TemporaryFolder folder;
   const auto path = (folder / "net.pt").string();
-  const auto refused = [&] { return message_of<UserError>([&] { open_features(path, torch::kCPU); }); };
+  const auto refused = [&] { return message_of<UserError>([&] { open_feature_file(path, torch::kCPU); }); };
   expect_names(refused(), {"[features]", "net.pt"});
   std::ofstream(path) << "no archive";
   expect_names(refused(), {"net.pt]", "TorchScript"});

