@@ -2,9 +2,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "fqgan/cli/evaluate_output.h"
 #include "fqgan/cli/evaluate_sides.h"
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
@@ -16,9 +16,13 @@
 #include "fqgan/experiment/nearest_pairs.h"
 #include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/conventions.h"
+#include "fqgan/metrics/statistics_file.h"
 
 namespace fqgan {
 namespace {
+
+constexpr const char *no_json = "false", *json_of_fqgan = "true",
+                     *json_of_torch_fidelity = "torch-fidelity";  // values of --json
 
 std::vector<std::string> separated(const std::string& list) {
   std::vector<std::string> names;
@@ -76,42 +80,25 @@ std::vector<std::string> chosen_metrics(std::vector<std::string> names, bool ask
   return names;
 }
 
-std::string json_of(const Measured& a, const Measured& b, const std::optional<Measured>& training,
-                    const FeatureExtractor& extractor, const Evaluation& evaluation) {
-  nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
-  for (const auto& [name, value] : evaluation.values) metrics[name] = value;
-  nlohmann::ordered_json document = {
-      {"generated", a.name},
-      {"against", b.name},
-      {"counts", {{"generated", a.images}, {"against", b.images}}},
-      {"features",
-       {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
-      {"metrics", metrics},
-      {"warnings", evaluation.warnings}};
-  if (training) {
-    document["training"] = training->name;
-    document["counts"]["training"] = training->images;
-  }
-  return document.dump(2) + "\n";
+/// In the form of torch-fidelity, only its metrics can be printed.
+void leave_out_others(std::vector<std::string>& names, bool asked) {
+  for (const auto& name : names)
+    if (asked && !in_torch_fidelity(name))
+      fail("--json=torch-fidelity", "expected metrics that torch-fidelity prints (fid, kid, is, pr), got '" + name +
+                                        "'. Hint: --json prints every metric");
+  std::erase_if(names, [](const auto& name) { return !in_torch_fidelity(name); });
+  if (names.empty())
+    fail("--json=torch-fidelity",
+         "expected a metric that torch-fidelity prints, the run's recipe has none. Hint: "
+         "--metrics fid");
 }
 
-/// What the value `name` was measured against: "10000", or "60000 training images".
-std::string images_against(const std::string& name, const Measured& b, const std::optional<Measured>& training) {
-  for (const auto& metric : metrics())
-    if (metric.needs_training && name.starts_with(metric.value_name))
-      return std::to_string(training->images) + " training images";
-  return std::to_string(b.images);
-}
-
-std::string lines_of(const Measured& a, const Measured& b, const std::optional<Measured>& training,
-                     const Evaluation& evaluation) {
-  size_t width = 0;
-  for (const auto& [name, value] : evaluation.values) width = std::max(width, name.size());
-  std::string lines;
-  for (const auto& [name, value] : evaluation.values)
-    lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + "  (" +
-             std::to_string(a.images) + " images against " + images_against(name, b, training) + ")\n";
-  return lines;
+/// Saved statistics have one of two forms.
+void check_statistics_target(const EvaluateFlags& flags, const std::vector<std::string>& reads) {
+  const auto& path = flags.save_statistics;
+  if (!is_npz(path) && !path.ends_with(".safetensors"))
+    fail("--save-statistics", "expected a name that ends in .safetensors or .npz, got '" + path + "'");
+  check_target({path, is_npz(path) ? ".npz" : ".safetensors", "--save-statistics", flags.force, reads});
 }
 
 bool has_copied(const std::vector<std::string>& names) {
@@ -132,8 +119,7 @@ void check_outputs(const EvaluateFlags& flags) {
                                           features.features,
                                           features.weights.value_or(""),
                                           flags.generated.source};
-  if (!flags.save_statistics.empty())
-    check_target({flags.save_statistics, ".safetensors", "--save-statistics", flags.force, reads});
+  if (!flags.save_statistics.empty()) check_statistics_target(flags, reads);
   if (flags.neighbours.empty() && !flags.given("--neighbours")) return;
   check_target({flags.neighbours, ".png", "--neighbours", flags.force, reads});
   check_target({table_beside(flags.neighbours), ".csv", "--neighbours", flags.force, reads});
@@ -143,6 +129,7 @@ void check_outputs(const EvaluateFlags& flags) {
 std::vector<std::string> checked_metrics(const EvaluateFlags& flags, std::vector<std::string> asked, bool by_flag,
                                          const Sides& sides, const FeatureExtractor& extractor) {
   auto names = chosen_metrics(std::move(asked), by_flag, sides, extractor);
+  if (flags.json == json_of_torch_fidelity) leave_out_others(names, by_flag);
   if (!flags.neighbours.empty() && !has_copied(names)) names.emplace_back("copied");
   if (!flags.training.empty() && !need_training(names))
     fail("--training", "expected a metric that compares with the training images, got " + quoted_list(names) +
@@ -163,6 +150,8 @@ void report_copies(const EvaluateFlags& flags, const Sides& sides, const Evaluat
 }
 
 int evaluate_command(const EvaluateFlags& given) {
+  if (given.json != no_json && given.json != json_of_fqgan && given.json != json_of_torch_fidelity)
+    fail("--json", std::string("expected --json or --json=") + json_of_torch_fidelity + ", got '" + given.json + "'");
   auto named = look_at_sides(given);
   refuse_ignored(given, named);
   const auto flags = named.a.recipe ? with_recipe(given, *named.a.recipe) : given;
@@ -185,7 +174,7 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto a = sides.a.measure(*extractor, keep, need_logits(names));
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
-    log_info("wrote the statistics of " + std::to_string(a.images) + " images to " + flags.save_statistics);
+    log_info("wrote the statistics of " + count_text(a.images) + " images to " + flags.save_statistics);
   }
   if (!sides.b) {
     log_info("no metrics: --save-statistics is given without --against");
@@ -197,7 +186,10 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto evaluation = evaluate(a, b, names, *extractor, sides.settings, training ? &*training : nullptr);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
   report_copies(flags, sides, evaluation);
-  print(flags.json ? json_of(a, b, training, *extractor, evaluation) : lines_of(a, b, training, evaluation));
+  const MeasuredSides measured{a, b, training ? &*training : nullptr, *extractor};
+  print(flags.json == no_json                  ? evaluation_lines(measured, evaluation)
+        : flags.json == json_of_torch_fidelity ? torch_fidelity_json(evaluation)
+                                               : evaluation_json(measured, evaluation));
   return 0;
 }
 
@@ -256,11 +248,13 @@ void add_evaluate(CLI::App& program, Action& action) {
                "set an option, such as kid.subset_size=500, data.resolution=32, against.split=test or bootstrap=100 "
                "(repeatable)");
   command->add_option("--save-statistics", flags->save_statistics,
-                      "write the statistics of the first side as X.safetensors, for later fid");
+                      "write the statistics of the first side for later fid, as X.safetensors or as X.npz, which "
+                      "pytorch-fid and clean-fid read");
   command->add_option("--neighbours", flags->neighbours,
                       "write the generated images with their nearest training images: the nearest pairs as PAIRS.png, "
                       "all as PAIRS.csv beside it; also measures copied");
-  command->add_flag("--json", flags->json, "print one JSON document");
+  command->add_flag("--json", flags->json,
+                    "print one JSON document; --json=torch-fidelity: with the keys of that tool");
   add_force_flag(*command, flags->force);
   add_compute_flags(*command, flags->compute);
   flags->given = [command](const std::string& flag) { return command->count(flag) > 0; };

@@ -17,7 +17,8 @@ struct EvaluateFlags {
   Generated generated{10'000};
   bool raw = false;
   std::vector<std::string> set;
-  bool json = false, force = false;
+  std::string json = "false";  // "true", or the tool whose form the document has
+  bool force = false;
   ComputeOptions compute;
   std::function<bool(const std::string&)> given;  // whether a flag was on the command line
 };

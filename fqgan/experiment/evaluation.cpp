@@ -73,7 +73,8 @@ void EvaluationRecorder::append(const Progress& progress, const Evaluation& eval
       {"step", progress.at.iteration},
       {"images", progress.at.images_seen},
       {"seconds", progress.seconds},
-      {"counts", {{"generated", generated}, {"against", against}}},
+      {"counts",
+       {{"generated", generated}, {"against", against ? nlohmann::ordered_json(*against) : nlohmann::ordered_json()}}},
       {"metrics",
        metrics}}.dump());
   points_.push_back(std::move(point));

@@ -27,8 +27,8 @@ class TrainingEvaluator {
   const EvaluationOptions& options() const { return options_; }
   /// The images of a measurement, for messages: "2000 images against 10000", or the images that are classified.
   std::string scope() const;
-  /// The numbers of generated images and of reference images.
-  std::pair<int64_t, int64_t> counts() const;
+  /// The numbers of generated images and of reference images; unset: unknown, from statistics of another tool.
+  std::pair<int64_t, std::optional<int64_t>> counts() const;
   bool smaller_is_better(const std::string& metric) const;
   /// The first value of `metric`, by its full name. Needs prepare().
   std::string value_name(const std::string& metric) const;

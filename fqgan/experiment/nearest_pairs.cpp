@@ -88,13 +88,14 @@ std::string table_of(const std::vector<Pair>& pairs, const std::vector<int64_t>&
 void write_nearest_pairs(const std::string& picture, const std::string& table, const Side& generated,
                          const Side& training, const Copies& copies) {
   FQGAN_CHECK(training.dataset && generated.images, "pairs of sides without images");
+  const auto& learned = training.dataset->get();
   const auto order = nearest_first(copies);
   const std::vector<int64_t> shown(order.begin(), order.begin() + std::min(most_pairs, copies.images()));
   std::vector<bool> is_shown(copies.images());
   for (const auto i : shown) is_shown[i] = true;
-  const auto pairs = read_pairs(generated, *training.dataset, copies, is_shown);
+  const auto pairs = read_pairs(generated, learned, copies, is_shown);
   write_file_atomically(picture, encode_png(picture_of(pairs, shown, copies)));
-  write_file_atomically(table, table_of(pairs, order, *training.dataset, copies));
+  write_file_atomically(table, table_of(pairs, order, learned, copies));
 }
 
 }  // namespace fqgan

@@ -131,15 +131,15 @@ std::string TrainingEvaluator::value_name(const std::string& metric) const {
   return fqgan::value_name(metric_named(metric, where), options_.settings, *extractor_);
 }
 
-std::pair<int64_t, int64_t> TrainingEvaluator::counts() const {
+std::pair<int64_t, std::optional<int64_t>> TrainingEvaluator::counts() const {
   if (of_images_.empty()) return {0, test_->info().images};
-  return {options_.count, against_.facts.images.value_or(0)};
+  return {options_.count, against_.facts.images};
 }
 
 std::string TrainingEvaluator::scope() const {
   const auto [generated, against] = counts();
-  const auto of_test = std::to_string(against) + " images";
-  return of_images_.empty() ? of_test : std::to_string(generated) + " images against " + std::to_string(against);
+  if (of_images_.empty()) return count_text(against) + " images";
+  return std::to_string(generated) + " images against " + count_text(against);
 }
 
 bool TrainingEvaluator::smaller_is_better(const std::string& metric) const {

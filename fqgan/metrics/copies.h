@@ -44,8 +44,8 @@ std::string verdict(const Copies& copies);
 /// How many rows of x: N x D are also rows of y: M x D.
 int64_t equal_rows(const at::Tensor& x, const at::Tensor& y);
 
-/// Authenticity (Alaa et al. 2022, 'How Faithful is your Synthetic Data?', section 3.3): 1 for each generated image whose
-/// nearest training image t is farther away than t's own nearest training image, else 0. 100 times the mean is AuthPct
+/// Authenticity (Alaa et al. 2022, 'How Faithful is your Synthetic Data?', section 3.3): 1 for each generated image
+/// whose nearest training image t is farther away than t's own nearest training image, else 0. 100 times the mean is AuthPct
 /// as in dgm-eval's authpct.py. Different on purpose: the distances are float64. It is 0 for exact copies; compare it
 /// with the value of held-out images, which depends on the data and the features.
 /// training: T x D, generated: N x D. Errors: UserError for shapes, NaN or infinity, fewer than 2 training images.

@@ -17,7 +17,7 @@ void add_bootstrap_of_mean(const MetricWork& work, const std::string& metric, co
 
 /// "12 of 100 images of B equal training images"
 std::string equal_images(int64_t equal, const Measured& side) {
-  return std::to_string(equal) + " of " + std::to_string(side.images) + " images of " + side.name +
+  return std::to_string(equal) + " of " + count_text(side.images) + " images of " + side.name +
          " equal training images";
 }
 

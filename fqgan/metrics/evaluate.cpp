@@ -51,6 +51,28 @@ void require_subset(const SideFacts& a, const SideFacts& b, const MetricOptions&
                            " or smaller (in a recipe evaluation.kid.subset_size), or leave kid out");
 }
 
+void check_extractor(const SideFacts& side, const FeatureExtractor& extractor) {
+  if (!side.extractor.empty() && side.extractor != extractor.name())
+    fail(side.name, "expected features of " + extractor.name() + ", got features of " + side.extractor +
+                        ". Hint: use the same --features for all images");
+}
+
+/// Statistics of another tool are taken as features of the extractor if they have as many, which is all that can be
+/// checked.
+void accept_statistics(const Measured& side, const Measured& other, const FeatureExtractor& extractor,
+                       std::vector<std::string>& warnings) {
+  std::vector<std::string> unknown;
+  if (side.extractor.empty()) {
+    const auto own = side.moments.dimension(), expected = other.moments.dimension();
+    if (own != expected)
+      fail(side.name, "expected statistics of " + std::to_string(expected) + " features as in " + other.name +
+                          ", got " + std::to_string(own) + ". Hint: choose the extractor with --features");
+    unknown.push_back("does not name its feature extractor and is taken as features of " + extractor.name());
+  }
+  if (!side.images) unknown.push_back("does not say how many images it has, so that too few of them cause no warning");
+  if (!unknown.empty()) warnings.push_back(side.name + " " + join(unknown, "; it "));
+}
+
 /// Requires images of one size, because a difference of size would count as a difference of the images.
 void check_shapes(const SideFacts& a, const SideFacts& b) {
   if (!a.shape || !b.shape || (a.shape->height == b.shape->height && a.shape->width == b.shape->width)) return;
@@ -130,6 +152,8 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
                    const FeatureExtractor& extractor, const MetricOptions& given, const SideFacts* training) {
   const auto options = under(convention_named(extractor.convention(), "convention"), given);
   for (const auto* side : {&generated, &against, training})
+    if (side) check_extractor(*side, extractor);
+  for (const auto* side : {&generated, &against, training})
     if (side && side->shape) extractor.check(*side->shape, side->name);
   check_shapes(generated, against);
   if (training) check_shapes(generated, *training);
@@ -154,16 +178,14 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
 Evaluation evaluate(const Measured& generated, const Measured& against, const std::vector<std::string>& names,
                     const FeatureExtractor& extractor, const MetricOptions& given, const Measured* training) {
   const auto options = under(convention_named(extractor.convention(), "convention"), given);
-  for (const auto* side : {&generated, &against, training})
-    if (side && side->extractor != extractor.name())
-      fail(side->name, "expected features of " + extractor.name() + ", got features of " + side->extractor +
-                           ". Hint: use the same --features for all images");
   const auto facts = [](const Measured& side) {
-    return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}};
+    return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}, side.extractor};
   };
   const auto of_training = training ? facts(*training) : SideFacts();
   check_metrics(names, facts(generated), facts(against), extractor, options, training ? &of_training : nullptr);
   Evaluation result;
+  accept_statistics(generated, against, extractor, result.warnings);
+  accept_statistics(against, generated, extractor, result.warnings);
   std::vector<std::string> biased;
   bool compares = false;
   for (const auto& name : names) {
@@ -172,10 +194,11 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
     row.measure({generated, against, training, extractor, options, result});
     if (row.biased_by_few) biased.push_back(name);
   }
-  if (const auto least = std::min(generated.images, against.images); least < few_images && !biased.empty())
-    result.warnings.push_back("biased because of few images (" + std::to_string(least) + "): " + join(biased) +
+  if (const auto least = least_images(generated, against); least && *least < few_images && !biased.empty())
+    result.warnings.push_back("biased because of few images (" + std::to_string(*least) + "): " + join(biased) +
                               "; compare only with values over the same number of images");
-  if (compares && generated.images == against.images && at::equal(generated.moments.mean(), against.moments.mean()))
+  const bool may_be_same = !generated.images || !against.images || generated.images == against.images;
+  if (compares && may_be_same && at::equal(generated.moments.mean(), against.moments.mean()))
     result.warnings.push_back(
         "both sides hold the same images: this is the best value of each metric that compares them, and says nothing "
         "about the images");

@@ -60,12 +60,13 @@ struct SideFacts {
   std::optional<int64_t> images;
   std::vector<std::string> class_names;  // empty: no labels
   std::optional<ImageShape> shape;
-  std::string key;  // Dataset::key(); "": unknown
+  std::string extractor;  // of measured features; "": unknown, or not measured yet
+  std::string key;        // Dataset::key(); "": unknown
 };
 
 /// Refuses impossible metrics before any work. training: null if there are none. Errors: UserError (images that the
-/// extractor does not take, sides of different sizes, too few images, missing images or labels, classes that the
-/// extractor does not know).
+/// extractor does not take, saved statistics of another extractor, sides of different sizes, too few images, missing
+/// images or labels, classes that the extractor does not know).
 void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
                    const FeatureExtractor& extractor, const MetricOptions& options,
                    const SideFacts* training = nullptr);

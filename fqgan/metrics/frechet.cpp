@@ -12,7 +12,6 @@
 #include <cmath>
 
 #include "fqgan/core/error.h"
-#include "fqgan/core/shape.h"
 #include "fqgan/metrics/check_features.h"
 
 namespace fqgan {
@@ -60,7 +59,8 @@ double distance(const Gaussian& a, const Gaussian& b, double root_trace) {
 }
 
 Gaussian gaussian_of(const Moments& moments) {
-  const auto degrees = moments.count() - 1;  // of freedom
+  const auto count = moments.count();
+  const auto degrees = count ? *count - 1 : moments.dimension();  // of freedom
   if (const auto rows = moments.few_rows())
     return {rows->mean, {}, rows->centred / std::sqrt(static_cast<double>(degrees)), degrees};
   return {moments.mean(), moments.covariance(), {}, degrees};
@@ -78,17 +78,8 @@ double root_trace_of(const Gaussian& a, const Gaussian& b) {
   return sum_of_roots(few.factor.mm(many.covariance).mm(few.factor.t()), std::min(a.rank, b.rank));
 }
 
-Gaussian checked(const at::Tensor& mean, const at::Tensor& covariance, const std::string& side) {
-  const auto where = "fid";
-  if (mean.dim() != 1) fail(where, "expected the mean of " + side + " of shape D, got " + shape_text(mean.sizes()));
-  check_features(mean.unsqueeze(0), where, "mean of " + side);
-  check_shape(covariance, {mean.size(0), mean.size(0)}, std::string(where) + ", covariance of " + side);
-  check_features(covariance, where, "covariance of " + side);
-  const auto wide = covariance.detach().to(at::kDouble);
-  const double largest = wide.abs().max().item<double>();
-  if ((wide - wide.t()).abs().max().item<double>() > 1e-5 * largest || wide.diagonal().min().item<double>() < 0)
-    fail(where, "expected a symmetric covariance of " + side + " without negative variances, got another matrix");
-  return {mean.detach().to(at::kDouble), (wide + wide.t()) / 2, {}, mean.size(0)};
+void check_count(const Moments& moments, const std::string& what) {
+  if (const auto count = moments.count()) check_images(*count, 2, "fid", what, more_images);
 }
 
 }  // namespace
@@ -107,8 +98,8 @@ double trace_of_root(const at::Tensor& s1, const at::Tensor& s2, int64_t rank) {
 }
 
 double frechet_distance(const Moments& a, const Moments& b) {
-  check_images(a.count(), 2, "fid", "images on the first side", more_images);
-  check_images(b.count(), 2, "fid", "images on the second side", more_images);
+  check_count(a, "images on the first side");
+  check_count(b, "images on the second side");
   check_same_dimension(a.dimension(), b.dimension(), "fid");
   const auto first = gaussian_of(a), second = gaussian_of(b);
   return distance(first, second, root_trace_of(first, second));
@@ -116,9 +107,8 @@ double frechet_distance(const Moments& a, const Moments& b) {
 
 double frechet_distance(const at::Tensor& mean_a, const at::Tensor& covariance_a, const at::Tensor& mean_b,
                         const at::Tensor& covariance_b) {
-  const auto a = checked(mean_a, covariance_a, "the first side"), b = checked(mean_b, covariance_b, "the second side");
-  check_same_dimension(a.mean.size(0), b.mean.size(0), "fid");
-  return distance(a, b, root_trace_of(a, b));
+  return frechet_distance(Moments::from_covariance(mean_a, covariance_a, {}, "fid, first side"),
+                          Moments::from_covariance(mean_b, covariance_b, {}, "fid, second side"));
 }
 
 double frechet_distance_of_features(const at::Tensor& a, const at::Tensor& b) {

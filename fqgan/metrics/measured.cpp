@@ -2,15 +2,12 @@
 
 #include <torch/torch.h>
 
-#include "fqgan/checkpoint/checkpoint.h"
-#include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 
 namespace fqgan {
 namespace {
 
-constexpr const char* statistics_kind = "statistics";
 constexpr int64_t measured_batch = 250;  // images per forward; fixed, because some convolutions' last bits depend on it
 
 ImageShape shape_of(const Image& image) { return {image.pixels.size(2), image.pixels.size(0), image.pixels.size(1)}; }
@@ -30,13 +27,16 @@ at::Tensor stacked(const std::vector<Image>& batch, const ImageShape& shape, con
 
 }  // namespace
 
+std::string count_text(std::optional<int64_t> images) { return images ? std::to_string(*images) : "an unknown number"; }
+
 Measured measure(ImageSource& images, FeatureExtractor& extractor, const MeasureOptions& options) {
   Measured side{options.name, extractor.name()};
   std::vector<at::Tensor> features, logits;
   std::vector<int64_t> labels;
   ImageShape shape;
+  int64_t count = 0;
   for (auto batch = images.next(measured_batch); !batch.empty(); batch = images.next(measured_batch)) {
-    if (side.images == 0) {
+    if (count == 0) {
       shape = shape_of(batch.front());
       extractor.check(shape, options.name);
       if (shape.channels == 1 && extractor.channels() == 3)
@@ -47,35 +47,21 @@ Measured measure(ImageSource& images, FeatureExtractor& extractor, const Measure
                             .contiguous(at::MemoryFormat::ChannelsLast);
     const auto extracted = extractor.extract(pixels, options.keep_features && options.keep_logits);
     side.moments.add(extracted.features);
-    side.images += static_cast<int64_t>(batch.size());
+    count += static_cast<int64_t>(batch.size());
     if (options.keep_features) {
       features.push_back(extracted.features);
       if (options.keep_logits && extracted.logits.defined()) logits.push_back(extracted.logits);
       for (const auto& image : batch) labels.push_back(image.label.value_or(-1));
     }
-    if (options.progress) options.progress(side.images);
+    if (options.progress) options.progress(count);
   }
-  if (side.images == 0) fail(options.name, "expected at least one image, found none");
+  side.images = count;
+  if (count == 0) fail(options.name, "expected at least one image, found none");
   if (!options.keep_features) return side;
   side.features = at::cat(features);
   if (!logits.empty()) side.logits = at::cat(logits);
   side.labels = torch::tensor(labels);
   side.class_names = options.class_names;
-  return side;
-}
-
-void save_statistics(const std::string& path, const Measured& measured) {
-  save_checkpoint(path, {measured.moments.tensors(),
-                         {{"kind", statistics_kind}, {"extractor", measured.extractor}, {"name", measured.name}}});
-}
-
-Measured load_statistics(const std::string& path) {
-  const auto file = load_checkpoint(path);
-  const auto& kind = text_of(file.metadata, "kind", path);
-  if (kind != statistics_kind) fail(path, "expected statistics of features, found '" + kind + "'");
-  Measured side{path, text_of(file.metadata, "extractor", path)};
-  side.moments = Moments::from_tensors(file.tensors, path);
-  side.images = side.moments.count();
   return side;
 }
 

@@ -1,8 +1,8 @@
-// One side of a comparison: the features of a stream of images, as input of the estimators. Its file has the moments
-// only, which suffice for a Frechet distance.
+// One side of a comparison: the features of a stream of images, as input of the estimators.
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "fqgan/data/dataset.h"
 #include "fqgan/metrics/features.h"
@@ -12,14 +12,17 @@ namespace fqgan {
 
 struct Measured {
   std::string name;                      // of the images, for messages
-  std::string extractor;                 // FeatureExtractor::name()
-  int64_t images = 0;                    // N
+  std::string extractor;                 // FeatureExtractor::name(); "": unknown, saved by another tool
+  std::optional<int64_t> images = 0;     // N; unset: unknown, saved by another tool
   Moments moments;                       // of all features
   at::Tensor features;                   // float32 N x D; undefined if only the moments were kept
   at::Tensor logits;                     // float32 N x classes; undefined if the extractor has none
   at::Tensor labels;                     // int64 N, -1: no label; undefined if the features are
   std::vector<std::string> class_names;  // of the labels; empty: no labels
 };
+
+/// "60", or "an unknown number".
+std::string count_text(std::optional<int64_t> images);
 
 struct MeasureOptions {
   std::string name;                                // of the images, for messages and errors
@@ -32,10 +35,5 @@ struct MeasureOptions {
 /// Reads `images` to the end. Gray images are repeated for an extractor of three channels. Errors: UserError for no
 /// images, images that the extractor does not take or of mixed sizes, features that are not finite.
 Measured measure(ImageSource& images, FeatureExtractor& extractor, const MeasureOptions& options);
-
-/// Writes a safetensors file with the tensors of the moments and the metadata kind = "statistics", extractor, name.
-void save_statistics(const std::string& path, const Measured& measured);
-/// Errors: UserError for another kind of file.
-Measured load_statistics(const std::string& path);
 
 }  // namespace fqgan

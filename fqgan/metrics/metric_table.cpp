@@ -19,9 +19,10 @@ void measure_fid(const MetricWork& work) {
   work.add_bootstrap("fid_bootstrap_std", [&](const at::Tensor& a, const at::Tensor& b) {
     return frechet_distance_of_features(work.a.features.index_select(0, a), work.b.features.index_select(0, b));
   });
-  const auto least = std::min(work.a.images, work.b.images), width = work.a.moments.dimension();
-  if (least <= width)
-    work.warn("fid is biased upwards, because " + std::to_string(least) +
+  const auto least = least_images(work.a, work.b);
+  const auto width = work.a.moments.dimension();
+  if (least && *least <= width)
+    work.warn("fid is biased upwards, because " + std::to_string(*least) +
               " images do not determine the covariance of " + std::to_string(width) + " features");
 }
 
@@ -102,7 +103,7 @@ void measure_intra_fid(const MetricWork& work) {
   const auto labels = matched_labels(work.a.labels, work.a.class_names, work.b.class_names, work.a.name);
   std::vector<MetricValue> of_classes;
   double sum = 0;
-  int64_t least = std::min(work.a.images, work.b.images);
+  int64_t least = work.a.features.size(0);
   for (size_t k = 0; k < work.b.class_names.size(); ++k) {
     const auto own = (labels == static_cast<int64_t>(k)).nonzero().flatten();
     const auto other = (work.b.labels == static_cast<int64_t>(k)).nonzero().flatten();
@@ -212,6 +213,11 @@ const std::vector<MetricRow> table = {
 }  // namespace
 
 const std::vector<MetricRow>& metric_table() { return table; }
+
+std::optional<int64_t> least_images(const Measured& a, const Measured& b) {
+  if (!a.images || !b.images) return a.images ? a.images : b.images;
+  return std::min(a.images, b.images);
+}
 
 std::string settings_of(const Metric& metric, const MetricOptions& options, const std::string& convention) {
   const auto& of = convention_named(convention, "convention");

@@ -27,10 +27,14 @@ struct MetricWork {
   }
   /// Adds the standard deviation of a value over images that are drawn again, if the options ask for it.
   void add_bootstrap(const std::string& metric, const ValueOfResample& value) const {
-    if (options.bootstrap > 0) add(metric, bootstrap_std(options.bootstrap, a.images, b.images, value));
+    if (options.bootstrap > 0)
+      add(metric, bootstrap_std(options.bootstrap, a.features.size(0), b.features.size(0), value));
   }
   void warn(const std::string& line) const { result.warnings.push_back(line); }
 };
+
+/// The smaller number of images, of the sides whose number is known.
+std::optional<int64_t> least_images(const Measured& a, const Measured& b);
 
 struct MetricRow {
   Metric metric;

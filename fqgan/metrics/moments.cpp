@@ -8,7 +8,9 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tril.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
+#include <cmath>
 #include <utility>
 
 #include "fqgan/core/error.h"
@@ -115,7 +117,16 @@ void Moments::forget_few() {
   few_rows_ = -1;
 }
 
+/// Moments without a count have no weight beside others.
+void Moments::require_count() const {
+  if (!counted_)
+    fail("moments",
+         "expected moments of a known number of images, got a mean and a covariance alone. Hint: measure "
+         "the images again");
+}
+
 void Moments::add(const at::Tensor& features) {
+  require_count();
   check_features(features, "moments", "features");
   set_dimension(features.size(1));
   for (int64_t begin = 0; begin < features.size(0);) {
@@ -141,6 +152,8 @@ bool Moments::is_followed_by(const Moments& other) const {
 }
 
 void Moments::merge(const Moments& other) {
+  require_count();
+  other.require_count();
   if (other.count_ == 0) return;
   set_dimension(other.dimension_);
   if (count_ == 0) {
@@ -162,6 +175,10 @@ void Moments::merge(const Moments& other) {
   count_ += other.count_;
 }
 
+at::Tensor Moments::added_rows() const {
+  return count_ > 0 && few_rows_ == count_ ? at::cat(few_).to(at::kDouble) : at::Tensor();
+}
+
 std::optional<Moments::Rows> Moments::few_rows() const {
   if (count_ == 0 || few_rows_ != count_) return {};
   const auto rows = at::cat(few_), from_first = rows - rows[0];
@@ -170,17 +187,18 @@ std::optional<Moments::Rows> Moments::few_rows() const {
 }
 
 at::Tensor Moments::mean() const {
-  check_images(count(), 1, "moments", "images for a mean", "add features first");
+  check_images(count_, 1, "moments", "images for a mean", "add features first");
   const auto sums = total();
   return sums.origin + sums.mean;
 }
 
 at::Tensor Moments::covariance() const {
-  check_images(count(), 2, "moments", "images for a covariance", "add more images");
-  return mirrored(total().scatter).div_(static_cast<double>(count() - 1));
+  check_images(count_, 2, "moments", "images for a covariance", "add more images");
+  return mirrored(total().scatter).div_(static_cast<double>(count_ - 1));
 }
 
 std::map<std::string, at::Tensor> Moments::tensors() const {
+  require_count();
   const auto sums = total();
   const auto options = at::TensorOptions(at::kDouble);
   return {{"count", at::scalar_tensor(sums.count, at::TensorOptions(at::kLong))},
@@ -203,8 +221,35 @@ Moments Moments::from_tensors(const std::map<std::string, at::Tensor>& tensors, 
   check_features(sums.origin.unsqueeze(0), where, "origin");
   check_features(sums.mean.unsqueeze(0), where, "mean");
   check_features(sums.scatter, where, "scatter");
+  return of_sums(std::move(sums));
+}
+
+Moments Moments::from_covariance(const at::Tensor& mean, const at::Tensor& covariance, std::optional<int64_t> count,
+                                 const std::string& where) {
+  if (mean.dim() != 1 || mean.size(0) == 0)
+    fail(where, "expected a mean of shape D, got shape " + shape_text(mean.sizes()));
+  check_shape(covariance, {mean.size(0), mean.size(0)}, where + ", covariance");
+  if (count && *count < 2) fail(where, "expected a count of at least 2 images, got " + std::to_string(*count));
+  const auto wide = covariance.detach().to(at::TensorOptions(at::kCPU).dtype(at::kDouble));
+  const double largest = wide.abs().max().item<double>();
+  if (!std::isfinite(largest) || !std::isfinite(mean.abs().max().item<double>()))
+    fail(where, "expected a finite mean and covariance, got NaN or infinity");
+  if ((wide - wide.t()).abs().max().item<double>() > 1e-5 * largest || wide.diagonal().min().item<double>() < 0)
+    fail(where, "expected a symmetric covariance without negative variances, got another matrix");
+  Sums sums;
+  sums.count = count.value_or(2);
+  sums.origin = mean.detach().to(at::TensorOptions(at::kCPU).dtype(at::kDouble), /*non_blocking=*/false, /*copy=*/true);
+  sums.mean = at::zeros_like(sums.origin);
+  sums.scatter = (wide + wide.t()) * (static_cast<double>(sums.count - 1) / 2);
+  auto moments = of_sums(std::move(sums));
+  moments.counted_ = count.has_value();
+  return moments;
+}
+
+/// Moments whose rows are not known.
+Moments Moments::of_sums(Sums sums) {
   Moments moments;
-  moments.dimension_ = dimension;
+  moments.dimension_ = sums.origin.size(0);
   moments.count_ = sums.count;
   moments.in_place_ = false;
   moments.forget_few();

@@ -29,7 +29,8 @@ class Moments {
   /// rounding. Errors: UserError for another D.
   void merge(const Moments& other);
 
-  int64_t count() const { return count_; }
+  /// The number of rows; unset for moments from a covariance of unknown rows.
+  std::optional<int64_t> count() const { return counted_ ? std::optional(count_) : std::nullopt; }
   int64_t dimension() const { return dimension_; }  // 0 before the first rows
 
   at::Tensor mean() const;        // D float64. Errors: UserError without rows
@@ -41,12 +42,19 @@ class Moments {
   /// All rows, if there are at most D: they then take less memory than the covariance, and hold more. Empty otherwise,
   /// and for moments read from a file.
   std::optional<Rows> few_rows() const;
+  /// The same rows as they were added, N x D float64; undefined where few_rows() is empty.
+  at::Tensor added_rows() const;
 
   /// Tensors for a file: count (int64 scalar), origin (D: the first row), mean (D, relative to the origin) and scatter
   /// (D x D: the sum of outer products of centred rows).
   std::map<std::string, at::Tensor> tensors() const;
   /// Errors: UserError that starts with `where` for missing tensors, wrong types or shapes, NaN or infinity.
   static Moments from_tensors(const std::map<std::string, at::Tensor>& tensors, const std::string& where);
+  /// From mean D and covariance D x D (ddof 1, float32 or float64) of `count` rows. Moments without a count can be
+  /// compared, but not added to, merged or saved as tensors. Errors: UserError that starts with `where` for other
+  /// shapes, NaN, infinity, a covariance that is not symmetric or has a negative variance, and a count below 2.
+  static Moments from_covariance(const at::Tensor& mean, const at::Tensor& covariance, std::optional<int64_t> count,
+                                 const std::string& where);
 
  private:
   struct Sums {
@@ -64,11 +72,14 @@ class Moments {
   void set_dimension(int64_t dimension);
   void keep_few(const at::Tensor& rows);
   void forget_few();
+  void require_count() const;
+  static Moments of_sums(Sums sums);
   bool is_followed_by(const Moments& other) const;
   void append(Node node);
   Sums total() const;
 
   int64_t dimension_ = 0, count_ = 0;
+  bool counted_ = true;  // false: count_ is 2, so that the scatter is the covariance
   int64_t first_block_ = 0, next_block_ = 0;
   bool in_place_ = true;             // the rows are the stream's from first_block_ on, without gaps
   std::vector<Node> nodes_;          // in the order of their blocks

@@ -1,9 +1,7 @@
-// fqgan._core: Python bindings of the C++ library: a generator from a checkpoint, metrics of features, a training in
-// this process. They have no logic of their own; all checks and error messages come from the library.
-#include <torch/csrc/utils/pybind.h>
+// fqgan._core: Python bindings of the C++ library: a generator from a checkpoint, a training in this process, and the
+// metrics of metrics.cpp.
 #include <torch/torch.h>
 
-#include <map>
 #include <optional>
 #include <string>
 
@@ -12,17 +10,13 @@
 #include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/latent_sampler.h"
 #include "fqgan/inference/model.h"
-#include "fqgan/metrics/evaluate.h"
-#include "fqgan/metrics/frechet.h"
 #include "fqgan/training/loop.h"
+#include "python/binding/bindings.h"
 
 namespace py = pybind11;
 
 namespace fqgan {
 namespace {
-
-using Released = py::call_guard<py::gil_scoped_release>;
-using MetricValues = std::map<std::string, double>;
 
 ComputeOptions compute_options(const std::string& precision, std::optional<int64_t> threads) {
   ComputeOptions options;
@@ -48,45 +42,6 @@ struct LoadedGenerator {
   Model model;
   std::optional<LatentSampler> generator;
 };
-
-/// Stands for the extractor of features that Python computed; only its name is used.
-struct NamedFeatures : FeatureExtractor {
-  explicit NamedFeatures(std::string name) : given(std::move(name)) {}
-  std::string name() const override { return given; }
-  std::string description() const override { return given; }
-  int64_t channels() const override { return 3; }
-  Extracted extract(const at::Tensor&, bool) override { fail("metrics", "given features cannot be extracted again"); }
-  std::string given;
-};
-
-Measured side(const std::string& name, const torch::Tensor& features, const std::optional<torch::Tensor>& logits,
-              const FeatureExtractor& extractor) {
-  Measured measured;
-  measured.name = name;
-  measured.extractor = extractor.name();
-  measured.moments.add(features);
-  measured.images = measured.moments.count();
-  measured.features = features.to(torch::kCPU, torch::kFloat).contiguous();
-  if (logits) measured.logits = logits->to(torch::kCPU, torch::kFloat).contiguous();
-  return measured;
-}
-
-MetricValues evaluate_features(const torch::Tensor& generated, const torch::Tensor& against,
-                               const std::vector<std::string>& names, const std::string& extractor,
-                               const std::optional<torch::Tensor>& logits, const std::string& options,
-                               const std::optional<torch::Tensor>& training) {
-  MetricOptions settings;
-  read_options(RecipeText::from_string(options, "options"), settings);
-  for (const auto& name : names) metric_named(name, "metrics");
-  const NamedFeatures features(extractor);
-  MetricValues values;
-  const auto a = side("generated", generated, logits, features), b = side("against", against, {}, features);
-  std::optional<Measured> learned;
-  if (training) learned = side("training", *training, {}, features);
-  for (const auto& value : evaluate(a, b, names, features, settings, learned ? &*learned : nullptr).values)
-    values[value.name] = value.value;
-  return values;
-}
 
 /// A training in this process, without run folder and evaluation.
 struct Training {
@@ -124,25 +79,6 @@ void bind_generator(py::module_& m) {
       .def_property_readonly("classes", [](const LoadedGenerator& g) { return g.generator->space().classes; })
       .def_property_readonly("class_names", [](const LoadedGenerator& g) { return g.model.data.class_names; })
       .def_property_readonly("family", [](const LoadedGenerator& g) { return g.model.family_name; });
-}
-
-void bind_metrics(py::module_& m) {
-  py::class_<Moments>(m, "Moments", "Streaming mean and covariance of features, in float64.")
-      .def(py::init<>())
-      .def("add", &Moments::add, py::arg("features"), Released(), "Adds features, N x D.")
-      .def("merge", &Moments::merge, py::arg("other"), Released(), "Adds all features of other moments.")
-      .def("mean", &Moments::mean, Released(), "The mean, D float64.")
-      .def("covariance", &Moments::covariance, Released(), "The covariance, D x D float64.")
-      .def_property_readonly("count", &Moments::count)
-      .def_property_readonly("dimension", &Moments::dimension);
-  m.def("frechet_distance", py::overload_cast<const Moments&, const Moments&>(&frechet_distance), py::arg("a"),
-        py::arg("b"), Released());
-  m.def("evaluate", &evaluate_features, py::arg("generated"), py::arg("against"), py::arg("metrics"), py::kw_only(),
-        py::arg("extractor") = "features", py::arg("logits") = py::none(), py::arg("options") = "",
-        py::arg("training") = py::none(), Released(),
-        "Computes metrics of features, N x D; returns their values by full name. logits: N x classes, of the generated "
-        "images; options: settings of the metrics as TOML text; training: features of the training images, for auth, "
-        "c_t and copied.");
 }
 
 void bind_training(py::module_& m) {

@@ -1,14 +1,14 @@
 """Feature quantization (FQ-GAN, Zhao et al. 2020) and minibatch discrimination (Salimans et al. 2016) for PyTorch.
 
-The package has operators under torch.ops.fqgan, the layers FeatureQuantizer and MinibatchDiscrimination, and layers
-with the interfaces of two other implementations in fqgan.compat. The tools fqgan.convert and fqgan.export work without
-the operators: where these are missing, the first use of a layer says so.
+The package has operators under torch.ops.fqgan, the layers FeatureQuantizer and MinibatchDiscrimination, layers with
+the interfaces of two other implementations in fqgan.compat, and metrics of images in fqgan.metrics. The tools
+fqgan.convert and fqgan.export work without the operators: where these are missing, the first use of a layer says so.
 """
 
-from fqgan import _library
+from fqgan import _library, metrics
 
 __version__ = "0.1.0"
-__all__ = ["FeatureQuantizer", "MinibatchDiscrimination", "compat"]
+__all__ = ["FeatureQuantizer", "MinibatchDiscrimination", "compat", "metrics"]
 
 _missing = None
 try:

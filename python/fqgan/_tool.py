@@ -72,10 +72,10 @@ def module_line(module, *words):
 
 
 def run_program(*arguments):
-    """Runs the program fqgan, which exists. An error of the program is raised as UserError with its code."""
+    """Runs the program fqgan, which exists, and returns its output. Its error is raised as UserError with its code."""
     done = subprocess.run([program(), *map(str, arguments)], capture_output=True, text=True)
     if done.returncode == 0:
-        return
+        return done.stdout
     said = re.search(r"^error: \[(.*?)\] (.*)$", done.stderr, re.MULTILINE)
     where, problem = said.groups() if said else (program(), f"ended with code {done.returncode}: {done.stderr[-200:]}")
     raise UserError(where, problem, done.returncode if done.returncode > 0 else 1)

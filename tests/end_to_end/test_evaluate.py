@@ -125,6 +125,54 @@ def test_metrics_for_people(data):
     assert "training a classifier" not in process.stderr  # the test before has
 
 
+def test_the_form_of_torch_fidelity(data, extractor, tmp_path):
+    """tests/parity/test_fidelity.py compares it with the tool itself."""
+    arguments = ["evaluate", data, "--against", data, "--features", extractor]
+    process = run(*arguments, "--metrics", "pr,kid,fid,is", *FEW, "--json=torch-fidelity")
+    assert process.returncode == 0, process.stderr
+    keys = ["inception_score_mean", "inception_score_std", "frechet_inception_distance"]
+    keys += ["kernel_inception_distance_mean", "kernel_inception_distance_std", "precision", "recall", "f_score"]
+    found = json.loads(process.stdout)
+    assert list(found) == keys and found["f_score"] == 1
+    assert list(json.loads(run(*arguments, "--json=torch-fidelity").stdout)) == keys[2:3]
+    for metric in ("prdc", "fid,accuracy"):
+        process = run(*arguments, "--metrics", metric, "--json=torch-fidelity")
+        one_line_error(process, "--json=torch-fidelity", metric.split(",")[-1])
+        assert "features:" not in process.stderr
+    one_line_error(run(*arguments, "--json=yaml"), "--json", "yaml", "torch-fidelity")
+
+
+def test_statistics_of_another_tool(data, extractor, tmp_path):
+    """tests/parity/test_statistics.py exchanges such files with NumPy and pytorch-fid."""
+    numpy = pytest.importorskip("numpy")
+    ours, theirs = tmp_path / "ours.npz", tmp_path / "theirs.npz"
+    process = run("evaluate", data, "--features", extractor, "--save-statistics", ours)
+    assert process.returncode == 0, process.stderr
+    with numpy.load(ours) as file:
+        numpy.savez_compressed(theirs, mu=file["mu"] + 0.1, sigma=file["sigma"])
+    process = run("evaluate", data, "--features", extractor, "--against", theirs)
+    assert process.returncode == 0 and "(60 images against an unknown number)" in process.stdout, process.stderr
+    assert process.stderr.count(f"warning: {theirs}") == 1
+    net = scripted(tmp_path, "return x.float().flatten(1)")
+    process = run("evaluate", data, "--features", net, "--against", ours)
+    one_line_error(process, ours, "classifier-", "file-")
+    assert "features:" not in process.stderr, "nothing was measured"
+    process = run("evaluate", theirs, "--features", net, "--save-statistics", tmp_path / "x.safetensors")
+    one_line_error(process, "moments")
+
+
+def test_a_training_against_statistics_of_another_tool(recipe, data, extractor, tmp_path):
+    numpy = pytest.importorskip("numpy")
+    saved = tmp_path / "theirs.npz"
+    numpy.savez(saved, mu=numpy.zeros(128), sigma=numpy.eye(128))
+    settings = [f"evaluation.against={saved}", 'evaluation.metrics=["fid"]', f"evaluation.features={extractor}"]
+    folder = tmp_path / "run"
+    process = run("train", recipe, "--out", folder, *[word for text in settings for word in ("--set", text)])
+    assert process.returncode == 0 and process.stderr.count(f"{saved} does not name") == 1, process.stderr
+    assert [line["counts"] for line in lines(folder)] == [{"generated": 30, "against": None}] * 4
+    assert evaluate(folder)["metrics"] == lines(folder)[-1]["metrics"]
+
+
 def test_default_metrics(data):
     document = evaluate(data, "--against", data)
     assert {re.split(r"[\[/]", name)[0] for name in document["metrics"]} == {"fid", "class_accuracy"}

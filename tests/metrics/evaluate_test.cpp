@@ -11,6 +11,7 @@
 #include "fqgan/core/streams.h"
 #include "fqgan/data/matched_classes.h"
 #include "fqgan/metrics/bootstrap.h"
+#include "fqgan/metrics/statistics_file.h"
 #include "metrics/striped_data.h"
 #include "support/support.h"
 

@@ -61,6 +61,26 @@ def refused(capsys, arguments, *parts):
         assert str(part) in said, said
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+def test_the_inception_weights_of_pytorch_fid(tmp_path, zipped):
+    """pt_inception-2015-12-05-6726825d.pth: 94 convolutions with batch norm, and a last layer. Here they are tiny."""
+    blocks = {}
+    for i in range(94):
+        norm = torch.nn.BatchNorm2d(2, eps=0.001)
+        norm.num_batches_tracked += i
+        conv = torch.nn.Conv2d(2, 2, 1, bias=False)
+        blocks[f"Mixed_{i}"] = torch.nn.ModuleDict(OrderedDict(conv=conv, bn=norm))
+    state = torch.nn.ModuleDict({**blocks, "fc": torch.nn.Linear(2, 1008)}).state_dict()  # with the attribute _metadata
+    assert len(state) == 566
+    source, target = tmp_path / "inception.pth", tmp_path / "inception.safetensors"
+    torch.save(state, source, _use_new_zipfile_serialization=zipped)
+    assert convert.convert(source, target) == 566
+    tensors = load_file(target)
+    assert tensors.keys() == state.keys() and all(torch.equal(tensors[name], state[name]) for name in state)
+    counters = [tensor for tensor in tensors.values() if tensor.dtype == torch.int64]
+    assert len(counters) == 94 and all(tensor.shape == () for tensor in counters)
+
+
 def test_weights_of_the_reference_are_imported(tmp_path):
     """In both formats that PyTorch has written, of a network inside DataParallel and of one without."""
     record = load_file(ROOT / "tests" / "parity" / "fixtures" / "biggan_plain.safetensors")
@@ -154,7 +174,8 @@ def test_no_operators_are_needed(tmp_path):
     assert python("-m", "fqgan.convert", "x.pth", "x.safetensors").returncode == 0
     assert load_file(tmp_path / "x.safetensors").keys() == WEIGHTS.keys()
     assert python("-m", "fqgan.export", "--help").returncode == 0
-    for code in ("from fqgan import FeatureQuantizer", "import fqgan; fqgan.compat", "import fqgan.compat"):
+    codes = ("from fqgan import FeatureQuantizer", "import fqgan; fqgan.compat", "from fqgan.compat import Quantize")
+    for code in codes:
         done = python("-c", code)
         assert done.returncode == 1 and "ImportError: [fqgan] expected libfqgan_ops.so in " in done.stderr, done.stderr
 

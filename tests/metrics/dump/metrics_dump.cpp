@@ -73,7 +73,9 @@ Moments read_back(const at::Tensor& features, int64_t shards) {
 
 Json moments(const Tensors& in, const DumpOptions& options) {
   const auto result = read_back(in.at("a"), options.shards);
-  return {{"count", result.count()}, {"mean", numbers(result.mean())}, {"covariance", numbers(result.covariance())}};
+  return {{"count", result.count().value()},
+          {"mean", numbers(result.mean())},
+          {"covariance", numbers(result.covariance())}};
 }
 
 Json fid_moments(const Tensors& in, const DumpOptions& options) {

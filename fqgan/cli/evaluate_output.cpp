@@ -1,0 +1,85 @@
+#include "fqgan/cli/evaluate_output.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "fqgan/core/text.h"
+
+namespace fqgan {
+namespace {
+
+/// Our value, and torch-fidelity's key for it.
+constexpr std::pair<const char*, const char*> torch_fidelity_keys[] = {{"inception_score", "inception_score_mean"},
+                                                                       {"inception_score_std", "inception_score_std"},
+                                                                       {"fid", "frechet_inception_distance"},
+                                                                       {"kid", "kernel_inception_distance_mean"},
+                                                                       {"kid_std", "kernel_inception_distance_std"},
+                                                                       {"precision", "precision"},
+                                                                       {"recall", "recall"}};
+
+nlohmann::ordered_json count_json(const std::optional<int64_t>& images) {
+  return images ? nlohmann::ordered_json(*images) : nlohmann::ordered_json();
+}
+
+/// The name of a value without settings and extractor.
+std::string plain_value_name(const std::string& name) { return name.substr(0, name.find_first_of("[/")); }
+
+/// What the value `name` was measured against: "10000", or "60000 training images".
+std::string images_against(const std::string& name, const MeasuredSides& sides) {
+  for (const auto& metric : metrics())
+    if (metric.needs_training && metric.value_name == plain_value_name(name))
+      return count_text(sides.training->images) + " training images";
+  return count_text(sides.b.images);
+}
+
+}  // namespace
+
+std::string evaluation_lines(const MeasuredSides& sides, const Evaluation& evaluation) {
+  size_t width = 0;
+  for (const auto& [name, value] : evaluation.values) width = std::max(width, name.size());
+  std::string lines;
+  for (const auto& [name, value] : evaluation.values)
+    lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + "  (" +
+             count_text(sides.a.images) + " images against " + images_against(name, sides) + ")\n";
+  return lines;
+}
+
+std::string evaluation_json(const MeasuredSides& sides, const Evaluation& evaluation) {
+  const auto& [a, b, training, extractor] = sides;
+  nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : evaluation.values) metrics[name] = value;
+  nlohmann::ordered_json document = {
+      {"generated", a.name},
+      {"against", b.name},
+      {"counts", {{"generated", count_json(a.images)}, {"against", count_json(b.images)}}},
+      {"features",
+       {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
+      {"metrics", metrics},
+      {"warnings", evaluation.warnings}};
+  if (training) {
+    document["training"] = training->name;
+    document["counts"]["training"] = count_json(training->images);
+  }
+  return document.dump(2) + "\n";
+}
+
+bool in_torch_fidelity(const std::string& metric) {
+  const auto& value = metric_named(metric, "--metrics").value_name;
+  return std::any_of(std::begin(torch_fidelity_keys), std::end(torch_fidelity_keys),
+                     [&](const auto& pair) { return pair.first == value; });
+}
+
+std::string torch_fidelity_json(const Evaluation& evaluation) {
+  std::map<std::string, double> values;
+  for (const auto& [name, value] : evaluation.values) values[plain_value_name(name)] = value;
+  nlohmann::ordered_json document = nlohmann::ordered_json::object();
+  for (const auto& [ours, theirs] : torch_fidelity_keys)
+    if (values.contains(ours)) document[theirs] = values.at(ours);
+  if (values.contains("precision")) {
+    const double precision = values.at("precision"), recall = values.at("recall");
+    document["f_score"] = 2 * precision * recall / std::max(1e-5, precision + recall);
+  }
+  return document.dump(4) + "\n";
+}
+
+}  // namespace fqgan

@@ -1,0 +1,28 @@
+// What `fqgan evaluate` prints: lines for people, a JSON document, or the JSON document of torch-fidelity.
+#pragma once
+
+#include <string>
+
+#include "fqgan/metrics/evaluate.h"
+
+namespace fqgan {
+
+struct MeasuredSides {
+  const Measured &a, &b;
+  const Measured* training;  // null: not measured
+  const FeatureExtractor& extractor;
+};
+
+/// One line for each value: "fid/classifier-1a2b3c4d  12.3  (60 images against 90)".
+std::string evaluation_lines(const MeasuredSides& sides, const Evaluation& evaluation);
+
+/// The keys generated, against, counts, features, metrics and warnings, and training if it was measured. A count that
+/// is not known is null.
+std::string evaluation_json(const MeasuredSides& sides, const Evaluation& evaluation);
+
+/// Whether torch-fidelity has keys for the values of this metric.
+bool in_torch_fidelity(const std::string& metric);
+/// The keys of torch-fidelity 0.4 (`fidelity --json`), in its order. The metrics must be in_torch_fidelity.
+std::string torch_fidelity_json(const Evaluation& evaluation);
+
+}  // namespace fqgan

@@ -1,0 +1,156 @@
+"""fqgan.metrics: the numbers of NumPy, SciPy, pytorch-fid and torch-fidelity on the same features."""
+
+import math
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import fqgan
+from fqgan import metrics
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("FQGAN_BUILD", ROOT / "build" / "release")).resolve()
+pytestmark = pytest.mark.skipif(not list(BUILD.glob("_core.*.so")), reason="the extension was not built")
+
+
+def features(images, seed, dimension=8, dtype=np.float64):
+    random = np.random.default_rng(seed)
+    mix = np.random.default_rng(7).normal(size=(dimension, dimension))
+    return (random.normal(size=(images, dimension)) @ mix + 0.2 * seed).astype(dtype)
+
+
+FORMS = {
+    "float64": lambda x: x,
+    "float32": lambda x: x.astype(np.float32),
+    "fortran": np.asfortranarray,
+    "reversed": lambda x: x[::-1].copy()[::-1],
+    "big endian": lambda x: x.astype(">f8"),
+    "tensor": torch.from_numpy,
+    "tensor with gradient": lambda x: torch.from_numpy(x.copy()).requires_grad_(),
+}
+
+
+@pytest.fixture(params=FORMS)
+def sides(request):
+    a, b = features(70, 1), features(90, 2)
+    if request.param == "float32":  # the same numbers in both types
+        a, b = a.astype(np.float32).astype(np.float64), b.astype(np.float32).astype(np.float64)
+    make = FORMS[request.param]
+    return a, b, make(a), make(b)
+
+
+def expected_fid(a, b):
+    linalg = pytest.importorskip("scipy.linalg")
+    s, t = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    return ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(s + t - 2 * linalg.sqrtm(s @ t).real)
+
+
+def test_fid(sides):
+    a, b, given_a, given_b = sides
+    assert metrics.fid(given_a, given_b) == pytest.approx(expected_fid(a, b), rel=1e-9)
+    assert metrics.fid(given_a, given_a) == pytest.approx(0, abs=1e-9)
+
+
+def test_moments(sides):
+    a, b, given_a, given_b = sides
+    found = metrics.moments(given_a)
+    assert (found.count, found.dimension) == (70, 8)
+    np.testing.assert_allclose(found.mean().numpy(), a.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(found.covariance().numpy(), np.cov(a, rowvar=False), rtol=1e-11, atol=1e-12)
+    assert metrics.fid(found, given_b) == pytest.approx(expected_fid(a, b), rel=1e-9)
+    batches = metrics.Moments()
+    for begin in range(0, 70, 15):
+        batches.add(given_a[begin : begin + 15])
+    assert torch.equal(batches.covariance(), found.covariance())
+    batches.merge(metrics.moments(given_b))
+    np.testing.assert_allclose(batches.mean().numpy(), np.concatenate([a, b]).mean(0), rtol=1e-12)
+    saved = metrics.Moments.from_covariance(b.mean(0), np.cov(b, rowvar=False))
+    assert saved.count is None
+    assert metrics.fid(given_a, saved) == pytest.approx(expected_fid(a, b), rel=1e-9)
+
+
+def test_kid(sides):
+    a, b, given_a, given_b = sides
+    mean, std = metrics.kid(given_a, given_b, subsets=6, subset_size=40, draw="numpy")
+    random, found = np.random.RandomState(2020), []
+    for _ in range(6):
+        x = a[random.choice(len(a), 40, replace=False)]
+        y = b[random.choice(len(b), 40, replace=False)]
+        k = [(p @ q.T / 8 + 1) ** 3 for p, q in ((x, x), (y, y), (x, y))]
+        inside = sum(m.sum() - np.trace(m) for m in k[:2])
+        found.append(inside / (40 * 39) - 2 * k[2].mean())
+    assert (mean, std) == pytest.approx((np.mean(found), np.std(found)), rel=1e-9)
+    other = metrics.kid(given_a, given_b, subsets=6, subset_size=40)
+    assert other.mean != mean and abs(other.mean - mean) < 6 * std
+
+
+def test_inception_score(sides):
+    _, _, _, logits = sides
+    p = torch.from_numpy(sides[1]).softmax(1).numpy()
+    mean, std = metrics.inception_score(logits, splits=3)
+    found = []
+    order = np.random.RandomState(2020).permutation(90)
+    for part in np.split(p[order], 3):
+        found.append(math.exp((part * np.log(part / part.mean(0))).sum(1).mean()))
+    assert (mean, std) == pytest.approx((np.mean(found), np.std(found)), rel=1e-9)
+    whole = metrics.inception_score(logits, splits=1, shuffle=False)
+    assert whole.std == 0 and whole.mean == pytest.approx(math.exp((p * np.log(p / p.mean(0))).sum(1).mean()), rel=1e-9)
+
+
+def distances(x, y):
+    return np.sqrt(((x[:, None] - y[None]) ** 2).sum(2))
+
+
+def test_neighbours(sides):
+    a, b, given_a, given_b = sides
+    for neighbours in (3, 5):
+        radius_a, radius_b = (np.sort(distances(x, x), axis=1)[:, neighbours] for x in (a, b))
+        apart = distances(b, a)  # real x generated
+        inside = apart <= radius_b[:, None]
+        found = metrics.precision_recall(given_a, given_b, neighbours=neighbours)
+        assert found.precision == inside.any(0).mean()
+        assert found.recall == (apart <= radius_a[None]).any(1).mean()
+        inside = apart < radius_b[:, None]
+        prdc = metrics.prdc(given_a, given_b, neighbours=neighbours)
+        assert prdc.precision == inside.any(0).mean()
+        assert prdc.recall == (apart < radius_a[None]).any(1).mean()
+        assert prdc.density == pytest.approx(inside.sum() / (neighbours * 70))
+        assert prdc.coverage == (apart.min(1) < radius_b).mean()
+    assert metrics.precision_recall(given_a, given_b) == metrics.precision_recall(given_a, given_b, neighbours=3)
+    assert metrics.prdc(given_a, given_b) == prdc
+
+
+def test_errors_are_one_line():
+    a, nan = features(20, 1), features(20, 1)
+    nan[3, 2] = np.nan
+    for action, parts in [
+        (lambda: metrics.fid(a, features(20, 1, dimension=9)), ["8", "9"]),
+        (lambda: metrics.fid(a, nan), ["NaN", "3"]),
+        (lambda: metrics.fid(a[:1], a), ["2"]),
+        (lambda: metrics.fid(a, np.arange(16).reshape(2, 8)), ["floating"]),
+        (lambda: metrics.fid(a, a[0]), ["[8]"]),
+        (lambda: metrics.kid(a, a), ["1000", "20"]),
+        (lambda: metrics.kid(a, a, subset_size=10, draw="dice"), ["draw", "dice"]),
+        (lambda: metrics.inception_score(a, splits=21), ["21"]),
+        (lambda: metrics.prdc(a[:5], a), ["6", "5"]),
+        (lambda: metrics.Moments.from_covariance(a[0], np.triu(np.ones((8, 8)))), ["symmetric"]),
+    ]:
+        with pytest.raises(ValueError) as error:
+            action()
+        assert isinstance(error.value, fqgan._core.UserError) and "\n" not in str(error.value)
+        for part in parts:
+            assert part in str(error.value)
+    with pytest.raises(TypeError, match="list"):
+        metrics.fid(a.tolist(), a)
+
+
+def test_the_module_is_imported_without_the_extension(tmp_path):
+    environment = os.environ | {"FQGAN_OPS": str(tmp_path / "none.so"), "PYTHONPATH": str(ROOT / "python")}
+    code = "from fqgan import metrics\ntry: metrics.Moments()\nexcept ImportError as error: print(error)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and "[fqgan] expected " in done.stdout, done
