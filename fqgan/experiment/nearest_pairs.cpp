@@ -79,7 +79,8 @@ std::string table_of(const std::vector<Pair>& pairs, const std::vector<int64_t>&
   for (const auto i : order)
     text += csv_field(pairs[i].name) + "," + csv_field(training.name(copies.nearest[i])) + "," +
             significant(copies.distance[i], 6) + "," + significant(copies.ratio[i], 4) + "," +
-            significant(pairs[i].pixel_distance, 4) + "," + (copies.copied(i) ? "yes" : "no") + "\n";
+            significant(pairs[i].pixel_distance, 4) + "," +
+            (copies.by_distance(i) || copies.by_ratio(i) ? "yes" : "no") + "\n";
   return text;
 }
 

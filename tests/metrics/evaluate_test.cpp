@@ -97,7 +97,8 @@ TEST(Evaluate, NamesEveryValue) {
                                              "fid_infinity/columns",
                                              "auth_pct/columns",
                                              "c_t[cells=1]/columns",
-                                             "copied/columns"}));
+                                             "copied/columns",
+                                             "copied_by_ratio/columns"}));
   for (const auto& metric : metrics()) EXPECT_TRUE(values_of(evaluation).count(value_name(metric, options, "columns")));
 }
 
