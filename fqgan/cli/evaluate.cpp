@@ -16,6 +16,7 @@
 #include "fqgan/experiment/nearest_pairs.h"
 #include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/classifier_training.h"
+#include "fqgan/metrics/over_seeds.h"
 
 namespace fqgan {
 namespace {
@@ -160,6 +161,17 @@ void report_copies(const EvaluateFlags& flags, const Sides& sides, const Evaluat
            table);
 }
 
+/// The evaluation with the first seed, extended to --seeds.
+Evaluation with_other_seeds(const EvaluateFlags& flags, const Sides& sides, FeatureExtractor& extractor,
+                            bool keep_features, Evaluation first,
+                            const std::function<Evaluation(const Measured& generated)>& measure) {
+  if (flags.seeds == 1) return first;
+  std::vector<Evaluation> evaluations{std::move(first)};
+  for (int64_t i = 1; i < flags.seeds; ++i)
+    evaluations.push_back(measure(sides.a.measure(extractor, keep_features, static_cast<uint64_t>(i))));
+  return over_seeds(evaluations);
+}
+
 int evaluate_command(const EvaluateFlags& given) {
   auto named = look_at_sides(given);
   refuse_ignored(given, named);
@@ -191,7 +203,10 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto b = sides.b->measure(*extractor, keep);
   std::optional<Measured> training;
   if (need_training(names)) training = sides.training->measure(*extractor, true);
-  const auto evaluation = evaluate(a, b, names, *extractor, sides.settings, training ? &*training : nullptr);
+  const auto measure = [&](const Measured& generated) {
+    return evaluate(generated, b, names, *extractor, sides.settings, training ? &*training : nullptr);
+  };
+  const auto evaluation = with_other_seeds(flags, sides, *extractor, keep, measure(a), measure);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
   report_copies(flags, sides, evaluation);
   print(flags.json ? json_of(a, b, training, *extractor, evaluation) : lines_of(a, b, training, evaluation));
@@ -233,6 +248,8 @@ void add_evaluate(CLI::App& program, Action& action) {
   add_integer(*command, "--count", flags->generated.count, {1, most_images},
               "number of images that a run or checkpoint generates, with the classes in turn");
   add_seed(*command, flags->generated.seed, "seed of the generated images");
+  add_integer(*command, "--seeds", flags->seeds, {1, 1000},
+              "number of seeds (--seed and those after it); the values are means, with standard deviations");
   add_number(*command, "--truncation", flags->generated.options.truncation, {0, largest_truncation},
              "truncation of the generated images' latents, as in fqgan sample");
   command->add_flag("--raw", flags->raw, "generate with the trained weights themselves, not their moving average");

@@ -14,6 +14,7 @@ namespace fqgan {
 struct EvaluateFlags {
   std::string path, against, training, metrics, features = "classifier", save_statistics, neighbours;
   Generated generated{10'000};
+  int64_t seeds = 1;
   bool raw = false;
   std::vector<std::string> set;
   bool json = false, force = false;

@@ -26,7 +26,7 @@ Side side_of_dataset(std::shared_ptr<const Dataset> dataset, std::shared_ptr<Ope
   const auto& info = dataset->info();
   side.facts = {name, false, info.images, info.class_names, shape_of(info), dataset->key()};
   side.data = std::move(data);
-  side.images = [set = dataset.get()] { return in_order(*set); };
+  side.images = [set = dataset.get()](uint64_t) { return in_order(*set); };
   side.dataset = std::move(dataset);
   return side;
 }
@@ -87,7 +87,11 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   if (side.dataset) count = std::min(count, side.dataset->info().images);
   side.facts = {named.path, false, count, {}, shape_of(model.data)};
   if (model.family->drawn_classes() > 0) side.facts.class_names = model.data.class_names;
-  side.images = [family = model.family.get(), count, sampling] { return generated_images(*family, sampling, count); };
+  side.images = [family = model.family.get(), count, sampling](uint64_t repetition) {
+    auto repeated = sampling;
+    repeated.seed += repetition;
+    return generated_images(*family, repeated, count);
+  };
   side.family = std::move(model.family);
   return side;
 }
@@ -116,13 +120,13 @@ NamedSide look_at_side(const std::string& path) {
   return named;
 }
 
-Measured Side::measure(FeatureExtractor& extractor, bool keep_features) const {
+Measured Side::measure(FeatureExtractor& extractor, bool keep_features, uint64_t repetition) const {
   if (statistics) return *statistics;
   MeasureOptions options{facts.name, facts.class_names, keep_features};
   options.progress = [this](int64_t done) {
     log_status(facts.name + ": " + std::to_string(done) + "/" + std::to_string(facts.images.value_or(0)) + " images");
   };
-  auto measured = fqgan::measure(*images(), extractor, options);
+  auto measured = fqgan::measure(*images(repetition), extractor, options);
   log_status("");
   return measured;
 }

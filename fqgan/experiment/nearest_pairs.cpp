@@ -38,7 +38,7 @@ std::pair<at::Tensor, at::Tensor> alike(const at::Tensor& a, const at::Tensor& b
 /// All pairs, in the order of the generated images. shown: whether the picture shows a pair.
 std::vector<Pair> read_pairs(const Side& generated, const Dataset& training, const Copies& copies,
                              const std::vector<bool>& shown) {
-  const auto source = generated.images();
+  const auto source = generated.images(0);
   std::vector<Pair> pairs;
   for (auto batch = source->next(pair_batch); !batch.empty(); batch = source->next(pair_batch))
     for (const auto& image : batch) {

@@ -128,7 +128,7 @@ std::string verdict(const Copies& copies) {
   const auto text = "of " + plural(copies.images(), "generated image") + ", " + some(near) +
                     " are nearer to a training image than all but 1 % of " + std::to_string(copies.real) +
                     (copies.of_held_out ? " held-out" : " training") + " images are, and " + some(apart) +
-                    " have a smaller ratio to the second nearest: ";
+                    " are so relative to the second nearest one: ";
   if (most <= by_chance) return text + "no sign of copying";
   if (most <= many_copies * images) return text + "more than chance gives, so look at the nearest pairs";
   return text + "the generator repeats training images";

@@ -4,6 +4,7 @@ pairs, what is refused; and the same metrics while a training runs."""
 import csv
 import json
 import random
+import statistics
 
 import pytest
 from PIL import Image
@@ -162,6 +163,12 @@ def test_a_run_is_compared_with_its_own_training_images(trained_with_copies, tmp
     assert document["counts"] == {"generated": 30, "against": 12, "training": 48}
     other = evaluate(folder, "--training", data, "--metrics", "auth")
     assert other["counts"]["training"] == 60
+    seeds = evaluate(folder, "--metrics", "fid,kid", "--set", "kid.subset_size=10", "--seeds", 3)
+    singly = [value(evaluate(folder, "--metrics", "fid", "--seed", seed), "fid") for seed in range(3)]
+    assert value(seeds, "fid") == pytest.approx(statistics.mean(singly), rel=1e-9)
+    assert value(seeds, "fid_seeds_std") == pytest.approx(statistics.stdev(singly), rel=1e-6)
+    assert any(name.startswith("kid_seeds_std[subset_size=10]/") for name in seeds["metrics"])
+    one_line_error(run("evaluate", data, "--against", data, "--metrics", "fid", "--seeds", 2), "--seeds")
     picture = tmp_path / "pairs.png"
     process = run("evaluate", folder, "--metrics", "fid", "--neighbours", picture, "--json")
     assert process.returncode == 0, process.stderr
