@@ -30,7 +30,7 @@ Side side_of_view(std::shared_ptr<OpenedData> data, const View& which, const std
   const auto known = known_info(key);
   const auto info = known ? *known : side.dataset->get().info();
   side.facts = {name, false, info.images, info.class_names, shape_of(info), "", key};
-  side.images = [images = side.dataset] { return in_order(images->get()); };
+  side.images = [images = side.dataset](uint64_t) { return in_order(images->get()); };
   side.data = std::move(data);
   return side;
 }
@@ -91,7 +91,11 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   if (side.source) count = std::min(count, side.source->info().images);
   side.facts = {named.path, false, count, {}, shape_of(model.data)};
   if (model.family->drawn_classes() > 0) side.facts.class_names = model.data.class_names;
-  side.images = [family = model.family.get(), count, sampling] { return generated_images(*family, sampling, count); };
+  side.images = [family = model.family.get(), count, sampling](uint64_t repetition) {
+    auto repeated = sampling;
+    repeated.seed += repetition;
+    return generated_images(*family, repeated, count);
+  };
   side.family = std::move(model.family);
   return side;
 }
@@ -122,14 +126,15 @@ NamedSide look_at_side(const std::string& path) {
   return named;
 }
 
-Measured Side::measure(FeatureExtractor& extractor, bool keep_features, bool keep_logits) const {
+Measured Side::measure(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const {
   if (statistics) return *statistics;
-  MeasureOptions options{facts.name, facts.class_names, keep_features, keep_logits};
+  MeasureOptions options{facts.name, facts.class_names, keep.features, keep.logits};
   options.progress = [this](int64_t done) {
     log_status(facts.name + ": " + std::to_string(done) + "/" + std::to_string(facts.images.value_or(0)) + " images");
   };
+  const auto stream = [&] { return images(repetition); };
   auto measured =
-      dataset ? measured_once(facts.key, extractor, options, images) : fqgan::measure(*images(), extractor, options);
+      dataset ? measured_once(facts.key, extractor, options, stream) : fqgan::measure(*stream(), extractor, options);
   log_status("");
   if (dataset && dataset->is_open()) keep_info(facts.key, dataset->get().info());
   return measured;

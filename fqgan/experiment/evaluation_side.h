@@ -55,10 +55,14 @@ struct Side {
   std::unique_ptr<Family> family;
   std::shared_ptr<OpenedData> data;          // of the data set, or of the family's recipe; null: unknown
   std::optional<std::string> target_domain;  // of a translation set: the domain into which the family translates
-  std::function<std::unique_ptr<ImageSource>()> images;
+  /// Generated images have the seed `Generated::seed + repetition`; for others the repetition is 0.
+  std::function<std::unique_ptr<ImageSource>(uint64_t repetition)> images;
 
+  struct Kept {
+    bool features, logits;
+  };
   /// Errors: as fqgan/metrics/measured.h.
-  Measured measure(FeatureExtractor& extractor, bool keep_features, bool keep_logits) const;
+  Measured measure(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition = 0) const;
 };
 
 /// `data`: the options for reading images; its path is not used.
