@@ -14,6 +14,7 @@
 #include "fqgan/core/text.h"
 #include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/conventions.h"
+#include "fqgan/metrics/named_features.h"
 #include "fqgan/metrics/statistics_file.h"
 
 namespace fqgan {
@@ -41,6 +42,17 @@ OpenedData* labelled_images(const Sides& sides) {
     if (labelled) return side->data.get();
   }
   return nullptr;
+}
+
+/// Between two saved statistics nothing is extracted: unless a flag chooses the features, they are those of the files.
+std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
+  const bool chosen = flags.given("--features") || flags.features.weights || flags.features.convention;
+  if (!chosen && sides.b && sides.a.facts.statistics_only && sides.b->facts.statistics_only) {
+    const auto &a = sides.a.facts.extractor, &b = sides.b->facts.extractor;
+    return std::make_unique<NamedFeatures>(!a.empty() ? a : !b.empty() ? b : "unknown");
+  }
+  auto* labelled = labelled_images(sides);
+  return open_features(resolved(flags.features, labelled != nullptr), labelled, device);
 }
 
 bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
@@ -115,27 +127,29 @@ int evaluate_command(const EvaluateFlags& given) {
   check_force(flags.force, {flags.save_statistics});
   if (!flags.save_statistics.empty()) check_statistics_target(flags);
   const auto numerics = start_computing(flags.compute);
-  const auto sides = open_sides(flags, std::move(named), numerics);
-  auto* labelled = labelled_images(sides);
-  const auto extractor = open_features(resolved(flags.features, labelled != nullptr), labelled, numerics.device);
+  const bool compares = names.empty() || compare_sides(names);
+  const auto sides = open_sides(flags, std::move(named), compares, numerics);
+  const bool measures = sides.b || (!compares && flags.save_statistics.empty());
+  const auto& other = sides.b ? *sides.b : sides.a;
+  const auto extractor = open_extractor(flags, sides, numerics.device);
   if (sides.b) names = chosen_metrics(std::move(names), given.given("--metrics"), sides, *extractor);
   if (flags.json == json_of_torch_fidelity) leave_out_others(names, given.given("--metrics"));
-  refuse_other_settings(flags.set, sides.b ? names : std::vector<std::string>());
-  if (sides.b) check_metrics(names, sides.a.facts, sides.b->facts, *extractor, sides.settings);
+  refuse_other_settings(flags.set, measures ? names : std::vector<std::string>());
+  if (measures) check_metrics(names, sides.a.facts, other.facts, *extractor, sides.settings);
   log_info("features: " + extractor->name() + ", " + extractor->description());
   const auto a = sides.a.measure(*extractor, names);
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
     log_info("wrote the statistics of " + count_text(a.images) + " images to " + flags.save_statistics);
   }
-  if (!sides.b) {
+  if (!measures) {
     log_info("no metrics: --save-statistics is given without --against");
     return 0;
   }
-  const auto b = sides.b->measure(*extractor, names);
+  const auto b = sides.b ? sides.b->measure(*extractor, names) : a;
   const auto evaluation = evaluate(a, b, names, *extractor, sides.settings);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
-  const MeasuredSides measured{a, b, *extractor};
+  const MeasuredSides measured{a, sides.b ? &b : nullptr, *extractor};
   print(flags.json == no_json                  ? evaluation_lines(measured, evaluation)
         : flags.json == json_of_torch_fidelity ? torch_fidelity_json(evaluation)
                                                : evaluation_json(measured, evaluation));

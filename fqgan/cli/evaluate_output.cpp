@@ -29,7 +29,8 @@ std::string plain_value_name(const std::string& name) { return name.substr(0, na
 std::string evaluation_lines(const MeasuredSides& sides, const Evaluation& evaluation) {
   size_t width = 0;
   for (const auto& [name, value] : evaluation.values) width = std::max(width, name.size());
-  const auto counts = "  (" + count_text(sides.a.images) + " images against " + count_text(sides.b.images) + ")\n";
+  const auto counts = "  (" + count_text(sides.a.images) + " images" +
+                      (sides.b ? " against " + count_text(sides.b->images) : "") + ")\n";
   std::string lines;
   for (const auto& [name, value] : evaluation.values)
     lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + counts;
@@ -42,8 +43,8 @@ std::string evaluation_json(const MeasuredSides& sides, const Evaluation& evalua
   for (const auto& [name, value] : evaluation.values) metrics[name] = value;
   const nlohmann::ordered_json document = {
       {"generated", a.name},
-      {"against", b.name},
-      {"counts", {{"generated", count_json(a.images)}, {"against", count_json(b.images)}}},
+      {"against", b ? nlohmann::ordered_json(b->name) : nlohmann::ordered_json()},
+      {"counts", {{"generated", count_json(a.images)}, {"against", count_json(b ? b->images : std::nullopt)}}},
       {"features",
        {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
       {"metrics", metrics},

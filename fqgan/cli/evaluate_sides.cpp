@@ -135,12 +135,12 @@ EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe) {
   return flags;
 }
 
-Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics) {
+Sides open_sides(const EvaluateFlags& flags, NamedSides named, bool compares, const Numerics& numerics) {
   const auto options = read_settings(flags, named);
   auto& a = named.a;
   auto& b = named.b;
   const bool own_data = !b && a.recipe && flags.save_statistics.empty();
-  if (!b && !own_data && flags.save_statistics.empty())
+  if (!b && !own_data && flags.save_statistics.empty() && compares)
     fail("evaluate",
          "expected --against, got none. Hint: give images, a run or saved statistics; only a run or checkpoint is "
          "measured against its own data by default");

@@ -46,12 +46,13 @@ EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe);
 
 struct Sides {
   Side a;
-  std::optional<Side> b;  // unset if only --save-statistics is given
+  std::optional<Side> b;  // unset if only --save-statistics is given, or the metrics compare no sides
   MetricOptions settings;
   bool b_of_recipe = false;
 };
 
-/// Errors: UserError for images that cannot be opened, and for one side where two are needed.
-Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics);
+/// `compares`: whether a metric needs two sides. Errors: UserError for images that cannot be opened, and for one side
+/// where two are needed.
+Sides open_sides(const EvaluateFlags& flags, NamedSides named, bool compares, const Numerics& numerics);
 
 }  // namespace fqgan

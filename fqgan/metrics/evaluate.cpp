@@ -111,6 +111,10 @@ bool need_logits(const std::vector<std::string>& names) {
                      [](const auto& name) { return metric_named(name, "metrics").needs_logits; });
 }
 
+bool compare_sides(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), [](const auto& name) { return row_named(name, "metrics").compares; });
+}
+
 std::string value_name(const Metric& metric, const MetricOptions& options, const FeatureExtractor& extractor) {
   return metric.value_name + settings_of(metric, options, extractor.convention()) + "/" + extractor.name();
 }

@@ -41,6 +41,8 @@ const std::vector<Metric>& metrics();
 const Metric& metric_named(const std::string& name, const std::string& where);
 /// Whether one of these metrics needs more than the moments of a side.
 bool need_images(const std::vector<std::string>& names);
+/// Whether one of these metrics compares two sides.
+bool compare_sides(const std::vector<std::string>& names);
 bool need_logits(const std::vector<std::string>& names);
 
 /// Facts about a side before its images are read.
