@@ -101,13 +101,6 @@ OpenedImages open_images(const Ensemble& ensemble, const ClassifyFlags& flags) {
   return {source, relabelled(*source, std::move(classes), info.class_names)};
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
-
 void write_predictions(const std::string& path, const Classification& found, const Dataset& images,
                        const std::vector<std::string>& names) {
   std::string text = "name,label,prediction";

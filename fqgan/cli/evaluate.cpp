@@ -1,6 +1,7 @@
 // fqgan evaluate A --against B: measures one set of images against another.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 
 #include "fqgan/cli/evaluate_output.h"
@@ -12,6 +13,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
+#include "fqgan/experiment/nearest_pairs.h"
 #include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/conventions.h"
 #include "fqgan/metrics/named_features.h"
@@ -57,7 +59,7 @@ std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, con
 
 bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
   try {
-    check_metrics({metric}, sides.a.facts, sides.b->facts, extractor, sides.settings);
+    check_metrics({metric}, sides.a.facts, sides.b->facts, extractor, sides.settings, sides.training_facts());
     return true;
   } catch (const UserError& error) {
     log_info("without " + metric + ": " + error.what());
@@ -65,13 +67,15 @@ bool can_measure(const std::string& metric, const Sides& sides, const FeatureExt
   }
 }
 
-/// The default metrics: fid, kid if there are enough images, and accuracy if the extractor knows the classes.
+/// The default metrics: fid, kid if there are enough images, accuracy if the extractor knows the classes, and copied if
+/// there are training images.
 std::vector<std::string> default_metrics(const Sides& sides, const FeatureExtractor& extractor) {
   std::vector<std::string> names = {"fid"};
   if (sides.a.facts.statistics_only || sides.b->facts.statistics_only) return names;
   if (can_measure("kid", sides, extractor)) names.push_back("kid");
   const bool labels = !sides.a.facts.class_names.empty() && !extractor.class_names().empty();
   if (labels && can_measure("accuracy", sides, extractor)) names.push_back("accuracy");
+  if (sides.training && can_measure("copied", sides, extractor)) names.push_back("copied");
   return names;
 }
 
@@ -101,17 +105,62 @@ void leave_out_others(std::vector<std::string>& names, bool asked) {
          "--metrics fid");
 }
 
+bool has_copied(const std::vector<std::string>& names) {
+  return std::find(names.begin(), names.end(), "copied") != names.end();
+}
+
+/// The table beside the picture of --neighbours: the same name with another ending.
+std::string table_beside(const std::string& picture) {
+  return std::filesystem::path(picture).replace_extension(".csv").string();
+}
+
 /// Saved statistics have one of two forms.
-void check_statistics_target(const EvaluateFlags& flags) {
-  const auto& path = flags.save_statistics;
-  if (!is_npz(path) && !path.ends_with(".safetensors"))
-    fail("--save-statistics", "expected a name that ends in .safetensors or .npz, got '" + path + "'");
-  check_target({path,
-                is_npz(path) ? ".npz" : ".safetensors",
-                "--save-statistics",
-                flags.force,
-                {flags.path, flags.against, flags.features.features, flags.features.weights.value_or(""),
-                 flags.generated.source}});
+std::string statistics_ending(const std::string& path) {
+  if (is_npz(path)) return ".npz";
+  if (path.ends_with(".safetensors")) return ".safetensors";
+  fail("--save-statistics", "expected a name that ends in .safetensors or .npz, got '" + path + "'");
+}
+
+void check_outputs(const EvaluateFlags& flags) {
+  check_force(flags.force, {flags.save_statistics, flags.neighbours});
+  const auto& features = flags.features;
+  const std::vector<std::string> reads = {flags.path,
+                                          flags.against,
+                                          flags.training,
+                                          features.features,
+                                          features.weights.value_or(""),
+                                          flags.generated.source};
+  if (!flags.save_statistics.empty())
+    check_target(
+        {flags.save_statistics, statistics_ending(flags.save_statistics), "--save-statistics", flags.force, reads});
+  if (flags.neighbours.empty() && !flags.given("--neighbours")) return;
+  check_target({flags.neighbours, ".png", "--neighbours", flags.force, reads});
+  check_target({table_beside(flags.neighbours), ".csv", "--neighbours", flags.force, reads});
+}
+
+/// The metrics of a comparison, which have been checked. `asked`: of --metrics or the recipe; empty: neither.
+std::vector<std::string> checked_metrics(const EvaluateFlags& flags, std::vector<std::string> asked, bool by_flag,
+                                         const Sides& sides, const FeatureExtractor& extractor) {
+  auto names = chosen_metrics(std::move(asked), by_flag, sides, extractor);
+  if (!flags.neighbours.empty() && !has_copied(names)) names.emplace_back("copied");
+  if (!flags.training.empty() && !need_training(names))
+    fail("--training", "expected a metric that compares with the training images, got " + quoted_list(names) +
+                           ", so that this has no effect. Hint: --metrics auth,c_t,copied");
+  if (flags.json == json_of_torch_fidelity) leave_out_others(names, by_flag);
+  refuse_other_settings(flags.set, names);
+  check_metrics(names, sides.a.facts, sides.b ? sides.b->facts : sides.a.facts, extractor, sides.settings,
+                sides.training_facts());
+  return names;
+}
+
+void report_copies(const EvaluateFlags& flags, const Sides& sides, const Evaluation& evaluation) {
+  if (!evaluation.copies) return;
+  log_info("copied: " + verdict(*evaluation.copies));
+  if (flags.neighbours.empty()) return;
+  const auto table = table_beside(flags.neighbours);
+  write_nearest_pairs(flags.neighbours, table, sides.a, *sides.training, *evaluation.copies);
+  log_info("wrote the nearest pairs of a generated and a training image to " + flags.neighbours + ", and all to " +
+           table);
 }
 
 int evaluate_command(const EvaluateFlags& given) {
@@ -124,20 +173,20 @@ int evaluate_command(const EvaluateFlags& given) {
   if (names.empty() && given.given("--metrics"))
     fail("--metrics", "expected names of metrics, got '" + flags.metrics + "'");
   for (const auto& name : names) metric_named(name, "--metrics");
-  check_force(flags.force, {flags.save_statistics});
-  if (!flags.save_statistics.empty()) check_statistics_target(flags);
+  check_outputs(flags);
   const auto numerics = start_computing(flags.compute);
-  const bool compares = names.empty() || compare_sides(names);
-  const auto sides = open_sides(flags, std::move(named), compares, numerics);
+  const bool with_training = need_training(names) || !flags.training.empty() || !flags.neighbours.empty();
+  const bool compares = names.empty() || with_training || compare_sides(names);
+  const auto sides = open_sides(flags, std::move(named), numerics, {compares, with_training});
   const bool measures = sides.b || (!compares && flags.save_statistics.empty());
-  const auto& other = sides.b ? *sides.b : sides.a;
   const auto extractor = open_extractor(flags, sides, numerics.device);
-  if (sides.b) names = chosen_metrics(std::move(names), given.given("--metrics"), sides, *extractor);
-  if (flags.json == json_of_torch_fidelity) leave_out_others(names, given.given("--metrics"));
-  refuse_other_settings(flags.set, measures ? names : std::vector<std::string>());
-  if (measures) check_metrics(names, sides.a.facts, other.facts, *extractor, sides.settings);
+  if (measures)
+    names = checked_metrics(flags, std::move(names), given.given("--metrics"), sides, *extractor);
+  else
+    refuse_other_settings(flags.set, {});
   log_info("features: " + extractor->name() + ", " + extractor->description());
-  const auto a = sides.a.measure(*extractor, names);
+  const bool keep = need_images(names, sides.settings);
+  const auto a = sides.a.measure(*extractor, keep, need_logits(names));
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
     log_info("wrote the statistics of " + count_text(a.images) + " images to " + flags.save_statistics);
@@ -146,10 +195,13 @@ int evaluate_command(const EvaluateFlags& given) {
     log_info("no metrics: --save-statistics is given without --against");
     return 0;
   }
-  const auto b = sides.b ? sides.b->measure(*extractor, names) : a;
-  const auto evaluation = evaluate(a, b, names, *extractor, sides.settings);
+  const auto b = sides.b ? sides.b->measure(*extractor, keep, false) : a;
+  std::optional<Measured> training;
+  if (need_training(names)) training = sides.training->measure(*extractor, true, false);
+  const auto evaluation = evaluate(a, b, names, *extractor, sides.settings, training ? &*training : nullptr);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
-  const MeasuredSides measured{a, sides.b ? &b : nullptr, *extractor};
+  report_copies(flags, sides, evaluation);
+  const MeasuredSides measured{a, sides.b ? &b : nullptr, training ? &*training : nullptr, *extractor};
   print(flags.json == no_json                  ? evaluation_lines(measured, evaluation)
         : flags.json == json_of_torch_fidelity ? torch_fidelity_json(evaluation)
                                                : evaluation_json(measured, evaluation));
@@ -165,7 +217,7 @@ void add_evaluate(CLI::App& program, Action& action) {
   std::string meanings = "Metrics:\n";
   for (const auto& metric : metrics()) {
     known.push_back(metric.name);
-    meanings += "  " + metric.name + std::string(12 - metric.name.size(), ' ') + metric.meaning + "\n";
+    meanings += "  " + metric.name + std::string(14 - metric.name.size(), ' ') + metric.meaning + "\n";
   }
   command->footer(meanings + "\nFeature extractors:\n" + feature_help());
   command
@@ -175,6 +227,9 @@ void add_evaluate(CLI::App& program, Action& action) {
       "--against", flags->against,
       "reference, of the same kinds; default for a run: as in its recipe, which is the held-out images or the test "
       "split of its data, else its training images");
+  command->add_option("--training", flags->training,
+                      "images that the generator was trained on, for auth, c_t and copied; default for a run: those of "
+                      "its recipe");
   command->add_option(
       "--metrics", flags->metrics,
       "comma-separated list of " + join(known) + "; default: those of the run's recipe, else fid, kid and accuracy");
@@ -205,10 +260,14 @@ void add_evaluate(CLI::App& program, Action& action) {
   command->add_option("--direction", flags->generated.options.direction,
                       "direction of a model that translates images, such as a2b; default: its first one");
   add_set_flag(*command, flags->set,
-               "set an option, such as kid.subset_size=500, data.resolution=32 or against.split=test (repeatable)");
+               "set an option, such as kid.subset_size=500, data.resolution=32, against.split=test or bootstrap=100 "
+               "(repeatable)");
   command->add_option("--save-statistics", flags->save_statistics,
                       "write the statistics of the first side for later fid, as X.safetensors or as X.npz, which "
                       "pytorch-fid and clean-fid read");
+  command->add_option("--neighbours", flags->neighbours,
+                      "write the generated images with their nearest training images: the nearest pairs as PAIRS.png, "
+                      "all as PAIRS.csv beside it; also measures copied");
   command->add_flag("--json", flags->json,
                     "print one JSON document; --json=torch-fidelity: with the keys of that tool");
   add_force_flag(*command, flags->force);

@@ -24,24 +24,31 @@ nlohmann::ordered_json count_json(const std::optional<int64_t>& images) {
 /// The name of a value without settings and extractor.
 std::string plain_value_name(const std::string& name) { return name.substr(0, name.find_first_of("[/")); }
 
+/// What the value `name` was measured against: " against 10000", " against 60000 training images".
+std::string images_against(const std::string& name, const MeasuredSides& sides) {
+  for (const auto& metric : metrics())
+    if (metric.needs_training && name.starts_with(metric.value_name))
+      return " against " + count_text(sides.training->images) + " training images";
+  return sides.b ? " against " + count_text(sides.b->images) : "";
+}
+
 }  // namespace
 
 std::string evaluation_lines(const MeasuredSides& sides, const Evaluation& evaluation) {
   size_t width = 0;
   for (const auto& [name, value] : evaluation.values) width = std::max(width, name.size());
-  const auto counts = "  (" + count_text(sides.a.images) + " images" +
-                      (sides.b ? " against " + count_text(sides.b->images) : "") + ")\n";
   std::string lines;
   for (const auto& [name, value] : evaluation.values)
-    lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + counts;
+    lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + "  (" +
+             count_text(sides.a.images) + " images" + images_against(name, sides) + ")\n";
   return lines;
 }
 
 std::string evaluation_json(const MeasuredSides& sides, const Evaluation& evaluation) {
-  const auto& [a, b, extractor] = sides;
+  const auto& [a, b, training, extractor] = sides;
   nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
   for (const auto& [name, value] : evaluation.values) metrics[name] = value;
-  const nlohmann::ordered_json document = {
+  nlohmann::ordered_json document = {
       {"generated", a.name},
       {"against", b ? nlohmann::ordered_json(b->name) : nlohmann::ordered_json()},
       {"counts", {{"generated", count_json(a.images)}, {"against", count_json(b ? b->images : std::nullopt)}}},
@@ -49,6 +56,10 @@ std::string evaluation_json(const MeasuredSides& sides, const Evaluation& evalua
        {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
       {"metrics", metrics},
       {"warnings", evaluation.warnings}};
+  if (training) {
+    document["training"] = training->name;
+    document["counts"]["training"] = count_json(training->images);
+  }
   return document.dump(2) + "\n";
 }
 

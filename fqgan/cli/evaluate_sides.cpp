@@ -12,13 +12,15 @@
 namespace fqgan {
 namespace {
 
-/// The options of --set: for reading images (`data` on both sides, `against` on the second) and for the estimators.
+/// The options of --set: for reading images (`data` everywhere, `against` and `training` for these) and for the
+/// estimators.
 struct EvaluateOptions : Options {
-  DataOptions data, against;
+  DataOptions data, against, training;
   MetricOptions settings;
   void fields(FieldVisitor& visit) override {
-    visit("data", data, about("options for the images of both sides"));
+    visit("data", data, about("options for the images of all sides"));
     visit("against", against, about("options for the images of the second side, if they differ"));
+    visit("training", training, about("options for the training images, if they differ"));
     settings.fields(visit);
   }
 };
@@ -49,10 +51,12 @@ EvaluateOptions read_settings(const EvaluateFlags& flags, const NamedSides& name
   options.data.strict = true;     // because a skipped image changes the metrics
   options.against = options.data;
   options.against.strict = !named.b_of_recipe;  // as its training reads them
+  options.training = options.data;
   RecipeText text;
   for (const auto& assignment : set)
     if (assigned_key(assignment).starts_with("data."))
-      text.set("against" + assignment.substr(assignment.find("data.") + 4));
+      for (const std::string table : {"against", "training"})
+        text.set(table + assignment.substr(assignment.find("data.") + 4));
   for (const auto& assignment : set) text.set(assignment);
   read_options(text, options);
   return options;
@@ -67,6 +71,10 @@ NamedSides look_at_sides(const EvaluateFlags& flags) {
     against = named.a.recipe->evaluation.against.value_or("");
   named.b_of_recipe = flags.against.empty();
   if (!against.empty()) named.b = look_at_side(against);
+  if (!flags.training.empty()) named.training = look_at_side(flags.training);
+  if (named.training && named.training->checkpoint)
+    fail("--training",
+         "expected the images that the generator was trained on, got a run or checkpoint. Hint: give their path");
   return named;
 }
 
@@ -74,22 +82,28 @@ void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
   for (const auto* flag : {"--count", "--seed", "--truncation", "--raw", "--source", "--direction", "--precision"})
     if (flags.given(flag) && !named.generates())
       fail(flag, "expected a run or checkpoint, which generates images; got none, so that this has no effect");
-  for (const auto* flag : {"--metrics", "--json"})
+  for (const auto* flag : {"--metrics", "--json", "--training", "--neighbours"})
     if (flags.given(flag) && !named.b && !flags.save_statistics.empty())
       fail(flag, "expected --against, without which --save-statistics measures nothing, so that this has no effect");
-  const bool second = named.b && NamedSides::reads_images(*named.b), any = second || NamedSides::reads_images(named.a);
+  const bool second = named.b && NamedSides::reads_images(*named.b);
+  const bool third = named.training && NamedSides::reads_images(*named.training);
+  const bool some = second || third || NamedSides::reads_images(named.a);
   for (const auto& assignment : flags.set) {
     const auto key = assigned_key(assignment);
     const bool data = key.starts_with("data."), against = key.starts_with("against.");
+    const bool training = key.starts_with("training.");
     const auto name = key.substr(key.find('.') + 1);
-    if (!data && !against) continue;
+    if (!data && !against && !training) continue;
     if (name == "path")
       fail(key, "has no effect here. Hint: give the images as arguments: " +
                     command_line({"evaluate", "A", "--against", "B"}));
     if (name == "flip" || name == "crop_margin") fail(key, "augmentation belongs to a training and has no effect here");
-    if (data ? !any : !second)
+    if (data ? !some : against ? !second : !third)
       fail(key,
-           std::string("expected images to read") + (data ? "" : " as --against") +
+           std::string("expected images to read") +
+               (data      ? ""
+                : against ? " as --against"
+                          : " as --training") +
                ", got none, so that this has no effect. Hint: a run is measured against its own data as its recipe "
                "reads it; other images: --against IMAGES");
   }
@@ -98,7 +112,10 @@ void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
 void refuse_other_settings(const std::vector<std::string>& set, const std::vector<std::string>& measured) {
   for (const auto& assignment : set) {
     const auto key = assigned_key(assignment);
-    if (is_for_other_metric(key.substr(0, key.find('.')), measured))
+    const bool no_bootstrap =
+        key == "bootstrap" && std::none_of(measured.begin(), measured.end(),
+                                           [](const auto& name) { return metric_named(name, "metrics").bootstraps; });
+    if (no_bootstrap || is_for_other_metric(key.substr(0, key.find('.')), measured))
       fail(key, "expected a metric with this setting, got " + (measured.empty() ? "none" : quoted_list(measured)) +
                     ", so that this has no effect. Hint: choose the metrics with --metrics");
   }
@@ -135,21 +152,25 @@ EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe) {
   return flags;
 }
 
-Sides open_sides(const EvaluateFlags& flags, NamedSides named, bool compares, const Numerics& numerics) {
+Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics, Needs needs) {
   const auto options = read_settings(flags, named);
   auto& a = named.a;
   auto& b = named.b;
   const bool own_data = !b && a.recipe && flags.save_statistics.empty();
-  if (!b && !own_data && flags.save_statistics.empty() && compares)
+  if (!b && !own_data && flags.save_statistics.empty() && needs.second)
     fail("evaluate",
          "expected --against, got none. Hint: give images, a run or saved statistics; only a run or checkpoint is "
          "measured against its own data by default");
   auto generated = flags.generated;
   if (flags.raw) generated.options.weights = "raw";
-  Sides sides{open_side(std::move(a), options.data, generated, numerics), std::nullopt, options.settings,
-              named.b_of_recipe};
+  Sides sides{open_side(std::move(a), options.data, generated, numerics), {}, {}, options.settings, named.b_of_recipe};
   if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
   if (own_data) sides.b = side_of_training_data(sides.a.data, sides.a.target_domain);
+  if (!needs.training) return sides;
+  if (named.training)
+    sides.training = open_side(std::move(*named.training), options.training, {}, numerics);
+  else if (sides.a.family && sides.a.data)
+    sides.training = side_of_training_images(sides.a.data, sides.a.target_domain);
   return sides;
 }
 

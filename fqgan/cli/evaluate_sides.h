@@ -1,4 +1,5 @@
-// The two sides of `fqgan evaluate`, as its flags, its --set options and the recipe of a run describe them.
+// The two sides of `fqgan evaluate`, and the training images, as its flags, its --set options and the recipe of a run
+// describe them.
 #pragma once
 
 #include <functional>
@@ -11,7 +12,7 @@
 namespace fqgan {
 
 struct EvaluateFlags {
-  std::string path, against, metrics, save_statistics;
+  std::string path, against, training, metrics, save_statistics, neighbours;
   FeatureRequest features;
   Generated generated{10'000};
   bool raw = false;
@@ -22,11 +23,12 @@ struct EvaluateFlags {
   std::function<bool(const std::string&)> given;  // whether a flag was on the command line
 };
 
-/// What the two sides are.
+/// What the sides are.
 struct NamedSides {
   NamedSide a;
   std::optional<NamedSide> b;
-  bool b_of_recipe = false;  // whether --against is left to the recipe of `a`
+  std::optional<NamedSide> training;  // unset: those of the recipe of `a`
+  bool b_of_recipe = false;           // whether --against is left to the recipe of `a`
 
   bool generates() const { return a.checkpoint || (b && b->checkpoint); }
   static bool reads_images(const NamedSide& side) { return !side.checkpoint && !side.statistics; }
@@ -46,13 +48,19 @@ EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe);
 
 struct Sides {
   Side a;
-  std::optional<Side> b;  // unset if only --save-statistics is given, or the metrics compare no sides
+  std::optional<Side> b;         // unset if only --save-statistics is given, or no metric needs it
+  std::optional<Side> training;  // unset if no metric needs it, or if it is unknown
   MetricOptions settings;
   bool b_of_recipe = false;
+
+  const SideFacts* training_facts() const { return training ? &training->facts : nullptr; }
 };
 
-/// `compares`: whether a metric needs two sides. Errors: UserError for images that cannot be opened, and for one side
-/// where two are needed.
-Sides open_sides(const EvaluateFlags& flags, NamedSides named, bool compares, const Numerics& numerics);
+/// What the metrics may need besides the first side.
+struct Needs {
+  bool second, training;
+};
+/// Errors: UserError for images that cannot be opened, and for one side where two are needed.
+Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics, Needs needs);
 
 }  // namespace fqgan

@@ -32,6 +32,8 @@ std::string without_byte_order_mark(std::string text);
 std::string lower(std::string text);
 /// The text with control characters as escapes ("\n", "\x1b"), so that a name with a line break stays on its line.
 std::string one_line(std::string_view text);
+/// A field of a CSV file, in quotes if it needs them.
+std::string csv_field(const std::string& text);
 /// "1 image", "2 images", "3 classes"
 std::string plural(int64_t count, const std::string& one);
 /// A number with `digits` significant digits, as printf's %g.

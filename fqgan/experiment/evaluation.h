@@ -47,7 +47,9 @@ class TrainingEvaluator {
   FeatureRequest request_;
   SideFacts generated_;
   Side against_;
-  Measured measured_;  // of `against_`
+  Measured measured_;                // of `against_`
+  std::optional<Side> training_;     // if a metric compares with the training images
+  std::optional<Measured> learned_;  // of `training_`
   std::unique_ptr<FeatureExtractor> extractor_;
 };
 

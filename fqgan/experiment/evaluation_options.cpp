@@ -11,8 +11,8 @@ void EvaluationOptions::fields(FieldVisitor& visit) {
         about("seed of the generated images, which have the same latents in every evaluation").at_least(0));
   visit(
       "metrics", metrics,
-      about("what is measured: fid, kid, is, pr, prdc, accuracy, intra_fid; or error (test error of a family that is a "
-            "classifier)"));
+      about("what is measured: fid, kid, is, pr, prdc, accuracy, intra_fid, cmmd, fid_infinity, auth, c_t, copied; or "
+            "error (test error of a family that is a classifier)"));
   visit(
       "features", features,
       about("feature extractor: " + join(feature_names()) +

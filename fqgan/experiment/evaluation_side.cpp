@@ -25,7 +25,7 @@ Side side_of_dataset(std::shared_ptr<const Dataset> dataset, std::shared_ptr<Ope
                      const std::string& name) {
   Side side;
   const auto& info = dataset->info();
-  side.facts = {name, false, info.images, info.class_names, shape_of(info)};
+  side.facts = {name, false, info.images, info.class_names, shape_of(info), dataset->key()};
   side.data = std::move(data);
   side.images = [set = dataset.get()] { return in_order(*set); };
   side.dataset = std::move(dataset);
@@ -119,9 +119,9 @@ NamedSide look_at_side(const std::string& path) {
   return named;
 }
 
-Measured Side::measure(FeatureExtractor& extractor, const std::vector<std::string>& metrics) const {
+Measured Side::measure(FeatureExtractor& extractor, bool keep_features, bool keep_logits) const {
   if (statistics) return *statistics;
-  MeasureOptions options{facts.name, facts.class_names, need_images(metrics), need_logits(metrics)};
+  MeasureOptions options{facts.name, facts.class_names, keep_features, keep_logits};
   options.progress = [this](int64_t done) {
     log_status(facts.name + ": " + std::to_string(done) + "/" + std::to_string(facts.images.value_or(0)) + " images");
   };
@@ -134,7 +134,7 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
   if (named.checkpoint) return side_of_model(std::move(named), generated, numerics);
   if (named.statistics) {
     Side side;
-    side.facts = {named.path, true, named.statistics->images, {}, {}, named.statistics->extractor};
+    side.facts = {named.path, true, named.statistics->images, {}, {}, "", named.statistics->extractor};
     side.statistics = std::move(named.statistics);
     return side;
   }
@@ -159,6 +159,12 @@ Side side_of_training_data(std::shared_ptr<OpenedData> data, const std::optional
   auto [images, whole] = tested_images(*data, domain);
   const std::string which = whole ? options.split.value_or("train") : options.held_out ? "held out" : "test";
   return side_of_dataset(std::move(images), data, options.path.value_or("") + " (" + which + ")");
+}
+
+Side side_of_training_images(std::shared_ptr<OpenedData> data, const std::optional<std::string>& domain) {
+  View training;
+  training.domain = domain;
+  return side_of_dataset(data->view(training), data, data->options().path.value_or("") + " (training images)");
 }
 
 DataOptions fitting_of(const DataOptions& data) {

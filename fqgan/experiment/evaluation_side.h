@@ -1,5 +1,5 @@
-// A side of `fqgan evaluate`: images (all that open_dataset opens), a run folder or a checkpoint (which generate
-// images), or saved statistics.
+// A side of `fqgan evaluate`, or the training images: images (all that open_dataset opens), a run folder or a
+// checkpoint (which generate images), or saved statistics.
 #pragma once
 
 #include "fqgan/data/opened_data.h"
@@ -39,8 +39,8 @@ struct Side {
   std::optional<std::string> target_domain;  // of a translation set: the domain into which the family translates
   std::function<std::unique_ptr<ImageSource>()> images;
 
-  /// Keeps what these metrics need. Errors: as fqgan/metrics/measured.h.
-  Measured measure(FeatureExtractor& extractor, const std::vector<std::string>& metrics) const;
+  /// Errors: as fqgan/metrics/measured.h.
+  Measured measure(FeatureExtractor& extractor, bool keep_features, bool keep_logits) const;
 };
 
 /// `data`: the options for reading images; its path is not used.
@@ -49,6 +49,9 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
 /// The reference images of a training: its test images if there are any, else the training images. domain: of a
 /// translation set.
 Side side_of_training_data(std::shared_ptr<OpenedData> data, const std::optional<std::string>& domain = {});
+
+/// The images that a training learns from, as its recipe reads them. domain: of a translation set.
+Side side_of_training_images(std::shared_ptr<OpenedData> data, const std::optional<std::string>& domain = {});
 
 /// The domains ("A", "B") of a direction's source and target, for a family that translates images.
 struct Domains {

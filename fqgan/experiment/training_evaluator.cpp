@@ -64,6 +64,8 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
   generated_ = {"generated images", false, options_.count, {}, shape_of(data)};
   if (family.drawn_classes() > 0) generated_.class_names = data.class_names;
   against_ = side_against(recipe, data_, family);
+  if (need_training(of_images_))
+    training_ = side_of_training_images(data_, domains_of(family, *recipe.model, options_.generation.direction).target);
   const bool labelled = data.classes >= 2 || !data_->options().labels;  // without the option, the labels are not known
   request_ = resolved(options_.feature_request(), labelled);
   if (is_trained_on_labels(request_)) {
@@ -78,7 +80,8 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
 }
 
 void TrainingEvaluator::check() try {
-  check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings);
+  check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings,
+                training_ ? &training_->facts : nullptr);
 } catch (const UserError& error) {
   throw UserError(std::string(error.what()) + "; --set evaluation.every=0 trains without evaluation");
 }
@@ -94,7 +97,8 @@ void TrainingEvaluator::prepare() {
   }
   log_info("evaluation against " + against_.facts.name + " with " + extractor_->name() + ": " +
            extractor_->description());
-  measured_ = against_.measure(*extractor_, of_images_);
+  measured_ = against_.measure(*extractor_, need_images(of_images_, options_.settings), false);
+  if (training_) learned_ = training_->measure(*extractor_, true, false);
 }
 
 Evaluation TrainingEvaluator::measure(Family& family) const {
@@ -112,13 +116,14 @@ Evaluation TrainingEvaluator::measure_images(Family& family) const {
   auto sampling = options_.generation.sampling(static_cast<uint64_t>(options_.seed));
   sampling.source = source_;
   const auto images = generated_images(family, sampling, options_.count);
-  MeasureOptions measuring{generated_.name, generated_.class_names, need_images(of_images_), need_logits(of_images_)};
+  MeasureOptions measuring{generated_.name, generated_.class_names, need_images(of_images_, options_.settings),
+                           need_logits(of_images_)};
   measuring.progress = [&](int64_t done) {
     log_status("evaluation: " + std::to_string(done) + "/" + std::to_string(options_.count) + " images");
   };
   const auto generated = fqgan::measure(*images, *extractor_, measuring);
   log_status("");
-  return evaluate(generated, measured_, of_images_, *extractor_, options_.settings);
+  return evaluate(generated, measured_, of_images_, *extractor_, options_.settings, learned_ ? &*learned_ : nullptr);
 }
 
 std::string TrainingEvaluator::value_name(const std::string& metric) const {

@@ -51,11 +51,10 @@ void require_subset(const SideFacts& a, const SideFacts& b, const MetricOptions&
                            " or smaller (in a recipe evaluation.kid.subset_size), or leave kid out");
 }
 
-/// Requires images of one size, because a difference of size would count as a difference of the images.
 void check_extractor(const SideFacts& side, const FeatureExtractor& extractor) {
   if (!side.extractor.empty() && side.extractor != extractor.name())
     fail(side.name, "expected features of " + extractor.name() + ", got features of " + side.extractor +
-                        ". Hint: use the same --features for both sides");
+                        ". Hint: use the same --features for all images");
 }
 
 /// Statistics of another tool are taken as features of the extractor if they have as many, which is all that can be
@@ -74,13 +73,37 @@ void accept_statistics(const Measured& side, const Measured& other, const Featur
   if (!unknown.empty()) warnings.push_back(side.name + " " + join(unknown, "; it "));
 }
 
-void check_shapes(const SideFacts& a, const SideFacts& b, const FeatureExtractor& extractor) {
-  for (const auto* side : {&a, &b})
-    if (side->shape) extractor.check(*side->shape, side->name);
+/// Requires images of one size, because a difference of size would count as a difference of the images.
+void check_shapes(const SideFacts& a, const SideFacts& b) {
   if (!a.shape || !b.shape || (a.shape->height == b.shape->height && a.shape->width == b.shape->width)) return;
   fail(b.name, "expected images of one size on both sides, got " + shape_text(*b.shape) + ", and " +
                    shape_text(*a.shape) + " in " + a.name +
                    ". Hint: --set data.resolution=" + std::to_string(std::min(a.shape->height, b.shape->height)));
+}
+
+bool needs_images(const Metric& metric, const MetricOptions& options) {
+  return metric.needs_images || (metric.bootstraps && options.bootstrap > 0);
+}
+
+void require_images(const std::string& name, const SideFacts& side, const MetricOptions& options) {
+  if (!side.statistics_only) return;
+  if (!metric_named(name, "metrics").needs_images)
+    fail("bootstrap", "expected images to draw again, but " + side.name +
+                          " only has statistics. Hint: leave bootstrap out, or give the images");
+  const auto of = options.bootstrap > 0 ? " without bootstrap" : "";
+  fail(side.name, name + " needs images, but this file only has statistics for fid" + of +
+                      ". Hint: choose fid alone (--metrics fid; in a recipe evaluation.metrics)");
+}
+
+void require_training(const std::string& name, const SideFacts* training, const SideFacts& against) {
+  if (!training)
+    fail(name, "expected the images that the generator was trained on, got none. Hint: --training IMAGES, or leave " +
+                   name + " out of --metrics");
+  if (training->statistics_only)
+    fail(training->name, name + " needs the training images themselves, but this file only has statistics");
+  if (name == "c_t" && !training->key.empty() && training->key == against.key)
+    fail(name, "expected test images beside the training images, got the same images twice (" + against.name +
+                   "). Hint: --against images that were held out of the training, or leave c_t out");
 }
 
 }  // namespace
@@ -88,6 +111,11 @@ void check_shapes(const SideFacts& a, const SideFacts& b, const FeatureExtractor
 void MetricOptions::fields(FieldVisitor& visit) {
   visit("kid", kid, about("kernel inception distance"));
   visit("inception_score", inception_score, about("inception score"));
+  visit("c_t", c_t, about("test of copying C_T"));
+  visit("bootstrap", bootstrap,
+        about("number of times that the images are drawn again, with replacement, for a standard deviation of fid, "
+              "kid, cmmd, accuracy, auth and copied (0: none)")
+            .at_least(0));
 }
 
 const std::vector<Metric>& metrics() {
@@ -101,9 +129,14 @@ const std::vector<Metric>& metrics() {
 
 const Metric& metric_named(const std::string& name, const std::string& where) { return row_named(name, where).metric; }
 
-bool need_images(const std::vector<std::string>& names) {
+bool need_images(const std::vector<std::string>& names, const MetricOptions& options) {
   return std::any_of(names.begin(), names.end(),
-                     [](const auto& name) { return metric_named(name, "metrics").needs_images; });
+                     [&](const auto& name) { return needs_images(metric_named(name, "metrics"), options); });
+}
+
+bool need_training(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [](const auto& name) { return metric_named(name, "metrics").needs_training; });
 }
 
 bool need_logits(const std::vector<std::string>& names) {
@@ -112,7 +145,10 @@ bool need_logits(const std::vector<std::string>& names) {
 }
 
 bool compare_sides(const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(), [](const auto& name) { return row_named(name, "metrics").compares; });
+  return std::any_of(names.begin(), names.end(), [](const auto& name) {
+    const auto& row = row_named(name, "metrics");
+    return row.compares || row.metric.needs_training;
+  });
 }
 
 std::string value_name(const Metric& metric, const MetricOptions& options, const FeatureExtractor& extractor) {
@@ -120,22 +156,24 @@ std::string value_name(const Metric& metric, const MetricOptions& options, const
 }
 
 void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
-                   const FeatureExtractor& extractor, const MetricOptions& given) {
+                   const FeatureExtractor& extractor, const MetricOptions& given, const SideFacts* training) {
   const auto options = under(convention_named(extractor.convention(), "convention"), given);
-  for (const auto* side : {&generated, &against}) check_extractor(*side, extractor);
-  check_shapes(generated, against, extractor);
+  for (const auto* side : {&generated, &against, training}) {
+    if (!side) continue;
+    check_extractor(*side, extractor);
+    if (side->shape) extractor.check(*side->shape, side->name);
+  }
+  check_shapes(generated, against);
+  if (training) check_shapes(generated, *training);
+  if (options.bootstrap == 1) fail("bootstrap", "expected at least 2 (or 0: none), got 1");
   const auto nothing = at::empty({0}, at::kLong);
   const auto known = extractor.class_names();
   for (const auto& name : names) {
     const auto& metric = metric_named(name, "metrics");
     require_convention(metric, extractor);
-    for (const auto* side : {&generated, &against}) {
-      const bool compared = side == &generated || row_named(name, "metrics").compares;
-      if (metric.needs_images && compared && side->statistics_only)
-        fail(side->name, name +
-                             " needs images, but this file only has statistics for fid. Hint: choose fid alone "
-                             "(--metrics fid; in a recipe evaluation.metrics)");
-    }
+    if (needs_images(metric, options)) require_images(name, generated, options);
+    if (needs_images(metric, options) && row_named(name, "metrics").compares) require_images(name, against, options);
+    if (metric.needs_training) require_training(name, training, against);
     if (name == "kid") require_subset(generated, against, options);
     if (metric.needs_labels) require_labels(metric, generated);
     if (metric.needs_labels_against) require_labels(metric, against);
@@ -146,12 +184,13 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
 }
 
 Evaluation evaluate(const Measured& generated, const Measured& against, const std::vector<std::string>& names,
-                    const FeatureExtractor& extractor, const MetricOptions& given) {
+                    const FeatureExtractor& extractor, const MetricOptions& given, const Measured* training) {
   const auto options = under(convention_named(extractor.convention(), "convention"), given);
   const auto facts = [](const Measured& side) {
-    return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}, side.extractor};
+    return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}, "", side.extractor};
   };
-  check_metrics(names, facts(generated), facts(against), extractor, options);
+  const auto of_training = training ? facts(*training) : SideFacts();
+  check_metrics(names, facts(generated), facts(against), extractor, options, training ? &of_training : nullptr);
   Evaluation result;
   accept_statistics(generated, against, extractor, result.warnings);
   accept_statistics(against, generated, extractor, result.warnings);
@@ -160,7 +199,7 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
   for (const auto& name : names) {
     const auto& row = row_named(name, "metrics");
     compares = compares || row.compares;
-    row.measure({generated, against, extractor, options, result});
+    row.measure({generated, against, training, extractor, options, result});
     if (row.biased_by_few) biased.push_back(name);
   }
   if (const auto least = least_images(generated, against); least && *least < few_images && !biased.empty())

@@ -1,8 +1,11 @@
-// Computes metrics of two measured sides. The name of a value has the metric, its settings that differ from the
-// convention, and the feature extractor: "fid/classifier-1a2b3c4d", "kid[subset_size=500]/file-5e6f7a8b". Values of one
-// class end with its name.
+// Computes metrics of measured images: generated ones, the ones that they are compared with, and for metrics about
+// copies the ones that the generator was trained on. The name of a value has the metric, its settings that differ from
+// the convention, and the feature extractor: "fid/classifier-1a2b3c4d", "kid[subset_size=500]/file-5e6f7a8b". Values of
+// one class end with its name.
 #pragma once
 
+#include "fqgan/metrics/copies.h"
+#include "fqgan/metrics/copy_test.h"
 #include "fqgan/metrics/inception_score.h"
 #include "fqgan/metrics/kernel_distance.h"
 #include "fqgan/metrics/measured.h"
@@ -13,6 +16,8 @@ namespace fqgan {
 struct MetricOptions : Options {
   KernelDistanceOptions kid;
   InceptionScoreOptions inception_score;
+  CopyTestOptions c_t;
+  int64_t bootstrap = 0;
   void fields(FieldVisitor& visit) override;
 };
 
@@ -23,9 +28,10 @@ struct MetricValue {
 struct Evaluation {
   std::vector<MetricValue> values;
   std::vector<std::string> warnings;  // about biased values, one line each
+  std::optional<Copies> copies;       // of the metric copied
 };
 
-/// A metric: fid, kid, is, pr, prdc, accuracy, intra_fid.
+/// A metric: fid, kid, is, pr, prdc, accuracy, intra_fid, cmmd, fid_infinity, auth, c_t, copied.
 struct Metric {
   std::string name;        // as in --metrics
   std::string meaning;     // one line
@@ -35,13 +41,17 @@ struct Metric {
   bool needs_images = true;  // false: saved statistics suffice
   bool needs_logits = false;
   bool needs_labels = false, needs_labels_against = false;
+  bool needs_training = false;  // the images that the generator was trained on
+  bool bootstraps = false;      // MetricOptions::bootstrap adds a standard deviation
 };
 const std::vector<Metric>& metrics();
 /// Errors: UserError that starts with `where` for an unknown name, with "did you mean".
 const Metric& metric_named(const std::string& name, const std::string& where);
 /// Whether one of these metrics needs more than the moments of a side.
-bool need_images(const std::vector<std::string>& names);
-/// Whether one of these metrics compares two sides.
+bool need_images(const std::vector<std::string>& names, const MetricOptions& options);
+/// Whether one of these metrics needs the training images.
+bool need_training(const std::vector<std::string>& names);
+/// Whether one of these metrics needs the second side.
 bool compare_sides(const std::vector<std::string>& names);
 bool need_logits(const std::vector<std::string>& names);
 
@@ -52,18 +62,21 @@ struct SideFacts {
   std::optional<int64_t> images;
   std::vector<std::string> class_names;  // empty: no labels
   std::optional<ImageShape> shape;
+  std::string key;        // Dataset::key(); "": unknown
   std::string extractor;  // of measured features; "": unknown, or not measured yet
 };
 
-/// Refuses impossible metrics before any work. Errors: UserError (images that the extractor does not take, saved
-/// statistics of another extractor, sides of different sizes, too few images, missing images or labels, classes that
-/// the extractor does not know).
+/// Refuses impossible metrics before any work. training: null if there are none. Errors: UserError (images that the
+/// extractor does not take, saved statistics of another extractor, sides of different sizes, too few images, missing
+/// images or labels, classes that the extractor does not know).
 void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
-                   const FeatureExtractor& extractor, const MetricOptions& options);
+                   const FeatureExtractor& extractor, const MetricOptions& options,
+                   const SideFacts* training = nullptr);
 
 /// Computes the metrics `names`, in their order. Errors: UserError as check_metrics and the estimators.
 Evaluation evaluate(const Measured& generated, const Measured& against, const std::vector<std::string>& names,
-                    const FeatureExtractor& extractor, const MetricOptions& options);
+                    const FeatureExtractor& extractor, const MetricOptions& options,
+                    const Measured* training = nullptr);
 
 /// The full name of a metric's first value: "fid/classifier-1a2b3c4d".
 std::string value_name(const Metric& metric, const MetricOptions& options, const FeatureExtractor& extractor);

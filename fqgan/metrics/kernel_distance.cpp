@@ -10,6 +10,7 @@
 #include "fqgan/core/streams.h"
 #include "fqgan/metrics/blocks.h"
 #include "fqgan/metrics/check_features.h"
+#include "fqgan/metrics/kernels.h"
 #include "fqgan/metrics/numpy_random.h"
 
 namespace fqgan {
@@ -63,9 +64,10 @@ std::vector<Tile> all_tiles(const KernelDistanceOptions& options) {
 }
 
 /// Sum of the tile's kernel values, with their weight in the unbiased MMD^2.
-double tile_term(const Tile& tile, const at::Tensor& left, const at::Tensor& right, int64_t subset_size) {
-  auto kernel = left.mm(right.t()).div_(static_cast<double>(left.size(1))).add_(1).pow_(3);
-  const auto m = static_cast<double>(subset_size);
+double tile_term(const Tile& tile, const at::Tensor& left, const at::Tensor& right,
+                 const KernelDistanceOptions& options) {
+  auto kernel = options.kernel == "rbf" ? rbf_kernel(left, right, options.rbf_sigma) : polynomial_kernel(left, right);
+  const auto m = static_cast<double>(options.subset_size);
   if (!tile.within()) return kernel.sum().item<double>() * -2 / (m * m);
   if (tile.row == tile.column) kernel.diagonal().zero_();
   return kernel.sum().item<double>() * (tile.row == tile.column ? 1 : 2) / (m * (m - 1));
@@ -83,6 +85,10 @@ void KernelDistanceOptions::fields(FieldVisitor& visit) {
       about("random generator of the subsets: fqgan's streams, or numpy's, which gives the subsets of torch-fidelity; "
             "auto: as the convention says, else fqgan's")
           .one_of({"auto", "streams", "numpy"}));
+  visit("kernel", kernel,
+        about("kernel: polynomial, which is KID's, or rbf: exp(-|x - y|^2 / (2 kid.rbf_sigma^2))")
+            .one_of({"polynomial", "rbf"}));
+  visit("rbf_sigma", rbf_sigma, about("width of the kernel rbf").more_than(0));
   visit("seed", seed, about("seed of the subsets").at_least(0).at_most(4294967295.));
   visit("shrink", shrink, about("make the subsets as small as the smaller side, where it has fewer images"));
 }
@@ -96,6 +102,9 @@ MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const Kerne
   if (options.subset_size < 2 || options.subsets < 1)
     fail("kid", "expected kid.subset_size >= 2 and kid.subsets >= 1, got " + std::to_string(options.subset_size) +
                     " and " + std::to_string(options.subsets));
+  if (options.kernel != "rbf" && options.rbf_sigma != KernelDistanceOptions().rbf_sigma)
+    fail("kid", "expected kid.rbf_sigma with kid.kernel = \"rbf\" only, got it with kid.kernel = \"" + options.kernel +
+                    "\", so that it has no effect");
   const auto hint = "use more images or lower kid.subset_size";
   check_images(a.size(0), options.subset_size, "kid", "images on the first side, as kid.subset_size says,", hint);
   check_images(b.size(0), options.subset_size, "kid", "images on the second side, as kid.subset_size says,", hint);
@@ -110,7 +119,7 @@ MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const Kerne
       const auto images = subset.slice(0, begin, begin + kernel_tile_rows);
       return at::index_select((of_a ? a : b).detach(), 0, images).to(at::kDouble);
     };
-    terms[t] = tile_term(tile, rows(tile.left_is_a, tile.row), rows(tile.right_is_a, tile.column), options.subset_size);
+    terms[t] = tile_term(tile, rows(tile.left_is_a, tile.row), rows(tile.right_is_a, tile.column), options);
   });
   std::vector<double> distances(options.subsets, 0.);
   for (size_t t = 0; t < tiles.size(); ++t) distances[tiles[t].subset] += terms[t];

@@ -1,6 +1,6 @@
 // Kernel inception distance (Binkowski et al. 2018): unbiased MMD^2 with the kernel (x.y / D + 1)^3, mean and standard
-// deviation over random subsets. Matches torch-fidelity's KID; in float64, where torch-fidelity keeps the type of the
-// features.
+// deviation over random subsets. Matches torch-fidelity's KID, also with its --kid-kernel rbf; in float64, where
+// torch-fidelity keeps the type of the features.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,6 +14,8 @@ struct KernelDistanceOptions : Options {
   int64_t subsets = 100;
   int64_t subset_size = 1000;
   std::string draw = "auto";
+  std::string kernel = "polynomial";
+  double rbf_sigma = 10;
   int64_t seed = 2020;
   bool shrink = false;
   void fields(FieldVisitor& visit) override;

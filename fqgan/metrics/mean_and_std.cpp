@@ -14,4 +14,9 @@ MeanAndStd mean_and_std(const std::vector<double>& values) {
   return result;
 }
 
+double sample_std(const std::vector<double>& values) {
+  const auto count = static_cast<double>(values.size());
+  return mean_and_std(values).stddev * std::sqrt(count / (count - 1));
+}
+
 }  // namespace fqgan

@@ -2,34 +2,23 @@
 
 #include <torch/torch.h>
 
-#include <algorithm>
-
 #include "fqgan/core/error.h"
-#include "fqgan/core/options.h"
-#include "fqgan/core/text.h"
 #include "fqgan/data/matched_classes.h"
 #include "fqgan/metrics/classifier.h"
+#include "fqgan/metrics/cmmd.h"
 #include "fqgan/metrics/conventions.h"
+#include "fqgan/metrics/fid_infinity.h"
 #include "fqgan/metrics/frechet.h"
 #include "fqgan/metrics/neighbours.h"
 
 namespace fqgan {
 namespace {
 
-template <class T>
-std::string settings(T options, T defaults) {
-  std::vector<std::string> parts;
-  const auto changed = changed_fields(defaults, options);
-  for (const auto& field : describe_options(options))
-    if (std::find(changed.begin(), changed.end(), field.key) != changed.end())
-      parts.push_back(field.key + "=" + field.value);
-  auto text = join(parts, ",");
-  std::erase(text, '"');
-  return text.empty() ? "" : "[" + text + "]";
-}
-
 void measure_fid(const MetricWork& work) {
   work.add("fid", frechet_distance(work.a.moments, work.b.moments));
+  work.add_bootstrap("fid_bootstrap_std", [&](const at::Tensor& a, const at::Tensor& b) {
+    return frechet_distance_of_features(work.a.features.index_select(0, a), work.b.features.index_select(0, b));
+  });
   const auto least = least_images(work.a, work.b);
   const auto width = work.a.moments.dimension();
   if (least && *least <= width)
@@ -42,6 +31,21 @@ void measure_kid(const MetricWork& work) {
   const auto with = settings_of(metric_named("kid", "kid"), work.options, work.extractor.convention());
   work.add("kid" + with, mean);
   work.add("kid_std" + with, stddev);
+  work.add_bootstrap("kid_bootstrap_std" + with, [&](const at::Tensor& a, const at::Tensor& b) {
+    return kernel_distance(work.a.features.index_select(0, a), work.b.features.index_select(0, b), work.options.kid)
+        .mean;
+  });
+}
+
+void measure_cmmd(const MetricWork& work) {
+  work.add("cmmd", cmmd(work.a.features, work.b.features));
+  work.add_bootstrap("cmmd_bootstrap_std", [&](const at::Tensor& a, const at::Tensor& b) {
+    return cmmd(work.a.features.index_select(0, a), work.b.features.index_select(0, b));
+  });
+}
+
+void measure_fid_infinity(const MetricWork& work) {
+  work.add("fid_infinity", fid_infinity(work.a.features, work.b.moments));
 }
 
 void measure_inception_score(const MetricWork& work) {
@@ -84,6 +88,9 @@ void measure_accuracy(const MetricWork& work) {
                          ", got " + std::to_string(classes.size()) + " in " + work.a.name);
   const auto labels = matched_labels(work.a.labels, work.a.class_names, classes, work.a.name);
   work.add("class_accuracy", class_accuracy(work.a.logits, labels));
+  work.add_bootstrap("class_accuracy_bootstrap_std", [&](const at::Tensor& rows, const at::Tensor&) {
+    return class_accuracy(work.a.logits.index_select(0, rows), labels.index_select(0, rows));
+  });
   for (size_t k = 0; k < classes.size(); ++k) {
     const auto rows = (labels == static_cast<int64_t>(k)).nonzero().flatten();
     if (rows.numel() > 0)
@@ -122,14 +129,16 @@ const std::vector<MetricRow> table = {
       .meaning = "Frechet inception distance: Frechet distance of the features",
       .value_name = "fid",
       .smaller_is_better = true,
-      .needs_images = false},
+      .needs_images = false,
+      .bootstraps = true},
      true,
      measure_fid},
     {{.name = "kid",
       .meaning = "kernel inception distance: mean and standard deviation over subsets",
       .value_name = "kid",
       .settings = "kid",
-      .smaller_is_better = true},
+      .smaller_is_better = true,
+      .bootstraps = true},
      false,
      measure_kid},
     {{.name = "is",
@@ -150,7 +159,8 @@ const std::vector<MetricRow> table = {
       .meaning = "fraction of the generated images that the classifier assigns to their class",
       .value_name = "class_accuracy",
       .needs_logits = true,
-      .needs_labels = true},
+      .needs_labels = true,
+      .bootstraps = true},
      false,
      measure_accuracy,
      /*compares=*/false},
@@ -161,7 +171,44 @@ const std::vector<MetricRow> table = {
       .needs_labels = true,
       .needs_labels_against = true},
      false,
-     measure_intra_fid}};
+     measure_intra_fid},
+    {{.name = "cmmd",
+      .meaning = "1000 times the biased MMD^2 with an RBF kernel of normalized features (sigma 10)",
+      .value_name = "cmmd",
+      .smaller_is_better = true,
+      .bootstraps = true},
+     false,
+     measure_cmmd},
+    {{.name = "fid_infinity",
+      .meaning = "FID extrapolated to infinitely many generated images",
+      .value_name = "fid_infinity",
+      .smaller_is_better = true},
+     false,
+     measure_fid_infinity},
+    {{.name = "auth",
+      .meaning = "percentage of generated images that are farther from a training image than its nearest other one is",
+      .value_name = "auth_pct",
+      .needs_training = true,
+      .bootstraps = true},
+     false,
+     measure_authenticity,
+     /*compares=*/false},
+    {{.name = "c_t",
+      .meaning = "test of copying: far below 0 if generated images are nearer to training images than test images are",
+      .value_name = "c_t",
+      .settings = "c_t",
+      .needs_training = true},
+     false,
+     measure_copy_test},
+    {{.name = "copied",
+      .meaning = "fraction of generated images nearer to a training image than all but 1 % of real images are",
+      .value_name = "copied",
+      .smaller_is_better = true,
+      .needs_training = true,
+      .bootstraps = true},
+     false,
+     measure_copied,
+     /*compares=*/false}};
 
 }  // namespace
 
@@ -175,8 +222,9 @@ std::optional<int64_t> least_images(const Measured& a, const Measured& b) {
 std::string settings_of(const Metric& metric, const MetricOptions& options, const std::string& convention) {
   const auto& of = convention_named(convention, "convention");
   const auto own = under(of, options);
-  if (metric.name == "kid") return settings(own.kid, of.settings.kid);
-  if (metric.name == "is") return settings(own.inception_score, of.settings.inception_score);
+  if (metric.name == "kid") return changed_settings(own.kid, of.settings.kid);
+  if (metric.name == "is") return changed_settings(own.inception_score, of.settings.inception_score);
+  if (metric.name == "c_t") return changed_settings(options.c_t, CopyTestOptions());
   return "";
 }
 

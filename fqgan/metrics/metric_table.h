@@ -1,6 +1,11 @@
 // The table of metrics: the description and the function of each. Internal to evaluate.
 #pragma once
 
+#include <algorithm>
+
+#include "fqgan/core/options.h"
+#include "fqgan/core/text.h"
+#include "fqgan/metrics/bootstrap.h"
 #include "fqgan/metrics/evaluate.h"
 
 namespace fqgan {
@@ -10,14 +15,20 @@ inline constexpr int64_t few_images = 10'000;
 
 /// The input of a metric, and its result.
 struct MetricWork {
-  const Measured& a;  // generated
-  const Measured& b;  // against
+  const Measured& a;         // generated
+  const Measured& b;         // against
+  const Measured* training;  // set for metrics that need it
   const FeatureExtractor& extractor;
   const MetricOptions& options;
   Evaluation& result;
 
   void add(const std::string& metric, double value, const std::string& of_class = "") const {
     result.values.push_back({metric + "/" + extractor.name() + (of_class.empty() ? "" : "/" + of_class), value});
+  }
+  /// Adds the standard deviation of a value over images that are drawn again, if the options ask for it.
+  void add_bootstrap(const std::string& metric, const ValueOfResample& value) const {
+    if (options.bootstrap > 0)
+      add(metric, bootstrap_std(options.bootstrap, a.features.size(0), b.features.size(0), value));
   }
   void warn(const std::string& line) const { result.warnings.push_back(line); }
 };
@@ -32,6 +43,24 @@ struct MetricRow {
   bool compares = true;  // the two sides; false: it only measures the generated images
 };
 const std::vector<MetricRow>& metric_table();
+
+/// The metrics of fqgan/metrics/copying_metrics.cpp.
+void measure_authenticity(const MetricWork& work);
+void measure_copy_test(const MetricWork& work);
+void measure_copied(const MetricWork& work);
+
+/// Those of `options` that differ from the defaults: "[subset_size=500]"; empty for none.
+template <class T>
+std::string changed_settings(T options, T defaults) {
+  std::vector<std::string> parts;
+  const auto changed = changed_fields(defaults, options);
+  for (const auto& field : describe_options(options))
+    if (std::find(changed.begin(), changed.end(), field.key) != changed.end())
+      parts.push_back(field.key + "=" + field.value);
+  auto text = join(parts, ",");
+  std::erase(text, '"');
+  return text.empty() ? "" : "[" + text + "]";
+}
 
 /// The settings of a metric that differ from the defaults of the convention: "[subset_size=500]"; empty for these.
 std::string settings_of(const Metric& metric, const MetricOptions& options, const std::string& convention);

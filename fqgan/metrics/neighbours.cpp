@@ -4,120 +4,22 @@
 #include <ATen/ops/empty.h>
 
 #include <atomic>
-#include <limits>
 #include <numeric>
 
 #include "fqgan/core/error.h"
 #include "fqgan/metrics/check_features.h"
-#include "fqgan/metrics/screen.h"
+#include "fqgan/metrics/nearest.h"
 
 namespace fqgan {
 namespace {
 
-constexpr int64_t most_tile_rows = 1024;
-constexpr float none = -std::numeric_limits<float>::infinity();
-
-/// The rows of a tile: the points are divided evenly, so that every tile is large enough for an initial bound.
-int64_t even_tile_rows(int64_t points) {
-  const int64_t tiles = (points + most_tile_rows - 1) / most_tile_rows;
-  return (points + tiles - 1) / tiles;
+/// The squared distance of each point of a set to its k-th nearest neighbour.
+std::vector<double> radii_of(const Screen& screen, int64_t set, int64_t neighbours) {
+  const auto nearest = nearest_within(screen, set, neighbours);
+  std::vector<double> radii;
+  for (int64_t i = 0; i < nearest.count(); ++i) radii.push_back(nearest.squared_at(i, neighbours - 1));
+  return radii;
 }
-
-/// The k smallest squared distances of each point to others of its set, found tile by tile.
-class NearestSearch {
- public:
-  NearestSearch(const Screen& screen, int64_t set, int64_t neighbours)
-      : screen_(screen),
-        set_(set),
-        points_(screen.sets[set]),
-        neighbours_(neighbours),
-        best_(points_.count() * neighbours, std::numeric_limits<double>::infinity()),
-        bounds_(points_.count(), std::numeric_limits<float>::infinity()),
-        no_limits_(points_.count(), none) {}
-
-  std::vector<double> squared_radii() {
-    const int64_t count = points_.count(), size = even_tile_rows(count);
-    for (int64_t begin = 0; begin < count; begin += size) diagonal_tile(begin, std::min(count, begin + size));
-    for (int64_t row = 0; row < count; row += size)
-      for (int64_t column = row + size; column < count; column += size)
-        tile(row, std::min(count, row + size), column, std::min(count, column + size));
-    std::vector<double> radii;
-    for (int64_t i = 0; i < count; ++i) radii.push_back(best_[(i + 1) * neighbours_ - 1]);
-    return radii;
-  }
-
- private:
-  /// Bounds each point's radius by the points of this tile, and adds their distances.
-  void diagonal_tile(int64_t begin, int64_t end) {
-    const auto products = screen_.products(set_, begin, end, set_, begin, end);
-    const auto* product = products.const_data_ptr<float>();
-    const int64_t width = end - begin;
-    at::parallel_for(begin, end, 8, [&](int64_t first, int64_t last) {
-      std::vector<float> upper;
-      for (int64_t i = first; i < last; ++i) {
-        const auto* row = product + (i - begin) * width;
-        upper.clear();
-        for (int64_t j = begin; j < end; ++j)
-          if (j != i) upper.push_back(screen_.upper(points_.above[i], points_.above[j], row[j - begin]));
-        if (width > neighbours_) {
-          std::nth_element(upper.begin(), upper.begin() + neighbours_ - 1, upper.end());
-          bounds_[i] = upper[neighbours_ - 1];
-        }
-        visit_row(i, row, begin, end);
-      }
-    });
-  }
-
-  /// Adds the distances between two disjoint ranges, first for the rows, then for the columns. Only one thread writes
-  /// to a point.
-  void tile(int64_t row_begin, int64_t row_end, int64_t column_begin, int64_t column_end) {
-    const auto products = screen_.products(set_, row_begin, row_end, set_, column_begin, column_end);
-    const auto* product = products.const_data_ptr<float>();
-    const int64_t width = column_end - column_begin;
-    at::parallel_for(row_begin, row_end, 8, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) visit_row(i, product + (i - row_begin) * width, column_begin, column_end);
-    });
-    const int64_t chunks = (width + screen_chunk - 1) / screen_chunk;
-    at::parallel_for(0, chunks, 1, [&](int64_t first, int64_t last) {
-      const int64_t begin = column_begin + first * screen_chunk;
-      const int64_t end = std::min(column_end, column_begin + last * screen_chunk);
-      for (int64_t i = row_begin; i < row_end; ++i) {
-        const auto* row = product + (i - row_begin) * width + (begin - column_begin);
-        const ScreenedRow part{row, &points_.below[begin], &bounds_[begin], points_.below[i], none};
-        visit_within(screen_, part, end - begin, [&](int64_t j) { offer(begin + j, i); });
-      }
-    });
-  }
-
-  /// Visits every point of [begin, end) that can be within the bound of i.
-  void visit_row(int64_t i, const float* products, int64_t begin, int64_t end) {
-    for (int64_t start = begin; start < end; start += screen_chunk) {  // the bound decreases from chunk to chunk
-      const ScreenedRow part{products + (start - begin), &points_.below[start], &no_limits_[start], points_.below[i],
-                             bounds_[i]};
-      visit_within(screen_, part, std::min(end - start, screen_chunk), [&](int64_t j) {
-        if (start + j != i) offer(i, start + j);
-      });
-    }
-  }
-
-  void offer(int64_t i, int64_t other) {
-    const double distance = squared_distance(points_, i, points_, other);
-    double* best = &best_[i * neighbours_];
-    int64_t place = neighbours_ - 1;
-    if (distance >= best[place]) return;
-    for (; place > 0 && best[place - 1] > distance; --place) best[place] = best[place - 1];
-    best[place] = distance;
-    bounds_[i] = std::min(bounds_[i], screen_.ceiling(best[neighbours_ - 1]));
-  }
-
-  const Screen& screen_;
-  const int64_t set_;
-  const ScreenedPoints& points_;
-  const int64_t neighbours_;
-  std::vector<double> best_;   // N x k, ascending: the exact distances so far
-  std::vector<float> bounds_;  // N: at least k other points are within the bound
-  std::vector<float> no_limits_;
-};
 
 /// Counts the points inside of the real points' balls and of the fake points' balls.
 class BallCounts {
@@ -125,8 +27,8 @@ class BallCounts {
   BallCounts(const Screen& screen, NeighbourConvention convention)
       : screen_(screen),
         convention_(convention),
-        real_radii_(NearestSearch(screen, 0, convention.neighbours).squared_radii()),
-        fake_radii_(NearestSearch(screen, 1, convention.neighbours).squared_radii()),
+        real_radii_(radii_of(screen, 0, convention.neighbours)),
+        fake_radii_(radii_of(screen, 1, convention.neighbours)),
         fake_limits_(fake_radii_.size()),
         fake_is_inside_(fake_radii_.size()),
         real_is_inside_(real_radii_.size()),
@@ -195,16 +97,6 @@ class BallCounts {
   std::vector<int64_t> fakes_inside_;  // number of fakes inside of each real's ball
 };
 
-/// float64 if any of them is float64, else float32, which can hold bfloat16 and float16.
-std::vector<at::Tensor> as_points(const std::vector<at::Tensor>& sets) {
-  auto type = at::kFloat;
-  for (const auto& x : sets)
-    if (x.scalar_type() == at::kDouble) type = at::kDouble;
-  std::vector<at::Tensor> points;
-  for (const auto& x : sets) points.push_back(x.detach().to(x.options().device(at::kCPU).dtype(type)).contiguous());
-  return points;
-}
-
 void check_side(const at::Tensor& x, int64_t neighbours, const std::string& what) {
   if (neighbours < 1) fail("neighbours", "expected at least 1 nearest neighbour, got " + std::to_string(neighbours));
   check_features(x, "neighbours", what + " features");
@@ -225,7 +117,7 @@ NeighbourCounts neighbour_counts(const at::Tensor& real, const at::Tensor& fake,
 at::Tensor squared_radii(const at::Tensor& features, int64_t neighbours) {
   check_side(features, neighbours, "given");
   const auto screen = make_screen(as_points({features}), screen_type());
-  const auto radii = NearestSearch(screen, 0, neighbours).squared_radii();
+  const auto radii = radii_of(screen, 0, neighbours);
   auto result = at::empty({features.size(0)}, at::TensorOptions(at::kDouble));
   std::copy(radii.begin(), radii.end(), result.mutable_data_ptr<double>());
   return result;

@@ -41,13 +41,17 @@ T options_of(const std::string& toml) {
 
 MetricValues evaluate_features(const torch::Tensor& generated, const torch::Tensor& against,
                                const std::vector<std::string>& names, const std::string& extractor,
-                               const std::optional<torch::Tensor>& logits, const std::string& options) {
+                               const std::optional<torch::Tensor>& logits, const std::string& options,
+                               const std::optional<torch::Tensor>& training) {
   const auto settings = options_of<MetricOptions>(options);
   for (const auto& name : names) metric_named(name, "metrics");
   const NamedFeatures features(extractor);
   MetricValues values;
   const auto a = side("generated", generated, logits, features), b = side("against", against, {}, features);
-  for (const auto& value : evaluate(a, b, names, features, settings).values) values[value.name] = value.value;
+  std::optional<Measured> learned;
+  if (training) learned = side("training", *training, {}, features);
+  for (const auto& value : evaluate(a, b, names, features, settings, learned ? &*learned : nullptr).values)
+    values[value.name] = value.value;
   return values;
 }
 
@@ -104,9 +108,11 @@ void bind_metrics(py::module_& m) {
   bind_moments(m);
   bind_estimators(m);
   m.def("evaluate", &evaluate_features, py::arg("generated"), py::arg("against"), py::arg("metrics"), py::kw_only(),
-        py::arg("extractor") = "features", py::arg("logits") = py::none(), py::arg("options") = "", Released(),
+        py::arg("extractor") = "features", py::arg("logits") = py::none(), py::arg("options") = "",
+        py::arg("training") = py::none(), Released(),
         "Computes metrics of features, N x D; returns their values by full name. logits: N x classes, of the generated "
-        "images; options: settings of the metrics as TOML text.");
+        "images; options: settings of the metrics as TOML text; training: features of the training images, for auth, "
+        "c_t and copied.");
 }
 
 }  // namespace fqgan

@@ -356,7 +356,7 @@ def test_folders_and_other_features(tmp_path):
     resized = evaluate(large, "--against", colour, "--metrics", "fid", "--set", "data.resolution=8", *net)
     assert abs(value(resized, "fid")) < 1e-3
     one_line_error(run("evaluate", large, "--against", colour, "--metrics", "fid", *net), "data.resolution", "8 x 8")
-    one_line_error(run("evaluate", gray, "--against", colour), "labelled", "--features")
+    one_line_error(run("evaluate", gray, "--against", colour), "efficientnet-lite0", "--weights")
     one_line_error(run("evaluate", gray, "--against", colour, "--metrics", "accuracy", *net), "accuracy")
 
     shutil.copytree(gray, tmp_path / "damaged")

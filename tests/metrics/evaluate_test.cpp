@@ -8,7 +8,9 @@
 #include <ctime>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/streams.h"
 #include "fqgan/data/matched_classes.h"
+#include "fqgan/metrics/bootstrap.h"
 #include "fqgan/metrics/statistics_file.h"
 #include "metrics/striped_data.h"
 #include "support/support.h"
@@ -43,6 +45,15 @@ Measured measured(const Dataset& data, FeatureExtractor& extractor, bool keep = 
   return measure(*in_order(data), extractor, options);
 }
 
+/// Other images of the same kind.
+Measured changed(Measured side) {
+  side.name += " changed";
+  side.features = side.features + 40 * Streams(1, {}).normal(side.features.sizes(), "changed");
+  side.moments = Moments();
+  side.moments.add(side.features);
+  return side;
+}
+
 std::map<std::string, double> values_of(const Evaluation& evaluation) {
   std::map<std::string, double> metrics;
   for (const auto& [name, value] : evaluation.values) metrics[name] = value;
@@ -52,22 +63,42 @@ std::map<std::string, double> values_of(const Evaluation& evaluation) {
 TEST(Evaluate, NamesEveryValue) {
   ColumnMeans extractor(1, stripes);
   const auto a = measured(StripedData(60, 3), extractor), b = measured(StripedData(90, 3), extractor);
+  const auto training = changed(a);
   MetricOptions options;
   options.kid.subset_size = 50;
-  const auto evaluation =
-      evaluate(a, b, {"fid", "kid", "is", "pr", "prdc", "accuracy", "intra_fid"}, extractor, options);
+  options.c_t.cells = 1;
+  std::vector<std::string> chosen;
+  for (const auto& metric : metrics()) chosen.push_back(metric.name);
+  const auto evaluation = evaluate(a, b, chosen, extractor, options, &training);
   std::vector<std::string> names;
   for (const auto& value : evaluation.values) {
     names.push_back(value.name);
     EXPECT_TRUE(std::isfinite(value.value)) << value.name;
   }
-  EXPECT_EQ(names, (std::vector<std::string>{
-                       "fid/columns", "kid[subset_size=50]/columns", "kid_std[subset_size=50]/columns",
-                       "inception_score/columns", "inception_score_std/columns", "precision/columns", "recall/columns",
-                       "density/columns", "coverage/columns", "prdc_precision/columns", "prdc_recall/columns",
-                       "class_accuracy/columns", "class_accuracy/columns/stripe 0", "class_accuracy/columns/stripe 1",
-                       "class_accuracy/columns/stripe 2", "intra_fid/columns", "intra_fid/columns/stripe 0",
-                       "intra_fid/columns/stripe 1", "intra_fid/columns/stripe 2"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"fid/columns",
+                                             "kid[subset_size=50]/columns",
+                                             "kid_std[subset_size=50]/columns",
+                                             "inception_score/columns",
+                                             "inception_score_std/columns",
+                                             "precision/columns",
+                                             "recall/columns",
+                                             "density/columns",
+                                             "coverage/columns",
+                                             "prdc_precision/columns",
+                                             "prdc_recall/columns",
+                                             "class_accuracy/columns",
+                                             "class_accuracy/columns/stripe 0",
+                                             "class_accuracy/columns/stripe 1",
+                                             "class_accuracy/columns/stripe 2",
+                                             "intra_fid/columns",
+                                             "intra_fid/columns/stripe 0",
+                                             "intra_fid/columns/stripe 1",
+                                             "intra_fid/columns/stripe 2",
+                                             "cmmd/columns",
+                                             "fid_infinity/columns",
+                                             "auth_pct/columns",
+                                             "c_t[cells=1]/columns",
+                                             "copied/columns"}));
   for (const auto& metric : metrics()) EXPECT_TRUE(values_of(evaluation).count(value_name(metric, options, extractor)));
 }
 
@@ -181,6 +212,80 @@ TEST(Evaluate, WarnsAboutEqualImagesWhoseNeighbourhoodIsEmpty) {
   const auto warnings = evaluate(a, b, {"prdc"}, extractor, {}).warnings;
   ASSERT_EQ(warnings.size(), 2u);
   expect_names(warnings[0], {"density", "coverage", "20 of 90"});
+}
+
+TEST(Evaluate, MetricsOfCopiesCompareWithTheTrainingImages) {
+  ColumnMeans extractor(1, stripes);
+  const auto a = measured(StripedData(150, 3), extractor), training = changed(a), test = changed(training);
+  const std::vector<std::string> names = {"auth", "copied"};
+  const auto own = evaluate(a, test, names, extractor, {}, &a),
+             other = evaluate(a, test, names, extractor, {}, &training);
+  EXPECT_EQ(values_of(own).at("auth_pct/columns"), 0);
+  EXPECT_EQ(values_of(own).at("copied/columns"), 1);
+  ASSERT_TRUE(own.copies.has_value());
+  EXPECT_TRUE(own.copies->of_held_out);
+  EXPECT_EQ(own.copies->nearest[17], 17);
+  EXPECT_GT(values_of(other).at("auth_pct/columns"), 0);
+  EXPECT_LT(values_of(other).at("copied/columns"), 0.5);
+
+  const auto twice = evaluate(a, training, {"copied"}, extractor, {}, &training);
+  EXPECT_FALSE(twice.copies->of_held_out);
+  ASSERT_EQ(twice.warnings.size(), 1u);
+  expect_names(twice.warnings[0], {"150 of 150", "striped-150 changed"});
+  auto mixed = test;
+  mixed.features = torch::cat({test.features.narrow(0, 0, 140), training.features.narrow(0, 0, 10)});
+  expect_names(evaluate(a, mixed, {"c_t"}, extractor, {}, &training).warnings.back(), {"c_t", "10 of 150"});
+}
+
+TEST(Evaluate, Bootstrap) {
+  ColumnMeans extractor(1, stripes);
+  const auto a = measured(StripedData(90, 3), extractor), b = changed(a), training = changed(b);
+  MetricOptions options;
+  options.bootstrap = 8;
+  options.kid.subset_size = 50;
+  const auto values = values_of(
+      evaluate(a, b, {"fid", "kid", "cmmd", "accuracy", "auth", "copied", "pr"}, extractor, options, &training));
+  for (const std::string name : {"fid", "kid", "cmmd", "auth_pct"}) {
+    const auto of_kid = name == "kid" ? "[subset_size=50]" : "";
+    EXPECT_GT(values.at(name + "_bootstrap_std" + of_kid + "/columns"), 0) << name;
+  }
+  EXPECT_EQ(values.at("class_accuracy_bootstrap_std/columns"), 0);  // all are right
+  EXPECT_TRUE(values.contains("copied_bootstrap_std/columns"));
+  EXPECT_FALSE(values.contains("precision_bootstrap_std/columns"));
+  const SideFacts images{"A", false, 60, {}, {}}, statistics{"C", true, 60, {}, {}};
+  expect_error<UserError>([&] { check_metrics({"fid"}, images, statistics, extractor, options); },
+                          {"[bootstrap]", "C"});
+  EXPECT_TRUE(need_images({"fid"}, options));
+  EXPECT_FALSE(need_images({"fid"}, {}));
+  options.bootstrap = 1;
+  expect_error<UserError>([&] { check_metrics({"fid"}, images, images, extractor, options); }, {"[bootstrap]", "2"});
+}
+
+TEST(Evaluate, TheBootstrapFindsTheStandardErrorOfAMean) {
+  const auto x = Streams(2, {}).normal({1000}, "x").to(torch::kDouble);
+  const auto stddev = bootstrap_std(400, 1000, 1, [&](const at::Tensor& rows, const at::Tensor&) {
+    return x.index_select(0, rows).mean().item<double>();
+  });
+  EXPECT_NEAR(stddev / (x.std().item<double>() / std::sqrt(1000.)), 1, 0.15);
+}
+
+TEST(Evaluate, RefusesWrongTrainingImages) {
+  ColumnMeans extractor(1, stripes);
+  const SideFacts images{"A", false, 60, {}, ImageShape{1, 8, 8}, "key of A"};
+  const auto refused = [&](const std::string& metric, const SideFacts* training) {
+    return message_of<UserError>([&] { check_metrics({metric}, images, images, extractor, {}, training); });
+  };
+  for (const std::string metric : {"auth", "c_t", "copied"}) {
+    EXPECT_TRUE(metric_named(metric, "test").needs_training);
+    expect_names(refused(metric, nullptr), {metric, "--training"});
+  }
+  const SideFacts statistics{"S", true, 60, {}, {}}, large{"L", false, 60, {}, ImageShape{1, 8, 16}};
+  expect_names(refused("auth", &statistics), {"[S]", "auth"});
+  expect_names(refused("auth", &large), {"[L]", "1 x 8 x 16"});
+  expect_names(refused("c_t", &images), {"c_t", "A", "--against"});
+  check_metrics({"copied"}, images, images, extractor, {}, &images);
+  const auto a = measured(StripedData(60, 3), extractor), b = changed(a);
+  expect_error<UserError>([&] { evaluate(a, b, {"c_t"}, extractor, {}, &b); }, {"c_t", "60 of 60"});
 }
 
 TEST(Evaluate, RefusesWhatCannotBeMeasured) {

@@ -1,4 +1,4 @@
-// Runs one of our metrics for tests/parity/test_metrics.py and benchmarks/versus/metrics.py, and prints JSON with the
+// Runs one of our metrics for tests/parity/test_metrics*.py and benchmarks/versus/metrics.py, and prints JSON with the
 // values, the seconds that the metric took, the memory that was in use before it and the most that was during it.
 //   fqgan_metrics_dump IN.safetensors METRIC [OPTION=VALUE...]
 // METRIC: a name of the table below; IN: the tensors that it reads. Exit code 2 with one line for bad input.
@@ -13,11 +13,17 @@
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
+#include "fqgan/metrics/cmmd.h"
+#include "fqgan/metrics/copies.h"
+#include "fqgan/metrics/copy_test.h"
+#include "fqgan/metrics/fid_infinity.h"
 #include "fqgan/metrics/frechet.h"
 #include "fqgan/metrics/inception_score.h"
 #include "fqgan/metrics/kernel_distance.h"
+#include "fqgan/metrics/lpips.h"
 #include "fqgan/metrics/neighbours.h"
 #include "fqgan/metrics/numpy_random.h"
+#include "fqgan/metrics/path_length.h"
 
 namespace fqgan {
 namespace {
@@ -28,11 +34,13 @@ using Tensors = std::map<std::string, at::Tensor>;
 struct DumpOptions : Options {
   KernelDistanceOptions kid;
   InceptionScoreOptions inception_score;
+  CopyTestOptions c_t;
   int64_t threads = 2, shards = 1, neighbours = 3, images = 0, chosen = 0, seed = 0;
   bool strict = false;
   void fields(FieldVisitor& visit) override {
     visit("kid", kid, about("kernel distance"));
     visit("inception_score", inception_score, about("inception score"));
+    visit("c_t", c_t, about("C_T"));
     visit("threads", threads, about("of the whole program"));
     visit("shards", shards, about("parts that the moments are merged from"));
     visit("neighbours", neighbours, about("k"));
@@ -114,6 +122,45 @@ Json radii(const Tensors& in, const DumpOptions& options) {
   return {{"squared_radii", numbers(squared_radii(in.at("a"), options.neighbours))}};
 }
 
+Json cmmd_value(const Tensors& in, const DumpOptions&) { return {{"value", cmmd(in.at("a"), in.at("b"))}}; }
+
+/// a: training, b: generated.
+Json auth(const Tensors& in, const DumpOptions&) {
+  return {{"value", 100 * mean_and_std(authentic(in.at("a"), in.at("b"))).mean}};
+}
+
+/// a: training, b: generated, c: held out, if given.
+Json copied(const Tensors& in, const DumpOptions&) {
+  const auto held_out = in.find("c");
+  const auto copies = find_copies(in.at("b"), in.at("a"), held_out == in.end() ? at::Tensor() : held_out->second);
+  return {{"nearest", copies.nearest},  {"distance", copies.distance},
+          {"ratio", copies.ratio},      {"threshold", copies.threshold},
+          {"real", copies.real},        {"held_out_in_training", copies.held_out_in_training},
+          {"value", copies.fraction()}, {"verdict", verdict(copies)}};
+}
+
+/// a: training, b: generated, c: test.
+Json c_t(const Tensors& in, const DumpOptions& options) {
+  return {{"value", copy_test(in.at("a"), in.at("c"), in.at("b"), options.c_t)}};
+}
+
+/// a: real, b: generated.
+Json fid_without_bias(const Tensors& in, const DumpOptions&) {
+  return {{"value", fid_infinity(in.at("b"), moments_of(in.at("a"), 1))}};
+}
+
+Json ppl(const Tensors& in, const DumpOptions&) { return mean_and_std_json(path_length(in.at("distances"))); }
+
+/// a0, b0, weights0: the first layer; and so on.
+Json perceptual(const Tensors& in, const DumpOptions&) {
+  std::vector<PerceptualLayer> layers;
+  for (int64_t i = 0; in.contains("a" + std::to_string(i)); ++i) {
+    const auto layer = std::to_string(i);
+    layers.push_back({in.at("a" + layer), in.at("b" + layer), in.at("weights" + layer)});
+  }
+  return {{"distances", numbers(lpips(layers))}};
+}
+
 /// Two draws one after the other, so that the state between them is compared too.
 Json numpy_random(const Tensors&, const DumpOptions& options) {
   NumpyRandom random(static_cast<uint32_t>(options.seed));
@@ -132,6 +179,13 @@ const std::map<std::string, std::function<Json(const Tensors&, const DumpOptions
     {"neighbours", neighbours},
     {"radii", radii},
     {"numpy_random", numpy_random},
+    {"cmmd", cmmd_value},
+    {"auth", auth},
+    {"copied", copied},
+    {"c_t", c_t},
+    {"fid_infinity", fid_without_bias},
+    {"ppl", ppl},
+    {"lpips", perceptual},
 };
 
 /// A line of /proc/self/status in bytes; 0 where there is none.

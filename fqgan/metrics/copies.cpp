@@ -1,0 +1,152 @@
+#include "fqgan/metrics/copies.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <unordered_set>
+
+#include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
+#include "fqgan/metrics/check_features.h"
+#include "fqgan/metrics/nearest.h"
+
+namespace fqgan {
+namespace {
+
+constexpr int64_t enough_held_out = 100;  // fewer images have no 1 % quantile
+constexpr double many_copies = 0.1;
+
+/// The rows of a matrix as bytes, by which equal rows are found.
+class RowBytes {
+ public:
+  /// x: N x D, contiguous
+  explicit RowBytes(const at::Tensor& x)
+      : signless_(x + 0.),  // -0 becomes 0
+        bytes_(static_cast<const char*>(signless_.const_data_ptr())),
+        length_(static_cast<size_t>(x.size(1) * x.element_size())) {}
+  int64_t count() const { return signless_.size(0); }
+  std::string_view row(int64_t i) const { return {bytes_ + static_cast<size_t>(i) * length_, length_}; }
+
+ private:
+  at::Tensor signless_;
+  const char* bytes_;
+  size_t length_;
+};
+
+/// The first of each group of equal rows. x: N x D, contiguous
+std::vector<int64_t> different_rows(const at::Tensor& x) {
+  const RowBytes bytes(x);
+  std::unordered_set<std::string_view> seen;
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < bytes.count(); ++i)
+    if (seen.insert(bytes.row(i)).second) rows.push_back(i);
+  return rows;
+}
+
+std::vector<double> nearest_distances(const Nearest& nearest) {
+  std::vector<double> distances;
+  for (int64_t i = 0; i < nearest.count(); ++i) distances.push_back(std::sqrt(nearest.squared_at(i, 0)));
+  return distances;
+}
+
+double lower_quantile(std::vector<double> values, double part) {
+  const auto place = static_cast<int64_t>(part * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), values.begin() + place, values.end());
+  return values[place];
+}
+
+/// Sets the threshold. Sets of the screen: training, then the held-out images if there are any.
+void set_threshold(Copies& copies, const Screen& screen, bool has_held_out) {
+  std::vector<double> real;
+  if (has_held_out) {
+    real = nearest_distances(nearest_between(screen, 2, 0, 1));
+    copies.held_out_in_training = std::erase(real, 0.);
+    copies.of_held_out = std::ssize(real) >= enough_held_out;
+  }
+  if (!copies.of_held_out) real = nearest_distances(nearest_within(screen, 0, 1));
+  copies.real = std::ssize(real);
+  copies.threshold = lower_quantile(std::move(real), copied_quantile);
+}
+
+}  // namespace
+
+int64_t Copies::count() const {
+  int64_t number = 0;
+  for (int64_t i = 0; i < images(); ++i) number += copied(i);
+  return number;
+}
+
+Copies find_copies(const at::Tensor& generated, const at::Tensor& training, const at::Tensor& held_out) {
+  const auto where = "copied";
+  check_features(generated, where, "generated features");
+  check_features(training, where, "training features");
+  check_same_dimension(generated.size(1), training.size(1), where);
+  check_images(generated.size(0), 1, where, "generated images", "use more images");
+  std::vector<at::Tensor> sets{training, generated};
+  if (held_out.defined()) {
+    check_features(held_out, where, "held-out features");
+    check_same_dimension(held_out.size(1), training.size(1), where);
+    if (held_out.size(0) > 0) sets.push_back(held_out);
+  }
+  sets = as_points(sets);
+  const auto different = different_rows(sets[0]);
+  check_images(std::ssize(different), 3, where, "different training images", "use more training images");
+  sets[0] = at::index_select(sets[0], 0, at::tensor(different));
+
+  const auto screen = make_screen(sets, screen_type());
+  const auto nearest = nearest_between(screen, 1, 0, 2);
+  Copies copies;
+  copies.distance = nearest_distances(nearest);
+  for (int64_t i = 0; i < nearest.count(); ++i) {
+    copies.nearest.push_back(different[nearest.index_at(i, 0)]);
+    copies.ratio.push_back(copies.distance[i] / std::sqrt(nearest.squared_at(i, 1)));  // not 0: the rows differ
+  }
+  set_threshold(copies, screen, sets.size() > 2);
+  return copies;
+}
+
+std::string verdict(const Copies& copies) {
+  const auto images = static_cast<double>(copies.images()), real = static_cast<double>(copies.real);
+  const double expected = copied_quantile * images;
+  const double by_chance = expected + 3 * std::sqrt(expected * (1 + images / real));  // the threshold varies too
+  const auto count = static_cast<double>(copies.count());
+  const std::string kind = copies.of_held_out ? "held-out" : "training";
+  const auto text = std::to_string(copies.count()) + " of " + plural(copies.images(), "generated image") + " (" +
+                    significant(100 * copies.fraction(), 3) +
+                    " %) are nearer to a training image than all but 1 % of " + std::to_string(copies.real) + " " +
+                    kind + " images are: ";
+  if (count <= by_chance) return text + "no sign of copying";
+  if (count <= many_copies * images) return text + "more than chance gives, so look at the nearest pairs";
+  return text + "the generator repeats training images";
+}
+
+int64_t equal_rows(const at::Tensor& x, const at::Tensor& y) {
+  const auto points = as_points({x, y});
+  const RowBytes own(points[0]), others(points[1]);
+  std::unordered_set<std::string_view> known;
+  for (int64_t i = 0; i < others.count(); ++i) known.insert(others.row(i));
+  int64_t equal = 0;
+  for (int64_t i = 0; i < own.count(); ++i) equal += known.contains(own.row(i));
+  return equal;
+}
+
+std::vector<double> authentic(const at::Tensor& training, const at::Tensor& generated) {
+  const auto where = "auth";
+  check_features(training, where, "training features");
+  check_features(generated, where, "generated features");
+  check_same_dimension(training.size(1), generated.size(1), where);
+  check_images(training.size(0), 2, where, "training images", "use more images");
+  check_images(generated.size(0), 1, where, "generated images", "use more images");
+  const auto screen = make_screen(as_points({training, generated}), screen_type());
+  const auto own = nearest_within(screen, 0, 1), nearest = nearest_between(screen, 1, 0, 1);
+  std::vector<double> is_authentic;
+  for (int64_t i = 0; i < nearest.count(); ++i)
+    is_authentic.push_back(own.squared_at(nearest.index_at(i, 0), 0) < nearest.squared_at(i, 0));
+  return is_authentic;
+}
+
+}  // namespace fqgan
