@@ -13,10 +13,10 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
+#include "fqgan/experiment/comparison.h"
 #include "fqgan/experiment/nearest_pairs.h"
 #include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/conventions.h"
-#include "fqgan/metrics/named_features.h"
 #include "fqgan/metrics/statistics_file.h"
 
 namespace fqgan {
@@ -46,15 +46,12 @@ OpenedData* labelled_images(const Sides& sides) {
   return nullptr;
 }
 
-/// Between two saved statistics nothing is extracted: unless a flag chooses the features, they are those of the files.
 std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
-  const bool chosen = flags.given("--features") || flags.features.weights || flags.features.convention;
-  if (!chosen && sides.b && sides.a.facts.statistics_only && sides.b->facts.statistics_only) {
-    const auto &a = sides.a.facts.extractor, &b = sides.b->facts.extractor;
-    return std::make_unique<NamedFeatures>(!a.empty() ? a : !b.empty() ? b : "unknown");
-  }
-  auto* labelled = labelled_images(sides);
-  return open_features(resolved(flags.features, labelled != nullptr), labelled, device);
+  std::optional<FeatureRequest> request;
+  for (const auto* flag : {"--features", "--weights", "--convention", "--feature-precision"})
+    if (flags.given(flag)) request = flags.features;
+  if (sides.a.family || (sides.b && sides.b->family)) request = flags.features;  // of a recipe
+  return open_features_between(sides.a, sides.b ? &*sides.b : nullptr, request, labelled_images(sides), device);
 }
 
 bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {

@@ -6,8 +6,8 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
+#include "fqgan/experiment/comparison.h"
 #include "fqgan/inference/truncation.h"
-#include "fqgan/metrics/conventions.h"
 
 namespace fqgan {
 namespace {
@@ -46,9 +46,7 @@ EvaluateOptions read_settings(const EvaluateFlags& flags, const NamedSides& name
     options.data.width = info.width;
   }
   if (named.a.recipe) options.settings = named.a.recipe->evaluation.settings;
-  if (flags.features.convention.value_or(conventions().front().name) != conventions().front().name)
-    options.data.alpha = "drop";  // as the tools read transparent images
-  options.data.strict = true;     // because a skipped image changes the metrics
+  options.data = measured_data(options.data, flags.features);
   options.against = options.data;
   options.against.strict = !named.b_of_recipe;  // as its training reads them
   options.training = options.data;
