@@ -13,6 +13,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
+#include "fqgan/experiment/comparison.h"
 #include "fqgan/experiment/nearest_pairs.h"
 #include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/conventions.h"
@@ -44,6 +45,14 @@ OpenedData* labelled_images(const Sides& sides) {
     if (labelled) return side->data.get();
   }
   return nullptr;
+}
+
+std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, const Sides& sides, torch::Device device) {
+  std::optional<FeatureRequest> request;
+  for (const auto* flag : {"--features", "--weights", "--convention", "--feature-precision"})
+    if (flags.given(flag)) request = flags.features;
+  if (sides.a.family || (sides.b && sides.b->family)) request = flags.features;  // of a recipe
+  return open_features_between(sides.a, sides.b ? &*sides.b : nullptr, request, labelled_images(sides), device);
 }
 
 bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
@@ -94,14 +103,6 @@ void leave_out_others(std::vector<std::string>& names, bool asked) {
          "--metrics fid");
 }
 
-/// Saved statistics have one of two forms.
-void check_statistics_target(const EvaluateFlags& flags, const std::vector<std::string>& reads) {
-  const auto& path = flags.save_statistics;
-  if (!is_npz(path) && !path.ends_with(".safetensors"))
-    fail("--save-statistics", "expected a name that ends in .safetensors or .npz, got '" + path + "'");
-  check_target({path, is_npz(path) ? ".npz" : ".safetensors", "--save-statistics", flags.force, reads});
-}
-
 bool has_copied(const std::vector<std::string>& names) {
   return std::find(names.begin(), names.end(), "copied") != names.end();
 }
@@ -109,6 +110,13 @@ bool has_copied(const std::vector<std::string>& names) {
 /// The table beside the picture of --neighbours: the same name with another ending.
 std::string table_beside(const std::string& picture) {
   return std::filesystem::path(picture).replace_extension(".csv").string();
+}
+
+/// Saved statistics have one of two forms.
+std::string statistics_ending(const std::string& path) {
+  if (is_npz(path)) return ".npz";
+  if (path.ends_with(".safetensors")) return ".safetensors";
+  fail("--save-statistics", "expected a name that ends in .safetensors or .npz, got '" + path + "'");
 }
 
 void check_outputs(const EvaluateFlags& flags) {
@@ -120,7 +128,9 @@ void check_outputs(const EvaluateFlags& flags) {
                                           features.features,
                                           features.weights.value_or(""),
                                           flags.generated.source};
-  if (!flags.save_statistics.empty()) check_statistics_target(flags, reads);
+  if (!flags.save_statistics.empty())
+    check_target(
+        {flags.save_statistics, statistics_ending(flags.save_statistics), "--save-statistics", flags.force, reads});
   if (flags.neighbours.empty() && !flags.given("--neighbours")) return;
   check_target({flags.neighbours, ".png", "--neighbours", flags.force, reads});
   check_target({table_beside(flags.neighbours), ".csv", "--neighbours", flags.force, reads});
@@ -135,8 +145,10 @@ std::vector<std::string> checked_metrics(const EvaluateFlags& flags, std::vector
   if (!flags.training.empty() && !need_training(names))
     fail("--training", "expected a metric that compares with the training images, got " + quoted_list(names) +
                            ", so that this has no effect. Hint: --metrics auth,c_t,copied");
+  if (flags.json == json_of_torch_fidelity) leave_out_others(names, by_flag);
   refuse_other_settings(flags.set, names);
-  check_metrics(names, sides.a.facts, sides.b->facts, extractor, sides.settings, sides.training_facts());
+  check_metrics(names, sides.a.facts, sides.b ? sides.b->facts : sides.a.facts, extractor, sides.settings,
+                sides.training_facts());
   return names;
 }
 
@@ -174,10 +186,11 @@ int evaluate_command(const EvaluateFlags& given) {
   check_outputs(flags);
   const auto numerics = start_computing(flags.compute);
   const bool with_training = need_training(names) || !flags.training.empty() || !flags.neighbours.empty();
-  const auto sides = open_sides(flags, std::move(named), numerics, with_training);
-  auto* labelled = labelled_images(sides);
-  const auto extractor = open_features(resolved(flags.features, labelled != nullptr), labelled, numerics.device);
-  if (sides.b)
+  const bool compares = names.empty() || with_training || compare_sides(names);
+  const auto sides = open_sides(flags, std::move(named), numerics, {compares, with_training});
+  const bool measures = sides.b || (!compares && flags.save_statistics.empty());
+  const auto extractor = open_extractor(flags, sides, numerics.device);
+  if (measures)
     names = checked_metrics(flags, std::move(names), given.given("--metrics"), sides, *extractor);
   else
     refuse_other_settings(flags.set, {});
@@ -189,11 +202,11 @@ int evaluate_command(const EvaluateFlags& given) {
     save_statistics(flags.save_statistics, a);
     log_info("wrote the statistics of " + count_text(a.images) + " images to " + flags.save_statistics);
   }
-  if (!sides.b) {
+  if (!measures) {
     log_info("no metrics: --save-statistics is given without --against");
     return 0;
   }
-  const auto b = sides.b->measure(*extractor, {keep, false});
+  const auto b = sides.b ? sides.b->measure(*extractor, {keep, false}) : a;
   std::optional<Measured> training;
   if (need_training(names)) training = sides.training->measure(*extractor, {true, false});
   const auto measure = [&](const Measured& generated) {
@@ -202,7 +215,7 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto evaluation = with_other_seeds(flags, sides, *extractor, kept, measure(a), measure);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
   report_copies(flags, sides, evaluation);
-  const MeasuredSides measured{a, b, training ? &*training : nullptr, *extractor};
+  const MeasuredSides measured{a, sides.b ? &b : nullptr, training ? &*training : nullptr, *extractor};
   print(flags.json == no_json                  ? evaluation_lines(measured, evaluation)
         : flags.json == json_of_torch_fidelity ? torch_fidelity_json(evaluation)
                                                : evaluation_json(measured, evaluation));

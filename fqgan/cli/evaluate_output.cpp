@@ -24,12 +24,12 @@ nlohmann::ordered_json count_json(const std::optional<int64_t>& images) {
 /// The name of a value without settings and extractor.
 std::string plain_value_name(const std::string& name) { return name.substr(0, name.find_first_of("[/")); }
 
-/// What the value `name` was measured against: "10000", or "60000 training images".
+/// What the value `name` was measured against: " against 10000", " against 60000 training images".
 std::string images_against(const std::string& name, const MeasuredSides& sides) {
   for (const auto& metric : metrics())
     if (metric.needs_training && metric.value_name == plain_value_name(name))
-      return count_text(sides.training->images) + " training images";
-  return count_text(sides.b.images);
+      return " against " + count_text(sides.training->images) + " training images";
+  return sides.b ? " against " + count_text(sides.b->images) : "";
 }
 
 }  // namespace
@@ -40,7 +40,7 @@ std::string evaluation_lines(const MeasuredSides& sides, const Evaluation& evalu
   std::string lines;
   for (const auto& [name, value] : evaluation.values)
     lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + "  (" +
-             count_text(sides.a.images) + " images against " + images_against(name, sides) + ")\n";
+             count_text(sides.a.images) + " images" + images_against(name, sides) + ")\n";
   return lines;
 }
 
@@ -50,8 +50,8 @@ std::string evaluation_json(const MeasuredSides& sides, const Evaluation& evalua
   for (const auto& [name, value] : evaluation.values) metrics[name] = value;
   nlohmann::ordered_json document = {
       {"generated", a.name},
-      {"against", b.name},
-      {"counts", {{"generated", count_json(a.images)}, {"against", count_json(b.images)}}},
+      {"against", b ? nlohmann::ordered_json(b->name) : nlohmann::ordered_json()},
+      {"counts", {{"generated", count_json(a.images)}, {"against", count_json(b ? b->images : std::nullopt)}}},
       {"features",
        {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
       {"metrics", metrics},

@@ -8,16 +8,17 @@
 namespace fqgan {
 
 struct MeasuredSides {
-  const Measured &a, &b;
-  const Measured* training;  // null: not measured
+  const Measured& a;
+  const Measured* b;         // null: no metric needs it
+  const Measured* training;  // null: no metric needs it
   const FeatureExtractor& extractor;
 };
 
 /// One line for each value: "fid/classifier-1a2b3c4d  12.3  (60 images against 90)".
 std::string evaluation_lines(const MeasuredSides& sides, const Evaluation& evaluation);
 
-/// The keys generated, against, counts, features, metrics and warnings, and training if it was measured. A count that
-/// is not known is null.
+/// The keys generated, against, training (if it is needed), counts, features, metrics and warnings. A count that is not
+/// known is null, and so is a second side that is not there.
 std::string evaluation_json(const MeasuredSides& sides, const Evaluation& evaluation);
 
 /// Whether torch-fidelity has keys for the values of this metric.

@@ -6,8 +6,8 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
+#include "fqgan/experiment/comparison.h"
 #include "fqgan/inference/truncation.h"
-#include "fqgan/metrics/conventions.h"
 
 namespace fqgan {
 namespace {
@@ -46,9 +46,7 @@ EvaluateOptions read_settings(const EvaluateFlags& flags, const NamedSides& name
     options.data.width = info.width;
   }
   if (named.a.recipe) options.settings = named.a.recipe->evaluation.settings;
-  if (flags.features.convention.value_or(conventions().front().name) != conventions().front().name)
-    options.data.alpha = "drop";  // as the tools read transparent images
-  options.data.strict = true;     // because a skipped image changes the metrics
+  options.data = measured_data(options.data, flags.features);
   options.against = options.data;
   options.against.strict = !named.b_of_recipe;  // as its training reads them
   options.training = options.data;
@@ -156,12 +154,12 @@ EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe) {
   return flags;
 }
 
-Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics, bool with_training) {
+Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics, Needs needs) {
   const auto options = read_settings(flags, named);
   auto& a = named.a;
   auto& b = named.b;
   const bool own_data = !b && a.recipe && flags.save_statistics.empty();
-  if (!b && !own_data && flags.save_statistics.empty())
+  if (!b && !own_data && flags.save_statistics.empty() && needs.second)
     fail("evaluate",
          "expected --against, got none. Hint: give images, a run or saved statistics; only a run or checkpoint is "
          "measured against its own data by default");
@@ -170,7 +168,7 @@ Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& n
   Sides sides{open_side(std::move(a), options.data, generated, numerics), {}, {}, options.settings, named.b_of_recipe};
   if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
   if (own_data) sides.b = side_of_training_data(sides.a.data, sides.a.target_domain);
-  if (!with_training) return sides;
+  if (!needs.training) return sides;
   if (named.training)
     sides.training = open_side(std::move(*named.training), options.training, {}, numerics);
   else if (sides.a.family && sides.a.data)

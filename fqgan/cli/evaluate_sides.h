@@ -49,7 +49,7 @@ EvaluateFlags with_recipe(EvaluateFlags flags, const Recipe& recipe);
 
 struct Sides {
   Side a;
-  std::optional<Side> b;         // unset if only --save-statistics is given
+  std::optional<Side> b;         // unset if only --save-statistics is given, or no metric needs it
   std::optional<Side> training;  // unset if no metric needs it, or if it is unknown
   MetricOptions settings;
   bool b_of_recipe = false;
@@ -57,8 +57,11 @@ struct Sides {
   const SideFacts* training_facts() const { return training ? &training->facts : nullptr; }
 };
 
-/// with_training: whether a metric may need the training images. Errors: UserError for images that cannot be opened,
-/// and for one side where two are needed.
-Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics, bool with_training);
+/// What the metrics may need besides the first side.
+struct Needs {
+  bool second, training;
+};
+/// Errors: UserError for images that cannot be opened, and for one side where two are needed.
+Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& numerics, Needs needs);
 
 }  // namespace fqgan

@@ -144,6 +144,13 @@ bool need_logits(const std::vector<std::string>& names) {
                      [](const auto& name) { return metric_named(name, "metrics").needs_logits; });
 }
 
+bool compare_sides(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), [](const auto& name) {
+    const auto& row = row_named(name, "metrics");
+    return row.compares || row.metric.needs_training;
+  });
+}
+
 std::string value_name(const Metric& metric, const MetricOptions& options, const FeatureExtractor& extractor) {
   return metric.value_name + settings_of(metric, options, extractor.convention()) + "/" + extractor.name();
 }
@@ -151,10 +158,11 @@ std::string value_name(const Metric& metric, const MetricOptions& options, const
 void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
                    const FeatureExtractor& extractor, const MetricOptions& given, const SideFacts* training) {
   const auto options = under(convention_named(extractor.convention(), "convention"), given);
-  for (const auto* side : {&generated, &against, training})
-    if (side) check_extractor(*side, extractor);
-  for (const auto* side : {&generated, &against, training})
-    if (side && side->shape) extractor.check(*side->shape, side->name);
+  for (const auto* side : {&generated, &against, training}) {
+    if (!side) continue;
+    check_extractor(*side, extractor);
+    if (side->shape) extractor.check(*side->shape, side->name);
+  }
   check_shapes(generated, against);
   if (training) check_shapes(generated, *training);
   if (options.bootstrap == 1) fail("bootstrap", "expected at least 2 (or 0: none), got 1");
@@ -179,7 +187,7 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
                     const FeatureExtractor& extractor, const MetricOptions& given, const Measured* training) {
   const auto options = under(convention_named(extractor.convention(), "convention"), given);
   const auto facts = [](const Measured& side) {
-    return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}, side.extractor};
+    return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}, "", side.extractor};
   };
   const auto of_training = training ? facts(*training) : SideFacts();
   check_metrics(names, facts(generated), facts(against), extractor, options, training ? &of_training : nullptr);

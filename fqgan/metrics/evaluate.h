@@ -51,6 +51,8 @@ const Metric& metric_named(const std::string& name, const std::string& where);
 bool need_images(const std::vector<std::string>& names, const MetricOptions& options);
 /// Whether one of these metrics needs the training images.
 bool need_training(const std::vector<std::string>& names);
+/// Whether one of these metrics needs the second side.
+bool compare_sides(const std::vector<std::string>& names);
 bool need_logits(const std::vector<std::string>& names);
 
 /// Facts about a side before its images are read.

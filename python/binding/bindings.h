@@ -10,5 +10,6 @@ namespace fqgan {
 using Released = pybind11::call_guard<pybind11::gil_scoped_release>;
 
 void bind_metrics(pybind11::module_& m);
+void bind_images(pybind11::module_& m);
 
 }  // namespace fqgan

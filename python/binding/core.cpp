@@ -100,5 +100,6 @@ PYBIND11_MODULE(_core, m) {
   py::register_local_exception<fqgan::NumericalError>(m, "NumericalError", PyExc_ArithmeticError);
   fqgan::bind_generator(m);
   fqgan::bind_metrics(m);
+  fqgan::bind_images(m);
   fqgan::bind_training(m);
 }

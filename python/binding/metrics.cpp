@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "fqgan/core/error.h"
 #include "fqgan/core/options.h"
 #include "fqgan/metrics/evaluate.h"
 #include "fqgan/metrics/frechet.h"
+#include "fqgan/metrics/named_features.h"
 #include "fqgan/metrics/neighbours.h"
 #include "fqgan/metrics/statistics_file.h"
 #include "python/binding/bindings.h"
@@ -19,16 +19,6 @@ namespace fqgan {
 namespace {
 
 using MetricValues = std::map<std::string, double>;
-
-/// Stands for the extractor of features that Python computed; only its name is used.
-struct NamedFeatures : FeatureExtractor {
-  explicit NamedFeatures(std::string name) : given(std::move(name)) {}
-  std::string name() const override { return given; }
-  std::string description() const override { return given; }
-  int64_t channels() const override { return 3; }
-  Extracted extract(const at::Tensor&, bool) override { fail("metrics", "given features cannot be extracted again"); }
-  std::string given;
-};
 
 Measured side(const std::string& name, const torch::Tensor& features, const std::optional<torch::Tensor>& logits,
               const FeatureExtractor& extractor) {

@@ -1,19 +1,28 @@
-"""Metrics of generated images, computed from features in float64 by the same code as `fqgan evaluate`.
+"""Metrics of generated images, computed in float64 by the same code as `fqgan evaluate`.
 
-The functions take features (N x D) of both sides as NumPy arrays or torch tensors of any floating type. `generated` is
-always the first side, `against` (real images) the second. N may differ between the sides, D may not. Given equal
-features, the values are those of the tool that defined each metric (docs/metrics.md says which, and how closely).
+The functions take two sides: `generated` is always the first, `against` (real images) the second. Both are either
+
+- features, N x D, as NumPy arrays or torch tensors of any floating type. N may differ between the sides, D may not.
+  Given equal features, the values are those of the tool that defined each metric (docs/metrics.md says how closely);
+- or paths of images (a folder, zip or data set), and for fid also of saved statistics (.npz, .safetensors). Their
+  features are computed by the network `features` ("inception", "efficientnet-lite0", which is the default, or a file)
+  with its `weights` (a .safetensors file; default: in the cache folder) under a `convention` ("fqgan",
+  "torch-fidelity", "pytorch-fid" or "clean-fid", for inception) on a `device` ("cpu", "cuda", "cuda:N"), as
+  `fqgan evaluate --features --weights --convention` does. What that command warns of is a Python warning.
 
 Most metrics are biased by the number of images: compare values only over the same number, preferably 10,000 or more.
 
 Errors: fqgan._core.UserError, a ValueError with one line that says what was expected and what was found, for other
-shapes, types that are not floating, NaN, infinity, and too few images. The functions need the extension fqgan._core
-(docs/python.md), which is loaded when the first of them is called.
+shapes, types that are not floating, NaN, infinity, too few images, and files that cannot be read. A TypeError for other
+Python values. The functions need the extension fqgan._core (docs/python.md), loaded when the first of them is called.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 import torch
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
     import numpy
 
     Features = Union[numpy.ndarray, torch.Tensor]
+    Path = Union[str, os.PathLike]
 
 __all__ = [
     "MeanAndStd",
@@ -111,61 +121,160 @@ def moments(features: Features) -> Moments:
     return found
 
 
-def fid(generated: Features | Moments, against: Features | Moments) -> float:
-    """Returns the Frechet distance (FID, Heusel et al. 2017) of two sets of features or of their moments.
+def fid(
+    generated: Features | Moments | Path,
+    against: Features | Moments | Path,
+    *,
+    features: str | None = None,
+    weights: Path | None = None,
+    convention: str | None = None,
+    device: str = "cpu",
+) -> float:
+    """Returns the Frechet distance (FID, Heusel et al. 2017) of two sets of features, of their moments, or of images.
 
     It is that of pytorch-fid and torch-fidelity. Smaller is better, 0 is the best; the bias is upwards, by about 1 / N.
     """
+    network = _network(features, weights, convention, device)
+    if _are_paths(network, generated, against):
+        return _of_images(network, generated, against, "fid")["fid"]
     a, b = (side if isinstance(side, Moments) else moments(side) for side in (generated, against))
     return fqgan._core.frechet_distance(a._core, b._core)
 
 
 def kid(
-    generated: Features,
-    against: Features,
+    generated: Features | Path,
+    against: Features | Path,
     *,
     subsets: int = 100,
     subset_size: int = 1000,
-    draw: str = "streams",
+    draw: str = "auto",
     seed: int = 2020,
+    features: str | None = None,
+    weights: Path | None = None,
+    convention: str | None = None,
+    device: str = "cpu",
 ) -> MeanAndStd:
     """Returns the kernel inception distance (KID, Binkowski et al. 2018) over random subsets of both sides.
 
     It is the unbiased MMD^2 with the kernel (x.y / D + 1)^3, and may be below 0. Smaller is better. Each side needs
-    subset_size images. draw: "streams", or "numpy" for the subsets of torch-fidelity.
+    subset_size images. draw: "streams", "numpy" for the subsets of torch-fidelity, or "auto" for those of the
+    convention, which are "streams" for features.
     """
-    options = _toml(subsets=subsets, subset_size=subset_size, draw=draw, seed=seed)
-    return MeanAndStd(*fqgan._core.kernel_distance(_tensor(generated), _tensor(against), options))
+    network = _network(features, weights, convention, device)
+    options = {"subsets": subsets, "subset_size": subset_size, "draw": draw, "seed": seed}
+    if _are_paths(network, generated, against):
+        values = _of_images(network, generated, against, "kid", _toml("kid.", options))
+        return MeanAndStd(values["kid"], values["kid_std"])
+    return MeanAndStd(*fqgan._core.kernel_distance(_tensor(generated), _tensor(against), _toml("", options)))
 
 
 def inception_score(
-    logits: Features, *, splits: int = 10, shuffle: bool = True, seed: int = 2020
+    generated: Features | Path,
+    *,
+    splits: int = 10,
+    shuffle: bool = True,
+    seed: int = 2020,
+    features: str | None = None,
+    weights: Path | None = None,
+    convention: str | None = None,
+    device: str = "cpu",
 ) -> MeanAndStd:
-    """Returns the inception score (Salimans et al. 2016) of logits N x classes, over splits of the images.
+    """Returns the inception score (Salimans et al. 2016) of logits N x classes or of images, over splits.
 
     It is that of torch-fidelity, whose logits have no bias: subtract that of your last layer. Larger is better, from 1
-    to the number of classes. Needs N >= splits.
+    to the number of classes. Needs N >= splits. Images need a network with logits, such as features="inception".
     """
-    options = _toml(splits=splits, shuffle=shuffle, seed=seed)
-    return MeanAndStd(*fqgan._core.inception_score(_tensor(logits), options))
+    network = _network(features, weights, convention, device)
+    options = {"splits": splits, "shuffle": shuffle, "seed": seed}
+    if _are_paths(network, generated):
+        values = _of_images(network, generated, None, "is", _toml("inception_score.", options))
+        return MeanAndStd(values["inception_score"], values["inception_score_std"])
+    return MeanAndStd(*fqgan._core.inception_score(_tensor(generated), _toml("", options)))
 
 
-def precision_recall(generated: Features, against: Features, *, neighbours: int = 3) -> PrecisionRecall:
+def precision_recall(
+    generated: Features | Path,
+    against: Features | Path,
+    *,
+    neighbours: int = 3,
+    features: str | None = None,
+    weights: Path | None = None,
+    convention: str | None = None,
+    device: str = "cpu",
+) -> PrecisionRecall:
     """Returns precision and recall (Kynkaanniemi et al. 2019), with distance <= radius as in torch-fidelity.
 
-    Each side needs more than `neighbours` images.
+    Each side needs more than `neighbours` images. For paths, `neighbours` is 3.
     """
+    network = _network(features, weights, convention, device)
+    if _are_paths(network, generated, against):
+        _require_neighbours(neighbours, 3)
+        values = _of_images(network, generated, against, "pr")
+        return PrecisionRecall(values["precision"], values["recall"])
     counts = fqgan._core.neighbour_counts(_tensor(against), _tensor(generated), neighbours, strict=False)
     return PrecisionRecall(counts.precision, counts.recall)
 
 
-def prdc(generated: Features, against: Features, *, neighbours: int = 5) -> PRDC:
+def prdc(
+    generated: Features | Path,
+    against: Features | Path,
+    *,
+    neighbours: int = 5,
+    features: str | None = None,
+    weights: Path | None = None,
+    convention: str | None = None,
+    device: str = "cpu",
+) -> PRDC:
     """Returns precision, recall, density and coverage (Naeem et al. 2020), with distance < radius as in their code.
 
-    Each side needs more than `neighbours` images. The package prdc takes the real features first.
+    Each side needs more than `neighbours` images. For paths, `neighbours` is 5. The package prdc takes the real
+    features first.
     """
+    network = _network(features, weights, convention, device)
+    if _are_paths(network, generated, against):
+        _require_neighbours(neighbours, 5)
+        values = _of_images(network, generated, against, "prdc")
+        return PRDC(values["prdc_precision"], values["prdc_recall"], values["density"], values["coverage"])
     counts = fqgan._core.neighbour_counts(_tensor(against), _tensor(generated), neighbours, strict=True)
     return PRDC(counts.precision, counts.recall, counts.density, counts.coverage)
+
+
+def _network(features: str | None, weights: Path | None, convention: str | None, device: str) -> dict[str, str]:
+    """Returns the arguments that choose how the features of images are computed, without those that are not given."""
+    given = {"features": features, "weights": weights, "convention": convention}
+    given["device"] = None if device == "cpu" else device
+    return {name: os.fspath(value) for name, value in given.items() if value is not None}
+
+
+def _is_path(side: Any) -> bool:
+    return isinstance(side, (str, os.PathLike))
+
+
+def _are_paths(network: dict[str, str], *sides: Any) -> bool:
+    paths = [_is_path(side) for side in sides]
+    if any(paths) and not all(paths):
+        raise TypeError("[metrics] expected two paths or two sets of features, got one of each")
+    if network and not any(paths):
+        raise TypeError(f"[metrics] expected paths of images with {', '.join(network)}, got features")
+    return all(paths)
+
+
+def _of_images(
+    network: dict[str, str], generated: Path, against: Path | None, metric: str, options: str = ""
+) -> dict[str, float]:
+    """Returns the values of a metric by their names without settings and extractor."""
+    request = {name: value for name, value in network.items() if name != "device"}
+    second = None if against is None else os.fspath(against)
+    device = network.get("device", "cpu")
+    values, lines = fqgan._core.compare(os.fspath(generated), second, [metric], request, options, device)
+    for line in lines:
+        warnings.warn(line, stacklevel=3)
+    return {re.split(r"[\[/]", name)[0]: value for name, value in values}
+
+
+def _require_neighbours(neighbours: int, only: int) -> None:
+    if neighbours != only:
+        raise ValueError(f"[metrics] expected neighbours = {only} for images, got {neighbours}. Hint: give features")
 
 
 def _tensor(values: Features) -> torch.Tensor:
@@ -180,5 +289,5 @@ def _tensor(values: Features) -> torch.Tensor:
     return torch.from_numpy(native if native.flags.writeable and native.flags.c_contiguous else native.copy())
 
 
-def _toml(**options: Any) -> str:
-    return "\n".join(f"{name} = {json.dumps(value)}" for name, value in options.items())
+def _toml(prefix: str, options: dict[str, Any]) -> str:
+    return "\n".join(f"{prefix}{name} = {json.dumps(value)}" for name, value in options.items())

@@ -142,6 +142,32 @@ def test_the_form_of_torch_fidelity(data, extractor, tmp_path):
     one_line_error(run(*arguments, "--json=yaml"), "--json", "yaml", "torch-fidelity")
 
 
+def test_a_metric_of_one_side_needs_no_other(data, extractor, tmp_path):
+    arguments = ["evaluate", data, "--features", extractor, "--metrics", "is,accuracy"]
+    both = run(*arguments, "--against", data, "--json")
+    alone = run(*arguments, "--json")
+    assert alone.returncode == both.returncode == 0, alone.stderr
+    found, expected = json.loads(alone.stdout), json.loads(both.stdout)
+    assert found["metrics"] == expected["metrics"] and found["against"] is None
+    assert found["counts"] == {"generated": 60, "against": None}
+    assert "(60 images)" in run(*arguments).stdout
+    one_line_error(run(*arguments[:-1], "is,fid"), "--against")
+    one_line_error(run(*arguments, "--save-statistics", tmp_path / "x.npz"), "--metrics")
+
+
+def test_statistics_against_each_other_need_no_extractor(data, extractor, tmp_path):
+    numpy = pytest.importorskip("numpy")
+    theirs = tmp_path / "theirs.npz"
+    numpy.savez(theirs, mu=numpy.zeros(128), sigma=numpy.eye(128))
+    assert list(evaluate(theirs, "--against", theirs)["metrics"]) == ["fid/unknown"]
+    for name in ("ours.npz", "ours.safetensors"):
+        assert run("evaluate", data, "--features", extractor, "--save-statistics", tmp_path / name).returncode == 0
+        document = evaluate(theirs, "--against", tmp_path / name)
+        (value,) = document["metrics"]
+        assert re.fullmatch("fid/classifier-[0-9a-f]{8}", value)
+    one_line_error(run("evaluate", theirs, "--against", theirs, "--metrics", "kid"), theirs, "kid")
+
+
 def test_statistics_of_another_tool(data, extractor, tmp_path):
     """tests/parity/test_statistics.py exchanges such files with NumPy and pytorch-fid."""
     numpy = pytest.importorskip("numpy")
@@ -330,7 +356,7 @@ def test_folders_and_other_features(tmp_path):
     resized = evaluate(large, "--against", colour, "--metrics", "fid", "--set", "data.resolution=8", *net)
     assert abs(value(resized, "fid")) < 1e-3
     one_line_error(run("evaluate", large, "--against", colour, "--metrics", "fid", *net), "data.resolution", "8 x 8")
-    one_line_error(run("evaluate", gray, "--against", colour), "labelled", "--features")
+    one_line_error(run("evaluate", gray, "--against", colour), "efficientnet-lite0", "--weights")
     one_line_error(run("evaluate", gray, "--against", colour, "--metrics", "accuracy", *net), "accuracy")
 
     shutil.copytree(gray, tmp_path / "damaged")

@@ -105,7 +105,7 @@ def test_other_values(folders, called, capsys, monkeypatch):
     assert settings(call) == {"kid.subsets=4", "kid.subset_size=9", "kid.seed=5"}
     assert capsys.readouterr().out == "inception_score_mean: 1.5\nfrechet_inception_distance: 12.34568\n"
     fidelity.main(["--input1", a, "--isc", "--cpu", "--no-samples-shuffle", "--isc-splits", "2"])
-    assert called[1][:3] == [a, "--against", a] and value_of(called[1], "--device") == "cpu"
+    assert called[1][0] == a and "--against" not in called[1] and value_of(called[1], "--device") == "cpu"
     assert "inception_score.shuffle=false" in settings(called[1])
     fidelity.main(["--input1", a, "--isc", "--gpu", "1"])
     assert value_of(called[2], "--device") == "cuda"
@@ -181,6 +181,8 @@ def test_pytorch_fid(folders, called, capsys, tmp_path):
     pytorch_fid.main([str(tmp_path / "s.npz"), b, "--dims", "192", "--device", "cuda:1", "--weights", "w.safetensors"])
     assert value_of(called[1], "--features") == "inception-192" and value_of(called[1], "--device") == "cuda:1"
     assert value_of(called[1], "--weights") == "w.safetensors"
+    pytorch_fid.main([str(tmp_path / "s.npz"), str(tmp_path / "s.npz")])  # needs no network
+    assert not {"--features", "--convention"} & set(called.pop())
     capsys.readouterr()
     pytorch_fid.main(["--save-stats", a, str(tmp_path / "out")])
     assert value_of(called[2], "--save-statistics") == str(tmp_path / "out.npz") and "--against" not in called[2]

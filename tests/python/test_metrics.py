@@ -149,6 +149,76 @@ def test_errors_are_one_line():
         metrics.fid(a.tolist(), a)
 
 
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Two folders of images and a feature extractor, which gives its features as logits too."""
+    image, place = pytest.importorskip("PIL.Image"), tmp_path_factory.mktemp("images")
+    random = np.random.default_rng(3)
+    for name, count, low in (("a", 40, 0), ("b", 50, 30)):
+        (place / name).mkdir()
+        for i in range(count):
+            pixels = random.integers(low, low + 150, (4, 4, 3), dtype=np.uint8)
+            image.fromarray(pixels).save(place / name / f"{i:02}.png")
+    module = type("Net", (torch.jit.ScriptModule,), {})()
+    module.define("def forward(self, x):\n    f = x.float().flatten(1)[:, :8] / 64\n    return (f, f)\n")
+    module.save(str(place / "net.pt"))
+    return place
+
+
+def of_folder(folder):
+    image = pytest.importorskip("PIL.Image")
+    pixels = [np.asarray(image.open(path)).transpose(2, 0, 1).reshape(-1)[:8] for path in sorted(folder.iterdir())]
+    return np.stack(pixels).astype(np.float32) / 64
+
+
+def test_images_by_their_paths(images):
+    a, b, network = images / "a", str(images / "b"), {"features": str(images / "net.pt")}
+    x, y = of_folder(a), of_folder(images / "b")
+    with pytest.warns(UserWarning, match="few images"):
+        assert metrics.fid(a, b, **network) == pytest.approx(metrics.fid(x, y), rel=1e-6)
+    settings = {"subsets": 5, "subset_size": 30}
+    assert metrics.kid(a, b, **settings, **network) == pytest.approx(metrics.kid(x, y, **settings), rel=1e-6)
+    with pytest.warns(UserWarning):
+        assert metrics.inception_score(a, splits=3, **network) == pytest.approx(metrics.inception_score(x, splits=3))
+        assert metrics.precision_recall(a, b, **network) == metrics.precision_recall(x, y)
+        assert metrics.prdc(a, b, **network) == metrics.prdc(x, y)
+
+
+def test_saved_statistics_by_their_paths(images, tmp_path):
+    x, y = of_folder(images / "a"), of_folder(images / "b")
+    for name, rows in (("a", x), ("b", y)):
+        np.savez(tmp_path / f"{name}.npz", mu=rows.mean(0), sigma=np.cov(rows, rowvar=False))
+    with pytest.warns(UserWarning, match="does not name its feature extractor"):
+        assert metrics.fid(tmp_path / "a.npz", tmp_path / "b.npz") == pytest.approx(metrics.fid(x, y), rel=1e-5)
+        network = {"features": str(images / "net.pt")}
+        assert metrics.fid(images / "a", tmp_path / "b.npz", **network) == pytest.approx(metrics.fid(x, y), rel=1e-5)
+
+
+def test_errors_of_paths(images, monkeypatch, tmp_path):
+    monkeypatch.setenv("FQGAN_CACHE", str(tmp_path))
+    a, network = images / "a", {"features": str(images / "net.pt")}
+    for action, parts in [
+        (lambda: metrics.fid(a, tmp_path / "none", **network), ["none"]),
+        (lambda: metrics.fid(a, a), ["efficientnet-lite0"]),  # its weights are not there
+        (lambda: metrics.fid(a, a, features="inception", convention="fid"), ["convention", "fid"]),
+        (lambda: metrics.fid(a, a, features="inception", weights="w.safetensors"), ["w.safetensors"]),
+        (lambda: metrics.fid(a, a, features="ineption"), ["ineption", "inception"]),
+        (lambda: metrics.kid(a, a, **network), ["1000", "40"]),
+        (lambda: metrics.prdc(a, a, neighbours=3, **network), ["5", "3"]),
+        (lambda: metrics.fid(a, a, device="tpu", **network), ["tpu"]),
+    ]:
+        with pytest.raises(ValueError) as error:
+            action()
+        assert "\n" not in str(error.value)
+        for part in parts:
+            assert part in str(error.value)
+    x = of_folder(a)
+    with pytest.raises(TypeError, match="one of each"):
+        metrics.fid(x, a, **network)
+    with pytest.raises(TypeError, match="features"):
+        metrics.fid(x, x, **network)
+
+
 def test_the_module_is_imported_without_the_extension(tmp_path):
     environment = os.environ | {"FQGAN_OPS": str(tmp_path / "none.so"), "PYTHONPATH": str(ROOT / "python")}
     code = "from fqgan import metrics\ntry: metrics.Moments()\nexcept ImportError as error: print(error)"

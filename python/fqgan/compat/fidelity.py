@@ -153,7 +153,8 @@ def main(argv):
         _images.check_folder(f"--input{i}", path, "torch-fidelity", reads)
     found = _images.evaluate(
         [
-            *(inputs[0], "--against", inputs[-1], "--metrics", ",".join(METRICS[metric] for metric in metrics)),
+            *(inputs[0], *(["--against", inputs[1]] if len(inputs) > 1 else [])),
+            *("--metrics", ",".join(METRICS[metric] for metric in metrics)),
             *("--features", features, "--convention", "torch-fidelity", *weights, "--device", device_of(arguments)),
             *(*settings_of(arguments, metrics), "--json=torch-fidelity"),
         ],

@@ -45,7 +45,8 @@ def main(argv):
         _images.evaluate([first, "--save-statistics", target, *flags])
         return
     check_path(second)
-    found = _images.evaluate([first, "--against", second, "--metrics", "fid", "--json", *flags])
+    statistics = first.endswith(".npz") and second.endswith(".npz")  # then no network is needed
+    found = _images.evaluate([first, "--against", second, "--metrics", "fid", "--json", *([] if statistics else flags)])
     (value,) = found["metrics"].values()
     print("FID: ", value)
 
