@@ -85,6 +85,10 @@ void MetricOptions::fields(FieldVisitor& visit) {
             .at_least(0));
 }
 
+bool same_images(const Measured& a, const Measured& b) {
+  return a.images == b.images && at::equal(a.moments.mean(), b.moments.mean());
+}
+
 const std::vector<Metric>& metrics() {
   static const auto all = [] {
     std::vector<Metric> list;
@@ -156,7 +160,7 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
   if (const auto least = std::min(generated.images, against.images); least < few_images && !biased.empty())
     result.warnings.push_back("biased because of few images (" + std::to_string(least) + "): " + join(biased) +
                               "; compare only with values over the same number of images");
-  if (compares && generated.images == against.images && at::equal(generated.moments.mean(), against.moments.mean()))
+  if (compares && same_images(generated, against))
     result.warnings.push_back(
         "both sides hold the same images: this is the best value of each metric that compares them, and says nothing "
         "about the images");
