@@ -230,6 +230,8 @@ TEST(Evaluate, MetricsOfCopiesCompareWithTheTrainingImages) {
   EXPECT_GT(values_of(other).at("auth_pct/columns"), 0);
   EXPECT_LT(values_of(other).at("copied/columns"), 0.5);
 
+  const auto alone = evaluate(a, a, {"copied"}, extractor, {}, &training);
+  EXPECT_FALSE(alone.copies->of_held_out) << "generated images are no reference for themselves";
   const auto twice = evaluate(a, training, {"copied"}, extractor, {}, &training);
   EXPECT_FALSE(twice.copies->of_held_out);
   ASSERT_EQ(twice.warnings.size(), 1u);

@@ -4,14 +4,17 @@ LPIPS).
 
 Needs fqgan_metrics_dump, SciPy, scikit-learn, and torch-fidelity installed without its dependencies."""
 
+import subprocess
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from scipy.stats import mannwhitneyu
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
-from test_metrics import close, features, ours, stand_in_torchvision, torch_fidelity  # noqa: F401 (fixtures)
+from test_metrics import DUMP, close, features, ours, stand_in_torchvision, torch_fidelity  # noqa: F401 (fixtures)
 
 MEASURED = ("seconds", "peak_bytes", "bytes_before")  # differ from run to run
 
@@ -234,3 +237,29 @@ def test_lpips_agrees_with_torch_fidelity(ours, torch_fidelity):
         difference = (normalize_tensor(a.double()) - normalize_tensor(b.double())) ** 2
         expected = expected + spatial_average((difference * weights.double()[:, None, None]).sum(1, keepdim=True))
     np.testing.assert_allclose(ours("lpips", given)["distances"], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["cmmd", "auth", "copied", "c_t", "fid_infinity"])
+def test_bad_input_is_one_line(tmp_path, metric):
+    def refused(b, c, *parts):
+        save_file({"a": torch.randn(30, 3), "b": b, "c": c}, tmp_path / "in.safetensors")
+        done = subprocess.run([DUMP, tmp_path / "in.safetensors", metric], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+        for part in parts:
+            assert part in done.stderr, done.stderr
+
+    broken = torch.randn(40, 3)
+    broken[4, 1] = float("nan")
+    refused(broken, torch.randn(30, 3), metric, "row 4")
+    refused(torch.randn(0, 3), torch.randn(30, 3), metric)
+    if metric != "fid_infinity":
+        refused(torch.randn(40, 4), torch.randn(30, 4), metric, "4")
+
+
+def test_too_few_images_for_copies(tmp_path):
+    """Two different training images have no second nearest one; a cell needs more than 20 generated images."""
+    few = torch.eye(3)[:2].repeat(20, 1)
+    save_file({"a": few, "b": torch.randn(20, 3), "c": torch.randn(20, 3)}, tmp_path / "in.safetensors")
+    for metric, part in (("copied", "got 2"), ("c_t", "c_t.cells")):
+        done = subprocess.run([DUMP, tmp_path / "in.safetensors", metric], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and part in done.stderr, done.stderr
