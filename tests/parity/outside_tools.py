@@ -33,6 +33,16 @@ class _ToTensor:
         return _tensor_of(image).to(torch.float32).div(255)
 
 
+class _Compose:
+    def __init__(self, steps):
+        self.steps = steps
+
+    def __call__(self, image):
+        for step in self.steps:
+            image = step(image)
+        return image
+
+
 class _Unused:
     def __init__(self, *arguments, **options):
         raise AssertionError("expected no use of this part of torchvision")
@@ -56,7 +66,7 @@ def _imported(modules):
 def stand_in_torchvision():
     """Within it, the tools can be imported and used, and so can the functions below."""
     functional = _module("torchvision.transforms.functional", pil_to_tensor=_tensor_of)
-    transforms = _module("torchvision.transforms", functional=functional, Compose=_Unused, ToTensor=_ToTensor)
+    transforms = _module("torchvision.transforms", functional=functional, Compose=_Compose, ToTensor=_ToTensor)
     datasets = _module("torchvision.datasets", CIFAR10=_Unused, CIFAR100=_Unused, STL10=_Unused)
     top = _module("torchvision", transforms=transforms, datasets=datasets, __version__="0.26.0")
     made = [top, transforms, functional, datasets, _module("requests")]  # clean-fid downloads with requests
