@@ -19,6 +19,7 @@
 #include "fqgan/metrics/conventions.h"
 #include "fqgan/metrics/over_seeds.h"
 #include "fqgan/metrics/statistics_file.h"
+#include "fqgan/profiling/rates.h"
 
 namespace fqgan {
 namespace {
@@ -173,6 +174,18 @@ Evaluation with_other_seeds(const EvaluateFlags& flags, const Sides& sides, Feat
   return over_seeds(evaluations);
 }
 
+/// How fast the features were, for --verbose. Rates are measured only where they are worth the time.
+void log_speed(const MeasuredSides& sides, const FeatureRequest& request, torch::Device device) {
+  constexpr double worth_knowing = 2;  // seconds
+  const auto type = request.precision == "bfloat16" ? at::kBFloat16 : at::kFloat;
+  std::optional<double> operations;
+  for (const auto* side : {&sides.a, sides.b, sides.training}) {
+    if (!side || side->seconds < worth_knowing) continue;
+    if (!operations) operations = measured_rates(device, type).operations;
+    log_detail(speed_line(*side, sides.extractor, *operations));
+  }
+}
+
 int evaluate_command(const EvaluateFlags& given) {
   if (given.json != no_json && given.json != json_of_fqgan && given.json != json_of_torch_fidelity)
     fail("--json", std::string("expected --json or --json=") + json_of_torch_fidelity + ", got '" + given.json + "'");
@@ -216,6 +229,7 @@ int evaluate_command(const EvaluateFlags& given) {
   for (const auto& warning : evaluation.warnings) log_warning(warning);
   report_copies(flags, sides, evaluation);
   const MeasuredSides measured{a, sides.b ? &b : nullptr, training ? &*training : nullptr, *extractor};
+  log_speed(measured, flags.features, numerics.device);
   print(flags.json == no_json                  ? evaluation_lines(measured, evaluation)
         : flags.json == json_of_torch_fidelity ? torch_fidelity_json(evaluation)
                                                : evaluation_json(measured, evaluation));

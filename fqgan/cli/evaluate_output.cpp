@@ -34,6 +34,17 @@ std::string images_against(const std::string& name, const MeasuredSides& sides) 
 
 }  // namespace
 
+std::string speed_line(const Measured& measured, const FeatureExtractor& extractor, double operations) {
+  if (measured.seconds == 0) return "";
+  const double rate = static_cast<double>(measured.images.value_or(0)) / measured.seconds;
+  auto line = measured.name + ": features of " + count_text(measured.images) + " images in " +
+              significant(measured.seconds, 3) + " s, " + significant(rate, 3) + " images/s";
+  if (extractor.operations() > 0)
+    line += ", which is " + significant(100 * rate * extractor.operations() / operations, 3) +
+            " % of the speed of large matrix products on this machine";
+  return line;
+}
+
 std::string evaluation_lines(const MeasuredSides& sides, const Evaluation& evaluation) {
   size_t width = 0;
   for (const auto& [name, value] : evaluation.values) width = std::max(width, name.size());

@@ -112,6 +112,8 @@ FeatureRequest resolved(FeatureRequest request, bool labelled) {
   };
   if (request.weights && !row) refuse("weights");
   if (request.convention) {
+    if (request.convention->empty())
+      fail("convention", "expected one of " + join(convention_names()) + ", got nothing");
     convention_named(*request.convention, "convention");
     if (!row || !row->has_conventions) refuse("convention");
   }

@@ -35,6 +35,8 @@ class FeatureExtractor {
   virtual std::string convention() const { return ""; }
   /// The classes of the logits, in order; empty: unknown.
   virtual std::vector<std::string> class_names() const { return {}; }
+  /// Floating-point operations for an image, after extract(); 0: unknown.
+  virtual double operations() const { return 0; }
   /// The bias of the last layer, which the inception score subtracts from the logits; undefined: none, or unknown.
   virtual at::Tensor logit_bias() const { return {}; }
   /// Errors: UserError that starts with `where` for images that this extractor does not take. An extractor of three

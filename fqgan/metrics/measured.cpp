@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <chrono>
+
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 
@@ -45,7 +47,9 @@ Measured measure(ImageSource& images, FeatureExtractor& extractor, const Measure
     const auto pixels = stacked(batch, shape, options.name)
                             .expand({-1, extractor.channels(), -1, -1})
                             .contiguous(at::MemoryFormat::ChannelsLast);
+    const auto start = std::chrono::steady_clock::now();
     const auto extracted = extractor.extract(pixels, options.keep_features && options.keep_logits);
+    side.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     side.moments.add(extracted.features);
     count += static_cast<int64_t>(batch.size());
     if (options.keep_features) {

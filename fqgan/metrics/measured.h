@@ -19,6 +19,7 @@ struct Measured {
   at::Tensor logits;                     // float32 N x classes; undefined if the extractor has none
   at::Tensor labels;                     // int64 N, -1: no label; undefined if the features are
   std::vector<std::string> class_names;  // of the labels; empty: no labels
+  double seconds = 0;                    // to extract the features; 0: nothing was extracted
 };
 
 /// "60", or "an unknown number".

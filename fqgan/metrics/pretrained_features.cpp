@@ -25,8 +25,12 @@ class PretrainedFeatures : public FeatureExtractor {
     std::string name, description, convention;
     NetworkInput input;
   };
-  PretrainedFeatures(Facts facts, Network network, const NetworkPlace& place)
-      : facts_(std::move(facts)), network_(std::move(network)), device_(place.device), type_(place.type) {
+  PretrainedFeatures(Facts facts, Network network, std::shared_ptr<torch::nn::Module> module, const NetworkPlace& place)
+      : facts_(std::move(facts)),
+        network_(std::move(network)),
+        module_(std::move(module)),
+        device_(place.device),
+        type_(place.type) {
     if (type_ == at::kBFloat16) facts_.name += "-bfloat16";
   }
 
@@ -34,6 +38,7 @@ class PretrainedFeatures : public FeatureExtractor {
   std::string description() const override { return facts_.description; }
   std::string convention() const override { return facts_.convention; }
   int64_t channels() const override { return 3; }
+  double operations() const override { return operations_per_image(*module_); }
 
   void check(const ImageShape& shape, const std::string& where) const override {
     FeatureExtractor::check(shape, where);
@@ -47,15 +52,17 @@ class PretrainedFeatures : public FeatureExtractor {
     std::vector<at::Tensor> features, logits;
     for (const auto& some : pixels.split(images_at_once)) {
       const auto found = network_(network_input(some, facts_.input).to(device_, type_));
-      features.push_back(found.features.cpu());
-      if (wants_logits && found.logits.defined()) logits.push_back(found.logits.cpu());
+      features.push_back(found.features);
+      if (wants_logits && found.logits.defined()) logits.push_back(found.logits);
     }
-    return {at::cat(features), logits.empty() ? at::Tensor() : at::cat(logits)};
+    // Not before, so that a GPU computes while the next images are resized.
+    return {at::cat(features).cpu(), logits.empty() ? at::Tensor() : at::cat(logits).cpu()};
   }
 
  private:
   Facts facts_;
   Network network_;
+  std::shared_ptr<torch::nn::Module> module_;  // of the network
   c10::Device device_;
   at::ScalarType type_;
 };
@@ -91,7 +98,7 @@ std::unique_ptr<FeatureExtractor> open_inception(int64_t tap, const Convention& 
   return std::make_unique<PretrainedFeatures>(
       PretrainedFeatures::Facts{"inception" + layer + "@" + convention.name + "-" + weights.hash(), description,
                                 convention.name, convention.input},
-      run, place);
+      run, network.ptr(), place);
 }
 
 std::unique_ptr<FeatureExtractor> open_efficientnet_lite(const EfficientNetLiteSize& size, const NetworkPlace& place) {
@@ -108,7 +115,7 @@ std::unique_ptr<FeatureExtractor> open_efficientnet_lite(const EfficientNetLiteS
   return std::make_unique<PretrainedFeatures>(
       PretrainedFeatures::Facts{size.name + "@" + std::to_string(lite_input.size) + "-" + weights.hash(), description,
                                 "", lite_input},
-      run, place);
+      run, network.ptr(), place);
 }
 
 }  // namespace fqgan

@@ -50,7 +50,10 @@ torch::Tensor FrozenConvolutionImpl::forward(const torch::Tensor& x) {
   const LayerScope scope(this);
   const bool differentiated = at::GradMode::is_enabled() && x.requires_grad();
   const bool fast_type = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
-  return x.is_cpu() && fast_type && !differentiated && at::hasMKLDNN() ? fused(x) : plain(x);
+  const auto y = x.is_cpu() && fast_type && !differentiated && at::hasMKLDNN() ? fused(x) : plain(x);
+  const auto products = y[0].numel() * weight.size(1) * weight.size(2) * weight.size(3);
+  operations = 2 * static_cast<double>(products);
+  return y;
 }
 
 std::vector<int64_t> FrozenConvolutionImpl::padding_of(const torch::Tensor& x) const {
@@ -80,6 +83,13 @@ torch::Tensor FrozenConvolutionImpl::plain(const torch::Tensor& x) const {
     default:
       return y;
   }
+}
+
+double operations_per_image(const torch::nn::Module& network) {
+  double sum = 0;
+  for (const auto& module : network.modules())
+    if (const auto* convolution = module->as<FrozenConvolutionImpl>()) sum += convolution->operations;
+  return sum;
 }
 
 FoldedWeights fold_batch_norm(const torch::Tensor& weight, const torch::Tensor& gain, const torch::Tensor& bias,

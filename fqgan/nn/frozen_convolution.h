@@ -29,6 +29,7 @@ struct FrozenConvolutionImpl : torch::nn::Module {
 
   torch::Tensor weight, bias;
   FrozenConvolutionOptions options;
+  double operations = 0;  // floating-point operations for an image of the last forward
 
  private:
   std::vector<int64_t> padding_of(const torch::Tensor& x) const;
@@ -37,6 +38,9 @@ struct FrozenConvolutionImpl : torch::nn::Module {
   torch::Tensor packed_weight_, packed_bias_;  // for x of one type; undefined before the first use
 };
 TORCH_MODULE(FrozenConvolution);
+
+/// The sum over all frozen convolutions of a network.
+double operations_per_image(const torch::nn::Module& network);
 
 struct FoldedWeights {
   torch::Tensor weight, bias;  // float32
