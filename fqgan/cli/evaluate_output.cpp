@@ -27,7 +27,7 @@ std::string plain_value_name(const std::string& name) { return name.substr(0, na
 /// What the value `name` was measured against: " against 10000", " against 60000 training images".
 std::string images_against(const std::string& name, const MeasuredSides& sides) {
   for (const auto& metric : metrics())
-    if (metric.needs_training && name.starts_with(metric.value_name))
+    if (metric.needs_training && metric.value_name == plain_value_name(name))
       return " against " + count_text(sides.training->images) + " training images";
   return sides.b ? " against " + count_text(sides.b->images) : "";
 }

@@ -80,6 +80,10 @@ void refuse_ignored(const EvaluateFlags& flags, const NamedSides& named) {
   for (const auto* flag : {"--count", "--seed", "--truncation", "--raw", "--source", "--direction", "--precision"})
     if (flags.given(flag) && !named.generates())
       fail(flag, "expected a run or checkpoint, which generates images; got none, so that this has no effect");
+  if (flags.given("--seeds") && !named.a.checkpoint)
+    fail("--seeds", "expected a run or checkpoint as the first side, got images, so that this has no effect");
+  if (flags.given("--seeds") && !flags.save_statistics.empty())
+    fail("--seeds", "expected it without --save-statistics, which writes one set of images");
   for (const auto* flag : {"--metrics", "--json", "--training", "--neighbours"})
     if (flags.given(flag) && !named.b && !flags.save_statistics.empty())
       fail(flag, "expected --against, without which --save-statistics measures nothing, so that this has no effect");

@@ -15,6 +15,7 @@ struct EvaluateFlags {
   std::string path, against, training, metrics, save_statistics, neighbours;
   FeatureRequest features;
   Generated generated{10'000};
+  int64_t seeds = 1;
   bool raw = false;
   std::vector<std::string> set;
   std::string json = "false";  // "true", or the tool whose form the document has

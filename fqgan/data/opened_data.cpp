@@ -43,15 +43,19 @@ struct Part {
   // By the decoded entries, and the number of pixels by which they are enlarged.
   std::map<std::pair<std::vector<int64_t>, int64_t>, std::shared_ptr<const DecodedImages>> decoded;
 
-  std::shared_ptr<const DecodedImages> images(DataOptions options, int64_t margin = 0) {
+  static DataOptions enlarged(DataOptions options, int64_t margin) {
+    if (margin == 0) return options;
+    options.width = options.width.value_or(*options.resolution) + margin;
+    *options.resolution += margin;
+    return options;
+  }
+  std::shared_ptr<const DecodedImages> images(const DataOptions& options, int64_t margin = 0) {
     const auto entries = entries_needed(*source, options);
     auto& found = decoded[{entries, margin}];
-    if (found) return found;
-    if (margin > 0) {
-      options.width = options.width.value_or(*options.resolution) + margin;
-      *options.resolution += margin;
-    }
-    return found = decode_images(*source, entries, options);
+    return found ? found : found = decode_images(*source, entries, enlarged(options, margin));
+  }
+  std::string key(const DataOptions& options, int64_t margin = 0) const {
+    return key_of_images(*source, entries_needed(*source, options), enlarged(options, margin));
   }
 };
 
@@ -73,6 +77,8 @@ struct OpenedData::Impl {
     return parts.emplace(place, Part{path->open(place)}).first->second;
   }
 
+  std::pair<Part*, DataOptions> selected(const View& which);
+
   // A view's options, in the form of the recipe's.
   DataOptions of_view(const View& which) const {
     auto result = options;
@@ -91,6 +97,20 @@ struct OpenedData::Impl {
   }
 };
 
+/// The part of a view with its labels, if they are needed, and the view's options.
+std::pair<Part*, DataOptions> OpenedData::Impl::selected(const View& which) {
+  auto of = of_view(which);
+  const auto where = place(of.split, of.domain);
+  const bool other_split = of.held_out && of.split != options.split;
+  if (other_split && where != place(options.split, options.domain)) of.held_out.reset();
+  auto& found = part(where);
+  if (needs_labels(of) && !found.has_labels) {
+    found.source->read_labels();
+    found.has_labels = true;
+  }
+  return {&found, std::move(of)};
+}
+
 OpenedData::OpenedData(DataOptions options) : impl_(std::make_unique<Impl>()) {
   check_options(options);
   options.split = checked_split(options.split);
@@ -102,24 +122,22 @@ OpenedData::OpenedData(OpenedData&&) noexcept = default;
 const DataOptions& OpenedData::options() const { return impl_->options; }
 
 std::shared_ptr<const Dataset> OpenedData::view(const View& which) {
-  auto options = impl_->of_view(which);
-  const auto place = impl_->place(options.split, options.domain);
-  const bool other_split = options.held_out && options.split != impl_->options.split;
-  if (other_split && place != impl_->place(impl_->options.split, options.domain)) options.held_out.reset();
-  auto& part = impl_->part(place);
-  if (needs_labels(options) && !part.has_labels) {
-    part.source->read_labels();
-    part.has_labels = true;
-  }
-  const auto selection = select(*part.source, options);
-  const auto images = part.images(options);
-  const auto enlarged = options.crop_margin > 0 ? part.images(options, options.crop_margin) : nullptr;
+  const auto [part, options] = impl_->selected(which);
+  const auto selection = select(*part->source, options);
+  const auto images = part->images(options);
+  const auto enlarged = options.crop_margin > 0 ? part->images(options, options.crop_margin) : nullptr;
   // With a limit a view of the whole may still follow, and with a margin an enlarged one.
-  if (!impl_->options.limit && impl_->options.crop_margin == 0) part.source->forget_pixels();
+  if (!impl_->options.limit && impl_->options.crop_margin == 0) part->source->forget_pixels();
   return view_of(images, selection, enlarged);
 }
 
-std::shared_ptr<const Dataset> OpenedData::test(std::optional<bool> labels, std::optional<std::string> domain) {
+std::string OpenedData::key(const View& which) {
+  const auto [part, options] = impl_->selected(which);
+  const auto enlarged = options.crop_margin > 0 ? std::optional(part->key(options, options.crop_margin)) : std::nullopt;
+  return key_of_view(part->key(options), enlarged, select(*part->source, options));
+}
+
+std::optional<View> OpenedData::test_view(std::optional<bool> labels, std::optional<std::string> domain) {
   if (!domain) domain = impl_->options.domain;
   View all;
   all.domain = domain;
@@ -127,15 +145,21 @@ std::shared_ptr<const Dataset> OpenedData::test(std::optional<bool> labels, std:
   all.labels = labels;
   if (impl_->options.held_out) {
     all.part = "held_out";
-    return view(all);
+    return all;
   }
   all.split = "test";
   try {
-    return view(all);
+    impl_->place(all.split, all.domain);
+    return all;
   } catch (const MissingSplit&) {
     log_info_once("[data] " + printable(*impl_->options.path) + ": no test split");
-    return nullptr;
+    return std::nullopt;
   }
+}
+
+std::shared_ptr<const Dataset> OpenedData::test(std::optional<bool> labels, std::optional<std::string> domain) {
+  const auto which = test_view(labels, std::move(domain));
+  return which ? view(*which) : nullptr;
 }
 
 }  // namespace fqgan

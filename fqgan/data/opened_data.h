@@ -29,6 +29,10 @@ class OpenedData {
   /// The view may outlive this object. Held-out images are only in views with `part` = "held_out". Errors: UserError as
   /// open_dataset.
   std::shared_ptr<const Dataset> view(const View& which = {});
+  /// The key() of this view, for which no image is decoded. Errors: as view.
+  std::string key(const View& which = {});
+  /// Which view test() opens, if there is one; logged if not. No image is decoded.
+  std::optional<View> test_view(std::optional<bool> labels = {}, std::optional<std::string> domain = {});
   /// The test images: those that data.held_out holds out, else the test split, else null, which is logged. domain: of a
   /// translation set, instead of the options'. Errors: as view.
   std::shared_ptr<const Dataset> test(std::optional<bool> labels = {}, std::optional<std::string> domain = {});

@@ -7,6 +7,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/data/sources/source.h"
 #include "fqgan/experiment/model_images.h"
+#include "fqgan/metrics/feature_cache.h"
 #include "fqgan/metrics/statistics_file.h"
 #include "fqgan/run/run_folder.h"
 
@@ -21,28 +22,30 @@ std::unique_ptr<Recipe> recipe_of(const NamedCheckpoint& named) {
                                                   : read_recipe(RecipeText::from_string(found->second, named.path));
 }
 
-Side side_of_dataset(std::shared_ptr<const Dataset> dataset, std::shared_ptr<OpenedData> data,
-                     const std::string& name) {
+/// Opens the images only if they were never measured.
+Side side_of_view(std::shared_ptr<OpenedData> data, const View& which, const std::string& name) {
   Side side;
-  const auto& info = dataset->info();
-  side.facts = {name, false, info.images, info.class_names, shape_of(info), dataset->key()};
+  side.dataset = std::make_shared<LazyView>(data, which);
+  const auto key = data->key(which);
+  const auto known = known_info(key);
+  const auto info = known ? *known : side.dataset->get().info();
+  side.facts = {name, false, info.images, info.class_names, shape_of(info), "", key};
+  side.images = [images = side.dataset](uint64_t) { return in_order(images->get()); };
   side.data = std::move(data);
-  side.images = [set = dataset.get()] { return in_order(*set); };
-  side.dataset = std::move(dataset);
   return side;
 }
 
 /// The test images of the training data if there are any, else all of the training images.
 struct Tested {
-  std::shared_ptr<const Dataset> images;
+  View which;
   bool whole;
 };
 Tested tested_images(OpenedData& data, const std::optional<std::string>& domain) {
-  if (auto test = data.test({}, domain)) return {std::move(test), false};
+  if (const auto test = data.test_view({}, domain)) return {*test, false};
   View whole;
   whole.whole = true;
   whole.domain = domain;
-  return {data.view(whole), true};
+  return {whole, true};
 }
 
 /// The source images of a translator: the named ones, else from the direction's source domain in `own`, the data of its
@@ -62,8 +65,8 @@ std::shared_ptr<const Dataset> source_images(const NamedSide& named, const Model
     fail("--source",
          "expected source images for a model that translates images, and its recipe has none. Hint: use --source "
          "IMAGES");
-  return tested_images(*own, domains_of(*model.family, *named.recipe->model, generated.options.direction).source)
-      .images;
+  const auto domain = domains_of(*model.family, *named.recipe->model, generated.options.direction).source;
+  return own->view(tested_images(*own, domain).which);
 }
 
 Side side_of_model(NamedSide named, const Generated& generated, const Numerics& numerics) {
@@ -80,15 +83,19 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
     side.data = std::make_shared<OpenedData>(named.recipe->data);
     side.target_domain = domains_of(*model.family, *named.recipe->model, generated.options.direction).target;
   }
-  side.dataset = source_images(named, model, side.data.get(), generated);
+  side.source = source_images(named, model, side.data.get(), generated);
   auto sampling = generated.options.sampling(generated.seed);
-  sampling.source = side.dataset.get();
+  sampling.source = side.source.get();
   check_sampling(*model.family, sampling);
   auto count = generated.count;
-  if (side.dataset) count = std::min(count, side.dataset->info().images);
+  if (side.source) count = std::min(count, side.source->info().images);
   side.facts = {named.path, false, count, {}, shape_of(model.data)};
   if (model.family->drawn_classes() > 0) side.facts.class_names = model.data.class_names;
-  side.images = [family = model.family.get(), count, sampling] { return generated_images(*family, sampling, count); };
+  side.images = [family = model.family.get(), count, sampling](uint64_t repetition) {
+    auto repeated = sampling;
+    repeated.seed += repetition;
+    return generated_images(*family, repeated, count);
+  };
   side.family = std::move(model.family);
   return side;
 }
@@ -119,14 +126,17 @@ NamedSide look_at_side(const std::string& path) {
   return named;
 }
 
-Measured Side::measure(FeatureExtractor& extractor, bool keep_features, bool keep_logits) const {
+Measured Side::measure(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const {
   if (statistics) return *statistics;
-  MeasureOptions options{facts.name, facts.class_names, keep_features, keep_logits};
+  MeasureOptions options{facts.name, facts.class_names, keep.features, keep.logits};
   options.progress = [this](int64_t done) {
     log_status(facts.name + ": " + std::to_string(done) + "/" + std::to_string(facts.images.value_or(0)) + " images");
   };
-  auto measured = fqgan::measure(*images(), extractor, options);
+  const auto stream = [&] { return images(repetition); };
+  auto measured =
+      dataset ? measured_once(facts.key, extractor, options, stream) : fqgan::measure(*stream(), extractor, options);
   log_status("");
+  if (dataset && dataset->is_open()) keep_info(facts.key, dataset->get().info());
   return measured;
 }
 
@@ -140,7 +150,7 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
   }
   data.path = named.path;
   const auto opened = std::make_shared<OpenedData>(data);
-  return side_of_dataset(opened->view(), opened, named.path);
+  return side_of_view(opened, {}, named.path);
 }
 
 Domains domains_of(const Family& family, const FamilyOptions& options, const std::string& direction) {
@@ -156,15 +166,15 @@ Domains domains_of(const Family& family, const FamilyOptions& options, const std
 
 Side side_of_training_data(std::shared_ptr<OpenedData> data, const std::optional<std::string>& domain) {
   const auto& options = data->options();
-  auto [images, whole] = tested_images(*data, domain);
+  const auto [test, whole] = tested_images(*data, domain);
   const std::string which = whole ? options.split.value_or("train") : options.held_out ? "held out" : "test";
-  return side_of_dataset(std::move(images), data, options.path.value_or("") + " (" + which + ")");
+  return side_of_view(data, test, options.path.value_or("") + " (" + which + ")");
 }
 
 Side side_of_training_images(std::shared_ptr<OpenedData> data, const std::optional<std::string>& domain) {
   View training;
   training.domain = domain;
-  return side_of_dataset(data->view(training), data, data->options().path.value_or("") + " (training images)");
+  return side_of_view(data, training, data->options().path.value_or("") + " (training images)");
 }
 
 DataOptions fitting_of(const DataOptions& data) {

@@ -30,17 +30,39 @@ struct NamedSide {
 /// Errors: UserError for a missing path, a safetensors file of another kind, and damaged statistics.
 NamedSide look_at_side(const std::string& path);
 
+/// A view that is opened when its images are first read: features that were measured before need no image.
+class LazyView {
+ public:
+  LazyView(std::shared_ptr<OpenedData> data, View which) : data_(std::move(data)), which_(std::move(which)) {}
+  /// Errors: as OpenedData::view.
+  const Dataset& get() {
+    if (!dataset_) dataset_ = data_->view(which_);
+    return *dataset_;
+  }
+  bool is_open() const { return dataset_ != nullptr; }
+
+ private:
+  std::shared_ptr<OpenedData> data_;
+  View which_;
+  std::shared_ptr<const Dataset> dataset_;
+};
+
 struct Side {
   SideFacts facts;
   std::optional<Measured> statistics;
-  std::shared_ptr<const Dataset> dataset;  // the images, or the source images of a translator
+  std::shared_ptr<LazyView> dataset;      // null: no images of a data set
+  std::shared_ptr<const Dataset> source;  // source images of a translator, or null
   std::unique_ptr<Family> family;
   std::shared_ptr<OpenedData> data;          // of the data set, or of the family's recipe; null: unknown
   std::optional<std::string> target_domain;  // of a translation set: the domain into which the family translates
-  std::function<std::unique_ptr<ImageSource>()> images;
+  /// Generated images have the seed `Generated::seed + repetition`; for others the repetition is 0.
+  std::function<std::unique_ptr<ImageSource>(uint64_t repetition)> images;
 
+  struct Kept {
+    bool features, logits;
+  };
   /// Errors: as fqgan/metrics/measured.h.
-  Measured measure(FeatureExtractor& extractor, bool keep_features, bool keep_logits) const;
+  Measured measure(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition = 0) const;
 };
 
 /// `data`: the options for reading images; its path is not used.

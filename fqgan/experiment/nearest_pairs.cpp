@@ -38,7 +38,7 @@ std::pair<at::Tensor, at::Tensor> alike(const at::Tensor& a, const at::Tensor& b
 /// All pairs, in the order of the generated images. shown: whether the picture shows a pair.
 std::vector<Pair> read_pairs(const Side& generated, const Dataset& training, const Copies& copies,
                              const std::vector<bool>& shown) {
-  const auto source = generated.images();
+  const auto source = generated.images(0);
   std::vector<Pair> pairs;
   for (auto batch = source->next(pair_batch); !batch.empty(); batch = source->next(pair_batch))
     for (const auto& image : batch) {
@@ -79,7 +79,8 @@ std::string table_of(const std::vector<Pair>& pairs, const std::vector<int64_t>&
   for (const auto i : order)
     text += csv_field(pairs[i].name) + "," + csv_field(training.name(copies.nearest[i])) + "," +
             significant(copies.distance[i], 6) + "," + significant(copies.ratio[i], 4) + "," +
-            significant(pairs[i].pixel_distance, 4) + "," + (copies.copied(i) ? "yes" : "no") + "\n";
+            significant(pairs[i].pixel_distance, 4) + "," +
+            (copies.by_distance(i) || copies.by_ratio(i) ? "yes" : "no") + "\n";
   return text;
 }
 
@@ -88,13 +89,14 @@ std::string table_of(const std::vector<Pair>& pairs, const std::vector<int64_t>&
 void write_nearest_pairs(const std::string& picture, const std::string& table, const Side& generated,
                          const Side& training, const Copies& copies) {
   FQGAN_CHECK(training.dataset && generated.images, "pairs of sides without images");
+  const auto& learned = training.dataset->get();
   const auto order = nearest_first(copies);
   const std::vector<int64_t> shown(order.begin(), order.begin() + std::min(most_pairs, copies.images()));
   std::vector<bool> is_shown(copies.images());
   for (const auto i : shown) is_shown[i] = true;
-  const auto pairs = read_pairs(generated, *training.dataset, copies, is_shown);
+  const auto pairs = read_pairs(generated, learned, copies, is_shown);
   write_file_atomically(picture, encode_png(picture_of(pairs, shown, copies)));
-  write_file_atomically(table, table_of(pairs, order, *training.dataset, copies));
+  write_file_atomically(table, table_of(pairs, order, learned, copies));
 }
 
 }  // namespace fqgan

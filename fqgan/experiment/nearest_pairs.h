@@ -13,8 +13,8 @@ inline constexpr int64_t most_pairs = 32;
 /// Writes picture.png: pairs 'generated | nearest training image', the nearest first, four in a row, with the distance
 /// of the first pair of each row; and `table`, a CSV file with one line for each generated image, the nearest first:
 /// its name, the name of the nearest training image, distance and ratio as in Copies, the root of the mean square of
-/// the difference of their pixels (of 0 to 255), and whether it counts as copied. Goes through the generated images
-/// again. copies: of these two sides.
+/// the difference of their pixels (of 0 to 255), and whether it counts as copied by one of them. Goes through the
+/// generated images again. copies: of these two sides.
 void write_nearest_pairs(const std::string& picture, const std::string& table, const Side& generated,
                          const Side& training, const Copies& copies);
 

@@ -97,8 +97,8 @@ void TrainingEvaluator::prepare() {
   }
   log_info("evaluation against " + against_.facts.name + " with " + extractor_->name() + ": " +
            extractor_->description());
-  measured_ = against_.measure(*extractor_, need_images(of_images_, options_.settings), false);
-  if (training_) learned_ = training_->measure(*extractor_, true, false);
+  measured_ = against_.measure(*extractor_, {need_images(of_images_, options_.settings), false});
+  if (training_) learned_ = training_->measure(*extractor_, {true, false});
 }
 
 Evaluation TrainingEvaluator::measure(Family& family) const {

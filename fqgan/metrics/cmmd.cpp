@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "fqgan/metrics/blocks.h"
@@ -47,7 +48,8 @@ double cmmd(const at::Tensor& a, const at::Tensor& b) {
   check_same_dimension(a.size(1), b.size(1), "cmmd");
   check_images(a.size(0), 1, "cmmd", "images on the first side", "use more images");
   check_images(b.size(0), 1, "cmmd", "images on the second side", "use more images");
-  return cmmd_scale * (mean_kernel(a, a, true) + mean_kernel(b, b, true) - 2 * mean_kernel(a, b, false));
+  const double squared = mean_kernel(a, a, true) + mean_kernel(b, b, true) - 2 * mean_kernel(a, b, false);
+  return cmmd_scale * std::max(0., squared);  // negative only by rounding
 }
 
 }  // namespace fqgan

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string_view>
 #include <unordered_set>
 
@@ -47,11 +48,18 @@ std::vector<int64_t> different_rows(const at::Tensor& x) {
   return rows;
 }
 
-std::vector<double> nearest_distances(const Nearest& nearest) {
-  std::vector<double> distances;
-  for (int64_t i = 0; i < nearest.count(); ++i) distances.push_back(std::sqrt(nearest.squared_at(i, 0)));
-  return distances;
-}
+/// Distances to the nearest point, and their ratios to the distances of the second nearest.
+struct Proximity {
+  std::vector<double> distance, ratio;
+
+  /// nearest: of different points, so that the second distance is above 0.
+  explicit Proximity(const Nearest& nearest) {
+    for (int64_t i = 0; i < nearest.count(); ++i) {
+      distance.push_back(std::sqrt(nearest.squared_at(i, 0)));
+      ratio.push_back(distance.back() / std::sqrt(nearest.squared_at(i, 1)));
+    }
+  }
+};
 
 double lower_quantile(std::vector<double> values, double part) {
   const auto place = static_cast<int64_t>(part * static_cast<double>(values.size() - 1));
@@ -59,26 +67,22 @@ double lower_quantile(std::vector<double> values, double part) {
   return values[place];
 }
 
-/// Sets the threshold. Sets of the screen: training, then the held-out images if there are any.
-void set_threshold(Copies& copies, const Screen& screen, bool has_held_out) {
-  std::vector<double> real;
-  if (has_held_out) {
-    real = nearest_distances(nearest_between(screen, 2, 0, 1));
-    copies.held_out_in_training = std::erase(real, 0.);
-    copies.of_held_out = std::ssize(real) >= enough_held_out;
+/// Sets the thresholds. Sets of the screen: training, generated, and the held-out images if there are any.
+void set_thresholds(Copies& copies, const Screen& screen) {
+  std::optional<Proximity> real;
+  if (screen.sets.size() > 2) {
+    real.emplace(nearest_between(screen, 2, 0, 2));
+    copies.held_out_in_training = std::erase(real->distance, 0.);
+    std::erase(real->ratio, 0.);
+    copies.of_held_out = std::ssize(real->distance) >= enough_held_out;
   }
-  if (!copies.of_held_out) real = nearest_distances(nearest_within(screen, 0, 1));
-  copies.real = std::ssize(real);
-  copies.threshold = lower_quantile(std::move(real), copied_quantile);
+  if (!copies.of_held_out) real.emplace(nearest_within(screen, 0, 2));
+  copies.real = std::ssize(real->distance);
+  copies.threshold = lower_quantile(std::move(real->distance), copied_quantile);
+  copies.ratio_threshold = lower_quantile(std::move(real->ratio), copied_quantile);
 }
 
 }  // namespace
-
-int64_t Copies::count() const {
-  int64_t number = 0;
-  for (int64_t i = 0; i < images(); ++i) number += copied(i);
-  return number;
-}
 
 Copies find_copies(const at::Tensor& generated, const at::Tensor& training, const at::Tensor& held_out) {
   const auto where = "copied";
@@ -99,28 +103,34 @@ Copies find_copies(const at::Tensor& generated, const at::Tensor& training, cons
 
   const auto screen = make_screen(sets, screen_type());
   const auto nearest = nearest_between(screen, 1, 0, 2);
+  Proximity found(nearest);
   Copies copies;
-  copies.distance = nearest_distances(nearest);
-  for (int64_t i = 0; i < nearest.count(); ++i) {
-    copies.nearest.push_back(different[nearest.index_at(i, 0)]);
-    copies.ratio.push_back(copies.distance[i] / std::sqrt(nearest.squared_at(i, 1)));  // not 0: the rows differ
-  }
-  set_threshold(copies, screen, sets.size() > 2);
+  for (int64_t i = 0; i < nearest.count(); ++i) copies.nearest.push_back(different[nearest.index_at(i, 0)]);
+  copies.distance = std::move(found.distance);
+  copies.ratio = std::move(found.ratio);
+  set_thresholds(copies, screen);
   return copies;
 }
 
 std::string verdict(const Copies& copies) {
+  int64_t near = 0, apart = 0;  // by distance and by ratio
+  for (int64_t i = 0; i < copies.images(); ++i) {
+    near += copies.by_distance(i);
+    apart += copies.by_ratio(i);
+  }
   const auto images = static_cast<double>(copies.images()), real = static_cast<double>(copies.real);
   const double expected = copied_quantile * images;
-  const double by_chance = expected + 3 * std::sqrt(expected * (1 + images / real));  // the threshold varies too
-  const auto count = static_cast<double>(copies.count());
-  const std::string kind = copies.of_held_out ? "held-out" : "training";
-  const auto text = std::to_string(copies.count()) + " of " + plural(copies.images(), "generated image") + " (" +
-                    significant(100 * copies.fraction(), 3) +
-                    " %) are nearer to a training image than all but 1 % of " + std::to_string(copies.real) + " " +
-                    kind + " images are: ";
-  if (count <= by_chance) return text + "no sign of copying";
-  if (count <= many_copies * images) return text + "more than chance gives, so look at the nearest pairs";
+  const double by_chance = expected + 3 * std::sqrt(expected * (1 + images / real));  // the thresholds vary too
+  const auto most = static_cast<double>(std::max(near, apart));
+  const auto some = [&](int64_t count) {
+    return std::to_string(count) + " (" + significant(100 * static_cast<double>(count) / images, 3) + " %)";
+  };
+  const auto text = "of " + plural(copies.images(), "generated image") + ", " + some(near) +
+                    " are nearer to a training image than all but 1 % of " + std::to_string(copies.real) +
+                    (copies.of_held_out ? " held-out" : " training") + " images are, and " + some(apart) +
+                    " are so relative to the second nearest one: ";
+  if (most <= by_chance) return text + "no sign of copying";
+  if (most <= many_copies * images) return text + "more than chance gives, so look at the nearest pairs";
   return text + "the generator repeats training images";
 }
 

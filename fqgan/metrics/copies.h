@@ -10,45 +10,46 @@
 
 namespace fqgan {
 
-/// The fraction of real images that lie nearer to a training image than Copies::threshold.
+/// The fraction of real images that lie below each threshold of Copies.
 inline constexpr double copied_quantile = 0.01;
 
 struct Copies {
   std::vector<int64_t> nearest;  // N: the nearest training image, the first one of equal images
   std::vector<double> distance;  // N
-  std::vector<double> ratio;  // N: distance / distance to the next training image that is not equal to the nearest one
-  double threshold = 0;       // an image that is nearer than this to a training image counts as a copy
-  int64_t real = 0;           // the number of real distances that the threshold is taken from
-  bool of_held_out = false;   // whether these are of the held-out images, else of the training images
+  std::vector<double> ratio;     // N: distance / distance to the nearest training image that is not equal to that one
+  double threshold = 0;          // an image that is nearer than this to a training image counts as a copy
+  double ratio_threshold = 0;    // and so does one with a smaller ratio
+  int64_t real = 0;              // the number of real images that the thresholds are taken from
+  bool of_held_out = false;      // whether these are the held-out images, else the training images
   int64_t held_out_in_training = 0;  // held-out images that equal a training image
 
   int64_t images() const { return static_cast<int64_t>(distance.size()); }
-  bool copied(int64_t i) const { return distance[i] < threshold; }
-  int64_t count() const;  // of copied images
-  double fraction() const { return static_cast<double>(count()) / static_cast<double>(images()); }
+  bool by_distance(int64_t i) const { return distance[i] < threshold; }
+  bool by_ratio(int64_t i) const { return ratio[i] < ratio_threshold; }
 };
 
 /// generated: N x D, training: T x D, held_out: M x D or undefined, any floating types.
-/// The threshold is the 1 % quantile (numpy.percentile with method="lower") of the distances of real images to the
-/// nearest training image: of the held-out images that do not equal a training image, if there are 100 of them, else of
-/// the training images to the nearest other one. Equal training images count as one image, so that they neither bring
-/// the threshold to 0 nor a ratio to 1. About 1 % of the images of a generator that draws from the distribution of the
-/// real images count as copied.
+/// The thresholds are 1 % quantiles (numpy.percentile with method="lower") of the distances and ratios of real images:
+/// of the held-out images that do not equal a training image, if there are 100 of them, else of the training images,
+/// each compared with the others. Equal training images count as one image, so that they neither bring the threshold to
+/// 0 nor a ratio to 1. About 1 % of the images of a generator that draws from the distribution of the real images are
+/// below a threshold. The distance alone misses copies with noise wherever the training images are far apart; the ratio
+/// does not, but it misses copies of images that have near doubles in the training set.
 /// Errors: UserError for shapes, NaN or infinity, no generated images, fewer than 3 different training images.
 Copies find_copies(const at::Tensor& generated, const at::Tensor& training, const at::Tensor& held_out);
 
-/// One sentence: a generator repeats training images if more than a tenth of its images are copied. Between that and
-/// what chance gives (3 standard deviations above 1 %), the pairs have to be looked at.
+/// One sentence: a generator repeats training images if more than a tenth of its images are below one of the
+/// thresholds. Between that and what chance gives (3 standard deviations above 1 %), the pairs have to be looked at.
 std::string verdict(const Copies& copies);
 
 /// How many rows of x: N x D are also rows of y: M x D.
 int64_t equal_rows(const at::Tensor& x, const at::Tensor& y);
 
-/// Authenticity (Alaa et al. 2022, 'How Faithful is your Synthetic Data?', section 3.3): 1 for each generated image whose
-/// nearest training image t is farther away than t's own nearest training image, else 0. 100 times the mean is AuthPct
-/// as in dgm-eval's authpct.py. Different on purpose: the distances are float64. It is 0 for exact copies; compare it
-/// with the value of held-out images, which depends on the data and the features.
-/// training: T x D, generated: N x D. Errors: UserError for shapes, NaN or infinity, fewer than 2 training images.
+/// Authenticity (Alaa et al. 2022, 'How Faithful is your Synthetic Data?', section 3.3): 1 for each generated image
+/// whose nearest training image t is farther away than t's own nearest training image, else 0. 100 times the mean is
+/// AuthPct as in dgm-eval's authpct.py. Different on purpose: the distances are float64. It is 0 for exact copies;
+/// compare it with the value of held-out images, which depends on the data and the features. training: T x D,
+/// generated: N x D. Errors: UserError for shapes, NaN or infinity, fewer than 2 training images.
 std::vector<double> authentic(const at::Tensor& training, const at::Tensor& generated);
 
 }  // namespace fqgan

@@ -1,17 +1,21 @@
 // The metrics that compare generated images with the training images.
+#include <numeric>
+
 #include "fqgan/core/error.h"
 #include "fqgan/metrics/metric_table.h"
 
 namespace fqgan {
 namespace {
 
-/// The standard deviation of a mean over the generated images.
-void add_bootstrap_of_mean(const MetricWork& work, const std::string& metric, const std::vector<double>& values) {
-  work.add_bootstrap(metric, [&](const at::Tensor& rows, const at::Tensor&) {
+/// Adds `scale` times the mean over the generated images, and its standard deviation.
+void add_mean(const MetricWork& work, const std::string& metric, const std::vector<double>& values, double scale) {
+  const auto count = static_cast<double>(values.size());
+  work.add(metric, scale * std::accumulate(values.begin(), values.end(), 0.) / count);
+  work.add_bootstrap(metric + "_bootstrap_std", [&](const at::Tensor& rows, const at::Tensor&) {
     const auto* row = rows.const_data_ptr<int64_t>();
     double sum = 0;
     for (int64_t i = 0; i < rows.numel(); ++i) sum += values[row[i]];
-    return sum / static_cast<double>(rows.numel());
+    return scale * sum / count;
   });
 }
 
@@ -24,10 +28,7 @@ std::string equal_images(int64_t equal, const Measured& side) {
 }  // namespace
 
 void measure_authenticity(const MetricWork& work) {
-  auto percentages = authentic(work.training->features, work.a.features);
-  for (auto& value : percentages) value *= 100;
-  work.add("auth_pct", mean_and_std(percentages).mean);
-  add_bootstrap_of_mean(work, "auth_pct_bootstrap_std", percentages);
+  add_mean(work, "auth_pct", authentic(work.training->features, work.a.features), 100);
 }
 
 void measure_copy_test(const MetricWork& work) {
@@ -41,11 +42,16 @@ void measure_copy_test(const MetricWork& work) {
 }
 
 void measure_copied(const MetricWork& work) {
-  auto copies = find_copies(work.a.features, work.training->features, work.b.features);
-  work.add("copied", copies.fraction());
-  std::vector<double> copied;
-  for (int64_t i = 0; i < copies.images(); ++i) copied.push_back(copies.copied(i));
-  add_bootstrap_of_mean(work, "copied_bootstrap_std", copied);
+  // Copies that are their own reference would pass.
+  const auto held_out = same_images(work.a, work.b) ? at::Tensor() : work.b.features;
+  auto copies = find_copies(work.a.features, work.training->features, held_out);
+  std::vector<double> by_distance, by_ratio;
+  for (int64_t i = 0; i < copies.images(); ++i) {
+    by_distance.push_back(copies.by_distance(i));
+    by_ratio.push_back(copies.by_ratio(i));
+  }
+  add_mean(work, "copied", by_distance, 1);
+  add_mean(work, "copied_by_ratio", by_ratio, 1);
   if (copies.held_out_in_training > 0)
     work.warn(equal_images(copies.held_out_in_training, work.b) + ", and say nothing about copies" +
               (copies.of_held_out ? "" : ": copied uses the distances between training images"));

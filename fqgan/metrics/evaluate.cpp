@@ -118,6 +118,11 @@ void MetricOptions::fields(FieldVisitor& visit) {
             .at_least(0));
 }
 
+bool same_images(const Measured& a, const Measured& b) {
+  const bool may_be = !a.images || !b.images || a.images == b.images;
+  return may_be && at::equal(a.moments.mean(), b.moments.mean());
+}
+
 const std::vector<Metric>& metrics() {
   static const auto all = [] {
     std::vector<Metric> list;
@@ -205,8 +210,7 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
   if (const auto least = least_images(generated, against); least && *least < few_images && !biased.empty())
     result.warnings.push_back("biased because of few images (" + std::to_string(*least) + "): " + join(biased) +
                               "; compare only with values over the same number of images");
-  const bool may_be_same = !generated.images || !against.images || generated.images == against.images;
-  if (compares && may_be_same && at::equal(generated.moments.mean(), against.moments.mean()))
+  if (compares && same_images(generated, against))
     result.warnings.push_back(
         "both sides hold the same images: this is the best value of each metric that compares them, and says nothing "
         "about the images");

@@ -60,11 +60,12 @@ std::string weights_of(const Row& row, const FeatureRequest& request) {
   const auto cache = cache_folder();
   const auto path = cache ? *cache / "features" / (row.weights + ".safetensors") : std::filesystem::path();
   if (cache && std::filesystem::is_regular_file(path)) return path;
-  fail("features", "expected the weights of " + row.name + (cache ? " in " + path.string() : "") +
-                       ", found none. Hint: " + bring +
+  fail("features", std::string("expected ") +
+                       (request.for_lack_of_labels ? "labelled images for a classifier, or " : "") + "the weights of " +
+                       row.name + (cache ? " in " + path.string() : "") + ", found none. Hint: " + bring +
                        (row.weights == "inception" ? " FILE.pth takes them from a file (docs/metrics.md)"
                                                    : " brings them (PYTHONPATH=python in a checkout)") +
-                       "; or --weights FILE");
+                       "; or --weights FILE, or other --features");
 }
 
 }  // namespace
@@ -100,7 +101,10 @@ std::unique_ptr<FeatureExtractor> open_feature_file(const std::string& path, c10
 }
 
 FeatureRequest resolved(FeatureRequest request, bool labelled) {
-  if (request.features == automatic) request.features = labelled ? trained : without_labels;
+  if (request.features == automatic) {
+    request.features = labelled ? trained : without_labels;
+    request.for_lack_of_labels = !labelled;
+  }
   const auto* row = row_named(request.features);
   const auto refuse = [&](const std::string& option) {
     fail(option, "expected features of a pretrained network, got " + request.features +

@@ -13,6 +13,7 @@ struct FeatureRequest {
   std::string features = "auto";  // a name of the table, or a file
   std::optional<std::string> weights, convention;
   std::string precision = "float32";  // of pretrained networks: float32 or bfloat16
+  bool for_lack_of_labels = false;    // set by resolved(): "auto" found no labels
 };
 
 /// Names that are no files: "auto", "classifier", "inception", ...

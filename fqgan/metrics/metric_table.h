@@ -44,6 +44,9 @@ struct MetricRow {
 };
 const std::vector<MetricRow>& metric_table();
 
+/// Whether both hold the same images.
+bool same_images(const Measured& a, const Measured& b);
+
 /// The metrics of fqgan/metrics/copying_metrics.cpp.
 void measure_authenticity(const MetricWork& work);
 void measure_copy_test(const MetricWork& work);

@@ -175,6 +175,10 @@ void Moments::merge(const Moments& other) {
   count_ += other.count_;
 }
 
+at::Tensor Moments::added_rows() const {
+  return count_ > 0 && few_rows_ == count_ ? at::cat(few_).to(at::kDouble) : at::Tensor();
+}
+
 std::optional<Moments::Rows> Moments::few_rows() const {
   if (count_ == 0 || few_rows_ != count_) return {};
   const auto rows = at::cat(few_), from_first = rows - rows[0];

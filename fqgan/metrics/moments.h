@@ -42,6 +42,8 @@ class Moments {
   /// All rows, if there are at most D: they then take less memory than the covariance, and hold more. Empty otherwise,
   /// and for moments read from a file.
   std::optional<Rows> few_rows() const;
+  /// The same rows as they were added, N x D float64; undefined where few_rows() is empty.
+  at::Tensor added_rows() const;
 
   /// Tensors for a file: count (int64 scalar), origin (D: the first row), mean (D, relative to the origin) and scatter
   /// (D x D: the sum of outer products of centred rows).

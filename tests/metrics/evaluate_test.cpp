@@ -11,6 +11,7 @@
 #include "fqgan/core/streams.h"
 #include "fqgan/data/matched_classes.h"
 #include "fqgan/metrics/bootstrap.h"
+#include "fqgan/metrics/over_seeds.h"
 #include "fqgan/metrics/statistics_file.h"
 #include "metrics/striped_data.h"
 #include "support/support.h"
@@ -98,7 +99,8 @@ TEST(Evaluate, NamesEveryValue) {
                                              "fid_infinity/columns",
                                              "auth_pct/columns",
                                              "c_t[cells=1]/columns",
-                                             "copied/columns"}));
+                                             "copied/columns",
+                                             "copied_by_ratio/columns"}));
   for (const auto& metric : metrics()) EXPECT_TRUE(values_of(evaluation).count(value_name(metric, options, extractor)));
 }
 
@@ -228,6 +230,8 @@ TEST(Evaluate, MetricsOfCopiesCompareWithTheTrainingImages) {
   EXPECT_GT(values_of(other).at("auth_pct/columns"), 0);
   EXPECT_LT(values_of(other).at("copied/columns"), 0.5);
 
+  const auto alone = evaluate(a, a, {"copied"}, extractor, {}, &training);
+  EXPECT_FALSE(alone.copies->of_held_out) << "generated images are no reference for themselves";
   const auto twice = evaluate(a, training, {"copied"}, extractor, {}, &training);
   EXPECT_FALSE(twice.copies->of_held_out);
   ASSERT_EQ(twice.warnings.size(), 1u);
@@ -267,6 +271,22 @@ TEST(Evaluate, TheBootstrapFindsTheStandardErrorOfAMean) {
     return x.index_select(0, rows).mean().item<double>();
   });
   EXPECT_NEAR(stddev / (x.std().item<double>() / std::sqrt(1000.)), 1, 0.15);
+}
+
+TEST(Evaluate, OverSeeds) {
+  const Evaluation one{{{"kid[subsets=5]/x", 1}, {"kid_std[subsets=5]/x", 3}, {"class_accuracy/x/boot", 4}}, {"w"}, {}};
+  auto two = one;
+  two.values[0].value = 2;
+  two.warnings.clear();
+  const auto found = over_seeds({one, two});
+  const std::vector<std::string> names = {"kid[subsets=5]/x", "kid_seeds_std[subsets=5]/x", "kid_std[subsets=5]/x",
+                                          "class_accuracy/x/boot", "class_accuracy_seeds_std/x/boot"};
+  ASSERT_EQ(found.values.size(), names.size());
+  for (size_t i = 0; i < names.size(); ++i) EXPECT_EQ(found.values[i].name, names[i]);
+  EXPECT_EQ(found.values[0].value, 1.5);
+  EXPECT_NEAR(found.values[1].value, std::sqrt(0.5), 1e-12);
+  EXPECT_EQ(found.values[4].value, 0);
+  EXPECT_EQ(found.warnings, one.warnings);
 }
 
 TEST(Evaluate, RefusesWrongTrainingImages) {

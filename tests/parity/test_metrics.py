@@ -1,17 +1,15 @@
 """Our metrics on given features against the outside tools that define them: pytorch-fid, torch-fidelity, NumPy's random
 numbers, and the published formulas of density and coverage written with NumPy.
 
-Needs fqgan_metrics_dump, SciPy, and pytorch-fid and torch-fidelity installed without their dependencies (--no-deps):
-both import torchvision, for whose few names stand-ins are made here."""
+Needs fqgan_metrics_dump, SciPy, and pytorch-fid and torch-fidelity installed without their dependencies (--no-deps)."""
 
 import json
 import os
 import pathlib
 import subprocess
-import sys
-import types
 
 import numpy as np
+import outside_tools
 import pytest
 import torch
 from PIL import Image
@@ -25,28 +23,7 @@ DATA_DUMP = BUILD / "tests" / "fqgan_data_dump"
 
 @pytest.fixture(scope="module")
 def stand_in_torchvision():
-    """Both tools import torchvision for images, which no test here gives them."""
-
-    def module(name, **names):
-        made = types.ModuleType(name)
-        made.__path__ = []
-        made.__dict__.update(names)
-        return made
-
-    class Anything:
-        def __init__(self, *arguments, **options):
-            raise AssertionError("a test used torchvision")
-
-    functional = module("torchvision.transforms.functional", pil_to_tensor=Anything)
-    transforms = module("torchvision.transforms", functional=functional, Compose=Anything, ToTensor=Anything)
-    datasets = module("torchvision.datasets", CIFAR10=Anything, CIFAR100=Anything, STL10=Anything)
-    blocks = {name: Anything for name in ("InceptionA", "InceptionC", "InceptionE")}
-    models = module("torchvision.models", inception=module("torchvision.models.inception", **blocks))
-    top = module("torchvision", transforms=transforms, datasets=datasets, models=models)
-    made = {part.__name__: part for part in (top, transforms, functional, datasets, models)}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, part in made.items():
-            patch.setitem(sys.modules, name, part)
+    with outside_tools.stand_in_torchvision():
         yield
 
 

@@ -4,14 +4,17 @@ LPIPS).
 
 Needs fqgan_metrics_dump, SciPy, scikit-learn, and torch-fidelity installed without its dependencies."""
 
+import subprocess
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from scipy.stats import mannwhitneyu
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
-from test_metrics import close, features, ours, stand_in_torchvision, torch_fidelity  # noqa: F401 (fixtures)
+from test_metrics import DUMP, close, features, ours, stand_in_torchvision, torch_fidelity  # noqa: F401 (fixtures)
 
 MEASURED = ("seconds", "peak_bytes", "bytes_before")  # differ from run to run
 
@@ -21,10 +24,20 @@ def apart(a, b):
     return np.sqrt(np.stack([((row - b) ** 2).sum(1) for row in a.astype(np.float64)]))
 
 
-def to_others(x):
+def two_nearest(a, b):
+    return np.sort(apart(a, b), axis=1)[:, :2]
+
+
+def two_others(x):
     distances = apart(x, x)
     np.fill_diagonal(distances, np.inf)
-    return distances.min(1)
+    return np.sort(distances, axis=1)[:, :2]
+
+
+def fractions(found):
+    """Of the images that are copied by their distance, and by their ratio."""
+    distance, ratio = np.array(found["distance"]), np.array(found["ratio"])
+    return (distance < found["threshold"]).mean(), (ratio < found["ratio_threshold"]).mean()
 
 
 # Kernels
@@ -68,7 +81,7 @@ def memorised(seed=5, noise=0.01):
 def test_auth(ours):
     training, generated, _ = memorised(noise=0.3)
     distances = apart(generated, training)
-    own = to_others(training)[distances.argmin(1)]
+    own = two_others(training)[distances.argmin(1), 0]
     expected = 100 * (own < distances.min(1)).mean()
     assert 10 < expected < 90
     assert ours("auth", {"a": training, "b": generated})["value"] == pytest.approx(expected, abs=1e-12)
@@ -80,23 +93,28 @@ def test_copied(ours, held_out, dtype):
     training, generated, real = (side.astype(dtype) for side in memorised())
     given = {"a": training, "b": generated} | ({"c": real} if held_out else {})
     found = ours("copied", given)
-    distances = np.sort(apart(generated, training), axis=1)
-    reals = apart(real, training).min(1) if held_out else to_others(training)
-    threshold = np.percentile(reals, 1, method="lower")
+    nearest, reals = two_nearest(generated, training), two_nearest(real, training) if held_out else two_others(training)
     assert found["nearest"] == apart(generated, training).argmin(1).tolist()
-    np.testing.assert_allclose(found["distance"], distances[:, 0], rtol=1e-12)
-    np.testing.assert_allclose(found["ratio"], distances[:, 0] / distances[:, 1], rtol=1e-12)
-    close(found["threshold"], threshold, 1e-12)
+    np.testing.assert_allclose(found["distance"], nearest[:, 0], rtol=1e-12)
+    np.testing.assert_allclose(found["ratio"], nearest[:, 0] / nearest[:, 1], rtol=1e-12)
+    close(found["threshold"], np.percentile(reals[:, 0], 1, method="lower"), 1e-12)
+    close(found["ratio_threshold"], np.percentile(reals[:, 0] / reals[:, 1], 1, method="lower"), 1e-12)
     assert found["real"] == len(reals)
-    assert found["value"] == (distances[:, 0] < threshold).mean()
-    assert found["value"] >= 0.6 and "repeats" in found["verdict"]
+    assert min(fractions(found)) >= 0.6 and "repeats" in found["verdict"]
+
+
+def test_copies_with_much_noise_are_found_by_their_ratio(ours):
+    training, generated, held_out = memorised(noise=0.45)
+    found = ours("copied", {"a": training, "b": generated, "c": held_out})
+    by_distance, by_ratio = fractions(found)
+    assert by_distance < 0.45 < by_ratio and "repeats" in found["verdict"], (by_distance, by_ratio)
 
 
 def test_new_images_are_not_called_copies(ours):
     training, _, held_out = memorised()
     new = features(3000, 48, 33) - 0.64
     found = ours("copied", {"a": training, "b": new, "c": held_out})
-    assert found["value"] < 0.025 and "no sign" in found["verdict"], found["verdict"]
+    assert max(fractions(found)) < 0.025 and "no sign" in found["verdict"], found["verdict"]
     few = ours("copied", {"a": training, "b": new[:3], "c": held_out})
     assert "no sign" in few["verdict"], few["verdict"]
 
@@ -105,21 +123,22 @@ def test_equal_training_images_do_not_hide_copies(ours):
     training, generated, held_out = memorised()
     double = np.vstack([training[:400], training])  # the first of equal images is named
     found, plain = ours("copied", {"a": double, "b": generated}), ours("copied", {"a": training, "b": generated})
-    for key in ("distance", "ratio", "threshold", "value"):
+    for key in ("distance", "ratio", "threshold", "ratio_threshold", "verdict"):
         assert found[key] == plain[key], key
     assert found["nearest"] == [i if i < 400 else i + 400 for i in plain["nearest"]]
     assert "repeats" in found["verdict"]
     exact = ours("copied", {"a": double, "b": training[:50]})
-    assert exact["value"] == 1 and exact["ratio"] == [0] * 50
+    assert exact["ratio"] == [0] * 50 and fractions(exact) == (1, 1)
 
 
 def test_held_out_images_that_are_training_images_do_not_count(ours):
     training, generated, held_out = memorised()
     mixed = ours("copied", {"a": training, "b": generated, "c": np.vstack([training[:700], held_out])})
     assert mixed["held_out_in_training"] == 700
-    assert mixed["threshold"] == ours("copied", {"a": training, "b": generated, "c": held_out})["threshold"]
-    same = ours("copied", {"a": training, "b": generated, "c": training})
-    assert same["threshold"] == ours("copied", {"a": training, "b": generated})["threshold"]
+    plain = ours("copied", {"a": training, "b": generated, "c": held_out})
+    same, alone = (ours("copied", {"a": training, "b": generated} | c) for c in ({"c": training}, {}))
+    for key in ("threshold", "ratio_threshold"):
+        assert mixed[key] == plain[key] and same[key] == alone[key], key
 
 
 def test_the_same_copies_for_any_number_of_threads(ours):
@@ -218,3 +237,29 @@ def test_lpips_agrees_with_torch_fidelity(ours, torch_fidelity):
         difference = (normalize_tensor(a.double()) - normalize_tensor(b.double())) ** 2
         expected = expected + spatial_average((difference * weights.double()[:, None, None]).sum(1, keepdim=True))
     np.testing.assert_allclose(ours("lpips", given)["distances"], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["cmmd", "auth", "copied", "c_t", "fid_infinity"])
+def test_bad_input_is_one_line(tmp_path, metric):
+    def refused(b, c, *parts):
+        save_file({"a": torch.randn(30, 3), "b": b, "c": c}, tmp_path / "in.safetensors")
+        done = subprocess.run([DUMP, tmp_path / "in.safetensors", metric], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+        for part in parts:
+            assert part in done.stderr, done.stderr
+
+    broken = torch.randn(40, 3)
+    broken[4, 1] = float("nan")
+    refused(broken, torch.randn(30, 3), metric, "row 4")
+    refused(torch.randn(0, 3), torch.randn(30, 3), metric)
+    if metric != "fid_infinity":
+        refused(torch.randn(40, 4), torch.randn(30, 4), metric, "4")
+
+
+def test_too_few_images_for_copies(tmp_path):
+    """Two different training images have no second nearest one; a cell needs more than 20 generated images."""
+    few = torch.eye(3)[:2].repeat(20, 1)
+    save_file({"a": few, "b": torch.randn(20, 3), "c": torch.randn(20, 3)}, tmp_path / "in.safetensors")
+    for metric, part in (("copied", "got 2"), ("c_t", "c_t.cells")):
+        done = subprocess.run([DUMP, tmp_path / "in.safetensors", metric], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and part in done.stderr, done.stderr

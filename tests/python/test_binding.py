@@ -137,6 +137,16 @@ def test_metrics_by_their_full_names(core):
     assert abs(core.frechet_distance(*moments) - expected) < 1e-9
 
 
+def test_metrics_that_compare_with_training_images(core):
+    training, held_out = torch.randn(900, 5), torch.randn(200, 5)
+    for generated, range_of_copied in ((training[:80] + 1e-3, (0.9, 1)), (torch.randn(80, 5), (0, 0.1))):
+        values = core.evaluate(generated, held_out, ["auth", "copied"], training=training)
+        assert set(values) == {"auth_pct/features", "copied/features", "copied_by_ratio/features"}
+        assert range_of_copied[0] <= values["copied/features"] <= range_of_copied[1]
+    with pytest.raises(ValueError, match="training"):
+        core.evaluate(training, held_out, ["auth"])
+
+
 def test_inception_score_of_logits(core):
     logits = torch.randn(60, 4)
     options = "inception_score.splits = 1"

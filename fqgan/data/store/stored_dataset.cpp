@@ -63,20 +63,14 @@ class StoredDataset : public Dataset {
                 std::shared_ptr<const DecodedImages> enlarged)
       : images_(std::move(images)), enlarged_(std::move(enlarged)) {
     const auto& store = images_->store;
-    Manifest manifest;
-    manifest.add_digest(images_->key);
-    if (enlarged_) manifest.add_digest(enlarged_->key);
+    key_ = key_of_view(images_->key, enlarged_ ? std::optional(enlarged_->key) : std::nullopt, selection);
     for (size_t i = 0; i < selection.entries.size(); ++i) {
-      manifest.add(selection.entries[i]);
-      manifest.add(selection.labels[i]);
       const auto slot = slot_of(selection.entries[i]);
       if (store.unreadable.contains(slot)) continue;
       slots_.push_back(slot);
       labels_.push_back(selection.labels[i]);
     }
     if (slots_.empty()) fail("data", "expected readable images, found none in this part of the data");
-    for (const auto& name : selection.class_names) manifest.add(name);
-    key_ = manifest.digest();
     info_ = {static_cast<int64_t>(slots_.size()),
              store.shape.channels,
              store.shape.height,
@@ -149,6 +143,23 @@ std::shared_ptr<const DecodedImages> decode_images(const Source& source, const s
   for (const auto& [slot, reason] : result->store.unreadable)
     result->skipped.push_back({result->names[static_cast<size_t>(slot)], reason});
   return result;
+}
+
+std::string key_of_images(const Source& source, const std::vector<int64_t>& entries, const DataOptions& options) {
+  return key_of_pixels(ChosenEntries(source, entries), options);
+}
+
+std::string key_of_view(const std::string& images, const std::optional<std::string>& enlarged,
+                        const Selection& selection) {
+  Manifest manifest;
+  manifest.add_digest(images);
+  if (enlarged) manifest.add_digest(*enlarged);
+  for (size_t i = 0; i < selection.entries.size(); ++i) {
+    manifest.add(selection.entries[i]);
+    manifest.add(selection.labels[i]);
+  }
+  for (const auto& name : selection.class_names) manifest.add(name);
+  return manifest.digest();
 }
 
 std::shared_ptr<const Dataset> view_of(std::shared_ptr<const DecodedImages> images, const Selection& selection,

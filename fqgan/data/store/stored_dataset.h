@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,13 @@ struct DecodedImages {
 /// open_dataset.
 std::shared_ptr<const DecodedImages> decode_images(const Source& source, const std::vector<int64_t>& entries,
                                                    const DataOptions& options);
+
+/// DecodedImages::key, without decoding.
+std::string key_of_images(const Source& source, const std::vector<int64_t>& entries, const DataOptions& options);
+
+/// Dataset::key() of view_of, by the keys of its images.
+std::string key_of_view(const std::string& images, const std::optional<std::string>& enlarged,
+                        const Selection& selection);
 
 /// A data set of the readable images of the selection. `enlarged`: the same images with a margin for random crops, or
 /// null. Errors: UserError (no readable image).

@@ -133,10 +133,14 @@ Json auth(const Tensors& in, const DumpOptions&) {
 Json copied(const Tensors& in, const DumpOptions&) {
   const auto held_out = in.find("c");
   const auto copies = find_copies(in.at("b"), in.at("a"), held_out == in.end() ? at::Tensor() : held_out->second);
-  return {{"nearest", copies.nearest},  {"distance", copies.distance},
-          {"ratio", copies.ratio},      {"threshold", copies.threshold},
-          {"real", copies.real},        {"held_out_in_training", copies.held_out_in_training},
-          {"value", copies.fraction()}, {"verdict", verdict(copies)}};
+  return {{"nearest", copies.nearest},
+          {"distance", copies.distance},
+          {"ratio", copies.ratio},
+          {"threshold", copies.threshold},
+          {"ratio_threshold", copies.ratio_threshold},
+          {"real", copies.real},
+          {"held_out_in_training", copies.held_out_in_training},
+          {"verdict", verdict(copies)}};
 }
 
 /// a: training, b: generated, c: test.

@@ -1,0 +1,20 @@
+// Features of data sets are computed once and kept in $FQGAN_CACHE/measured, by the key of the images and the name of
+// the extractor, which changes with its weights and its convention. Trainings, evaluations and sweeps share them. One
+// process at a time measures, under a lock. The files may be deleted at any time.
+#pragma once
+
+#include "fqgan/metrics/measured.h"
+
+namespace fqgan {
+
+/// The features of a data set: from the cache if they are there, else measured and kept. `key`: Dataset::key(). The
+/// result has the same bits in both cases. Without a cache folder that can be written to, nothing is kept.
+/// Errors: as measure().
+Measured measured_once(const std::string& key, FeatureExtractor& extractor, const MeasureOptions& options,
+                       const std::function<std::unique_ptr<ImageSource>()>& images);
+
+/// The properties of a measured data set, so that a later process need not read its images to know them.
+std::optional<DataInfo> known_info(const std::string& key);
+void keep_info(const std::string& key, const DataInfo& info);
+
+}  // namespace fqgan
