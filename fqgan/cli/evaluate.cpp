@@ -213,7 +213,7 @@ int evaluate_command(const EvaluateFlags& given) {
   const auto a = sides.a.measure(*extractor, kept);
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
-    log_info("wrote the statistics of " + count_text(a.images) + " images to " + flags.save_statistics);
+    log_info("wrote the statistics of " + images_text(a.images) + " to " + flags.save_statistics);
   }
   if (!measures) {
     log_info("no metrics: --save-statistics is given without --against");

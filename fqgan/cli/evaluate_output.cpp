@@ -51,7 +51,7 @@ std::string evaluation_lines(const MeasuredSides& sides, const Evaluation& evalu
   std::string lines;
   for (const auto& [name, value] : evaluation.values)
     lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + "  (" +
-             count_text(sides.a.images) + " images" + images_against(name, sides) + ")\n";
+             images_text(sides.a.images) + images_against(name, sides) + ")\n";
   return lines;
 }
 

@@ -138,7 +138,7 @@ std::pair<int64_t, std::optional<int64_t>> TrainingEvaluator::counts() const {
 
 std::string TrainingEvaluator::scope() const {
   const auto [generated, against] = counts();
-  if (of_images_.empty()) return count_text(against) + " images";
+  if (of_images_.empty()) return images_text(against);
   return std::to_string(generated) + " images against " + count_text(against);
 }
 

@@ -67,7 +67,7 @@ void accept_statistics(const Measured& side, const Measured& other, const Featur
     if (own != expected)
       fail(side.name, "expected statistics of " + std::to_string(expected) + " features as in " + other.name +
                           ", got " + std::to_string(own) + ". Hint: choose the extractor with --features");
-    unknown.push_back("does not name its feature extractor and is taken as features of " + extractor.name());
+    unknown.push_back("does not name its feature extractor, which is taken to be " + extractor.name());
   }
   if (!side.images) unknown.push_back("does not say how many images it has, so that too few of them cause no warning");
   if (!unknown.empty()) warnings.push_back(side.name + " " + join(unknown, "; it "));

@@ -31,6 +31,10 @@ at::Tensor stacked(const std::vector<Image>& batch, const ImageShape& shape, con
 
 std::string count_text(std::optional<int64_t> images) { return images ? std::to_string(*images) : "an unknown number"; }
 
+std::string images_text(std::optional<int64_t> images) {
+  return count_text(images) + (images ? " images" : " of images");
+}
+
 Measured measure(ImageSource& images, FeatureExtractor& extractor, const MeasureOptions& options) {
   Measured side{options.name, extractor.name()};
   std::vector<at::Tensor> features, logits;

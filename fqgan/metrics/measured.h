@@ -24,6 +24,8 @@ struct Measured {
 
 /// "60", or "an unknown number".
 std::string count_text(std::optional<int64_t> images);
+/// "60 images", or "an unknown number of images".
+std::string images_text(std::optional<int64_t> images);
 
 struct MeasureOptions {
   std::string name;                                // of the images, for messages and errors

@@ -97,7 +97,7 @@ def test_files_of_numpy_are_read(images, against, tmp_path, form):
     assert fid(document) == pytest.approx(expected, rel=1e-5 if form == "float32" else 1e-10)
     known = form == "ours and more arrays"
     assert document["counts"] == {"generated": 40, "against": 50 if known else None}
-    assert sum(saved.name in line and "features of file-" in line for line in document["warnings"]) == (not known)
+    assert sum(saved.name in line and "taken to be file-" in line for line in document["warnings"]) == (not known)
     text = run(*against(saved), "--metrics", "fid")
     assert text.returncode == 0 and ("unknown" in text.stdout) == (not known)
     assert text.stderr.count(f"warning: {saved}") == (not known)
