@@ -29,7 +29,7 @@ Side side_of_view(std::shared_ptr<OpenedData> data, const View& which, const std
   const auto key = data->key(which);
   const auto known = known_info(key);
   const auto info = known ? *known : side.dataset->get().info();
-  side.facts = {name, false, info.images, info.class_names, shape_of(info), "", key};
+  side.facts = {name, false, info.images, info.class_names, shape_of(info), key};
   side.images = [images = side.dataset](uint64_t) { return in_order(images->get()); };
   side.data = std::move(data);
   return side;

@@ -62,8 +62,8 @@ struct SideFacts {
   std::optional<int64_t> images;
   std::vector<std::string> class_names;  // empty: no labels
   std::optional<ImageShape> shape;
-  std::string extractor;  // of measured features; "": unknown, or not measured yet
   std::string key;        // Dataset::key(); "": unknown
+  std::string extractor;  // of measured features; "": unknown, or not measured yet
 };
 
 /// Refuses impossible metrics before any work. training: null if there are none. Errors: UserError (images that the
