@@ -98,13 +98,15 @@ def run_worker(name, folder, threads):
 
 
 def timed(command, threads):
-    """The finished process and its seconds."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    start = time.perf_counter()
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
+    """What the process prints, and its seconds. Its cache is empty, so that no features are kept from a round before."""
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "FQGAN_CACHE": cache}
+        start = time.perf_counter()
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
+        seconds = time.perf_counter() - start
     if done.returncode != 0:
         sys.exit(f"{command}: {done.stderr}")
-    return done.stdout, time.perf_counter() - start
+    return done.stdout, seconds
 
 
 def our_fid(folder, threads, precision):
