@@ -10,6 +10,8 @@ source scripts/messages.sh
 # Python.
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-10000}
 build=build/release
+# A cache of its own, because features and classifiers of tests must neither be found nor left in the user's.
+export FQGAN_CACHE=$PWD/build/test-cache
 results=build/test-results
 summary=()
 failed=()
@@ -58,6 +60,7 @@ run_pytest() {
 }
 
 scripts/setup.sh --tests
+rm -rf "$FQGAN_CACHE"
 part layers check_layers
 part style python3 scripts/check_style.py
 part C++ run_ctest

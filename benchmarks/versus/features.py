@@ -98,7 +98,7 @@ def run_worker(name, folder, threads):
 
 
 def timed(command, threads):
-    """What the process prints, and its seconds. Its cache is empty, so that no features are kept from a round before."""
+    """What the process prints, and its seconds. Its cache is empty, so that no features are kept from before."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "FQGAN_CACHE": cache}
         start = time.perf_counter()

@@ -165,7 +165,12 @@ Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& n
          "measured against its own data by default");
   auto generated = flags.generated;
   if (flags.raw) generated.options.weights = "raw";
-  Sides sides{open_side(std::move(a), options.data, generated, numerics), {}, {}, options.settings, named.b_of_recipe};
+  Sides sides{open_side(std::move(a), options.data, generated, numerics),
+              {},
+              {},
+              options.settings,
+              named.b_of_recipe,
+              numerics.device};
   if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
   if (own_data) sides.b = side_of_training_data(sides.a.data, sides.a.target_domain);
   if (!needs.training) return sides;

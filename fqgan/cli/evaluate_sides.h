@@ -2,27 +2,14 @@
 // describe them.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "fqgan/cli/evaluate_flags.h"
 #include "fqgan/experiment/evaluation_side.h"
 
 namespace fqgan {
-
-struct EvaluateFlags {
-  std::string path, against, training, metrics, save_statistics, neighbours;
-  FeatureRequest features;
-  Generated generated{10'000};
-  int64_t seeds = 1;
-  bool raw = false;
-  std::vector<std::string> set;
-  std::string json = "false";  // "true", or the tool whose form the document has
-  bool force = false;
-  ComputeOptions compute;
-  std::function<bool(const std::string&)> given;  // whether a flag was on the command line
-};
 
 /// What the sides are.
 struct NamedSides {
@@ -53,6 +40,7 @@ struct Sides {
   std::optional<Side> training;  // unset if no metric needs it, or if it is unknown
   MetricOptions settings;
   bool b_of_recipe = false;
+  torch::Device device{torch::kCPU};
 
   const SideFacts* training_facts() const { return training ? &training->facts : nullptr; }
 };

@@ -1,0 +1,82 @@
+#include "fqgan/cli/evaluate_metrics.h"
+
+#include <algorithm>
+
+#include "fqgan/cli/evaluate_output.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
+
+namespace fqgan {
+namespace {
+
+bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
+  try {
+    check_metrics({metric}, sides.a.facts, sides.b->facts, extractor, sides.settings, sides.training_facts());
+    return true;
+  } catch (const UserError& error) {
+    log_info("without " + metric + ": " + error.what());
+    return false;
+  }
+}
+
+/// The default metrics: fid, kid if there are enough images, accuracy if the extractor knows the classes, and copied if
+/// there are training images.
+std::vector<std::string> default_metrics(const Sides& sides, const FeatureExtractor& extractor) {
+  std::vector<std::string> names = {"fid"};
+  if (sides.a.facts.statistics_only || sides.b->facts.statistics_only) return names;
+  if (can_measure("kid", sides, extractor)) names.push_back("kid");
+  const bool labels = !sides.a.facts.class_names.empty() && !extractor.class_names().empty();
+  if (labels && can_measure("accuracy", sides, extractor)) names.push_back("accuracy");
+  if (sides.training && can_measure("copied", sides, extractor)) names.push_back("copied");
+  return names;
+}
+
+/// What --metrics asks for (`asked`), else those metrics of the recipe that can be measured between these sides, else
+/// the default.
+std::vector<std::string> chosen_metrics(std::vector<std::string> names, bool asked, const Sides& sides,
+                                        const FeatureExtractor& extractor) {
+  if (names.empty()) return default_metrics(sides, extractor);
+  if (asked) return names;
+  std::erase_if(names, [&](const auto& name) { return !can_measure(name, sides, extractor); });
+  if (names.empty())
+    fail("--metrics",
+         "expected a metric that can be measured between these images, the run's recipe has none. Hint: name others");
+  return names;
+}
+
+/// In the form of torch-fidelity, only its metrics can be printed.
+void leave_out_others(std::vector<std::string>& names, bool asked) {
+  for (const auto& name : names)
+    if (asked && !in_torch_fidelity(name))
+      fail("--json=torch-fidelity", "expected metrics that torch-fidelity prints (fid, kid, is, pr), got '" + name +
+                                        "'. Hint: --json prints every metric");
+  std::erase_if(names, [](const auto& name) { return !in_torch_fidelity(name); });
+  if (names.empty())
+    fail("--json=torch-fidelity",
+         "expected a metric that torch-fidelity prints, the run's recipe has none. Hint: "
+         "--metrics fid");
+}
+
+bool has_copied(const std::vector<std::string>& names) {
+  return std::find(names.begin(), names.end(), "copied") != names.end();
+}
+
+}  // namespace
+
+std::vector<std::string> checked_metrics(const EvaluateFlags& flags, std::vector<std::string> asked, const Sides& sides,
+                                         const FeatureExtractor& extractor) {
+  const bool by_flag = flags.given("--metrics");
+  auto names = chosen_metrics(std::move(asked), by_flag, sides, extractor);
+  if (!flags.neighbours.empty() && !has_copied(names)) names.emplace_back("copied");
+  if (!flags.training.empty() && !need_training(names))
+    fail("--training", "expected a metric that compares with the training images, got " + quoted_list(names) +
+                           ", so that this has no effect. Hint: --metrics auth,c_t,copied");
+  if (flags.json == json_of_torch_fidelity) leave_out_others(names, by_flag);
+  refuse_other_settings(flags.set, names);
+  check_metrics(names, sides.a.facts, sides.b ? sides.b->facts : sides.a.facts, extractor, sides.settings,
+                sides.training_facts());
+  return names;
+}
+
+}  // namespace fqgan
