@@ -78,11 +78,10 @@ void print_evaluation(const EvaluateFlags& flags, const MeasuredSides& sides, co
 
 /// Measures the other sides, and prints the metrics.
 void compare_with(const Measured& a, const EvaluateFlags& flags, const std::vector<std::string>& names,
-                  const Sides& sides, FeatureExtractor& extractor) {
-  const Side::Kept kept{need_images(names, sides.settings), need_logits(names)};
-  const auto b = sides.b ? sides.b->measure(extractor, {kept.features, false}) : a;
+                  const Sides& sides, FeatureExtractor& extractor, const Side::Kept& kept) {
+  const auto b = sides.b ? sides.b->measure(extractor, {kept.features, false, kept.small}) : a;
   std::optional<Measured> training;
-  if (need_training(names)) training = sides.training->measure(extractor, {true, false});
+  if (need_training(names)) training = sides.training->measure(extractor, {true, false, kept.small});
   const auto measure = [&](const Measured& generated) {
     return evaluate(generated, b, names, extractor, sides.settings, training ? &*training : nullptr);
   };
@@ -110,13 +109,14 @@ int evaluate_command(const EvaluateFlags& given) {
   else
     refuse_other_settings(flags.set, {});
   log_info("features: " + extractor->name() + ", " + extractor->description());
-  const auto a = sides.a.measure(*extractor, {need_images(names, sides.settings), need_logits(names)});
+  const Side::Kept kept{need_images(names, sides.settings), need_logits(names), need_small_images(names)};
+  const auto a = sides.a.measure(*extractor, kept);
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
     log_info("wrote the statistics of " + images_text(a.images) + " to " + flags.save_statistics);
   }
   if (measures)
-    compare_with(a, flags, names, sides, *extractor);
+    compare_with(a, flags, names, sides, *extractor, kept);
   else
     log_info("no metrics: --save-statistics is given without --against");
   return 0;

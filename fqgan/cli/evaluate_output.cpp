@@ -26,8 +26,9 @@ std::string plain_value_name(const std::string& name) { return name.substr(0, na
 
 /// What the value `name` was measured against: " against 10000", " against 60000 training images".
 std::string images_against(const std::string& name, const MeasuredSides& sides) {
+  const auto plain = plain_value_name(name);
   for (const auto& metric : metrics())
-    if (metric.needs_training && metric.value_name == plain_value_name(name))
+    if (metric.needs_training && (plain == metric.value_name || plain.starts_with(metric.value_name + "_")))
       return " against " + count_text(sides.training->images) + " training images";
   return sides.b ? " against " + count_text(sides.b->images) : "";
 }

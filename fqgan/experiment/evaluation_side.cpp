@@ -29,7 +29,8 @@ Side side_of_view(std::shared_ptr<OpenedData> data, const View& which, const std
   const auto key = data->key(which);
   const auto known = known_info(key);
   const auto info = known ? *known : side.dataset->get().info();
-  side.facts = {name, false, info.images, info.class_names, shape_of(info), key};
+  side.facts = {
+      .name = name, .images = info.images, .class_names = info.class_names, .shape = shape_of(info), .key = key};
   side.images = [images = side.dataset](uint64_t) { return in_order(images->get()); };
   side.data = std::move(data);
   return side;
@@ -128,7 +129,7 @@ NamedSide look_at_side(const std::string& path) {
 
 Measured Side::measure(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const {
   if (statistics) return *statistics;
-  MeasureOptions options{facts.name, facts.class_names, keep.features, keep.logits};
+  MeasureOptions options{facts.name, facts.class_names, keep.features, keep.logits, keep.small};
   options.progress = [this](int64_t done) {
     log_status(facts.name + ": " + std::to_string(done) + "/" + std::to_string(facts.images.value_or(0)) + " images");
   };
@@ -144,7 +145,10 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
   if (named.checkpoint) return side_of_model(std::move(named), generated, numerics);
   if (named.statistics) {
     Side side;
-    side.facts = {named.path, true, named.statistics->images, {}, {}, named.statistics->extractor};
+    side.facts = {.name = named.path,
+                  .statistics_only = true,
+                  .images = named.statistics->images,
+                  .extractor = named.statistics->extractor};
     side.statistics = std::move(named.statistics);
     return side;
   }

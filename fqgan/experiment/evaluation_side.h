@@ -59,7 +59,7 @@ struct Side {
   std::function<std::unique_ptr<ImageSource>(uint64_t repetition)> images;
 
   struct Kept {
-    bool features, logits;
+    bool features, logits, small;  // small: Measured::small
   };
   /// Errors: as fqgan/metrics/measured.h.
   Measured measure(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition = 0) const;

@@ -97,8 +97,9 @@ void TrainingEvaluator::prepare() {
   }
   log_info("evaluation against " + against_.facts.name + " with " + extractor_->name() + ": " +
            extractor_->description());
-  measured_ = against_.measure(*extractor_, {need_images(of_images_, options_.settings), false});
-  if (training_) learned_ = training_->measure(*extractor_, {true, false});
+  measured_ =
+      against_.measure(*extractor_, {need_images(of_images_, options_.settings), false, need_small_images(of_images_)});
+  if (training_) learned_ = training_->measure(*extractor_, {true, false, need_small_images(of_images_)});
 }
 
 Evaluation TrainingEvaluator::measure(Family& family) const {
@@ -117,7 +118,7 @@ Evaluation TrainingEvaluator::measure_images(Family& family) const {
   sampling.source = source_;
   const auto images = generated_images(family, sampling, options_.count);
   MeasureOptions measuring{generated_.name, generated_.class_names, need_images(of_images_, options_.settings),
-                           need_logits(of_images_)};
+                           need_logits(of_images_), need_small_images(of_images_)};
   measuring.progress = [&](int64_t done) {
     log_status("evaluation: " + std::to_string(done) + "/" + std::to_string(options_.count) + " images");
   };

@@ -112,6 +112,15 @@ Copies find_copies(const at::Tensor& generated, const at::Tensor& training, cons
   return copies;
 }
 
+int64_t Copies::most() const {
+  int64_t near = 0, apart = 0;
+  for (int64_t i = 0; i < images(); ++i) {
+    near += by_distance(i);
+    apart += by_ratio(i);
+  }
+  return std::max(near, apart);
+}
+
 std::string verdict(const Copies& copies) {
   int64_t near = 0, apart = 0;  // by distance and by ratio
   for (int64_t i = 0; i < copies.images(); ++i) {
@@ -121,14 +130,14 @@ std::string verdict(const Copies& copies) {
   const auto images = static_cast<double>(copies.images()), real = static_cast<double>(copies.real);
   const double expected = copied_quantile * images;
   const double by_chance = expected + 3 * std::sqrt(expected * (1 + images / real));  // the thresholds vary too
-  const auto most = static_cast<double>(std::max(near, apart));
+  const auto most = static_cast<double>(copies.most());
   const auto some = [&](int64_t count) {
     return std::to_string(count) + " (" + significant(100 * static_cast<double>(count) / images, 3) + " %)";
   };
-  const auto text = "of " + plural(copies.images(), "generated image") + ", " + some(near) +
-                    " are nearer to a training image than all but 1 % of " + std::to_string(copies.real) +
-                    (copies.of_held_out ? " held-out" : " training") + " images are, and " + some(apart) +
-                    " are so relative to the second nearest one: ";
+  const auto text = "of " + plural(copies.images(), "generated image") + ", compared by their " + copies.compared +
+                    ", " + some(near) + " are nearer to a training image than all but 1 % of " +
+                    std::to_string(copies.real) + (copies.of_held_out ? " held-out" : " training") +
+                    " images are, and " + some(apart) + " are so relative to the second nearest one: ";
   if (most <= by_chance) return text + "no sign of copying";
   if (most <= many_copies * images) return text + "more than chance gives, so look at the nearest pairs";
   return text + "the generator repeats training images";

@@ -14,16 +14,19 @@ namespace fqgan {
 inline constexpr double copied_quantile = 0.01;
 
 struct Copies {
-  std::vector<int64_t> nearest;  // N: the nearest training image, the first one of equal images
-  std::vector<double> distance;  // N
-  std::vector<double> ratio;     // N: distance / distance to the nearest training image that is not equal to that one
-  double threshold = 0;          // an image that is nearer than this to a training image counts as a copy
-  double ratio_threshold = 0;    // and so does one with a smaller ratio
-  int64_t real = 0;              // the number of real images that the thresholds are taken from
-  bool of_held_out = false;      // whether these are the held-out images, else the training images
+  std::string compared = "features";  // what of the images: for the verdict
+  std::vector<int64_t> nearest;       // N: the nearest training image, the first one of equal images
+  std::vector<double> distance;       // N
+  std::vector<double> ratio;   // N: distance / distance to the nearest training image that is not equal to that one
+  double threshold = 0;        // an image that is nearer than this to a training image counts as a copy
+  double ratio_threshold = 0;  // and so does one with a smaller ratio
+  int64_t real = 0;            // the number of real images that the thresholds are taken from
+  bool of_held_out = false;    // whether these are the held-out images, else the training images
   int64_t held_out_in_training = 0;  // held-out images that equal a training image
 
   int64_t images() const { return static_cast<int64_t>(distance.size()); }
+  /// The number of images that are copies by distance, or by ratio, whichever is more.
+  int64_t most() const;
   bool by_distance(int64_t i) const { return distance[i] < threshold; }
   bool by_ratio(int64_t i) const { return ratio[i] < ratio_threshold; }
 };

@@ -41,20 +41,39 @@ void measure_copy_test(const MetricWork& work) {
   work.add("c_t" + changed_settings(work.options.c_t, CopyTestOptions()), value);
 }
 
-void measure_copied(const MetricWork& work) {
+namespace {
+
+/// Adds the fractions of copies. compared: of each side, what is compared.
+Copies add_copies(const MetricWork& work, const std::string& metric, at::Tensor Measured::*compared) {
+  const auto of = [&](const Measured& side) {
+    const auto& values = side.*compared;
+    return values.defined() ? values.to(at::kFloat) : at::Tensor();
+  };
   // Copies that are their own reference would pass.
-  const auto held_out = same_images(work.a, work.b) ? at::Tensor() : work.b.features;
-  auto copies = find_copies(work.a.features, work.training->features, held_out);
+  const auto held_out = same_images(work.a, work.b) ? at::Tensor() : of(work.b);
+  auto copies = find_copies(of(work.a), of(*work.training), held_out);
   std::vector<double> by_distance, by_ratio;
   for (int64_t i = 0; i < copies.images(); ++i) {
     by_distance.push_back(copies.by_distance(i));
     by_ratio.push_back(copies.by_ratio(i));
   }
-  add_mean(work, "copied", by_distance, 1);
-  add_mean(work, "copied_by_ratio", by_ratio, 1);
+  add_mean(work, metric, by_distance, 1);
+  add_mean(work, metric + "_by_ratio", by_ratio, 1);
+  return copies;
+}
+
+}  // namespace
+
+void measure_copied(const MetricWork& work) {
+  auto copies = add_copies(work, "copied", &Measured::features);
   if (copies.held_out_in_training > 0)
     work.warn(equal_images(copies.held_out_in_training, work.b) + ", and say nothing about copies" +
               (copies.of_held_out ? "" : ": copied uses the distances between training images"));
+  if (work.a.small.defined() && work.training->small.defined()) {
+    auto in_pixels = add_copies(work, "copied_in_pixels", &Measured::small);
+    in_pixels.compared = "pixels (at 16 x 16)";
+    if (in_pixels.most() > copies.most()) copies = std::move(in_pixels);
+  }
   work.result.copies = std::move(copies);
 }
 

@@ -156,6 +156,11 @@ bool compare_sides(const std::vector<std::string>& names) {
   });
 }
 
+bool need_small_images(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [](const auto& name) { return metric_named(name, "metrics").needs_small_images; });
+}
+
 std::string value_name(const Metric& metric, const MetricOptions& options, const FeatureExtractor& extractor) {
   return metric.value_name + settings_of(metric, options, extractor.convention()) + "/" + extractor.name();
 }
@@ -192,7 +197,11 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
                     const FeatureExtractor& extractor, const MetricOptions& given, const Measured* training) {
   const auto options = under(convention_named(extractor.convention(), "convention"), given);
   const auto facts = [](const Measured& side) {
-    return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}, side.extractor};
+    return SideFacts{.name = side.name,
+                     .statistics_only = !side.features.defined(),
+                     .images = side.images,
+                     .class_names = side.class_names,
+                     .extractor = side.extractor};
   };
   const auto of_training = training ? facts(*training) : SideFacts();
   check_metrics(names, facts(generated), facts(against), extractor, options, training ? &of_training : nullptr);

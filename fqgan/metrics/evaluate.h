@@ -40,6 +40,7 @@ struct Metric {
   bool smaller_is_better = false;
   bool needs_images = true;  // false: saved statistics suffice
   bool needs_logits = false;
+  bool needs_small_images = false;  // Measured::small
   bool needs_labels = false, needs_labels_against = false;
   bool needs_training = false;  // the images that the generator was trained on
   bool bootstraps = false;      // MetricOptions::bootstrap adds a standard deviation
@@ -54,6 +55,7 @@ bool need_training(const std::vector<std::string>& names);
 /// Whether one of these metrics needs the second side.
 bool compare_sides(const std::vector<std::string>& names);
 bool need_logits(const std::vector<std::string>& names);
+bool need_small_images(const std::vector<std::string>& names);
 
 /// Facts about a side before its images are read.
 struct SideFacts {

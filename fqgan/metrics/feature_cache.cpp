@@ -54,6 +54,7 @@ Checkpoint to_file(const Measured& measured, const std::string& key, bool featur
     file.tensors["features"] = rows.to(at::kFloat);  // as they came
   if (features) file.tensors["features"] = measured.features;
   if (features && measured.logits.defined()) file.tensors["logits"] = measured.logits;
+  if (features && measured.small.defined()) file.tensors["small"] = measured.small;
   if (features) file.tensors["labels"] = measured.labels;
   return file;
 }
@@ -65,7 +66,7 @@ Measured from_file(Checkpoint file, const std::string& path, const MeasureOption
     auto found = tensors.extract(name);
     return found.empty() ? at::Tensor() : found.mapped();
   };
-  const auto features = take("features"), logits = take("logits"), labels = take("labels");
+  const auto features = take("features"), logits = take("logits"), small = take("small"), labels = take("labels");
   if (tensors.empty())
     measured.moments.add(features);
   else
@@ -75,6 +76,7 @@ Measured from_file(Checkpoint file, const std::string& path, const MeasureOption
   measured.features = features;
   measured.labels = labels;
   if (options.keep_logits) measured.logits = logits;
+  if (options.keep_small) measured.small = small;
   measured.class_names = options.class_names;
   return measured;
 }
@@ -86,6 +88,7 @@ std::optional<Measured> find_kept(const std::filesystem::path& path, const Measu
     auto file = load_checkpoint(path);
     if (text_of(file.metadata, "kind", path) != kept_kind) fail(path, "expected measured features");
     const bool lacks_logits = options.keep_features && options.keep_logits && !file.tensors.contains("logits");
+    if (options.keep_features && options.keep_small && !file.tensors.contains("small")) return std::nullopt;
     if (lacks_logits && file.metadata.contains("without_logits")) return std::nullopt;
     return from_file(std::move(file), path, options);
   } catch (const UserError& error) {

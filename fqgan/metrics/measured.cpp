@@ -6,6 +6,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/metrics/network_input.h"
 
 namespace fqgan {
 namespace {
@@ -37,7 +38,7 @@ std::string images_text(std::optional<int64_t> images) {
 
 Measured measure(ImageSource& images, FeatureExtractor& extractor, const MeasureOptions& options) {
   Measured side{options.name, extractor.name()};
-  std::vector<at::Tensor> features, logits;
+  std::vector<at::Tensor> features, logits, small;
   std::vector<int64_t> labels;
   ImageShape shape;
   int64_t count = 0;
@@ -58,6 +59,7 @@ Measured measure(ImageSource& images, FeatureExtractor& extractor, const Measure
     count += static_cast<int64_t>(batch.size());
     if (options.keep_features) {
       features.push_back(extracted.features);
+      if (options.keep_small) small.push_back(small_images(pixels.expand({-1, 3, -1, -1})));
       if (options.keep_logits && extracted.logits.defined()) logits.push_back(extracted.logits);
       for (const auto& image : batch) labels.push_back(image.label.value_or(-1));
     }
@@ -68,6 +70,7 @@ Measured measure(ImageSource& images, FeatureExtractor& extractor, const Measure
   if (!options.keep_features) return side;
   side.features = at::cat(features);
   if (!logits.empty()) side.logits = at::cat(logits);
+  if (!small.empty()) side.small = at::cat(small);
   side.labels = torch::tensor(labels);
   side.class_names = options.class_names;
   return side;

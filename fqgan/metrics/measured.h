@@ -17,6 +17,7 @@ struct Measured {
   Moments moments;                       // of all features
   at::Tensor features;                   // float32 N x D; undefined if only the moments were kept
   at::Tensor logits;                     // float32 N x classes; undefined if the extractor has none
+  at::Tensor small;                      // uint8 N x 768, small_images(); undefined unless it was wanted
   at::Tensor labels;                     // int64 N, -1: no label; undefined if the features are
   std::vector<std::string> class_names;  // of the labels; empty: no labels
   double seconds = 0;                    // to extract the features; 0: nothing was extracted
@@ -32,6 +33,7 @@ struct MeasureOptions {
   std::vector<std::string> class_names;            // of the labels
   bool keep_features = true;                       // false: keep only the moments, which need little memory
   bool keep_logits = true;                         // with the features, if the extractor has logits
+  bool keep_small = false;                         // with the features, the images at 16 x 16 pixels
   std::function<void(int64_t images)> progress{};  // called after each batch; may be empty
 };
 

@@ -204,6 +204,7 @@ const std::vector<MetricRow> table = {
       .meaning = "fraction of generated images nearer to a training image than all but 1 % of real images are",
       .value_name = "copied",
       .smaller_is_better = true,
+      .needs_small_images = true,
       .needs_training = true,
       .bootstraps = true},
      false,

@@ -1,6 +1,7 @@
 #include "fqgan/metrics/network_input.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -75,6 +76,11 @@ void resize_height(const float* image, int64_t row, const std::vector<Span>& spa
 }
 
 }  // namespace
+
+at::Tensor small_images(const at::Tensor& pixels) {
+  const NetworkInput rule{Resampling::pillow_bicubic, small_side, 0, 1};
+  return network_input(pixels, rule).round().to(at::kByte).contiguous().flatten(1);
+}
 
 at::Tensor network_input(const at::Tensor& pixels, const NetworkInput& rule) {
   const auto images = pixels.size(0), height = pixels.size(2), width = pixels.size(3), row = rule.size * rgb;

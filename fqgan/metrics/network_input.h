@@ -24,4 +24,10 @@ struct NetworkInput {
 /// for any batch and number of threads.
 at::Tensor network_input(const at::Tensor& pixels, const NetworkInput& rule);
 
+inline constexpr int64_t small_side = 16;  // pixels
+
+/// The images at 16 x 16 pixels by Pillow's bicubic filter, rounded: uint8 N x 3 x H x W -> uint8 N x 768. In this size,
+/// noise and small shifts hardly change an image, so that copies of an image are found by their pixels.
+at::Tensor small_images(const at::Tensor& pixels);
+
 }  // namespace fqgan
