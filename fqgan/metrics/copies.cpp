@@ -112,25 +112,18 @@ Copies find_copies(const at::Tensor& generated, const at::Tensor& training, cons
   return copies;
 }
 
-int64_t Copies::most() const {
-  int64_t near = 0, apart = 0;
-  for (int64_t i = 0; i < images(); ++i) {
-    near += by_distance(i);
-    apart += by_ratio(i);
-  }
-  return std::max(near, apart);
+int64_t Copies::count_by_ratio() const {
+  return std::count_if(ratio.begin(), ratio.end(), [&](double value) { return value < ratio_threshold; });
 }
 
 std::string verdict(const Copies& copies) {
-  int64_t near = 0, apart = 0;  // by distance and by ratio
-  for (int64_t i = 0; i < copies.images(); ++i) {
-    near += copies.by_distance(i);
-    apart += copies.by_ratio(i);
-  }
+  const int64_t apart = copies.count_by_ratio();
+  int64_t near = 0;
+  for (int64_t i = 0; i < copies.images(); ++i) near += copies.by_distance(i);
   const auto images = static_cast<double>(copies.images()), real = static_cast<double>(copies.real);
   const double expected = copied_quantile * images;
   const double by_chance = expected + 3 * std::sqrt(expected * (1 + images / real));  // the thresholds vary too
-  const auto most = static_cast<double>(copies.most());
+  const auto most = static_cast<double>(std::max(near, apart));
   const auto some = [&](int64_t count) {
     return std::to_string(count) + " (" + significant(100 * static_cast<double>(count) / images, 3) + " %)";
   };
@@ -139,8 +132,8 @@ std::string verdict(const Copies& copies) {
                     std::to_string(copies.real) + (copies.of_held_out ? " held-out" : " training") +
                     " images are, and " + some(apart) + " are so relative to the second nearest one: ";
   if (most <= by_chance) return text + "no sign of copying";
-  if (most <= many_copies * images) return text + "more than chance gives, so look at the nearest pairs";
-  return text + "the generator repeats training images";
+  if (static_cast<double>(apart) > many_copies * images) return text + "the generator repeats training images";
+  return text + "more than chance gives, so look at the nearest pairs";
 }
 
 int64_t equal_rows(const at::Tensor& x, const at::Tensor& y) {

@@ -25,8 +25,7 @@ struct Copies {
   int64_t held_out_in_training = 0;  // held-out images that equal a training image
 
   int64_t images() const { return static_cast<int64_t>(distance.size()); }
-  /// The number of images that are copies by distance, or by ratio, whichever is more.
-  int64_t most() const;
+  int64_t count_by_ratio() const;
   bool by_distance(int64_t i) const { return distance[i] < threshold; }
   bool by_ratio(int64_t i) const { return ratio[i] < ratio_threshold; }
 };
@@ -41,8 +40,9 @@ struct Copies {
 /// Errors: UserError for shapes, NaN or infinity, no generated images, fewer than 3 different training images.
 Copies find_copies(const at::Tensor& generated, const at::Tensor& training, const at::Tensor& held_out);
 
-/// One sentence: a generator repeats training images if more than a tenth of its images are below one of the
-/// thresholds. Between that and what chance gives (3 standard deviations above 1 %), the pairs have to be looked at.
+/// One sentence: a generator repeats training images if more than a tenth of its images are copies by ratio. By distance
+/// alone it is not, because blurred images are near to everything. If more images are below a threshold than chance gives
+/// (3 standard deviations above 1 %), the pairs have to be looked at.
 std::string verdict(const Copies& copies);
 
 /// How many rows of x: N x D are also rows of y: M x D.

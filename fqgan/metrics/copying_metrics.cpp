@@ -72,7 +72,7 @@ void measure_copied(const MetricWork& work) {
   if (work.a.small.defined() && work.training->small.defined()) {
     auto in_pixels = add_copies(work, "copied_in_pixels", &Measured::small);
     in_pixels.compared = "pixels (at 16 x 16)";
-    if (in_pixels.most() > copies.most()) copies = std::move(in_pixels);
+    if (in_pixels.count_by_ratio() > copies.count_by_ratio()) copies = std::move(in_pixels);
   }
   work.result.copies = std::move(copies);
 }
