@@ -144,7 +144,7 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
   if (named.checkpoint) return side_of_model(std::move(named), generated, numerics);
   if (named.statistics) {
     Side side;
-    side.facts = {named.path, true, named.statistics->images, {}, {}, named.statistics->extractor};
+    side.facts = {named.path, true, named.statistics->images, {}, {}, "", named.statistics->extractor};
     side.statistics = std::move(named.statistics);
     return side;
   }

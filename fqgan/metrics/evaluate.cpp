@@ -192,7 +192,7 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
                     const FeatureExtractor& extractor, const MetricOptions& given, const Measured* training) {
   const auto options = under(convention_named(extractor.convention(), "convention"), given);
   const auto facts = [](const Measured& side) {
-    return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}, side.extractor};
+    return SideFacts{side.name, !side.features.defined(), side.images, side.class_names, {}, "", side.extractor};
   };
   const auto of_training = training ? facts(*training) : SideFacts();
   check_metrics(names, facts(generated), facts(against), extractor, options, training ? &of_training : nullptr);

@@ -291,7 +291,7 @@ TEST(Evaluate, OverSeeds) {
 
 TEST(Evaluate, RefusesWrongTrainingImages) {
   ColumnMeans extractor(1, stripes);
-  const SideFacts images{"A", false, 60, {}, ImageShape{1, 8, 8}, "", "key of A"};
+  const SideFacts images{"A", false, 60, {}, ImageShape{1, 8, 8}, "key of A"};
   const auto refused = [&](const std::string& metric, const SideFacts* training) {
     return message_of<UserError>([&] { check_metrics({metric}, images, images, extractor, {}, training); });
   };

@@ -102,7 +102,7 @@ TEST_F(StatisticsFile, RefusesOtherFeatures) {
   save_statistics(path, other);
   const auto loaded = load_statistics(path);
   expect_error<UserError>([&] { evaluate(a, loaded, {"fid"}, Named(), {}); }, {path, "mine", other.extractor});
-  const SideFacts images{"A", false, 60, {}, {}}, saved{path, true, 60, {}, {}, other.extractor};
+  const SideFacts images{"A", false, 60, {}, {}}, saved{path, true, 60, {}, {}, "", other.extractor};
   expect_error<UserError>([&] { check_metrics({"fid"}, images, saved, Named(), {}); }, {path, other.extractor});
   const auto wide = load_statistics(foreign(side_of(60, 2, 6)));
   expect_error<UserError>([&] { evaluate(a, wide, {"fid"}, Named(), {}); }, {path, "5", "6"});
