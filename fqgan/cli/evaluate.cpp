@@ -76,10 +76,18 @@ void print_evaluation(const EvaluateFlags& flags, const MeasuredSides& sides, co
                                                : evaluation_json(sides, evaluation));
 }
 
+/// What is measured of the generated side.
+Side::Kept kept_of(const EvaluateFlags& flags, const std::vector<std::string>& names, const Sides& sides) {
+  Side::Kept kept{need_images(names, sides.settings), need_logits(names)};
+  if (need_steps(names)) kept.steps = &sides.settings.ppl;
+  kept.images = !need_only_steps(names) || !flags.save_statistics.empty();
+  return kept;
+}
+
 /// Measures the other sides, and prints the metrics.
 void compare_with(const Measured& a, const EvaluateFlags& flags, const std::vector<std::string>& names,
                   const Sides& sides, FeatureExtractor& extractor) {
-  const Side::Kept kept{need_images(names, sides.settings), need_logits(names)};
+  const auto kept = kept_of(flags, names, sides);
   const auto b = sides.b ? sides.b->measure(extractor, {kept.features, false}) : a;
   std::optional<Measured> training;
   if (need_training(names)) training = sides.training->measure(extractor, {true, false});
@@ -110,7 +118,7 @@ int evaluate_command(const EvaluateFlags& given) {
   else
     refuse_other_settings(flags.set, {});
   log_info("features: " + extractor->name() + ", " + extractor->description());
-  const auto a = sides.a.measure(*extractor, {need_images(names, sides.settings), need_logits(names)});
+  const auto a = sides.a.measure(*extractor, kept_of(flags, measures ? names : std::vector<std::string>(), sides));
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
     log_info("wrote the statistics of " + images_text(a.images) + " to " + flags.save_statistics);

@@ -7,6 +7,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/data/sources/source.h"
 #include "fqgan/experiment/model_images.h"
+#include "fqgan/experiment/path_steps.h"
 #include "fqgan/metrics/feature_cache.h"
 #include "fqgan/metrics/statistics_file.h"
 #include "fqgan/run/run_folder.h"
@@ -96,6 +97,14 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
     repeated.seed += repetition;
     return generated_images(*family, repeated, count);
   };
+  side.facts.has_steps = model.family->generator.has_value();
+  if (side.facts.has_steps)
+    side.steps = [family = model.family.get(), count, sampling](FeatureExtractor& extractor,
+                                                                const PathLengthOptions& options, uint64_t repetition) {
+      auto repeated = sampling;
+      repeated.seed += repetition;
+      return measured_steps(*family, repeated, count, extractor, options);
+    };
   side.family = std::move(model.family);
   return side;
 }
@@ -128,6 +137,13 @@ NamedSide look_at_side(const std::string& path) {
 
 Measured Side::measure(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const {
   if (statistics) return *statistics;
+  auto measured = keep.images ? measure_images(extractor, keep, repetition) : Measured{facts.name, extractor.name()};
+  if (keep.steps) measured.steps = steps(extractor, *keep.steps, repetition);
+  if (!keep.images) measured.images = measured.steps.size(0);
+  return measured;
+}
+
+Measured Side::measure_images(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const {
   MeasureOptions options{facts.name, facts.class_names, keep.features, keep.logits};
   options.progress = [this](int64_t done) {
     log_status(facts.name + ": " + std::to_string(done) + "/" + std::to_string(facts.images.value_or(0)) + " images");

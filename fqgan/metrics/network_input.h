@@ -20,8 +20,8 @@ struct NetworkInput {
   double shift, divisor;  // (pixel - shift) / divisor
 };
 
-/// pixels: uint8 or float32 N x 3 x H x W, from 0 to 255, channels_last in memory -> float32 N x 3 x size x size, channels_last. The same bits
-/// for any batch and number of threads.
+/// pixels: uint8 or float32 N x 3 x H x W, from 0 to 255, channels_last in memory -> float32 N x 3 x size x size,
+/// channels_last. The same bits for any batch and number of threads.
 at::Tensor network_input(const at::Tensor& pixels, const NetworkInput& rule);
 
 }  // namespace fqgan
