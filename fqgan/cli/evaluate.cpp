@@ -20,11 +20,8 @@ namespace {
 OpenedData* labelled_images(const Sides& sides) {
   std::vector<const Side*> in_turn{sides.b ? &*sides.b : nullptr, &sides.a};
   if (sides.b_of_recipe) std::swap(in_turn[0], in_turn[1]);
-  for (const auto* side : in_turn) {
-    if (!side || !side->data) continue;
-    const bool labelled = side->family ? side->data->options().path.has_value() : !side->facts.class_names.empty();
-    if (labelled) return side->data.get();
-  }
+  for (const auto* side : in_turn)
+    if (side && side->data && side->labelled) return side->data.get();
   return nullptr;
 }
 
@@ -76,9 +73,18 @@ void print_evaluation(const EvaluateFlags& flags, const MeasuredSides& sides, co
                                                : evaluation_json(sides, evaluation));
 }
 
+/// What is measured of the generated side.
+Side::Kept kept_of(const EvaluateFlags& flags, const std::vector<std::string>& names, const Sides& sides) {
+  Side::Kept kept{need_images(names, sides.settings), need_logits(names), need_small_images(names)};
+  if (need_steps(names)) kept.steps = &sides.settings.ppl;
+  kept.images = !need_only_steps(names) || !flags.save_statistics.empty();
+  return kept;
+}
+
 /// Measures the other sides, and prints the metrics.
 void compare_with(const Measured& a, const EvaluateFlags& flags, const std::vector<std::string>& names,
-                  const Sides& sides, FeatureExtractor& extractor, const Side::Kept& kept) {
+                  const Sides& sides, FeatureExtractor& extractor) {
+  const auto kept = kept_of(flags, names, sides);
   const auto b = sides.b ? sides.b->measure(extractor, {kept.features, false, kept.small}) : a;
   std::optional<Measured> training;
   if (need_training(names)) training = sides.training->measure(extractor, {true, false, kept.small});
@@ -109,14 +115,13 @@ int evaluate_command(const EvaluateFlags& given) {
   else
     refuse_other_settings(flags.set, {});
   log_info("features: " + extractor->name() + ", " + extractor->description());
-  const Side::Kept kept{need_images(names, sides.settings), need_logits(names), need_small_images(names)};
-  const auto a = sides.a.measure(*extractor, kept);
+  const auto a = sides.a.measure(*extractor, kept_of(flags, measures ? names : std::vector<std::string>(), sides));
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);
     log_info("wrote the statistics of " + images_text(a.images) + " to " + flags.save_statistics);
   }
   if (measures)
-    compare_with(a, flags, names, sides, *extractor, kept);
+    compare_with(a, flags, names, sides, *extractor);
   else
     log_info("no metrics: --save-statistics is given without --against");
   return 0;

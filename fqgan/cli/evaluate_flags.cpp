@@ -103,7 +103,7 @@ void add_evaluate_flags(CLI::App& command, EvaluateFlags& flags) {
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   add_integer(command, "--count", flags.generated.count, {1, most_images},
-              "number of images that a run or checkpoint generates, with the classes in turn");
+              "number of images that a run or checkpoint generates, with the classes in turn (for ppl: of pairs)");
   add_seed(command, flags.generated.seed, "seed of the generated images");
   add_integer(command, "--seeds", flags.seeds, {1, 1000},
               "number of seeds (--seed and those after it); the values are means, with standard deviations");

@@ -12,7 +12,8 @@ namespace {
 
 bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
   try {
-    check_metrics({metric}, sides.a.facts, sides.b->facts, extractor, sides.settings, sides.training_facts());
+    check_metrics({metric}, sides.a.facts, sides.b ? sides.b->facts : sides.a.facts, extractor, sides.settings,
+                  sides.training_facts());
     return true;
   } catch (const UserError& error) {
     log_info("without " + metric + ": " + error.what());

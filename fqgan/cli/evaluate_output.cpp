@@ -68,6 +68,7 @@ std::string evaluation_json(const MeasuredSides& sides, const Evaluation& evalua
        {{"name", extractor.name()}, {"description", extractor.description()}, {"dimension", a.moments.dimension()}}},
       {"metrics", metrics},
       {"warnings", evaluation.warnings}};
+  if (evaluation.copies) document["copies"] = verdict(*evaluation.copies);
   if (training) {
     document["training"] = training->name;
     document["counts"]["training"] = count_json(training->images);

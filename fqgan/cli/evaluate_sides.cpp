@@ -158,7 +158,7 @@ Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& n
   const auto options = read_settings(flags, named);
   auto& a = named.a;
   auto& b = named.b;
-  const bool own_data = !b && a.recipe && flags.save_statistics.empty();
+  const bool own_data = !b && a.recipe && flags.save_statistics.empty() && needs.second;
   if (!b && !own_data && flags.save_statistics.empty() && needs.second)
     fail("evaluate",
          "expected --against, got none. Hint: give images, a run or saved statistics; only a run or checkpoint is "

@@ -9,10 +9,9 @@ void EvaluationOptions::fields(FieldVisitor& visit) {
   visit("count", count, about("number of generated images per evaluation").at_least(1));
   visit("seed", seed,
         about("seed of the generated images, which have the same latents in every evaluation").at_least(0));
-  visit(
-      "metrics", metrics,
-      about("what is measured: fid, kid, is, pr, prdc, accuracy, intra_fid, cmmd, fid_infinity, auth, c_t, copied; or "
-            "error (test error of a family that is a classifier)"));
+  visit("metrics", metrics,
+        about("what is measured: fid, kid, is, pr, prdc, accuracy, intra_fid, cmmd, fid_infinity, auth, c_t, copied, "
+              "ppl; or error (test error of a family that is a classifier)"));
   visit(
       "features", features,
       about("feature extractor: " + join(feature_names()) +

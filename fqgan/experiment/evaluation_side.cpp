@@ -7,6 +7,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/data/sources/source.h"
 #include "fqgan/experiment/model_images.h"
+#include "fqgan/experiment/path_steps.h"
 #include "fqgan/metrics/feature_cache.h"
 #include "fqgan/metrics/statistics_file.h"
 #include "fqgan/run/run_folder.h"
@@ -31,6 +32,7 @@ Side side_of_view(std::shared_ptr<OpenedData> data, const View& which, const std
   const auto info = known ? *known : side.dataset->get().info();
   side.facts = {
       .name = name, .images = info.images, .class_names = info.class_names, .shape = shape_of(info), .key = key};
+  side.labelled = !info.class_names.empty();
   side.images = [images = side.dataset](uint64_t) { return in_order(images->get()); };
   side.data = std::move(data);
   return side;
@@ -82,6 +84,8 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
                            " makes them known, also to a finished run");
     accept_split_of_run(named.recipe->data);
     side.data = std::make_shared<OpenedData>(named.recipe->data);
+    // Without the option, the training did not look for labels.
+    side.labelled = named.recipe->data.path && (model.data.classes >= 2 || !named.recipe->data.labels);
     side.target_domain = domains_of(*model.family, *named.recipe->model, generated.options.direction).target;
   }
   side.source = source_images(named, model, side.data.get(), generated);
@@ -97,6 +101,14 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
     repeated.seed += repetition;
     return generated_images(*family, repeated, count);
   };
+  side.facts.has_steps = model.family->generator.has_value();
+  if (side.facts.has_steps)
+    side.steps = [family = model.family.get(), count, sampling](FeatureExtractor& extractor,
+                                                                const PathLengthOptions& options, uint64_t repetition) {
+      auto repeated = sampling;
+      repeated.seed += repetition;
+      return measured_steps(*family, repeated, count, extractor, options);
+    };
   side.family = std::move(model.family);
   return side;
 }
@@ -129,6 +141,13 @@ NamedSide look_at_side(const std::string& path) {
 
 Measured Side::measure(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const {
   if (statistics) return *statistics;
+  auto measured = keep.images ? measure_images(extractor, keep, repetition) : Measured{facts.name, extractor.name()};
+  if (keep.steps) measured.steps = steps(extractor, *keep.steps, repetition);
+  if (!keep.images) measured.images = measured.steps.size(0);
+  return measured;
+}
+
+Measured Side::measure_images(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const {
   MeasureOptions options{facts.name, facts.class_names, keep.features, keep.logits, keep.small};
   options.progress = [this](int64_t done) {
     log_status(facts.name + ": " + std::to_string(done) + "/" + std::to_string(facts.images.value_or(0)) + " images");
@@ -137,7 +156,7 @@ Measured Side::measure(FeatureExtractor& extractor, const Kept& keep, uint64_t r
   auto measured =
       dataset ? measured_once(facts.key, extractor, options, stream) : fqgan::measure(*stream(), extractor, options);
   log_status("");
-  if (dataset && dataset->is_open()) keep_info(facts.key, dataset->get().info());
+  if (dataset && dataset->is_open() && dataset->get().skipped().empty()) keep_info(facts.key, dataset->get().info());
   return measured;
 }
 

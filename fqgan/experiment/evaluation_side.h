@@ -52,17 +52,25 @@ struct Side {
   std::optional<Measured> statistics;
   std::shared_ptr<LazyView> dataset;      // null: no images of a data set
   std::shared_ptr<const Dataset> source;  // source images of a translator, or null
+  bool labelled = false;                  // whether `data` has labels to train a classifier on
   std::unique_ptr<Family> family;
   std::shared_ptr<OpenedData> data;          // of the data set, or of the family's recipe; null: unknown
   std::optional<std::string> target_domain;  // of a translation set: the domain into which the family translates
   /// Generated images have the seed `Generated::seed + repetition`; for others the repetition is 0.
   std::function<std::unique_ptr<ImageSource>(uint64_t repetition)> images;
+  /// Measured::steps; empty if no generator draws the images from latents.
+  std::function<at::Tensor(FeatureExtractor&, const PathLengthOptions&, uint64_t repetition)> steps;
 
   struct Kept {
-    bool features, logits, small;  // small: Measured::small
+    bool features, logits, small;              // small: Measured::small
+    const PathLengthOptions* steps = nullptr;  // set: measures `steps` too
+    bool images = true;                        // false: measures `steps` only
   };
   /// Errors: as fqgan/metrics/measured.h.
   Measured measure(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition = 0) const;
+
+ private:
+  Measured measure_images(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const;
 };
 
 /// `data`: the options for reading images; its path is not used.

@@ -5,6 +5,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
 #include "fqgan/experiment/evaluation.h"
+#include "fqgan/experiment/path_steps.h"
 #include "fqgan/inference/classification.h"
 
 namespace fqgan {
@@ -63,6 +64,7 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
   }
   generated_ = {"generated images", false, options_.count, {}, shape_of(data)};
   if (family.drawn_classes() > 0) generated_.class_names = data.class_names;
+  generated_.has_steps = family.generator.has_value();
   against_ = side_against(recipe, data_, family);
   if (need_training(of_images_))
     training_ = side_of_training_images(data_, domains_of(family, *recipe.model, options_.generation.direction).target);
@@ -122,8 +124,10 @@ Evaluation TrainingEvaluator::measure_images(Family& family) const {
   measuring.progress = [&](int64_t done) {
     log_status("evaluation: " + std::to_string(done) + "/" + std::to_string(options_.count) + " images");
   };
-  const auto generated = fqgan::measure(*images, *extractor_, measuring);
+  auto generated = fqgan::measure(*images, *extractor_, measuring);
   log_status("");
+  if (need_steps(of_images_))
+    generated.steps = measured_steps(family, sampling, options_.count, *extractor_, options_.settings.ppl);
   return evaluate(generated, measured_, of_images_, *extractor_, options_.settings, learned_ ? &*learned_ : nullptr);
 }
 

@@ -33,12 +33,16 @@ class GeneratedImages : public ImageSource {
 
 }  // namespace
 
-std::unique_ptr<ImageSource> generated_images(const Family& family, SampleOptions options, int64_t count) {
+SampleOptions with_classes(const Family& family, SampleOptions options) {
   if (options.labels.empty() && !options.latents.defined()) {
     options.labels.resize(static_cast<size_t>(family.drawn_classes()));
     std::iota(options.labels.begin(), options.labels.end(), 0);
   }
-  return std::make_unique<GeneratedImages>(family, options, count);
+  return options;
+}
+
+std::unique_ptr<ImageSource> generated_images(const Family& family, const SampleOptions& options, int64_t count) {
+  return std::make_unique<GeneratedImages>(family, with_classes(family, options), count);
 }
 
 }  // namespace fqgan

@@ -5,8 +5,11 @@
 
 namespace fqgan {
 
-/// A stream of `count` images. If the generator has classes and `options` names none, the classes take turns. Image i
-/// is a function of the seed and i. `family` must outlive the stream and is not changed. Errors: as open_sampler.
-std::unique_ptr<ImageSource> generated_images(const Family& family, SampleOptions options, int64_t count);
+/// If the generator has classes and `options` names none, the classes take turns.
+SampleOptions with_classes(const Family& family, SampleOptions options);
+
+/// A stream of `count` images, with the classes of with_classes(). Image i is a function of the seed
+/// and i. `family` must outlive the stream and is not changed. Errors: as open_sampler.
+std::unique_ptr<ImageSource> generated_images(const Family& family, const SampleOptions& options, int64_t count);
 
 }  // namespace fqgan

@@ -15,6 +15,7 @@ class LatentSampler {
       : generator_(std::move(generator)), numerics_(numerics) {}
 
   const LatentSpace& space() const { return generator_.space; }
+  const Generator& generator() const { return generator_; }
   /// The inputs of images [first, first + count), on the device, in the parameters' type.
   Latents latents(const SampleOptions& options, int64_t first, int64_t count) const;
   /// Images [first, first + count). Errors: UserError if there are fewer given latents.

@@ -88,7 +88,7 @@ ClassifierNetworkImpl::Output ClassifierNetworkImpl::forward(const torch::Tensor
 }
 
 torch::Tensor classifier_input(const torch::Tensor& pixels, torch::Device device) {
-  return pixels.to(device, torch::kFloat).div_(127.5).sub_(1).contiguous(at::MemoryFormat::ChannelsLast);
+  return pixels.to(device, torch::kFloat).div(127.5).sub_(1).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 Classifier::Classifier(ClassifierNetwork network, ClassifierFacts facts, torch::Device device)

@@ -33,7 +33,7 @@ struct ClassifierNetworkImpl : torch::nn::Module {
 };
 TORCH_MODULE(ClassifierNetwork);
 
-/// uint8 N x C x H x W -> float32 in [-1, 1], channels_last.
+/// uint8 or float32 N x C x H x W from 0 to 255 -> float32 in [-1, 1], channels_last.
 torch::Tensor classifier_input(const torch::Tensor& pixels, torch::Device device);
 
 /// Facts about a classifier, stored with its weights.

@@ -40,9 +40,9 @@ struct Copies {
 /// Errors: UserError for shapes, NaN or infinity, no generated images, fewer than 3 different training images.
 Copies find_copies(const at::Tensor& generated, const at::Tensor& training, const at::Tensor& held_out);
 
-/// One sentence: a generator repeats training images if more than a tenth of its images are copies by ratio. By distance
-/// alone it is not, because blurred images are near to everything. If more images are below a threshold than chance gives
-/// (3 standard deviations above 1 %), the pairs have to be looked at.
+/// One sentence: a generator repeats training images if more than a tenth of its images are copies by ratio. The
+/// distance alone does not show it, because blurred images are near to everything. If more images are below a threshold
+/// than chance gives (3 standard deviations above 1 %), the pairs have to be looked at.
 std::string verdict(const Copies& copies);
 
 /// How many rows of x: N x D are also rows of y: M x D.

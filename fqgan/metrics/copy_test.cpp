@@ -81,7 +81,7 @@ double copy_test(const at::Tensor& training, const at::Tensor& test, const at::T
   check_same_dimension(training.size(1), test.size(1), where);
   check_same_dimension(training.size(1), generated.size(1), where);
   if (options.cells < 1) fail(where, "expected c_t.cells >= 1, got " + std::to_string(options.cells));
-  check_images(training.size(0), std::max<int64_t>(options.cells, 2), where, "training images, one in each cell,",
+  check_images(training.size(0), std::max<int64_t>(options.cells, 2), where, "training images, one in each cell",
                "use more images");
 
   std::vector<at::Tensor> sets{training.detach().to(at::kCPU), test.detach().to(at::kCPU),

@@ -106,12 +106,19 @@ void require_training(const std::string& name, const SideFacts* training, const 
                    "). Hint: --against images that were held out of the training, or leave c_t out");
 }
 
+void require_steps(const std::string& name, const SideFacts& side) {
+  if (!side.has_steps)
+    fail(side.name, name + " needs a run or checkpoint whose generator draws images from latents, and this is none. " +
+                        "Hint: leave " + name + " out of the metrics");
+}
+
 }  // namespace
 
 void MetricOptions::fields(FieldVisitor& visit) {
   visit("kid", kid, about("kernel inception distance"));
   visit("inception_score", inception_score, about("inception score"));
   visit("c_t", c_t, about("test of copying C_T"));
+  visit("ppl", ppl, about("perceptual path length"));
   visit("bootstrap", bootstrap,
         about("number of times that the images are drawn again, with replacement, for a standard deviation of fid, "
               "kid, cmmd, accuracy, auth and copied (0: none)")
@@ -120,7 +127,9 @@ void MetricOptions::fields(FieldVisitor& visit) {
 
 bool same_images(const Measured& a, const Measured& b) {
   const bool may_be = !a.images || !b.images || a.images == b.images;
-  return may_be && at::equal(a.moments.mean(), b.moments.mean());
+  if (!may_be || !at::equal(a.moments.mean(), b.moments.mean())) return false;
+  const auto is_one = [](const Measured& side) { return side.images && *side.images < 2; };
+  return is_one(a) || is_one(b) || at::equal(a.moments.covariance(), b.moments.covariance());
 }
 
 const std::vector<Metric>& metrics() {
@@ -142,6 +151,16 @@ bool need_images(const std::vector<std::string>& names, const MetricOptions& opt
 bool need_training(const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(),
                      [](const auto& name) { return metric_named(name, "metrics").needs_training; });
+}
+
+bool need_steps(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [](const auto& name) { return metric_named(name, "metrics").needs_steps; });
+}
+
+bool need_only_steps(const std::vector<std::string>& names) {
+  return !names.empty() && std::all_of(names.begin(), names.end(),
+                                       [](const auto& name) { return metric_named(name, "metrics").needs_steps; });
 }
 
 bool need_logits(const std::vector<std::string>& names) {
@@ -183,6 +202,7 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
     require_convention(metric, extractor);
     if (needs_images(metric, options)) require_images(name, generated, options);
     if (needs_images(metric, options) && row_named(name, "metrics").compares) require_images(name, against, options);
+    if (metric.needs_steps) require_steps(name, generated);
     if (metric.needs_training) require_training(name, training, against);
     if (name == "kid") require_subset(generated, against, options);
     if (metric.needs_labels) require_labels(metric, generated);
@@ -197,11 +217,13 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
                     const FeatureExtractor& extractor, const MetricOptions& given, const Measured* training) {
   const auto options = under(convention_named(extractor.convention(), "convention"), given);
   const auto facts = [](const Measured& side) {
-    return SideFacts{.name = side.name,
-                     .statistics_only = !side.features.defined(),
-                     .images = side.images,
-                     .class_names = side.class_names,
-                     .extractor = side.extractor};
+    SideFacts known{.name = side.name,
+                    .statistics_only = !side.features.defined(),
+                    .images = side.images,
+                    .class_names = side.class_names,
+                    .extractor = side.extractor};
+    known.has_steps = side.steps.defined();
+    return known;
   };
   const auto of_training = training ? facts(*training) : SideFacts();
   check_metrics(names, facts(generated), facts(against), extractor, options, training ? &of_training : nullptr);

@@ -9,6 +9,7 @@
 #include "fqgan/metrics/inception_score.h"
 #include "fqgan/metrics/kernel_distance.h"
 #include "fqgan/metrics/measured.h"
+#include "fqgan/metrics/path_length.h"
 
 namespace fqgan {
 
@@ -17,6 +18,7 @@ struct MetricOptions : Options {
   KernelDistanceOptions kid;
   InceptionScoreOptions inception_score;
   CopyTestOptions c_t;
+  PathLengthOptions ppl;
   int64_t bootstrap = 0;
   void fields(FieldVisitor& visit) override;
 };
@@ -31,7 +33,7 @@ struct Evaluation {
   std::optional<Copies> copies;       // of the metric copied
 };
 
-/// A metric: fid, kid, is, pr, prdc, accuracy, intra_fid, cmmd, fid_infinity, auth, c_t, copied.
+/// A metric: fid, kid, is, pr, prdc, accuracy, intra_fid, cmmd, fid_infinity, auth, c_t, copied, ppl.
 struct Metric {
   std::string name;        // as in --metrics
   std::string meaning;     // one line
@@ -43,6 +45,7 @@ struct Metric {
   bool needs_small_images = false;  // Measured::small
   bool needs_labels = false, needs_labels_against = false;
   bool needs_training = false;  // the images that the generator was trained on
+  bool needs_steps = false;     // Measured::steps; the images of a side are not needed
   bool bootstraps = false;      // MetricOptions::bootstrap adds a standard deviation
 };
 const std::vector<Metric>& metrics();
@@ -54,6 +57,10 @@ bool need_images(const std::vector<std::string>& names, const MetricOptions& opt
 bool need_training(const std::vector<std::string>& names);
 /// Whether one of these metrics needs the second side.
 bool compare_sides(const std::vector<std::string>& names);
+/// Whether one of these metrics needs Measured::steps of the generated side.
+bool need_steps(const std::vector<std::string>& names);
+/// Whether these metrics need nothing else of the generated side.
+bool need_only_steps(const std::vector<std::string>& names);
 bool need_logits(const std::vector<std::string>& names);
 bool need_small_images(const std::vector<std::string>& names);
 
@@ -64,13 +71,14 @@ struct SideFacts {
   std::optional<int64_t> images;
   std::vector<std::string> class_names;  // empty: no labels
   std::optional<ImageShape> shape;
-  std::string key;        // Dataset::key(); "": unknown
-  std::string extractor;  // of measured features; "": unknown, or not measured yet
+  std::string key;         // Dataset::key(); "": unknown
+  std::string extractor;   // of measured features; "": unknown, or not measured yet
+  bool has_steps = false;  // whether a generator draws these images from latents
 };
 
 /// Refuses impossible metrics before any work. training: null if there are none. Errors: UserError (images that the
 /// extractor does not take, saved statistics of another extractor, sides of different sizes, too few images, missing
-/// images or labels, classes that the extractor does not know).
+/// images, labels or latents, classes that the extractor does not know).
 void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
                    const FeatureExtractor& extractor, const MetricOptions& options,
                    const SideFacts* training = nullptr);

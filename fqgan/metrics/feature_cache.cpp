@@ -81,12 +81,18 @@ Measured from_file(Checkpoint file, const std::string& path, const MeasureOption
   return measured;
 }
 
-std::optional<Measured> find_kept(const std::filesystem::path& path, const MeasureOptions& options) {
+std::optional<Measured> find_kept(const std::filesystem::path& path, const std::string& key,
+                                  const std::string& extractor, const MeasureOptions& options) {
   std::error_code problem;
   if (!std::filesystem::exists(path, problem)) return std::nullopt;
   try {
     auto file = load_checkpoint(path);
-    if (text_of(file.metadata, "kind", path) != kept_kind) fail(path, "expected measured features");
+    const auto is = [&](const char* entry, const std::string& value) {
+      if (text_of(file.metadata, entry, path) != value) fail(path, std::string("expected another ") + entry);
+    };
+    is("kind", kept_kind);
+    is("data", key);
+    is("extractor", extractor);
     const bool lacks_logits = options.keep_features && options.keep_logits && !file.tensors.contains("logits");
     if (options.keep_features && options.keep_small && !file.tensors.contains("small")) return std::nullopt;
     if (lacks_logits && file.metadata.contains("without_logits")) return std::nullopt;
@@ -119,7 +125,7 @@ Measured measured_once(const std::string& key, FeatureExtractor& extractor, cons
   const auto path = file_of(*folder, key, extractor.name(), options.keep_features);
   FileLock lock(path.string() + ".lock");
   lock.lock([] { log_info("another process is measuring these images; waiting for it"); });
-  if (auto kept = find_kept(path, options)) {
+  if (auto kept = find_kept(path, key, extractor.name(), options)) {
     log_detail(options.name + ": features of " + count_text(kept->images) + " images from " + path.string());
     return std::move(*kept);
   }
@@ -136,11 +142,14 @@ std::optional<DataInfo> known_info(const std::string& key) {
   if (!std::filesystem::exists(path, problem)) return std::nullopt;
   try {
     const auto json = nlohmann::json::parse(read_file(path));
+    if (json.at("key") != key) return std::nullopt;
     DataInfo info{json.at("images"), json.at("channels"), json.at("height"), json.at("width")};
     info.class_names = json.at("class_names").get<std::vector<std::string>>();
     info.classes = static_cast<int64_t>(info.class_names.size());
     info.unlabelled = json.at("unlabelled");
-    return info;
+    const bool plausible =
+        info.images > 0 && info.channels > 0 && info.channels <= 4 && info.height > 0 && info.width > 0;
+    return plausible ? std::optional(info) : std::nullopt;
   } catch (const std::exception& error) {
     log_detail("[" + path.string() + "] cannot be read: " + error.what());
     return std::nullopt;
@@ -150,9 +159,9 @@ std::optional<DataInfo> known_info(const std::string& key) {
 void keep_info(const std::string& key, const DataInfo& info) {
   const auto folder = measured_folder();
   if (!folder) return;
-  const nlohmann::json json = {{"images", info.images},           {"channels", info.channels},
-                               {"height", info.height},           {"width", info.width},
-                               {"class_names", info.class_names}, {"unlabelled", info.unlabelled}};
+  const nlohmann::json json = {
+      {"key", key},          {"images", info.images},           {"channels", info.channels},    {"height", info.height},
+      {"width", info.width}, {"class_names", info.class_names}, {"unlabelled", info.unlabelled}};
   try {
     write_file_atomically(info_file(*folder, key), json.dump());
   } catch (const SystemError& error) {

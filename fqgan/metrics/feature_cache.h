@@ -13,7 +13,8 @@ namespace fqgan {
 Measured measured_once(const std::string& key, FeatureExtractor& extractor, const MeasureOptions& options,
                        const std::function<std::unique_ptr<ImageSource>()>& images);
 
-/// The properties of a measured data set, so that a later process need not read its images to know them.
+/// The properties of a measured data set, so that a later process need not read its images to know them. Not for a set
+/// with unreadable images, about which every process has to say something.
 std::optional<DataInfo> known_info(const std::string& key);
 void keep_info(const std::string& key, const DataInfo& info);
 

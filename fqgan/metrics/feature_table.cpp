@@ -53,6 +53,9 @@ const Row* row_named(const std::string& name) {
 std::string weights_of(const Row& row, const FeatureRequest& request) {
   const auto bring = "python -m fqgan.pretrained " + row.weights;
   if (request.weights) {
+    if (!request.weights->ends_with(".safetensors"))
+      fail("weights", "expected a .safetensors file, got '" + *request.weights + "'. Hint: " + bring + " FILE --out " +
+                          row.weights + ".safetensors makes one of a .pth file");
     if (std::filesystem::is_regular_file(*request.weights)) return *request.weights;
     fail("weights", "expected a safetensors file with the weights of " + row.weights + ", found none at '" +
                         *request.weights + "'. Hint: " + bring + " makes one");
@@ -115,7 +118,9 @@ FeatureRequest resolved(FeatureRequest request, bool labelled) {
     if (request.convention->empty())
       fail("convention", "expected one of " + join(convention_names()) + ", got nothing");
     convention_named(*request.convention, "convention");
-    if (!row || !row->has_conventions) refuse("convention");
+    if (!row || !row->has_conventions)
+      fail("convention", "expected the features inception, which other tools use, got " + request.features +
+                             ", so that this has no effect. Hint: --features inception");
   }
   if (request.precision != "float32" && !row) refuse("feature_precision");
   return request;

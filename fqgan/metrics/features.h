@@ -1,6 +1,6 @@
 // Feature extractors. Metrics of different extractors cannot be compared, so that the name of every value has the
-// extractor's name ("fid/classifier-1a2b3c4d"). An extractor takes uint8 images, and does its own resizing and
-// normalization.
+// extractor's name ("fid/classifier-1a2b3c4d"). An extractor takes images with pixels from 0 to 255, and does its own
+// resizing and normalization.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -42,9 +42,13 @@ class FeatureExtractor {
   /// Errors: UserError that starts with `where` for images that this extractor does not take. An extractor of three
   /// channels takes gray images, which measure() repeats.
   virtual void check(const ImageShape& shape, const std::string& where) const;
-  /// pixels: uint8 N x channels() x H x W on the CPU, channels_last in memory, N >= 1. Logits may be left out where
-  /// they are not wanted. Errors: UserError.
+  /// pixels: N x channels() x H x W on the CPU, channels_last in memory, N >= 1; uint8, or float32 from 0 to 255 where
+  /// a change below one step of a byte counts. Logits may be left out where they are not wanted. Errors: UserError.
   virtual Extracted extract(const at::Tensor& pixels, bool wants_logits) = 0;
+  /// The features whose squared difference is the distance of two nearly equal images, for the perceptual path length:
+  /// the features as they are, unless the extractor has others for this. pixels: float32, as above. Errors: UserError,
+  /// also for an extractor that rounds away small changes.
+  virtual at::Tensor distance_features(const at::Tensor& pixels) { return extract(pixels, false).features; }
 };
 
 }  // namespace fqgan

@@ -38,7 +38,7 @@ MeanAndStd inception_score(const at::Tensor& logits, const InceptionScoreOptions
   if (options.splits < 1)
     fail("inception_score", "expected inception_score.splits >= 1, got " + std::to_string(options.splits));
   const int64_t images = logits.size(0);
-  check_images(images, options.splits, "inception_score", "images, one for each of inception_score.splits,",
+  check_images(images, options.splits, "inception_score", "images, one for each of inception_score.splits",
                "use more images or fewer splits");
   auto rows = logits.detach();
   if (options.shuffle)

@@ -106,8 +106,8 @@ MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const Kerne
     fail("kid", "expected kid.rbf_sigma with kid.kernel = \"rbf\" only, got it with kid.kernel = \"" + options.kernel +
                     "\", so that it has no effect");
   const auto hint = "use more images or lower kid.subset_size";
-  check_images(a.size(0), options.subset_size, "kid", "images on the first side, as kid.subset_size says,", hint);
-  check_images(b.size(0), options.subset_size, "kid", "images on the second side, as kid.subset_size says,", hint);
+  check_images(a.size(0), options.subset_size, "kid", "images on the first side, as kid.subset_size says", hint);
+  check_images(b.size(0), options.subset_size, "kid", "images on the second side, as kid.subset_size says", hint);
 
   const auto subsets = draw_subsets(a.size(0), b.size(0), options);
   const auto tiles = all_tiles(options);

@@ -11,14 +11,15 @@
 namespace fqgan {
 
 struct Measured {
-  std::string name;                      // of the images, for messages
-  std::string extractor;                 // FeatureExtractor::name(); "": unknown, saved by another tool
-  std::optional<int64_t> images = 0;     // N; unset: unknown, saved by another tool
-  Moments moments;                       // of all features
-  at::Tensor features;                   // float32 N x D; undefined if only the moments were kept
-  at::Tensor logits;                     // float32 N x classes; undefined if the extractor has none
-  at::Tensor small;                      // uint8 N x 768, small_images(); undefined unless it was wanted
-  at::Tensor labels;                     // int64 N, -1: no label; undefined if the features are
+  std::string name;                   // of the images, for messages
+  std::string extractor;              // FeatureExtractor::name(); "": unknown, saved by another tool
+  std::optional<int64_t> images = 0;  // N; unset: unknown, saved by another tool
+  Moments moments;                    // of all features
+  at::Tensor features;                // float32 N x D; undefined if only the moments were kept
+  at::Tensor logits;                  // float32 N x classes; undefined if the extractor has none
+  at::Tensor small;                   // uint8 N x 768, small_images(); undefined unless it was wanted
+  at::Tensor labels;                  // int64 N, -1: no label; undefined if the features are
+  at::Tensor steps;  // float64 N: distances of image pairs one step apart (path_length.h), or undefined
   std::vector<std::string> class_names;  // of the labels; empty: no labels
   double seconds = 0;                    // to extract the features; 0: nothing was extracted
 };

@@ -10,6 +10,7 @@
 #include "fqgan/metrics/fid_infinity.h"
 #include "fqgan/metrics/frechet.h"
 #include "fqgan/metrics/neighbours.h"
+#include "fqgan/metrics/path_length.h"
 
 namespace fqgan {
 namespace {
@@ -124,6 +125,16 @@ void measure_intra_fid(const MetricWork& work) {
               " images; compare it only with values over the same number of images");
 }
 
+void measure_path_length(const MetricWork& work) {
+  const auto [mean, stddev] = path_length(work.a.steps);
+  const auto with = settings_of(metric_named("ppl", "ppl"), work.options, work.extractor.convention());
+  work.add("ppl" + with, mean);
+  work.add("ppl_std" + with, stddev);
+  if (mean == 0)
+    work.warn("ppl is 0, because no image changes for a small step of its latent in the features of " +
+              work.extractor.name() + ": the generator ignores its latents, or the extractor rounds its images");
+}
+
 const std::vector<MetricRow> table = {
     {{.name = "fid",
       .meaning = "Frechet inception distance: Frechet distance of the features",
@@ -209,6 +220,16 @@ const std::vector<MetricRow> table = {
       .bootstraps = true},
      false,
      measure_copied,
+     /*compares=*/false},
+    {{.name = "ppl",
+      .meaning = "perceptual path length: how much the generated images change for a small step of their latents",
+      .value_name = "ppl",
+      .settings = "ppl",
+      .smaller_is_better = true,
+      .needs_images = false,
+      .needs_steps = true},
+     false,
+     measure_path_length,
      /*compares=*/false}};
 
 }  // namespace
@@ -226,6 +247,7 @@ std::string settings_of(const Metric& metric, const MetricOptions& options, cons
   if (metric.name == "kid") return changed_settings(own.kid, of.settings.kid);
   if (metric.name == "is") return changed_settings(own.inception_score, of.settings.inception_score);
   if (metric.name == "c_t") return changed_settings(options.c_t, CopyTestOptions());
+  if (metric.name == "ppl") return changed_settings(options.ppl, PathLengthOptions());
   return "";
 }
 

@@ -45,13 +45,14 @@ std::vector<Span> spans_of(int64_t from, int64_t to, Resampling resampling) {
   return spans;
 }
 
-/// H x W x 3 bytes -> H x width x 3.
-void resize_width(const uint8_t* image, int64_t height, int64_t width, const std::vector<Span>& spans, float* to) {
+/// H x W x 3 -> H x width x 3.
+template <class Pixel>
+void resize_width(const Pixel* image, int64_t height, int64_t width, const std::vector<Span>& spans, float* to) {
   for (int64_t y = 0; y < height; ++y) {
-    const uint8_t* row = image + y * width * rgb;
+    const Pixel* row = image + y * width * rgb;
     for (const auto& span : spans) {
       float sum[rgb] = {};
-      const uint8_t* from = row + span.first * rgb;
+      const Pixel* from = row + span.first * rgb;
       for (const float weight : span.weights)
         for (int64_t c = 0; c < rgb; ++c) sum[c] += weight * static_cast<float>(*from++);
       for (int64_t c = 0; c < rgb; ++c) *to++ = sum[c];
@@ -75,21 +76,14 @@ void resize_height(const float* image, int64_t row, const std::vector<Span>& spa
   }
 }
 
-}  // namespace
-
-at::Tensor small_images(const at::Tensor& pixels) {
-  const NetworkInput rule{Resampling::pillow_bicubic, small_side, 0, 1};
-  return network_input(pixels, rule).round().to(at::kByte).contiguous().flatten(1);
-}
-
-at::Tensor network_input(const at::Tensor& pixels, const NetworkInput& rule) {
+template <class Pixel>
+at::Tensor network_input_of(const at::Tensor& pixels, const NetworkInput& rule) {
   const auto images = pixels.size(0), height = pixels.size(2), width = pixels.size(3), row = rule.size * rgb;
-  FQGAN_CHECK(pixels.size(1) == rgb && pixels.scalar_type() == at::kByte, "[features] expected RGB images of bytes");
   const auto from = pixels.contiguous(at::MemoryFormat::ChannelsLast);
   const auto result =
       at::empty({images, rgb, rule.size, rule.size}, at::TensorOptions(at::kFloat), at::MemoryFormat::ChannelsLast);
   const auto columns = spans_of(width, rule.size, rule.resampling), rows = spans_of(height, rule.size, rule.resampling);
-  const auto* in = from.const_data_ptr<uint8_t>();
+  const auto* in = from.const_data_ptr<Pixel>();
   auto* out = result.data_ptr<float>();
   at::parallel_for(0, images, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> wide(static_cast<size_t>(height * row));
@@ -99,6 +93,20 @@ at::Tensor network_input(const at::Tensor& pixels, const NetworkInput& rule) {
     }
   });
   return result;
+}
+
+}  // namespace
+
+at::Tensor small_images(const at::Tensor& pixels) {
+  const NetworkInput rule{Resampling::pillow_bicubic, small_side, 0, 1};
+  return network_input(pixels, rule).round().to(at::kByte).contiguous().flatten(1);
+}
+
+at::Tensor network_input(const at::Tensor& pixels, const NetworkInput& rule) {
+  const bool bytes = pixels.scalar_type() == at::kByte;
+  FQGAN_CHECK(pixels.size(1) == rgb && (bytes || pixels.scalar_type() == at::kFloat),
+              "[features] expected RGB images of bytes or float32");
+  return bytes ? network_input_of<uint8_t>(pixels, rule) : network_input_of<float>(pixels, rule);
 }
 
 }  // namespace fqgan

@@ -20,14 +20,14 @@ struct NetworkInput {
   double shift, divisor;  // (pixel - shift) / divisor
 };
 
-/// pixels: uint8 N x 3 x H x W, channels_last in memory -> float32 N x 3 x size x size, channels_last. The same bits
-/// for any batch and number of threads.
+/// pixels: uint8 or float32 N x 3 x H x W, from 0 to 255, channels_last in memory -> float32 N x 3 x size x size,
+/// channels_last. The same bits for any batch and number of threads.
 at::Tensor network_input(const at::Tensor& pixels, const NetworkInput& rule);
 
 inline constexpr int64_t small_side = 16;  // pixels
 
-/// The images at 16 x 16 pixels by Pillow's bicubic filter, rounded: uint8 N x 3 x H x W -> uint8 N x 768. In this size,
-/// noise and small shifts hardly change an image, so that copies of an image are found by their pixels.
+/// The images at 16 x 16 pixels by Pillow's bicubic filter, rounded: uint8 N x 3 x H x W -> uint8 N x 768. In this
+/// size, noise and small shifts hardly change an image, so that copies of an image are found by their pixels.
 at::Tensor small_images(const at::Tensor& pixels);
 
 }  // namespace fqgan

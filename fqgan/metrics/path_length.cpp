@@ -9,6 +9,16 @@
 
 namespace fqgan {
 
+void PathLengthOptions::fields(FieldVisitor& visit) {
+  visit("sampling", sampling,
+        about("where on the path between two latents the step is: anywhere (full), or at its start (end)")
+            .one_of({"full", "end"}));
+}
+
+at::Tensor squared_distances(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).square().sum(1);
+}
+
 MeanAndStd path_length(const at::Tensor& distances, double epsilon) {
   const std::string where = "ppl";
   if (!distances.defined() || distances.dim() != 1 || distances.size(0) < 1)

@@ -59,6 +59,14 @@ class PretrainedFeatures : public FeatureExtractor {
     return {at::cat(features).cpu(), logits.empty() ? at::Tensor() : at::cat(logits).cpu()};
   }
 
+  at::Tensor distance_features(const at::Tensor& pixels) override {
+    if (type_ != at::kFloat)
+      fail(name(),
+           "expected features in float32 for distances of nearly equal images, which bfloat16 rounds away. Hint: "
+           "--feature-precision float32");
+    return FeatureExtractor::distance_features(pixels);
+  }
+
  private:
   Facts facts_;
   Network network_;

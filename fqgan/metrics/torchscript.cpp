@@ -13,7 +13,9 @@
 namespace fqgan {
 namespace {
 
-constexpr const char *features_flag = "return_features", *logits_flag = "no_output_bias";
+constexpr const char *features_flag = "return_features", *logits_flag = "no_output_bias",
+                     *distance_flag = "return_lpips", *resize_flag = "resize_images";
+constexpr int64_t largest_side = 256;  // pixels; larger images are averaged before return_lpips, as StyleGAN2-ADA does
 constexpr const char* torchscript_contract =
     "features N x D (float) of uint8 N x 3 x H x W images, or a tuple of features and logits";
 
@@ -47,9 +49,9 @@ class TorchScriptFeatures : public FeatureExtractor {
     torch::NoGradGuard no_grad;
     const auto images = pixels.contiguous().to(device_);
     if (takes(features_flag)) {
-      Extracted found{only_tensor(call(images, features_flag), images.size(0), "features"), {}};
+      Extracted found{only_tensor(call(images, {{features_flag, true}}), images.size(0), "features"), {}};
       if (wants_logits && takes(logits_flag))
-        found.logits = only_tensor(call(images, logits_flag), images.size(0), "probabilities").log();
+        found.logits = only_tensor(call(images, {{logits_flag, true}}), images.size(0), "probabilities").log();
       return found;
     }
     const auto result = call(images);
@@ -61,20 +63,28 @@ class TorchScriptFeatures : public FeatureExtractor {
             checked(parts[1].toTensor(), pixels.size(0), "logits")};
   }
 
+  at::Tensor distance_features(const at::Tensor& pixels) override {
+    if (!takes(distance_flag)) return FeatureExtractor::distance_features(pixels);
+    torch::NoGradGuard no_grad;
+    auto images = pixels.contiguous().to(device_);
+    if (const auto factor = images.size(2) / largest_side; factor > 1) images = at::avg_pool2d(images, factor);
+    torch::jit::Kwargs flags{{distance_flag, true}};
+    if (takes(resize_flag)) flags[resize_flag] = false;
+    return only_tensor(call(images, flags), images.size(0), "features");
+  }
+
  private:
   /// Whether forward has an argument of this name.
   bool takes(const char* flag) const {
     return module_.get_method("forward").function().getSchema().argumentIndexWithName(flag).has_value();
   }
 
-  torch::jit::IValue call(const at::Tensor& images, const char* flag = nullptr) {
+  torch::jit::IValue call(const at::Tensor& images, const torch::jit::Kwargs& flags = {}) {
     try {
-      torch::jit::Kwargs flags;
-      if (flag) flags[flag] = true;
       return module_.forward({images}, flags);
     } catch (const std::exception& error) {
-      fail(path_, "the TorchScript file fails for uint8 images of shape " + shape_text(images.sizes()) + ": " +
-                      last_line(error.what()));
+      fail(path_, "the TorchScript file fails for " + type_text(images) + " images of shape " +
+                      shape_text(images.sizes()) + ": " + last_line(error.what()));
     }
   }
 

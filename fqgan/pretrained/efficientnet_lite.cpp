@@ -25,11 +25,8 @@ int64_t scaled_width(int64_t width, double factor) {
 }  // namespace
 
 const std::vector<EfficientNetLiteSize>& efficientnet_lite_sizes() {
-  static const std::vector<EfficientNetLiteSize> sizes = {{"efficientnet-lite0", 1.0, 1.0},
-                                                          {"efficientnet-lite1", 1.0, 1.1},
-                                                          {"efficientnet-lite2", 1.1, 1.2},
-                                                          {"efficientnet-lite3", 1.2, 1.4},
-                                                          {"efficientnet-lite4", 1.4, 1.8}};
+  static const std::vector<EfficientNetLiteSize> sizes = {
+      {"efficientnet-lite0", 1.0, 1.0}, {"efficientnet-lite1", 1.0, 1.1}, {"efficientnet-lite2", 1.1, 1.2}};
   return sizes;
 }
 

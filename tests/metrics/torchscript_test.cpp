@@ -65,6 +65,33 @@ TEST(TorchScript, FilesOfStyleGan2AdaAreCalledAsItsToolsCallThem) {
   EXPECT_FALSE(extractor->extract(ramp(), false).logits.defined());
 }
 
+TEST(TorchScript, DistancesAreThoseOfLpipsIfTheFileHasThem) {
+  TemporaryFolder folder;
+  torch::jit::Module module("vgg16");
+  module.define(
+      "def forward(self, img, resize_images: bool=True, return_lpips: bool=False):\n"
+      "    assert return_lpips and not resize_images\n"
+      "    return img.flatten(1)\n");
+  const auto path = (folder / "vgg16.pt").string();
+  module.save(path);
+  const auto extractor = open_feature_file(path, torch::kCPU);
+  const auto pixels = ramp().to(torch::kFloat) + 0.001;
+  EXPECT_TRUE(at::equal(extractor->distance_features(pixels), pixels.flatten(1)));
+  const auto large = torch::rand({1, 3, 512, 512});  // averaged to 256 x 256, as StyleGAN2-ADA does
+  EXPECT_TRUE(at::allclose(extractor->distance_features(large),
+                           large.view({1, 3, 256, 2, 256, 2}).mean(at::IntArrayRef{3, 5}).flatten(1)));
+}
+
+TEST(TorchScript, DistancesNeedAFileThatTakesFloats) {
+  TemporaryFolder folder;
+  const auto pixels = ramp().to(torch::kFloat) + 0.001;
+  const auto plain = open_feature_file(scripted(folder, "return x.double().flatten(1)"), torch::kCPU);
+  EXPECT_TRUE(at::equal(plain->distance_features(pixels), pixels.flatten(1)));
+  const auto bytes = scripted(folder, "assert x.dtype == 0\n    return x.float().flatten(1)", "bytes.pt");
+  const auto message = message_of<UserError>([&] { open_feature_file(bytes, torch::kCPU)->distance_features(pixels); });
+  expect_names(message, {bytes, "float32"});
+}
+
 TEST(TorchScript, TheNameChangesWithTheFile) {
   TemporaryFolder folder;
   const auto a = open_feature_file(scripted(folder, "return x.float().flatten(1)", "a.pt"), torch::kCPU);
