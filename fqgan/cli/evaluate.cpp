@@ -75,7 +75,7 @@ void print_evaluation(const EvaluateFlags& flags, const MeasuredSides& sides, co
 
 /// What is measured of the generated side.
 Side::Kept kept_of(const EvaluateFlags& flags, const std::vector<std::string>& names, const Sides& sides) {
-  Side::Kept kept{need_images(names, sides.settings), need_logits(names), need_small_images(names)};
+  auto kept = kept_of_generated(names, sides.settings);
   if (need_steps(names)) kept.steps = &sides.settings.ppl;
   kept.images = !need_only_steps(names) || !flags.save_statistics.empty();
   return kept;
@@ -85,9 +85,10 @@ Side::Kept kept_of(const EvaluateFlags& flags, const std::vector<std::string>& n
 void compare_with(const Measured& a, const EvaluateFlags& flags, const std::vector<std::string>& names,
                   const Sides& sides, FeatureExtractor& extractor) {
   const auto kept = kept_of(flags, names, sides);
-  const auto b = sides.b ? sides.b->measure(extractor, {kept.features, false, kept.small}) : a;
+  const auto of_real = kept_of_real(names, sides.settings);
+  const auto b = sides.b ? sides.b->measure(extractor, of_real) : a;
   std::optional<Measured> training;
-  if (need_training(names)) training = sides.training->measure(extractor, {true, false, kept.small});
+  if (need_training(names)) training = sides.training->measure(extractor, of_real);
   const auto measure = [&](const Measured& generated) {
     return evaluate(generated, b, names, extractor, sides.settings, training ? &*training : nullptr);
   };

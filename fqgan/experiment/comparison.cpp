@@ -45,9 +45,9 @@ Evaluation compare(const Comparison& comparison, const Numerics& numerics) {
   if (comparison.against) b = open_images(*comparison.against, data, numerics);
   const auto extractor = open_features_between(a, b ? &*b : nullptr, comparison.features, nullptr, numerics.device);
   check_metrics(names, a.facts, b ? b->facts : a.facts, *extractor, settings);
-  const bool keep = need_images(names, settings);
-  const auto generated = a.measure(*extractor, {keep, need_logits(names), false});
-  return evaluate(generated, b ? b->measure(*extractor, {keep, false, false}) : generated, names, *extractor, settings);
+  const auto generated = a.measure(*extractor, kept_of_generated(names, settings));
+  const auto against = b ? b->measure(*extractor, kept_of_real(names, settings)) : generated;
+  return evaluate(generated, against, names, *extractor, settings);
 }
 
 }  // namespace fqgan

@@ -84,8 +84,7 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
                            " makes them known, also to a finished run");
     accept_split_of_run(named.recipe->data);
     side.data = std::make_shared<OpenedData>(named.recipe->data);
-    // Without the option, the training did not look for labels.
-    side.labelled = named.recipe->data.path && (model.data.classes >= 2 || !named.recipe->data.labels);
+    side.labelled = named.recipe->data.path && may_have_labels(model.data, named.recipe->data);
     side.target_domain = domains_of(*model.family, *named.recipe->model, generated.options.direction).target;
   }
   side.source = source_images(named, model, side.data.get(), generated);
@@ -138,6 +137,18 @@ NamedSide look_at_side(const std::string& path) {
   if (named.checkpoint) named.recipe = recipe_of(*named.checkpoint);
   return named;
 }
+
+Side::Kept kept_of_real(const std::vector<std::string>& metrics, const MetricOptions& settings) {
+  return {need_images(metrics, settings), false, need_small_images(metrics)};
+}
+
+Side::Kept kept_of_generated(const std::vector<std::string>& metrics, const MetricOptions& settings) {
+  auto kept = kept_of_real(metrics, settings);
+  kept.logits = need_logits(metrics);
+  return kept;
+}
+
+bool may_have_labels(const DataInfo& info, const DataOptions& data) { return info.classes >= 2 || !data.labels; }
 
 Measured Side::measure(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const {
   if (statistics) return *statistics;

@@ -73,6 +73,14 @@ struct Side {
   Measured measure_images(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const;
 };
 
+/// What these metrics need of the generated images, and of each other side.
+Side::Kept kept_of_generated(const std::vector<std::string>& metrics, const MetricOptions& settings);
+Side::Kept kept_of_real(const std::vector<std::string>& metrics, const MetricOptions& settings);
+
+/// Whether a classifier can be trained on the data of a training with `info`. With data.labels = false, the training
+/// did not look for labels, so that there may be some.
+bool may_have_labels(const DataInfo& info, const DataOptions& data);
+
 /// `data`: the options for reading images; its path is not used.
 Side open_side(NamedSide named, DataOptions data, const Generated& generated, const Numerics& numerics);
 

@@ -68,7 +68,7 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
   against_ = side_against(recipe, data_, family);
   if (need_training(of_images_))
     training_ = side_of_training_images(data_, domains_of(family, *recipe.model, options_.generation.direction).target);
-  const bool labelled = data.classes >= 2 || !data_->options().labels;  // without the option, the labels are not known
+  const bool labelled = may_have_labels(data, data_->options());
   request_ = resolved(options_.feature_request(), labelled);
   if (is_trained_on_labels(request_)) {
     if (!labelled)
@@ -99,9 +99,9 @@ void TrainingEvaluator::prepare() {
   }
   log_info("evaluation against " + against_.facts.name + " with " + extractor_->name() + ": " +
            extractor_->description());
-  measured_ =
-      against_.measure(*extractor_, {need_images(of_images_, options_.settings), false, need_small_images(of_images_)});
-  if (training_) learned_ = training_->measure(*extractor_, {true, false, need_small_images(of_images_)});
+  const auto kept = kept_of_real(of_images_, options_.settings);
+  measured_ = against_.measure(*extractor_, kept);
+  if (training_) learned_ = training_->measure(*extractor_, kept);
 }
 
 Evaluation TrainingEvaluator::measure(Family& family) const {
@@ -119,8 +119,8 @@ Evaluation TrainingEvaluator::measure_images(Family& family) const {
   auto sampling = options_.generation.sampling(static_cast<uint64_t>(options_.seed));
   sampling.source = source_;
   const auto images = generated_images(family, sampling, options_.count);
-  MeasureOptions measuring{generated_.name, generated_.class_names, need_images(of_images_, options_.settings),
-                           need_logits(of_images_), need_small_images(of_images_)};
+  const auto kept = kept_of_generated(of_images_, options_.settings);
+  MeasureOptions measuring{generated_.name, generated_.class_names, kept.features, kept.logits, kept.small};
   measuring.progress = [&](int64_t done) {
     log_status("evaluation: " + std::to_string(done) + "/" + std::to_string(options_.count) + " images");
   };

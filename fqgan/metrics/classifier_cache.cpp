@@ -1,7 +1,5 @@
 // The cache of classifiers. One process at a time trains a classifier, under a lock; the file gets its name when it is
 // complete.
-#include <unistd.h>
-
 #include <filesystem>
 #include <optional>
 
@@ -29,21 +27,6 @@ std::unique_ptr<Classifier> find_classifier(const std::filesystem::path& path, t
   }
 }
 
-/// The folder, if it can be written to.
-std::optional<std::filesystem::path> classifier_folder() {
-  const auto cache = cache_folder();
-  if (!cache) return std::nullopt;
-  const auto folder = *cache / "classifiers";
-  try {
-    make_folder(folder);
-    if (access(folder.c_str(), W_OK) == 0) return folder;
-    log_warning("[" + folder.string() + "] cannot be written; the classifier is not kept");
-  } catch (const UserError& error) {
-    log_warning(std::string(error.what()) + ": the classifier is not kept");
-  }
-  return std::nullopt;
-}
-
 std::string name_for_people(const DataOptions& data) {
   const auto path = std::filesystem::path(data.path.value_or("")).lexically_normal();
   return (path.has_filename() ? path : path.parent_path()).filename().string();
@@ -66,7 +49,8 @@ std::unique_ptr<Classifier> cached_classifier(OpenedData& data, torch::Device de
     all.part = "labelled";
     train = data.view(all);
   }
-  const auto folder = classifier_folder();
+  const auto folder = writable_cache_folder(
+      "classifiers", [](const std::string& problem) { log_warning(problem + ": the classifier is not kept"); });
   if (!folder) return train_for(data, *train, device);
   const auto path = *folder / (train->key() + training_version + ".safetensors");
   FileLock lock(path.string() + ".lock");

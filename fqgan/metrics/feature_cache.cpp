@@ -1,7 +1,5 @@
 #include "fqgan/metrics/feature_cache.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -19,18 +17,9 @@ namespace {
 
 constexpr const char *kept_kind = "measured", *kept_version = "1";  // must change when the same key gets other features
 
-/// $FQGAN_CACHE/measured, if it can be written to.
 std::optional<std::filesystem::path> measured_folder() {
-  const auto cache = cache_folder();
-  if (!cache) return std::nullopt;
-  const auto folder = *cache / "measured";
-  try {
-    make_folder(folder);
-  } catch (const std::exception& error) {
-    log_detail(std::string(error.what()) + ": features are not kept");
-    return std::nullopt;
-  }
-  return access(folder.c_str(), W_OK) == 0 ? std::optional(folder) : std::nullopt;
+  return writable_cache_folder("measured",
+                               [](const std::string& problem) { log_detail(problem + ": features are not kept"); });
 }
 
 /// With `features` the file that has them, else the one that only needs the moments.

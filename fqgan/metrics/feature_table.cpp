@@ -27,7 +27,7 @@ struct Row {
 const std::vector<Row>& rows() {
   static const auto all = [] {
     std::vector<Row> list;
-    for (const auto tap : {2048, 768, 192, 64}) {
+    for (const auto tap : inception_taps) {
       const auto features = std::to_string(tap) + " features";
       list.push_back({tap == 2048 ? "inception" : "inception-" + std::to_string(tap), "inception",
                       tap == 2048 ? "the Inception-v3 of FID, " + features + " (under --convention)"

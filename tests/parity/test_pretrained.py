@@ -14,6 +14,7 @@ import outside_tools
 import pytest
 import torch
 from PIL import Image
+from program import one_line_error
 from safetensors.torch import load_file, save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -71,15 +72,6 @@ def evaluate(images, *arguments):
     """fqgan evaluate of a folder against itself; returns the finished process."""
     command = [BUILD / "fqgan", "evaluate", images, "--against", images, "--metrics", "fid", *arguments]
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
-
-
-def one_line(process, *parts):
-    assert process.returncode == 2, process.stderr
-    lines = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1, process.stderr
-    for part in parts:
-        assert str(part) in lines[0], lines[0]
-    return lines[0]
 
 
 def packed(path, *files):
@@ -202,23 +194,23 @@ def test_weights_of_another_network(lite0, cache, images, tmp_path):
     """fqgan names ten tensors and counts the others."""
     lite = tmp_path / "lite0.safetensors"
     pretrained.main(["efficientnet-lite0", str(lite0), "--out", str(lite)])
-    said = one_line(evaluate(images, "--features", "inception", "--weights", lite), lite, "Conv2d_1a_3x3", "more")
+    said = one_line_error(evaluate(images, "--features", "inception", "--weights", lite), lite, "Conv2d_1a_3x3", "more")
     assert said.count(" is missing") + said.count(" instead of ") + said.count(" is not part of it") == 10
-    one_line(evaluate(images, "--features", "efficientnet-lite2", "--weights", lite), lite, "efficientnet-lite2")
+    one_line_error(evaluate(images, "--features", "efficientnet-lite2", "--weights", lite), lite, "efficientnet-lite2")
     with outside_tools.stand_in_torchvision():
         state = outside_tools.random_inception(seed=1)
     state["Mixed_7c.branch_pool.conv.weight"] = torch.zeros(192, 2048, 3, 3)
     del state["fc.bias"]
     save_file(state, tmp_path / "almost.safetensors")
     almost = evaluate(images, "--features", "inception", "--weights", tmp_path / "almost.safetensors")
-    said = one_line(almost, "Mixed_7c.branch_pool.conv.weight", "192", "2048", "fc.bias")
+    said = one_line_error(almost, "Mixed_7c.branch_pool.conv.weight", "192", "2048", "fc.bias")
     assert "more" not in said
 
 
 def test_missing_and_damaged_weights(cache, images, tmp_path):
     for features in ("inception", "inception-192", "efficientnet-lite0"):
-        said = one_line(evaluate(images, "--features", features), "python -m fqgan.pretrained")
+        said = one_line_error(evaluate(images, "--features", features), "python -m fqgan.pretrained")
         assert str(cache) in said
     (tmp_path / "text.safetensors").write_text("no weights")
     for name in ("none.safetensors", "text.safetensors"):
-        one_line(evaluate(images, "--features", "inception", "--weights", tmp_path / name), name)
+        one_line_error(evaluate(images, "--features", "inception", "--weights", tmp_path / name), name)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-
+from program import one_line_error
 from test_metrics import pytorch_fid, stand_in_torchvision  # noqa: F401 (fixtures)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -35,11 +35,7 @@ def fid(document):
 
 
 def refused(arguments, *names):
-    done = run(*arguments)
-    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert done.returncode == 2 and len(lines) == 1, done
-    for name in names:
-        assert str(name) in lines[0], lines[0]
+    one_line_error(run(*arguments), *names)
 
 
 @pytest.fixture(scope="module")

@@ -168,6 +168,22 @@ std::optional<fs::path> cache_folder() {
   return std::nullopt;
 }
 
+std::optional<fs::path> writable_cache_folder(const std::string& name,
+                                              const std::function<void(const std::string&)>& problem) {
+  const auto cache = cache_folder();
+  if (!cache) return std::nullopt;
+  const auto folder = *cache / name;
+  try {
+    make_folder(folder);
+  } catch (const std::exception& error) {
+    problem(error.what());
+    return std::nullopt;
+  }
+  if (access(folder.c_str(), W_OK) == 0) return folder;
+  problem("[" + folder.string() + "] cannot be written");
+  return std::nullopt;
+}
+
 std::optional<PixelStore> find_cached(const std::string& key, int64_t images) {
   const auto path = file_of(key, ".pixels");
   std::error_code problem;

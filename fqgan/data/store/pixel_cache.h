@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,11 @@ namespace fqgan {
 
 /// $FQGAN_CACHE, else $XDG_CACHE_HOME/fqgan, else ~/.cache/fqgan; nothing if no variable is set.
 std::optional<std::filesystem::path> cache_folder();
+
+/// A folder in the cache folder, which is made if it is missing. Nothing if there is no cache folder, or if this one
+/// cannot be written to; then `problem` is called with one line that says why.
+std::optional<std::filesystem::path> writable_cache_folder(const std::string& name,
+                                                           const std::function<void(const std::string&)>& problem);
 
 /// Maps the finished cache of this key; nothing if there is none, or a damaged one, which will be rebuilt.
 std::optional<PixelStore> find_cached(const std::string& key, int64_t images);
