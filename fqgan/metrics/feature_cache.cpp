@@ -123,7 +123,7 @@ Measured measured_once(const std::string& key, FeatureExtractor& extractor, cons
   return measured;
 }
 
-std::optional<DataInfo> known_info(const std::string& key) {
+std::optional<KnownData> known_data(const std::string& key) {
   const auto folder = measured_folder();
   if (!folder) return std::nullopt;
   const auto path = info_file(*folder, key);
@@ -136,21 +136,33 @@ std::optional<DataInfo> known_info(const std::string& key) {
     info.class_names = json.at("class_names").get<std::vector<std::string>>();
     info.classes = static_cast<int64_t>(info.class_names.size());
     info.unlabelled = json.at("unlabelled");
-    const bool plausible =
-        info.images > 0 && info.channels > 0 && info.channels <= 4 && info.height > 0 && info.width > 0;
-    return plausible ? std::optional(info) : std::nullopt;
+    const auto& changes = json.at("changes");
+    const Changes counts{changes.at("reshaped"), changes.at("small"), changes.at("large"), changes.at("transparent")};
+    const bool one_size = info.height > 0 && info.width > 0, own_sizes = info.height == 0 && info.width == 0;
+    const bool plausible = info.images > 0 && info.channels > 0 && info.channels <= 4 && (one_size || own_sizes);
+    return plausible ? std::optional(KnownData{info, counts}) : std::nullopt;
   } catch (const std::exception& error) {
     log_detail("[" + path.string() + "] cannot be read: " + error.what());
     return std::nullopt;
   }
 }
 
-void keep_info(const std::string& key, const DataInfo& info) {
+void keep_data(const std::string& key, const KnownData& data) {
   const auto folder = measured_folder();
   if (!folder) return;
-  const nlohmann::json json = {
-      {"key", key},          {"images", info.images},           {"channels", info.channels},    {"height", info.height},
-      {"width", info.width}, {"class_names", info.class_names}, {"unlabelled", info.unlabelled}};
+  const auto& [info, changes] = data;
+  const nlohmann::json counts = {{"reshaped", changes.reshaped},
+                                 {"small", changes.small},
+                                 {"large", changes.large},
+                                 {"transparent", changes.transparent}};
+  const nlohmann::json json = {{"key", key},
+                               {"images", info.images},
+                               {"channels", info.channels},
+                               {"height", info.height},
+                               {"width", info.width},
+                               {"class_names", info.class_names},
+                               {"unlabelled", info.unlabelled},
+                               {"changes", counts}};
   try {
     write_file_atomically(info_file(*folder, key), json.dump());
   } catch (const SystemError& error) {

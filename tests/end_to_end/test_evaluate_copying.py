@@ -178,3 +178,10 @@ def test_a_run_is_compared_with_its_own_training_images(trained_with_copies, tmp
     assert value(json.loads(process.stdout), "copied") == last[next(n for n in last if n.startswith("copied"))]
     assert len((tmp_path / "pairs.csv").read_text().splitlines()) == 31
     one_line_error(run("evaluate", data, "--against", data, "--training", folder, "--metrics", "auth"), "--training")
+
+
+def test_mixed_sizes_need_an_extractor_that_resizes(sets, tmp_path):
+    mixed = blobs(tmp_path / "mixed", 5, 7)
+    Image.open(mixed / "0000.png").resize((20, 14)).save(mixed / "0000.png")
+    sides = [mixed, "--against", sets["held_out"], "--features", sets["net"]]
+    one_line_error(run("evaluate", *sides, "--metrics", "fid"), "mixed", "data.resolution")
