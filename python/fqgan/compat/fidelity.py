@@ -104,7 +104,8 @@ def check_counts(arguments, metrics, counts):
         needed.append(("--isc-splits", arguments.isc_splits, counts[0]))
     for flag, value, images in needed:
         if value > images > 1:
-            raise UserError(flag, f"expected at most the number of images, {images}, got {value}. Hint: {flag} {images}")
+            problem = f"expected at most the number of images, {images}, got {value}"
+            raise UserError(flag, f"{problem}. Hint: {flag} {images}")
 
 
 def reads_deep(file):
