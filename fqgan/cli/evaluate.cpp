@@ -68,6 +68,7 @@ Evaluation with_other_seeds(const EvaluateFlags& flags, const Sides& sides, Feat
 void log_speed(const MeasuredSides& sides, const FeatureRequest& request, torch::Device device) {
   constexpr double worth_knowing = 2;  // seconds
   const auto type = request.precision == "bfloat16" ? at::kBFloat16 : at::kFloat;
+  if (!log_is_verbose()) return;
   std::optional<double> operations;
   for (const auto* side : {&sides.a, sides.b, sides.training}) {
     if (!side || side->seconds < worth_knowing) continue;

@@ -87,8 +87,7 @@ std::optional<Measured> find_kept(const std::filesystem::path& path, const std::
     if (lacks_logits && file.metadata.contains("without_logits")) return std::nullopt;
     return from_file(std::move(file), path, options);
   } catch (const UserError& error) {
-    log_warning("[" + path.string() + "] cannot be read; the images are measured again");
-    log_detail(error.what());
+    log_warning(std::string(error.what()) + "; the images are measured again");
     return std::nullopt;
   }
 }
@@ -112,7 +111,7 @@ Measured measured_once(const std::string& key, FeatureExtractor& extractor, cons
   const auto folder = measured_folder();
   if (!folder) return measure(*images(), extractor, options);
   const auto path = file_of(*folder, key, extractor.name(), options.keep_features);
-  FileLock lock(path.string() + ".lock");
+  FileLock lock(path.string() + ".lock", FileLock::removed_at_end);
   lock.lock([] { log_info("another process is measuring these images; waiting for it"); });
   if (auto kept = find_kept(path, key, extractor.name(), options)) {
     log_detail(options.name + ": features of " + count_text(kept->images) + " images from " + path.string());
