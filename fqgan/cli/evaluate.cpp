@@ -4,6 +4,7 @@
 #include "fqgan/cli/evaluate_metrics.h"
 #include "fqgan/cli/evaluate_output.h"
 #include "fqgan/cli/program.h"
+#include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/standard_streams.h"
 #include "fqgan/experiment/comparison.h"
@@ -33,6 +34,15 @@ std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, con
   return open_features_between(sides.a, sides.b ? &*sides.b : nullptr, request, labelled_images(sides), device);
 }
 
+/// The picture of the nearest pairs has images of one size.
+void refuse_pairs_of_own_sizes(const EvaluateFlags& flags, const Sides& sides) {
+  if (flags.neighbours.empty()) return;
+  for (const auto* side : {&sides.a, &*sides.training})
+    if (side->facts.mixed_sizes)
+      fail("--neighbours",
+           "expected images of one size, got several in " + side->facts.name + ". Hint: --set data.resolution=64");
+}
+
 void report_copies(const EvaluateFlags& flags, const Sides& sides, const Evaluation& evaluation) {
   if (!evaluation.copies) return;
   log_info("copied: " + verdict(*evaluation.copies));
@@ -58,6 +68,7 @@ Evaluation with_other_seeds(const EvaluateFlags& flags, const Sides& sides, Feat
 void log_speed(const MeasuredSides& sides, const FeatureRequest& request, torch::Device device) {
   constexpr double worth_knowing = 2;  // seconds
   const auto type = request.precision == "bfloat16" ? at::kBFloat16 : at::kFloat;
+  if (!log_is_verbose()) return;
   std::optional<double> operations;
   for (const auto* side : {&sides.a, sides.b, sides.training}) {
     if (!side || side->seconds < worth_knowing) continue;
@@ -115,6 +126,7 @@ int evaluate_command(const EvaluateFlags& given) {
     names = checked_metrics(flags, std::move(names), sides, *extractor);
   else
     refuse_other_settings(flags.set, {});
+  refuse_pairs_of_own_sizes(flags, sides);
   log_info("features: " + extractor->name() + ", " + extractor->description());
   const auto a = sides.a.measure(*extractor, kept_of(flags, measures ? names : std::vector<std::string>(), sides));
   if (!flags.save_statistics.empty()) {

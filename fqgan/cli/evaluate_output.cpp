@@ -41,8 +41,9 @@ std::string speed_line(const Measured& measured, const FeatureExtractor& extract
   auto line = measured.name + ": features of " + count_text(measured.images) + " images in " +
               significant(measured.seconds, 3) + " s, " + significant(rate, 3) + " images/s";
   if (extractor.operations() > 0)
-    line += ", which is " + significant(100 * rate * extractor.operations() / operations, 3) +
-            " % of the speed of large matrix products on this machine";
+    line += ", " + significant(rate * extractor.operations() / 1e9, 3) +
+            " GFLOP/s by the sizes of its layers; large matrix products reach " + significant(operations / 1e9, 3) +
+            " GFLOP/s";
   return line;
 }
 

@@ -165,17 +165,17 @@ Sides open_sides(const EvaluateFlags& flags, NamedSides named, const Numerics& n
          "measured against its own data by default");
   auto generated = flags.generated;
   if (flags.raw) generated.options.weights = "raw";
-  Sides sides{open_side(std::move(a), options.data, generated, numerics),
+  Sides sides{open_side(std::move(a), options.data, generated, numerics, true),
               {},
               {},
               options.settings,
               named.b_of_recipe,
               numerics.device};
-  if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics);
+  if (b) sides.b = open_side(std::move(*b), options.against, generated, numerics, true);
   if (own_data) sides.b = side_of_training_data(sides.a.data, sides.a.target_domain);
   if (!needs.training) return sides;
   if (named.training)
-    sides.training = open_side(std::move(*named.training), options.training, {}, numerics);
+    sides.training = open_side(std::move(*named.training), options.training, {}, numerics, true);
   else if (sides.a.family && sides.a.data)
     sides.training = side_of_training_images(sides.a.data, sides.a.target_domain);
   return sides;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,21 +13,29 @@
 
 namespace fqgan {
 
-FileLock::FileLock(std::filesystem::path path) : path_(std::move(path)) {
-  file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (file_ < 0) fail_with(errno);
+FileLock::FileLock(std::filesystem::path path, Afterwards afterwards)
+    : path_(std::move(path)), afterwards_(afterwards) {
+  open();
 }
 
-FileLock::FileLock(FileLock&& other) noexcept : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
+FileLock::FileLock(FileLock&& other) noexcept
+    : path_(std::move(other.path_)),
+      afterwards_(other.afterwards_),
+      file_(std::exchange(other.file_, -1)),
+      locked_(std::exchange(other.locked_, false)) {}
 
 FileLock::~FileLock() {
+  if (locked_ && afterwards_ == removed_at_end) ::unlink(path_.c_str());  // while it is locked
   if (file_ >= 0) ::close(file_);
 }
 
 bool FileLock::try_lock() {
-  while (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return false;
-    if (errno != EINTR) fail_with(errno);
+  while (!locked_) {
+    while (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) return false;
+      if (errno != EINTR) fail_with(errno);
+    }
+    if (!(locked_ = afterwards_ == kept || is_at_path())) open();
   }
   name_holder();
   return true;
@@ -35,9 +44,26 @@ bool FileLock::try_lock() {
 void FileLock::lock(const std::function<void()>& waiting) {
   if (try_lock()) return;
   waiting();
-  while (::flock(file_, LOCK_EX) != 0)
-    if (errno != EINTR) fail_with(errno);
+  while (!locked_) {
+    while (::flock(file_, LOCK_EX) != 0)
+      if (errno != EINTR) fail_with(errno);
+    if (!(locked_ = afterwards_ == kept || is_at_path())) open();
+  }
   name_holder();
+}
+
+void FileLock::open() {
+  if (file_ >= 0) ::close(file_);
+  file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (file_ < 0) fail_with(errno);
+}
+
+// Not if the process that held the lock before removed the file: others then lock a new one.
+bool FileLock::is_at_path() const {
+  struct stat own {
+  }, there{};
+  return ::fstat(file_, &own) == 0 && ::stat(path_.c_str(), &there) == 0 && own.st_dev == there.st_dev &&
+         own.st_ino == there.st_ino;
 }
 
 std::string FileLock::holder() const {

@@ -9,9 +9,11 @@ namespace fqgan {
 
 class FileLock {
  public:
-  /// Opens `path`, creating the file if it is missing, without locking it.
+  enum Afterwards { kept, removed_at_end };
+  /// Opens `path`, creating the file if it is missing, without locking it. removed_at_end: the destructor removes the
+  /// file if it holds the lock; a process that waited for it then takes a new file.
   /// Errors of all functions: SystemError that names the path and the system's reason.
-  explicit FileLock(std::filesystem::path path);
+  explicit FileLock(std::filesystem::path path, Afterwards afterwards = kept);
   ~FileLock();
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&&) = delete;
@@ -26,11 +28,15 @@ class FileLock {
   static bool is_held(const std::filesystem::path& path);
 
  private:
+  void open();
+  bool is_at_path() const;
   void name_holder() const;
   [[noreturn]] void fail_with(int code) const;
 
   std::filesystem::path path_;
+  Afterwards afterwards_;
   int file_ = -1;
+  bool locked_ = false;
 };
 
 }  // namespace fqgan

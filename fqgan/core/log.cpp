@@ -71,6 +71,11 @@ void log_status(const std::string& line) {
   status_shown = !line.empty();
 }
 
+bool log_is_verbose() {
+  const std::lock_guard lock(mutex);
+  return level == LogLevel::verbose;
+}
+
 bool log_is_terminal() { return isatty(STDERR_FILENO) == 1; }
 
 }  // namespace fqgan

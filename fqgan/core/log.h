@@ -19,5 +19,6 @@ void log_error(const std::string& line);      // "error: ..." always shown
 /// line clears it too. Not shown when quiet. All functions may be called from several threads.
 void log_status(const std::string& line);
 bool log_is_terminal();
+bool log_is_verbose();  // whether log_detail shows anything
 
 }  // namespace fqgan

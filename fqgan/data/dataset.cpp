@@ -5,21 +5,37 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/data/opened_data.h"
+#include "fqgan/data/parallel.h"
 
 namespace fqgan {
 namespace {
+
+constexpr int64_t most_bytes = int64_t{1} << 28;  // of the images of own sizes that are decoded at once
 
 class InOrder : public ImageSource {
  public:
   explicit InOrder(const Dataset& dataset) : dataset_(dataset) {}
   std::vector<Image> next(int64_t count) override {
-    const auto& info = dataset_.info();
+    const auto first = at_;
     std::vector<Image> images;
-    for (; count > 0 && at_ < info.images; --count, ++at_) {
-      auto pixels = at::empty({info.height, info.width, info.channels}, at::kByte);
-      const int64_t label = dataset_.read(at_, pixels.mutable_data_ptr<uint8_t>());
-      images.push_back({pixels, label < 0 ? std::nullopt : std::optional(label), dataset_.name(at_)});
+    const bool own_sizes = dataset_.info().height == 0;
+    for (int64_t bytes = 0; std::ssize(images) < count && at_ < dataset_.info().images; ++at_) {
+      const auto shape = dataset_.shape(at_);
+      bytes += shape.bytes();
+      if (own_sizes && bytes > most_bytes && !images.empty()) break;
+      images.push_back({at::empty({shape.height, shape.width, shape.channels}, at::kByte), {}, dataset_.name(at_)});
     }
+    const auto read = [&](int64_t begin, int64_t end) {
+      for (auto i = begin; i < end; ++i) {
+        auto& image = images[static_cast<size_t>(i)];
+        const auto label = dataset_.read(first + i, image.pixels.mutable_data_ptr<uint8_t>());
+        if (label >= 0) image.label = label;
+      }
+    };
+    if (own_sizes)
+      parallel_chunks(std::ssize(images), 1, read);  // decodes them
+    else
+      read(0, std::ssize(images));
     return images;
   }
 
@@ -29,6 +45,8 @@ class InOrder : public ImageSource {
 };
 
 }  // namespace
+
+RasterShape Dataset::shape(int64_t) const { return {info().height, info().width, info().channels}; }
 
 int64_t Dataset::label(int64_t index) const {
   std::vector<uint8_t> pixels(static_cast<size_t>(info().height * info().width * info().channels));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fqgan/core/fields.h"
+#include "fqgan/data/images/raster.h"
 
 namespace fqgan {
 
@@ -22,10 +23,10 @@ struct Image {
 
 /// The properties of a data set that determine the networks.
 struct DataInfo {
-  int64_t images = 0, channels = 0, height = 0, width = 0;
-  int64_t classes = 0;                   // 0: no labels
-  std::vector<std::string> class_names;  // `classes` of them
-  int64_t unlabelled = 0;                // number of images without a class, if there are classes
+  int64_t images = 0, channels = 0, height = 0, width = 0;  // height = width = 0: each image has its own (View)
+  int64_t classes = 0;                                      // 0: no labels
+  std::vector<std::string> class_names;                     // `classes` of them
+  int64_t unlabelled = 0;                                   // number of images without a class, if there are classes
 };
 
 /// An image that could not be read, and why.
@@ -33,17 +34,20 @@ struct Skipped {
   std::string name, reason;
 };
 
-/// How many images of a data set were changed when they were brought to its size, besides being scaled down.
+/// How many images of a data set were changed when they were brought to its size.
 struct Changes {
   int64_t reshaped = 0;     // of other proportions than the data set's
   int64_t small = 0;        // smaller than the data set's size
+  int64_t large = 0;        // larger: scaled down (not known of pixels in a cache of an earlier version)
   int64_t transparent = 0;  // with transparent pixels, which the data set does not keep
 };
 
 struct Dataset {
   virtual ~Dataset() = default;
   virtual const DataInfo& info() const = 0;
-  /// Copies image `index` into `pixels` (H x W x C bytes, as info() says) and returns its label, or -1. May be called
+  /// The shape of image `index`: as info() says, unless each image has its own.
+  virtual RasterShape shape(int64_t index) const;
+  /// Copies image `index` into `pixels` (shape(index), H x W x C bytes) and returns its label, or -1. May be called
   /// from several threads.
   virtual int64_t read(int64_t index, uint8_t* pixels) const = 0;
   /// The label alone.
@@ -103,7 +107,8 @@ std::shared_ptr<const Dataset> open_dataset(const DataOptions& options);
 /// A finite stream of images (a data set in order, a folder, a generator), for metrics and sampling.
 struct ImageSource {
   virtual ~ImageSource() = default;
-  virtual std::vector<Image> next(int64_t count) = 0;  // fewer at the end
+  /// Up to `count` images: fewer at the end and where images are very large, none after it.
+  virtual std::vector<Image> next(int64_t count) = 0;
 };
 std::unique_ptr<ImageSource> in_order(const Dataset& dataset);
 

@@ -44,9 +44,7 @@ std::string transparent_line(const DataInfo& info, const FitOptions& options) {
 
 }  // namespace
 
-std::vector<std::string> fit_report(const Dataset& dataset, const FitOptions& options) {
-  const auto& info = dataset.info();
-  const auto changes = dataset.changes();
+std::vector<std::string> fit_report(const DataInfo& info, const Changes& changes, const FitOptions& options) {
   const auto size = size_text({info.height, info.width, info.channels});
   std::vector<std::string> lines;
   const auto add = [&](int64_t images, const std::string& are, const std::string& done) {
@@ -56,6 +54,7 @@ std::vector<std::string> fit_report(const Dataset& dataset, const FitOptions& op
   };
   add(changes.reshaped, info.height == info.width ? "not square" : "not of the shape " + size,
       reshaped_line(info, options));
+  add(changes.large, "larger than " + size, "scaled down (data.filter = " + options.filter + ")");
   add(changes.small, "smaller than " + size, small_line(info, options));
   add(changes.transparent, "transparent", transparent_line(info, options));
   return lines;

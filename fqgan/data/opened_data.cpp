@@ -10,6 +10,7 @@
 #include "fqgan/data/sources/class_names.h"
 #include "fqgan/data/sources/source.h"
 #include "fqgan/data/sources/splits.h"
+#include "fqgan/data/store/own_sizes.h"
 #include "fqgan/data/store/stored_dataset.h"
 
 namespace fqgan {
@@ -38,7 +39,7 @@ void check_options(const DataOptions& options) {
 
 // The images of one split and domain.
 struct Part {
-  std::unique_ptr<Source> source;
+  std::shared_ptr<Source> source;
   bool has_labels = false;
   // By the decoded entries, and the number of pixels by which they are enlarged.
   std::map<std::pair<std::vector<int64_t>, int64_t>, std::shared_ptr<const DecodedImages>> decoded;
@@ -121,7 +122,7 @@ OpenedData::OpenedData(OpenedData&&) noexcept = default;
 
 const DataOptions& OpenedData::options() const { return impl_->options; }
 
-std::shared_ptr<const Dataset> OpenedData::view(const View& which) {
+std::shared_ptr<const Dataset> OpenedData::view(const View& which) try {
   const auto [part, options] = impl_->selected(which);
   const auto selection = select(*part->source, options);
   const auto images = part->images(options);
@@ -129,6 +130,10 @@ std::shared_ptr<const Dataset> OpenedData::view(const View& which) {
   // With a limit a view of the whole may still follow, and with a margin an enlarged one.
   if (!impl_->options.limit && impl_->options.crop_margin == 0) part->source->forget_pixels();
   return view_of(images, selection, enlarged);
+} catch (const MixedSizes&) {
+  if (!which.own_sizes) throw;
+  const auto [part, options] = impl_->selected(which);
+  return images_of_own_sizes(part->source, select(*part->source, options), options, key(which));
 }
 
 std::string OpenedData::key(const View& which) {

@@ -14,8 +14,9 @@ namespace fqgan {
 struct View {
   std::optional<std::string> split, domain, part;
   std::optional<bool> labels;
-  bool training = false;  // the training images, whatever data.split says
-  bool whole = false;     // every image with its label: ignores limit, labels_per_class, part and crop_margin
+  bool training = false;   // the training images, whatever data.split says
+  bool own_sizes = false;  // images of mixed sizes keep them, unless data.resolution is set: for measuring
+  bool whole = false;      // every image with its label: ignores limit, labels_per_class, part and crop_margin
 };
 
 class OpenedData {

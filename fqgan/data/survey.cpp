@@ -158,7 +158,7 @@ Survey survey(DataOptions options) {
   result.info = data->info();
   result.key = data->key();
   result.unreadable = data->skipped();
-  result.fit = fit_report(*data, options);
+  result.fit = fit_report(result.info, data->changes(), options);
   read_all(*data, result);
   const auto changes = data->changes();
   if (options.fit == "pad" && changes.reshaped + changes.small > 0)

@@ -17,7 +17,7 @@ namespace {
 void describe_fit(const Recipe& recipe, const DatasetsByName& sets) {
   for (const auto& [name, set] : sets) {
     if (sets.contains("train") && name != "train") continue;
-    for (const auto& line : fit_report(*set, recipe.data))
+    for (const auto& line : fit_report(set->info(), set->changes(), recipe.data))
       log_info("data: " + (name == "train" ? "" : name + ": ") + line);
   }
 }

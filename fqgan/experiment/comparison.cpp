@@ -12,7 +12,7 @@ Side open_images(const std::string& path, const DataOptions& data, const Numeric
   auto named = look_at_side(path);
   if (named.checkpoint)
     fail(path, "expected images or saved statistics, got a run or checkpoint. Hint: fqgan evaluate measures it");
-  return open_side(std::move(named), data, {}, numerics);
+  return open_side(std::move(named), data, {}, numerics, true);
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ class TrainingEvaluator {
   std::shared_ptr<OpenedData> data_;
   std::shared_ptr<const Dataset> test_;  // test images of the metric "error"
   torch::Device device_;
+  bool labelled_ = false;  // whether the data has classes
   FeatureRequest request_;
   SideFacts generated_;
   Side against_;

@@ -5,10 +5,10 @@
 #include "fqgan/core/command_line.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
+#include "fqgan/data/fit_report.h"
 #include "fqgan/data/sources/source.h"
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/experiment/path_steps.h"
-#include "fqgan/metrics/feature_cache.h"
 #include "fqgan/metrics/statistics_file.h"
 #include "fqgan/run/run_folder.h"
 
@@ -28,10 +28,14 @@ Side side_of_view(std::shared_ptr<OpenedData> data, const View& which, const std
   Side side;
   side.dataset = std::make_shared<LazyView>(data, which);
   const auto key = data->key(which);
-  const auto known = known_info(key);
-  const auto info = known ? *known : side.dataset->get().info();
-  side.facts = {
-      .name = name, .images = info.images, .class_names = info.class_names, .shape = shape_of(info), .key = key};
+  if (const auto known = known_data(key))
+    side.read = *known;
+  else
+    side.read.info = side.dataset->get().info();
+  const auto& info = side.read.info;
+  side.facts = {.name = name, .images = info.images, .class_names = info.class_names, .key = key};
+  side.facts.mixed_sizes = info.height == 0;
+  if (!side.facts.mixed_sizes) side.facts.shape = shape_of(info);
   side.labelled = !info.class_names.empty();
   side.images = [images = side.dataset](uint64_t) { return in_order(images->get()); };
   side.data = std::move(data);
@@ -167,11 +171,25 @@ Measured Side::measure_images(FeatureExtractor& extractor, const Kept& keep, uin
   auto measured =
       dataset ? measured_once(facts.key, extractor, options, stream) : fqgan::measure(*stream(), extractor, options);
   log_status("");
-  if (dataset && dataset->is_open() && dataset->get().skipped().empty()) keep_info(facts.key, dataset->get().info());
+  if (dataset) report_changes(extractor);
   return measured;
 }
 
-Side open_side(NamedSide named, DataOptions data, const Generated& generated, const Numerics& numerics) {
+/// Says what was done to the images before they came to the extractor, which the names of values do not.
+void Side::report_changes(const FeatureExtractor& extractor) const {
+  auto known = read;
+  if (dataset->is_open()) {
+    known.changes = dataset->get().changes();
+    if (dataset->get().skipped().empty()) keep_data(facts.key, known);
+  }
+  if (facts.mixed_sizes)
+    log_info_once(facts.name + ": images of several sizes, each resized by itself for " + extractor.name());
+  for (const auto& line : fit_report(known.info, known.changes, data->options()))
+    log_info_once(facts.name + ": " + line);
+}
+
+Side open_side(NamedSide named, DataOptions data, const Generated& generated, const Numerics& numerics,
+               bool own_sizes) {
   if (named.checkpoint) return side_of_model(std::move(named), generated, numerics);
   if (named.statistics) {
     Side side;
@@ -184,7 +202,9 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
   }
   data.path = named.path;
   const auto opened = std::make_shared<OpenedData>(data);
-  return side_of_view(opened, {}, named.path);
+  View images;
+  images.own_sizes = own_sizes;
+  return side_of_view(opened, images, named.path);
 }
 
 Domains domains_of(const Family& family, const FamilyOptions& options, const std::string& direction) {

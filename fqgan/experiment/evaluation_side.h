@@ -9,6 +9,7 @@
 #include "fqgan/inference/generation_options.h"
 #include "fqgan/inference/model.h"
 #include "fqgan/metrics/evaluate.h"
+#include "fqgan/metrics/feature_cache.h"
 
 namespace fqgan {
 
@@ -52,6 +53,7 @@ struct Side {
   std::optional<Measured> statistics;
   std::shared_ptr<LazyView> dataset;      // null: no images of a data set
   std::shared_ptr<const Dataset> source;  // source images of a translator, or null
+  KnownData read;                         // of `dataset`
   bool labelled = false;                  // whether `data` has labels to train a classifier on
   std::unique_ptr<Family> family;
   std::shared_ptr<OpenedData> data;          // of the data set, or of the family's recipe; null: unknown
@@ -71,6 +73,7 @@ struct Side {
 
  private:
   Measured measure_images(FeatureExtractor& extractor, const Kept& keep, uint64_t repetition) const;
+  void report_changes(const FeatureExtractor& extractor) const;
 };
 
 /// What these metrics need of the generated images, and of each other side.
@@ -81,8 +84,10 @@ Side::Kept kept_of_real(const std::vector<std::string>& metrics, const MetricOpt
 /// did not look for labels, so that there may be some.
 bool may_have_labels(const DataInfo& info, const DataOptions& data);
 
-/// `data`: the options for reading images; its path is not used.
-Side open_side(NamedSide named, DataOptions data, const Generated& generated, const Numerics& numerics);
+/// `data`: the options for reading images; its path is not used. own_sizes: whether images of mixed sizes keep them
+/// (View), so that the feature extractor resizes each.
+Side open_side(NamedSide named, DataOptions data, const Generated& generated, const Numerics& numerics,
+               bool own_sizes = false);
 
 /// The reference images of a training: its test images if there are any, else the training images. domain: of a
 /// translation set.

@@ -65,21 +65,28 @@ at::Tensor picture_of(const std::vector<Pair>& pairs, const std::vector<int64_t>
   grid.columns = pairs_in_a_row;
   grid.gap = 8;
   grid.minimum_cell = 2 * grid.minimum_cell;  // of both images
+  grid.title = {"Left of each pair: a generated image. Right: the nearest training image,",
+                "compared by their " + copies.compared + ". The nearest pairs come first.",
+                "Below: the number of the pair in the table, and its distance / the distance",
+                "to the second nearest training image."};
   std::vector<at::Tensor> images;
   for (const auto i : shown) {
-    if (std::ssize(images) % pairs_in_a_row == 0) grid.row_labels.push_back(significant(copies.distance[i], 3));
     images.push_back(pairs[i].images);
+    grid.captions.push_back(std::to_string(images.size()) + ": ratio " + significant(copies.ratio[i], 3));
   }
   return make_grid(torch::stack(images), grid);
 }
 
 std::string table_of(const std::vector<Pair>& pairs, const std::vector<int64_t>& order, const Dataset& training,
                      const Copies& copies) {
-  std::string text = "image,nearest_training_image,distance,ratio_to_second,pixel_distance,copied\n";
+  std::string text =
+      "pair,image,nearest_training_image,compared,distance,ratio_to_second,pixel_distance,below_threshold\n";
+  const auto compared = copies.compared.substr(0, copies.compared.find(' '));  // "features" or "pixels"
+  int64_t number = 0;
   for (const auto i : order)
-    text += csv_field(pairs[i].name) + "," + csv_field(training.name(copies.nearest[i])) + "," +
-            significant(copies.distance[i], 6) + "," + significant(copies.ratio[i], 4) + "," +
-            significant(pairs[i].pixel_distance, 4) + "," +
+    text += std::to_string(++number) + "," + csv_field(pairs[i].name) + "," +
+            csv_field(training.name(copies.nearest[i])) + "," + compared + "," + significant(copies.distance[i], 6) +
+            "," + significant(copies.ratio[i], 4) + "," + significant(pairs[i].pixel_distance, 4) + "," +
             (copies.by_distance(i) || copies.by_ratio(i) ? "yes" : "no") + "\n";
   return text;
 }

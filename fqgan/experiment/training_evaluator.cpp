@@ -13,6 +13,16 @@ namespace {
 
 constexpr const char *where = "evaluation", *of_classifier = "error";
 
+/// The error with a way to train nevertheless. Without classes, what the error itself hints at may need them.
+[[noreturn]] void fail_with_way_out(const UserError& error, const EvaluationOptions& options, bool labelled) {
+  const std::string said = error.what();
+  if (labelled || (options.features == "auto" && options.metrics == std::vector<std::string>{"fid"}))
+    throw UserError(said + "; --set evaluation.every=0 trains without evaluation");
+  throw UserError(said.substr(0, said.find(". Hint: ")) +
+                  ". Hint: images without classes are measured with --set evaluation.features=auto --set "
+                  "'evaluation.metrics=[\"fid\"]'");
+}
+
 Side side_against(const Recipe& recipe, std::shared_ptr<OpenedData> opened, const Family& family) {
   const auto& options = recipe.evaluation;
   if (!options.against) {
@@ -68,13 +78,14 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
   against_ = side_against(recipe, data_, family);
   if (need_training(of_images_))
     training_ = side_of_training_images(data_, domains_of(family, *recipe.model, options_.generation.direction).target);
-  const bool labelled = may_have_labels(data, data_->options());
-  request_ = resolved(options_.feature_request(), labelled);
+  labelled_ = may_have_labels(data, data_->options());
+  request_ = resolved(options_.feature_request(), labelled_);
   if (is_trained_on_labels(request_)) {
-    if (!labelled)
-      fail("evaluation.features",
-           "a classifier needs data with labels of at least two classes. Hint: use efficientnet-lite0, or "
-           "--set evaluation.every=0 to train without evaluation");
+    if (!labelled_)
+      fail_with_way_out(
+          UserError("[evaluation.features] a classifier needs data with labels of at least two classes, and this has "
+                    "none"),
+          options_, labelled_);
     return;  // prepare() opens it
   }
   extractor_ = open_features(request_, nullptr, device_);
@@ -85,7 +96,7 @@ void TrainingEvaluator::check() try {
   check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings,
                 training_ ? &training_->facts : nullptr);
 } catch (const UserError& error) {
-  throw UserError(std::string(error.what()) + "; --set evaluation.every=0 trains without evaluation");
+  fail_with_way_out(error, options_, labelled_);
 }
 
 void TrainingEvaluator::prepare() {

@@ -191,6 +191,9 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
     if (!side) continue;
     check_extractor(*side, extractor);
     if (side->shape) extractor.check(*side->shape, side->name);
+    if (side->mixed_sizes && !extractor.takes_any_size())
+      fail(side->name, "expected images of one size for " + extractor.name() +
+                           ", got several. Hint: --set data.resolution=64, or --features efficientnet-lite0");
   }
   check_shapes(generated, against);
   if (training) check_shapes(generated, *training);

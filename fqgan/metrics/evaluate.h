@@ -71,9 +71,10 @@ struct SideFacts {
   std::optional<int64_t> images;
   std::vector<std::string> class_names;  // empty: no labels
   std::optional<ImageShape> shape;
-  std::string key;         // Dataset::key(); "": unknown
-  std::string extractor;   // of measured features; "": unknown, or not measured yet
-  bool has_steps = false;  // whether a generator draws these images from latents
+  std::string key;           // Dataset::key(); "": unknown
+  std::string extractor;     // of measured features; "": unknown, or not measured yet
+  bool has_steps = false;    // whether a generator draws these images from latents
+  bool mixed_sizes = false;  // images of several sizes, without `shape`
 };
 
 /// Refuses impossible metrics before any work. training: null if there are none. Errors: UserError (images that the

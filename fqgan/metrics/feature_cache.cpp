@@ -87,8 +87,7 @@ std::optional<Measured> find_kept(const std::filesystem::path& path, const std::
     if (lacks_logits && file.metadata.contains("without_logits")) return std::nullopt;
     return from_file(std::move(file), path, options);
   } catch (const UserError& error) {
-    log_warning("[" + path.string() + "] cannot be read; the images are measured again");
-    log_detail(error.what());
+    log_warning(std::string(error.what()) + "; the images are measured again");
     return std::nullopt;
   }
 }
@@ -112,7 +111,7 @@ Measured measured_once(const std::string& key, FeatureExtractor& extractor, cons
   const auto folder = measured_folder();
   if (!folder) return measure(*images(), extractor, options);
   const auto path = file_of(*folder, key, extractor.name(), options.keep_features);
-  FileLock lock(path.string() + ".lock");
+  FileLock lock(path.string() + ".lock", FileLock::removed_at_end);
   lock.lock([] { log_info("another process is measuring these images; waiting for it"); });
   if (auto kept = find_kept(path, key, extractor.name(), options)) {
     log_detail(options.name + ": features of " + count_text(kept->images) + " images from " + path.string());
@@ -123,7 +122,7 @@ Measured measured_once(const std::string& key, FeatureExtractor& extractor, cons
   return measured;
 }
 
-std::optional<DataInfo> known_info(const std::string& key) {
+std::optional<KnownData> known_data(const std::string& key) {
   const auto folder = measured_folder();
   if (!folder) return std::nullopt;
   const auto path = info_file(*folder, key);
@@ -136,21 +135,33 @@ std::optional<DataInfo> known_info(const std::string& key) {
     info.class_names = json.at("class_names").get<std::vector<std::string>>();
     info.classes = static_cast<int64_t>(info.class_names.size());
     info.unlabelled = json.at("unlabelled");
-    const bool plausible =
-        info.images > 0 && info.channels > 0 && info.channels <= 4 && info.height > 0 && info.width > 0;
-    return plausible ? std::optional(info) : std::nullopt;
+    const auto& changes = json.at("changes");
+    const Changes counts{changes.at("reshaped"), changes.at("small"), changes.at("large"), changes.at("transparent")};
+    const bool one_size = info.height > 0 && info.width > 0, own_sizes = info.height == 0 && info.width == 0;
+    const bool plausible = info.images > 0 && info.channels > 0 && info.channels <= 4 && (one_size || own_sizes);
+    return plausible ? std::optional(KnownData{info, counts}) : std::nullopt;
   } catch (const std::exception& error) {
     log_detail("[" + path.string() + "] cannot be read: " + error.what());
     return std::nullopt;
   }
 }
 
-void keep_info(const std::string& key, const DataInfo& info) {
+void keep_data(const std::string& key, const KnownData& data) {
   const auto folder = measured_folder();
   if (!folder) return;
-  const nlohmann::json json = {
-      {"key", key},          {"images", info.images},           {"channels", info.channels},    {"height", info.height},
-      {"width", info.width}, {"class_names", info.class_names}, {"unlabelled", info.unlabelled}};
+  const auto& [info, changes] = data;
+  const nlohmann::json counts = {{"reshaped", changes.reshaped},
+                                 {"small", changes.small},
+                                 {"large", changes.large},
+                                 {"transparent", changes.transparent}};
+  const nlohmann::json json = {{"key", key},
+                               {"images", info.images},
+                               {"channels", info.channels},
+                               {"height", info.height},
+                               {"width", info.width},
+                               {"class_names", info.class_names},
+                               {"unlabelled", info.unlabelled},
+                               {"changes", counts}};
   try {
     write_file_atomically(info_file(*folder, key), json.dump());
   } catch (const SystemError& error) {

@@ -13,9 +13,13 @@ namespace fqgan {
 Measured measured_once(const std::string& key, FeatureExtractor& extractor, const MeasureOptions& options,
                        const std::function<std::unique_ptr<ImageSource>()>& images);
 
-/// The properties of a measured data set, so that a later process need not read its images to know them. Not for a set
-/// with unreadable images, about which every process has to say something.
-std::optional<DataInfo> known_info(const std::string& key);
-void keep_info(const std::string& key, const DataInfo& info);
+/// The properties of a measured data set, so that a later process need not read its images to know them.
+struct KnownData {
+  DataInfo info;
+  Changes changes;
+};
+/// Not for a set with unreadable images, about which every process has to say something.
+std::optional<KnownData> known_data(const std::string& key);
+void keep_data(const std::string& key, const KnownData& data);
 
 }  // namespace fqgan

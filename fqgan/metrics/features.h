@@ -21,6 +21,7 @@ struct Extracted {
 
 struct ImageShape {
   int64_t channels = 0, height = 0, width = 0;
+  bool operator==(const ImageShape&) const = default;
 };
 inline ImageShape shape_of(const DataInfo& info) { return {info.channels, info.height, info.width}; }
 std::string shape_text(const ImageShape& shape);  // "1 x 28 x 28"
@@ -39,6 +40,8 @@ class FeatureExtractor {
   virtual double operations() const { return 0; }
   /// The bias of the last layer, which the inception score subtracts from the logits; undefined: none, or unknown.
   virtual at::Tensor logit_bias() const { return {}; }
+  /// Whether it brings images of any size to its own, so that the images of a data set may have different sizes.
+  virtual bool takes_any_size() const { return false; }
   /// Errors: UserError that starts with `where` for images that this extractor does not take. An extractor of three
   /// channels takes gray images, which measure() repeats.
   virtual void check(const ImageShape& shape, const std::string& where) const;

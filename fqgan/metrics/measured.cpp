@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <chrono>
+#include <map>
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
@@ -15,17 +16,75 @@ constexpr int64_t measured_batch = 250;  // images per forward; fixed, because s
 
 ImageShape shape_of(const Image& image) { return {image.pixels.size(2), image.pixels.size(0), image.pixels.size(1)}; }
 
-/// N x C x H x W, channels_last.
-at::Tensor stacked(const std::vector<Image>& batch, const ImageShape& shape, const std::string& where) {
+/// The images of a batch that have the same size, in the order of the batch.
+struct SameSize {
+  std::vector<int64_t> rows;  // in the batch
   std::vector<at::Tensor> pixels;
+
+  /// N x C x H x W, channels_last.
+  at::Tensor stacked(int64_t channels) const {
+    return at::stack(pixels)
+        .permute({0, 3, 1, 2})
+        .expand({-1, channels, -1, -1})
+        .contiguous(at::MemoryFormat::ChannelsLast);
+  }
+};
+
+std::vector<SameSize> by_size(const std::vector<Image>& batch) {
+  std::vector<SameSize> groups;
+  std::map<std::pair<int64_t, int64_t>, size_t> known;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const auto shape = shape_of(batch[i]);
+    const auto [at, is_new] = known.emplace(std::pair(shape.height, shape.width), groups.size());
+    if (is_new) groups.emplace_back();
+    groups[at->second].rows.push_back(static_cast<int64_t>(i));
+    groups[at->second].pixels.push_back(batch[i].pixels);
+  }
+  return groups;
+}
+
+/// Brings the rows of the groups into the order of the batch.
+at::Tensor in_order_of_batch(const std::vector<at::Tensor>& parts, const std::vector<SameSize>& groups) {
+  if (parts.empty() || groups.size() == 1) return parts.empty() ? at::Tensor() : parts.front();
+  std::vector<int64_t> rows;
+  for (const auto& group : groups) rows.insert(rows.end(), group.rows.begin(), group.rows.end());
+  const auto together = at::cat(parts);
+  return at::empty_like(together).index_copy_(0, torch::tensor(rows), together);
+}
+
+struct MeasuredBatch {
+  Extracted extracted;
+  at::Tensor small;
+};
+
+MeasuredBatch measure_batch(const std::vector<Image>& batch, FeatureExtractor& extractor, const MeasureOptions& options,
+                            double& seconds) {
+  const auto groups = by_size(batch);
+  std::vector<at::Tensor> features, logits, small;
+  for (const auto& group : groups) {
+    const auto pixels = group.stacked(extractor.channels());
+    const auto start = std::chrono::steady_clock::now();
+    const auto extracted = extractor.extract(pixels, options.keep_features && options.keep_logits);
+    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    features.push_back(extracted.features);
+    if (extracted.logits.defined()) logits.push_back(extracted.logits);
+    if (options.keep_features && options.keep_small) small.push_back(small_images(pixels.expand({-1, 3, -1, -1})));
+  }
+  return {{in_order_of_batch(features, groups), in_order_of_batch(logits, groups)}, in_order_of_batch(small, groups)};
+}
+
+/// Refuses images of another size than the first one's, unless the extractor takes any size.
+void check_sizes(const std::vector<Image>& batch, const ImageShape& first, const FeatureExtractor& extractor,
+                 const std::string& where) {
   for (const auto& image : batch) {
     const auto own = shape_of(image);
-    if (shape_text(own) != shape_text(shape))
-      fail(where, "expected images of one size, got " + shape_text(shape) + " and, in " + image.name + ", " +
-                      shape_text(own) + ". Hint: --set data.resolution=" + std::to_string(shape.height));
-    pixels.push_back(image.pixels);
+    if (own == first) continue;
+    if (own.channels == first.channels && extractor.takes_any_size())
+      extractor.check(own, where);
+    else
+      fail(where, "expected images of one size, got " + shape_text(first) + " and, in " + image.name + ", " +
+                      shape_text(own) + ". Hint: --set data.resolution=" + std::to_string(first.height));
   }
-  return at::stack(pixels).permute({0, 3, 1, 2});
 }
 
 }  // namespace
@@ -49,18 +108,14 @@ Measured measure(ImageSource& images, FeatureExtractor& extractor, const Measure
       if (shape.channels == 1 && extractor.channels() == 3)
         log_info(options.name + ": gray images, repeated to three channels for " + extractor.name());
     }
-    const auto pixels = stacked(batch, shape, options.name)
-                            .expand({-1, extractor.channels(), -1, -1})
-                            .contiguous(at::MemoryFormat::ChannelsLast);
-    const auto start = std::chrono::steady_clock::now();
-    const auto extracted = extractor.extract(pixels, options.keep_features && options.keep_logits);
-    side.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    side.moments.add(extracted.features);
+    check_sizes(batch, shape, extractor, options.name);
+    const auto found = measure_batch(batch, extractor, options, side.seconds);
+    side.moments.add(found.extracted.features);
     count += static_cast<int64_t>(batch.size());
     if (options.keep_features) {
-      features.push_back(extracted.features);
-      if (options.keep_small) small.push_back(small_images(pixels.expand({-1, 3, -1, -1})));
-      if (options.keep_logits && extracted.logits.defined()) logits.push_back(extracted.logits);
+      features.push_back(found.extracted.features);
+      if (found.small.defined()) small.push_back(found.small);
+      if (options.keep_logits && found.extracted.logits.defined()) logits.push_back(found.extracted.logits);
       for (const auto& image : batch) labels.push_back(image.label.value_or(-1));
     }
     if (options.progress) options.progress(count);

@@ -38,8 +38,9 @@ struct MeasureOptions {
   std::function<void(int64_t images)> progress{};  // called after each batch; may be empty
 };
 
-/// Reads `images` to the end. Gray images are repeated for an extractor of three channels. Errors: UserError for no
-/// images, images that the extractor does not take or of mixed sizes, features that are not finite.
+/// Reads `images` to the end. Gray images are repeated for an extractor of three channels. Images of mixed sizes are
+/// resized one by one by an extractor that takes any size. Errors: UserError for no images, images that the extractor
+/// does not take or of mixed sizes, features that are not finite.
 Measured measure(ImageSource& images, FeatureExtractor& extractor, const MeasureOptions& options);
 
 }  // namespace fqgan

@@ -3,7 +3,9 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <atomic>
+#include <limits>
 #include <numeric>
 
 #include "fqgan/core/error.h"
@@ -100,8 +102,9 @@ class BallCounts {
 void check_side(const at::Tensor& x, int64_t neighbours, const std::string& what) {
   if (neighbours < 1) fail("neighbours", "expected at least 1 nearest neighbour, got " + std::to_string(neighbours));
   check_features(x, "neighbours", what + " features");
-  check_images(x.size(0), neighbours + 1, "neighbours", what + " images for k = " + std::to_string(neighbours),
-               "use more images");
+  const auto most = std::numeric_limits<int64_t>::max() - 1;
+  check_images(x.size(0), std::min(neighbours, most) + 1, "neighbours",
+               what + " images for k = " + std::to_string(neighbours), "use more images");
 }
 
 }  // namespace

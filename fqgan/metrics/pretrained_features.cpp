@@ -38,6 +38,7 @@ class PretrainedFeatures : public FeatureExtractor {
   std::string description() const override { return facts_.description; }
   std::string convention() const override { return facts_.convention; }
   int64_t channels() const override { return 3; }
+  bool takes_any_size() const override { return true; }
   double operations() const override { return operations_per_image(*module_); }
 
   void check(const ImageShape& shape, const std::string& where) const override {

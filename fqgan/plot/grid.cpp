@@ -31,6 +31,9 @@ struct Layout {
   int64_t cell_height = 0, cell_width = 0;  // of an enlarged image
   int64_t row_height = 0;                   // the larger of a cell's and a label's height
   int64_t label_width = 0;                  // width of the column of labels; 0: none
+  int64_t caption_height = 0;               // below each row; 0: none
+  int64_t column_width = 0;                 // the larger of a cell's and a caption's width
+  int64_t title_height = 0, title_width = 0;
 };
 
 int64_t columns_for(int64_t images, const GridOptions& options) {
@@ -55,6 +58,13 @@ int64_t enlargement(int64_t height, int64_t width, const GridOptions& options) {
   return std::max<int64_t>(1, divide_up(options.minimum_cell, std::max(height, width)));
 }
 
+// The width of the longest of these texts, in pixels.
+int64_t width_of(const std::vector<std::string>& texts) {
+  size_t longest = 0;
+  for (const auto& text : texts) longest = std::max(longest, text.size());
+  return static_cast<int64_t>(longest) * glyph_width;
+}
+
 Layout layout_of(const at::Tensor& pixels, const GridOptions& options, const std::vector<std::string>& labels) {
   const int64_t images = pixels.size(0), height = pixels.size(2), width = pixels.size(3);
   Layout layout;
@@ -64,6 +74,12 @@ Layout layout_of(const at::Tensor& pixels, const GridOptions& options, const std
   layout.cell_height = height * layout.factor;
   layout.cell_width = width * layout.factor;
   layout.row_height = layout.cell_height;
+  layout.column_width = std::max(layout.cell_width, width_of(options.captions));
+  if (!options.captions.empty()) layout.caption_height = glyph_height;
+  if (!options.title.empty()) {
+    layout.title_height = std::ssize(options.title) * glyph_height + 2 * label_margin;
+    layout.title_width = width_of(options.title) + 2 * label_margin;
+  }
   if (labels.empty()) return layout;
   const auto rows = std::ssize(layout.row_lengths);
   if (std::ssize(labels) != rows) {
@@ -71,9 +87,7 @@ Layout layout_of(const at::Tensor& pixels, const GridOptions& options, const std
                      std::to_string(layout.columns) + " columns, got " + std::to_string(labels.size()) +
                      ". Hint: give one label per row");
   }
-  size_t longest = 0;
-  for (const auto& label : labels) longest = std::max(longest, label.size());
-  layout.label_width = static_cast<int64_t>(longest) * glyph_width + 2 * label_margin;
+  layout.label_width = width_of(labels) + 2 * label_margin;
   layout.row_height = std::max(layout.cell_height, glyph_height);
   return layout;
 }
@@ -135,27 +149,35 @@ at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options) {
   }
   FQGAN_CHECK(pixels.scalar_type() == at::kByte && options.columns >= 0 && options.gap >= 0,
               "expected uint8 pixels, columns >= 0 and gap >= 0");
+  FQGAN_CHECK(options.captions.empty() || std::ssize(options.captions) == pixels.size(0),
+              "expected one caption per image");
 
   const auto labels = drawn_labels(options.row_labels);
   const Layout layout = layout_of(pixels, options, labels);
-  const int64_t height = std::ssize(layout.row_lengths) * (layout.row_height + options.gap) - options.gap;
-  const int64_t width = layout.label_width + layout.columns * (layout.cell_width + options.gap) - options.gap;
+  const int64_t row_step = layout.row_height + layout.caption_height + options.gap;
+  const int64_t column_step = layout.column_width + options.gap;
+  const int64_t height = layout.title_height + std::ssize(layout.row_lengths) * row_step - options.gap;
+  const int64_t width = std::max(layout.title_width, layout.label_width + layout.columns * column_step - options.gap);
   const at::Tensor picture = at::full({channels == 1 ? 1 : 3, height, width}, background, at::kByte);
   const at::Tensor source = pixels.cpu().contiguous();
-  int64_t image = 0, row_top = 0;
+  for (int64_t line = 0; line < std::ssize(options.title); ++line)
+    draw_text(picture, label_margin, label_margin + line * glyph_height, options.title[line], ink);
+  int64_t image = 0, row_top = layout.title_height;
   for (const auto length : layout.row_lengths) {
     const int64_t y = row_top + (layout.row_height - layout.cell_height) / 2;
     for (int64_t column = 0; column < length; ++column) {
-      const int64_t x = layout.label_width + column * (layout.cell_width + options.gap);
-      const at::Tensor cell = enlarged(source[image++], layout.factor);
+      const int64_t x = layout.label_width + column * column_step;
+      const at::Tensor cell = enlarged(source[image], layout.factor);
       picture.narrow(1, y, layout.cell_height)
           .narrow(2, x, layout.cell_width)
           .copy_(channels == 4 ? opaque(cell) : cell);
+      if (!options.captions.empty()) draw_text(picture, x, row_top + layout.row_height, options.captions[image], ink);
+      ++image;
     }
-    row_top += layout.row_height + options.gap;
+    row_top += row_step;
   }
   for (int64_t row = 0; row < std::ssize(labels); ++row) {
-    draw_label(picture, labels[row], row * (layout.row_height + options.gap), layout);
+    draw_label(picture, labels[row], layout.title_height + row * row_step, layout);
   }
   return picture;
 }

@@ -143,5 +143,8 @@ def whole_file(target):
         yield partial
         os.chmod(partial, mode & 0o777)  # safetensors makes files that only their owner can read
         os.replace(partial, target)
+    except OSError as error:
+        error.filename = error.filename or str(target)  # a full disk names no file
+        raise
     finally:
         partial.unlink(missing_ok=True)

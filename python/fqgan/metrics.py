@@ -19,7 +19,9 @@ Python values. The functions need the extension fqgan._core (docs/python.md), lo
 
 from __future__ import annotations
 
+import contextlib
 import json
+import operator
 import os
 import re
 import warnings
@@ -47,6 +49,9 @@ __all__ = [
     "prdc",
     "precision_recall",
 ]
+
+
+_MOST_IMAGES = 2**53  # whose number float64 has exactly
 
 
 class MeanAndStd(NamedTuple):
@@ -85,6 +90,8 @@ class Moments:
         Without a count, they can be compared by fid, but not added to. Errors: also for a covariance that is not
         symmetric or has a negative variance.
         """
+        if count is not None and _whole("count", count) > _MOST_IMAGES:
+            raise ValueError(f"[metrics] expected a count of at most 2**53 images, got {count}")
         return cls(fqgan._core.Moments.from_covariance(_tensor(mean), _tensor(covariance), count))
 
     def add(self, features: Features) -> None:
@@ -93,6 +100,8 @@ class Moments:
 
     def merge(self, other: Moments) -> None:
         """Adds all features of other moments."""
+        if not isinstance(other, Moments):
+            raise TypeError(f"[metrics] expected Moments, got {type(other).__name__}")
         self._core.merge(other._core)
 
     def mean(self) -> torch.Tensor:
@@ -161,11 +170,14 @@ def kid(
     convention, which are "streams" for features.
     """
     network = _network(features, weights, convention, device)
-    options = {"subsets": subsets, "subset_size": subset_size, "draw": draw, "seed": seed}
+    options = {name: _whole(name, value) for name, value in (("subsets", subsets), ("subset_size", subset_size))}
+    options |= {"draw": _text("draw", draw), "seed": _whole("seed", seed)}
     if _are_paths(network, generated, against):
         values = _of_images(network, generated, against, "kid", _toml("kid.", options))
         return MeanAndStd(values["kid"], values["kid_std"])
-    return MeanAndStd(*fqgan._core.kernel_distance(_tensor(generated), _tensor(against), _toml("", options)))
+    a, b = _tensor(generated), _tensor(against)
+    with _names_of_python():
+        return MeanAndStd(*fqgan._core.kernel_distance(a, b, _toml("", options)))
 
 
 def inception_score(
@@ -185,11 +197,15 @@ def inception_score(
     to the number of classes. Needs N >= splits. Images need a network with logits, such as features="inception".
     """
     network = _network(features, weights, convention, device)
-    options = {"splits": splits, "shuffle": shuffle, "seed": seed}
+    if not isinstance(shuffle, bool) and type(shuffle).__name__ not in ("bool", "bool_"):  # NumPy's
+        raise TypeError(f"[metrics] expected True or False for shuffle, got {shuffle!r}")
+    options = {"splits": _whole("splits", splits), "shuffle": bool(shuffle), "seed": _whole("seed", seed)}
     if _are_paths(network, generated):
         values = _of_images(network, generated, None, "is", _toml("inception_score.", options))
         return MeanAndStd(values["inception_score"], values["inception_score_std"])
-    return MeanAndStd(*fqgan._core.inception_score(_tensor(generated), _toml("", options)))
+    logits = _tensor(generated)
+    with _names_of_python():
+        return MeanAndStd(*fqgan._core.inception_score(logits, _toml("", options)))
 
 
 def precision_recall(
@@ -206,6 +222,7 @@ def precision_recall(
 
     Each side needs more than `neighbours` images. For paths, `neighbours` is 3.
     """
+    neighbours = _whole("neighbours", neighbours)
     network = _network(features, weights, convention, device)
     if _are_paths(network, generated, against):
         _require_neighbours(neighbours, 3)
@@ -230,6 +247,7 @@ def prdc(
     Each side needs more than `neighbours` images. For paths, `neighbours` is 5. The package prdc takes the real
     features first.
     """
+    neighbours = _whole("neighbours", neighbours)
     network = _network(features, weights, convention, device)
     if _are_paths(network, generated, against):
         _require_neighbours(neighbours, 5)
@@ -242,8 +260,9 @@ def prdc(
 def _network(features: str | None, weights: Path | None, convention: str | None, device: str) -> dict[str, str]:
     """Returns the arguments that choose how the features of images are computed, without those that are not given."""
     given = {"features": features, "weights": weights, "convention": convention}
+    device = str(device) if isinstance(device, torch.device) else device
     given["device"] = None if device == "cpu" else device
-    return {name: os.fspath(value) for name, value in given.items() if value is not None}
+    return {name: _text(name, value) for name, value in given.items() if value is not None}
 
 
 def _is_path(side: Any) -> bool:
@@ -264,9 +283,11 @@ def _of_images(
 ) -> dict[str, float]:
     """Returns the values of a metric by their names without settings and extractor."""
     request = {name: value for name, value in network.items() if name != "device"}
-    second = None if against is None else os.fspath(against)
+    first = _text("a path", generated)
+    second = None if against is None else _text("a path", against)
     device = network.get("device", "cpu")
-    values, lines = fqgan._core.compare(os.fspath(generated), second, [metric], request, options, device)
+    with _names_of_python():
+        values, lines = fqgan._core.compare(first, second, [metric], request, options, device)
     for line in lines:
         warnings.warn(line, stacklevel=3)
     return {re.split(r"[\[/]", name)[0]: value for name, value in values}
@@ -279,14 +300,73 @@ def _require_neighbours(neighbours: int, only: int) -> None:
 
 def _tensor(values: Features) -> torch.Tensor:
     """Returns a tensor on the CPU; of a NumPy array without a copy where that is possible."""
-    if isinstance(values, torch.Tensor):
-        return values.detach().cpu()
     import numpy
 
-    if not isinstance(values, numpy.ndarray):
+    if isinstance(values, torch.Tensor):
+        if values.layout is not torch.strided or values.is_nested or values.is_meta:
+            kind = "nested" if values.is_nested else "meta" if values.is_meta else str(values.layout)[len("torch.") :]
+            raise TypeError(f"[metrics] expected a dense tensor with values, got a {kind} tensor")
+        tensor = values.detach().cpu()
+    elif isinstance(values, numpy.ma.MaskedArray):
+        raise TypeError("[metrics] expected a NumPy array without a mask, got a masked one")
+    elif not isinstance(values, numpy.ndarray):
         raise TypeError(f"[metrics] expected a NumPy array or a torch tensor, got {type(values).__name__}")
-    native = values.astype(values.dtype.newbyteorder("="), copy=False)
-    return torch.from_numpy(native if native.flags.writeable and native.flags.c_contiguous else native.copy())
+    elif values.dtype.kind not in "fiub" or values.dtype.itemsize > 8:
+        raise TypeError(f"[metrics] expected features of a floating type up to 64 bits, got {values.dtype}")
+    else:
+        native = values.astype(values.dtype.newbyteorder("="), copy=False)
+        tensor = torch.from_numpy(native if native.flags.writeable and native.flags.c_contiguous else native.copy())
+    if tensor.dim() > 2:
+        hint = "Hint: images are given by the path of their folder; or compute their features with a network"
+        raise ValueError(f"[metrics] expected features N x D, got shape {list(tensor.shape)}, as of images. {hint}")
+    return tensor
+
+
+def _whole(name: str, value: Any) -> int:
+    """Returns an option that is an integer, of Python or NumPy."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"[metrics] expected an integer for {name}, got {value!r} ({type(value).__name__})") from None
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"[metrics] expected an integer of 64 bits for {name}, got {number}")
+    return number
+
+
+def _text(name: str, value: Any) -> str:
+    """Returns an option or a path as text."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
+        raise TypeError(f"[metrics] expected text for {name}, got {type(value).__name__}")
+    if "\0" in text:
+        raise ValueError(f"[metrics] expected text without a NUL character for {name}, got {text!r}")
+    return text
+
+
+# How the errors of `fqgan evaluate` name options, and what these functions call them.
+_PYTHON_NAMES = (
+    (r" \((?:--metrics|in a recipe) [^)]*\)", ""),
+    (r"--set (?:kid|inception_score)\.(\w+)=(\S+)", r"\1=\2"),
+    (r"\b(?:kid|inception_score)\.(\w+)", r"\1"),
+    (r"--set data\.", "fqgan evaluate --set data."),
+    (r"--(features|weights|convention|device) ([^\s,;()]+)", r'\1="\2"'),
+    (r"--(features|weights|convention|device)\b", r"\1"),
+    (r"\[options:\d+\]", "[metrics]"),
+)
+
+
+@contextlib.contextmanager
+def _names_of_python():
+    """Makes the UserErrors raised in it name the arguments of these functions instead of flags."""
+    try:
+        yield
+    except fqgan._core.UserError as error:
+        message = str(error)
+        for pattern, name in _PYTHON_NAMES:
+            message = re.sub(pattern, name, message)
+        raise fqgan._core.UserError(message) from None
 
 
 def _toml(prefix: str, options: dict[str, Any]) -> str:

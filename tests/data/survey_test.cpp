@@ -102,25 +102,27 @@ TEST(FitReport, SaysWhatIsDoneToTheImages) {
   const auto report = [&](const std::string& fit, const std::string& alpha = "composite") {
     options.fit = fit;
     options.alpha = alpha;
-    return fit_report(*open_dataset(options), options);
+    const auto data = open_dataset(options);
+    return fit_report(data->info(), data->changes(), options);
   };
   const auto padded = report("pad");
-  ASSERT_EQ(padded.size(), 3u);
+  ASSERT_EQ(padded.size(), 4u);
   expect_names(padded[0], {"1 of 4", "not square", "black", "data.fit=crop"});
-  expect_names(padded[1], {"1 of 4", "smaller than 16x16", "black", "data.fit=crop"});
-  expect_names(padded[2], {"1 of 4", "transparent", "black", "data.background", "data.alpha=keep"});
+  expect_names(padded[1], {"3 of 4", "larger than 16x16", "data.filter"});
+  expect_names(padded[2], {"1 of 4", "smaller than 16x16", "black", "data.fit=crop"});
+  expect_names(padded[3], {"1 of 4", "transparent", "black", "data.background", "data.alpha=keep"});
   const auto cropped = report("crop", "keep");
-  ASSERT_EQ(cropped.size(), 2u);
+  ASSERT_EQ(cropped.size(), 3u);
   expect_names(cropped[0], {"1 of 4", "cut", "data.fit=pad"});
-  expect_names(cropped[1], {"1 of 4", "smaller", "enlarged"});
+  expect_names(cropped[2], {"1 of 4", "smaller", "enlarged"});
   options.background = {255, 255, 255};
   options.pad_value = 255;
   expect_names(report("pad")[0], {"white bars"});
-  expect_names(report("stretch")[2], {"white"});
+  expect_names(report("stretch")[3], {"white"});
   options.channels = 3;
-  expect_names(report("stretch", "keep")[2], {"without their transparency", "data.channels=4"});
+  expect_names(report("stretch", "keep")[3], {"without their transparency", "data.channels=4"});
   options.limit = 1;
-  EXPECT_EQ(report("pad").size(), 1u);  // only the images that are used count
+  EXPECT_EQ(report("pad").size(), 2u);  // only the images that are used count
 }
 
 #endif
@@ -130,7 +132,8 @@ TEST(FitReport, NothingOfImagesThatFit) {
   write_bytes(folder / "train-images-idx3-ubyte", idx_images(7, 4, 4));
   DataOptions options;
   options.path = folder.path.string();
-  EXPECT_TRUE(fit_report(*open_dataset(options), options).empty());
+  const auto data = open_dataset(options);
+  EXPECT_TRUE(fit_report(data->info(), data->changes(), options).empty());
 }
 
 TEST(Survey, MeanImageOfIdx) {

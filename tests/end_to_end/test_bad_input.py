@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import PROGRAM, one_line_error, run
+from conftest import PROGRAM, RECIPE, one_line_error, run, write_class_folders
 
 
 def train(recipe, *settings, out=None, **options):
@@ -179,3 +179,15 @@ def test_full_disk_while_saving(tiny, tmp_path):
     after = {p.name: p.read_bytes() for p in (out / "checkpoints").iterdir()}
     assert after == before
     assert run("train", "--resume", out).returncode == 0
+
+
+@pytest.mark.parametrize("features", ["auto", "classifier"])
+def test_images_without_classes_are_measured_otherwise(tmp_path, features):
+    write_class_folders(tmp_path / "images", ["all"], images=20)
+    recipe = tmp_path / "recipe.toml"
+    table = f'[evaluation]\nevery = 6\nmetrics = ["fid", "accuracy"]\nfeatures = "{features}"\n[model]\n'
+    recipe.write_text(RECIPE.format(data=tmp_path / "images" / "all").replace("[model]\n", table, 1))
+    process = run("train", recipe, "--out", tmp_path / "run", "--dry-run")
+    way = "--set evaluation.features=auto --set 'evaluation.metrics=[\"fid\"]'"
+    if "weights of efficientnet-lite0" not in process.stderr:  # which come before the metrics
+        assert one_line_error(process, way).count("Hint") == 1

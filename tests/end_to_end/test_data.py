@@ -67,7 +67,7 @@ def test_inspect_and_train_say_what_training_sees(settings, odd, tiny):
     recipe.write_text(recipe.read_text().replace("resolution = 8", "resolution = 16"))
     shown = fit_lines(run("inspect", odd, "--recipe", recipe, *words), "training sees: ")
     assert shown == fit_lines(run("train", recipe, "--data", odd, "--dry-run", *words), "data: ")
-    assert [line.split()[0] for line in shown] == ["6", "3", "3"]
+    assert [line.split()[0] for line in shown] == ["6", "9", "3", "3"]
 
 
 def test_the_contact_sheet_shows_what_training_sees(odd, tiny, tmp_path):

@@ -95,14 +95,15 @@ def test_nearest_pairs(sets, tmp_path):
     assert process.returncode == 0, process.stderr
     assert str(picture) in process.stderr and str(table) in process.stderr and "copied/file-" in process.stdout
     rows = list(csv.DictReader(table.open()))
-    assert list(rows[0])[:3] == ["image", "nearest_training_image", "distance"]
-    assert len(rows) == 300
+    assert list(rows[0])[:5] == ["pair", "image", "nearest_training_image", "compared", "distance"]
+    assert [int(row["pair"]) for row in rows] == list(range(1, 301))
+    assert {row["compared"] for row in rows} == {"features"}
     for row in rows:
         assert row["image"].split("/")[-1] == row["nearest_training_image"].split("/")[-1]
         assert 1 < float(row["pixel_distance"]) < 3  # the standard deviation of the noise is 2
         assert float(row["distance"]) == pytest.approx(12 * float(row["pixel_distance"]), rel=1e-3)
         assert float(row["ratio_to_second"]) < 1
-    assert sum(row["copied"] == "yes" for row in rows) > 285
+    assert sum(row["below_threshold"] == "yes" for row in rows) > 285
     distances = [float(row["distance"]) for row in rows]
     assert distances == sorted(distances)
     width, height = Image.open(picture).size  # 8 rows of 4 pairs, each image larger than 64 pixels
@@ -177,3 +178,10 @@ def test_a_run_is_compared_with_its_own_training_images(trained_with_copies, tmp
     assert value(json.loads(process.stdout), "copied") == last[next(n for n in last if n.startswith("copied"))]
     assert len((tmp_path / "pairs.csv").read_text().splitlines()) == 31
     one_line_error(run("evaluate", data, "--against", data, "--training", folder, "--metrics", "auth"), "--training")
+
+
+def test_mixed_sizes_need_an_extractor_that_resizes(sets, tmp_path):
+    mixed = blobs(tmp_path / "mixed", 5, 7)
+    Image.open(mixed / "0000.png").resize((20, 14)).save(mixed / "0000.png")
+    sides = [mixed, "--against", sets["held_out"], "--features", sets["net"]]
+    one_line_error(run("evaluate", *sides, "--metrics", "fid"), "mixed", "data.resolution")

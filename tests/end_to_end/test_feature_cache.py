@@ -40,10 +40,22 @@ def test_the_second_evaluation_opens_no_image(folders):
     assert first.returncode == 0, first.stderr
     assert first.stderr.count("are kept in") == 2
     assert len(kept(folders)) == 2
+    assert not list((folders[0] / "cache" / "measured").glob("*.lock"))
     second = evaluate(folders)
     assert second.stdout == first.stdout
     assert "features of 30 images from" in second.stderr
     assert "are kept in" not in second.stderr
+
+
+def test_a_damaged_file_is_one_warning(folders):
+    first = evaluate(folders)
+    for file in kept(folders):
+        file.write_bytes(b"damaged")
+    second = evaluate(folders)
+    assert second.stdout == first.stdout
+    about = [line for line in second.stderr.splitlines() if "measured again" in line]
+    assert len(about) == 2 and all(line.startswith("warning: [") for line in about), second.stderr
+    assert not [line for line in second.stderr.splitlines() if line.startswith(f"[{folders[0]}")], second.stderr
 
 
 def test_changed_images_are_measured_again(folders):

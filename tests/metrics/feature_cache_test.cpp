@@ -102,14 +102,17 @@ TEST_F(FeatureCache, DamagedFilesAreReplaced) {
 
 TEST_F(FeatureCache, KnowsTheMeasuredDataSet) {
   const StripedData data(40, 3);
-  EXPECT_FALSE(known_info(data.key()));
-  keep_info(data.key(), data.info());
-  const auto info = known_info(data.key());
-  ASSERT_TRUE(info);
-  EXPECT_EQ(info->images, 40);
-  EXPECT_EQ(info->height, 8);
-  EXPECT_EQ(info->classes, 3);
-  EXPECT_EQ(info->class_names, data.info().class_names);
+  EXPECT_FALSE(known_data(data.key()));
+  keep_data(data.key(), {data.info(), {1, 2, 3, 4}});
+  const auto known = known_data(data.key());
+  ASSERT_TRUE(known);
+  const auto& info = known->info;
+  EXPECT_EQ(info.images, 40);
+  EXPECT_EQ(info.height, 8);
+  EXPECT_EQ(info.classes, 3);
+  EXPECT_EQ(info.class_names, data.info().class_names);
+  EXPECT_EQ(known->changes.reshaped, 1);
+  EXPECT_EQ(known->changes.transparent, 4);
 }
 
 }  // namespace

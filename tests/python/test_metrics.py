@@ -149,6 +149,72 @@ def test_errors_are_one_line():
         metrics.fid(a.tolist(), a)
 
 
+def refused(action, *parts):
+    with pytest.raises((TypeError, ValueError)) as error:
+        action()
+    assert str(error.value).startswith("[") and "\n" not in str(error.value), str(error.value)
+    for part in parts:
+        assert part in str(error.value), str(error.value)
+
+
+def test_images_instead_of_features():
+    pixels = np.zeros((20, 8, 8, 3), np.uint8)
+    for images in (pixels, torch.from_numpy(pixels), pixels.astype(np.float32)):
+        refused(lambda: metrics.fid(images, images), "N x D", "[20, 8, 8, 3]", "images", "folder")
+        refused(lambda: metrics.kid(images, images), "N x D", "images")
+
+
+TENSORS = {
+    "meta": lambda x: x.to("meta"),
+    "sparse": lambda x: x.to_sparse(),
+    "sparse_csr": lambda x: x.to_sparse_csr(),
+    "nested": lambda x: torch.nested.as_nested_tensor([x[:3], x[3:]]),
+    "masked": lambda x: np.ma.masked_array(x.numpy(), x.numpy() > 0),
+    "object": lambda x: x.numpy().astype(object),
+    "complex": lambda x: x.numpy().astype(complex),
+    "longdouble": lambda x: x.numpy().astype(np.longdouble),
+    "NoneType": lambda x: None,
+    "Moments": lambda x: metrics.moments(x),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch's, about nested and sparse tensors
+@pytest.mark.parametrize("kind", TENSORS)
+def test_other_values_than_dense_features(kind):
+    x = torch.from_numpy(features(20, 1))
+    other = TENSORS[kind](x)
+    name = str(np.dtype(np.longdouble)) if kind == "longdouble" else kind
+    refused(lambda: metrics.kid(other, x, subset_size=10), name)
+    if kind != "Moments":
+        refused(lambda: metrics.fid(x, other), name)
+
+
+def test_options_of_other_types():
+    a = features(40, 1)
+    refused(lambda: metrics.kid(a, a, subsets=None, subset_size=20), "subsets", "None")
+    refused(lambda: metrics.kid(a, a, subsets=3.0, subset_size=20), "subsets", "3.0", "float")
+    refused(lambda: metrics.kid(a, a, subsets=True, subset_size=20), "subsets", "True")
+    refused(lambda: metrics.kid(a, a, subset_size=20, draw=3), "draw", "int")
+    refused(lambda: metrics.kid(a, a, subset_size=20, seed=-1), "seed", "-1")
+    refused(lambda: metrics.inception_score(a, shuffle=1), "shuffle", "1")
+    refused(lambda: metrics.inception_score(a, splits=math.nan), "splits", "nan")
+    refused(lambda: metrics.fid("a", "b", features=3), "features", "int")
+    refused(lambda: metrics.fid("a\0b", "c"), "NUL", "path")
+    refused(lambda: metrics.fid("a", "b", weights="w\0.safetensors"), "NUL", "weights")
+    refused(lambda: metrics.moments(a).merge(a), "Moments", "ndarray")
+    for neighbours in (None, 3.0, 2**63 - 1, 2**64):
+        refused(lambda: metrics.prdc(a, a, neighbours=neighbours), "neighbours")
+    for size in (2**63 - 1, 2**63):
+        refused(lambda: metrics.kid(a, a, subset_size=size), "subset_size")
+    for count in (-1, 2.0, 2**63 - 1):
+        refused(lambda: metrics.Moments.from_covariance(a.mean(0), np.cov(a, rowvar=False), count), "count")
+    settings = {"subsets": 3, "subset_size": 20}
+    of_numpy = {name: np.int64(value) for name, value in settings.items()}
+    assert metrics.kid(a, a, **of_numpy) == metrics.kid(a, a, **settings)
+    assert metrics.inception_score(a, shuffle=np.bool_(True)) == metrics.inception_score(a)
+    assert metrics.prdc(a, a, neighbours=np.int32(5)) == metrics.prdc(a, a)
+
+
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     """Two folders of images and a feature extractor, which gives its features as logits too."""
@@ -212,6 +278,7 @@ def test_errors_of_paths(images, monkeypatch, tmp_path):
         assert "\n" not in str(error.value)
         for part in parts:
             assert part in str(error.value)
+        assert "--" not in str(error.value)  # no flags of the program
     x = of_folder(a)
     with pytest.raises(TypeError, match="one of each"):
         metrics.fid(x, a, **network)

@@ -84,7 +84,7 @@ FitChanges changes_by_fitting(const RasterShape& image, const FitTarget& target)
   const double y = ratio(target.height, image.height), x = ratio(target.width, image.width);
   const double scale = target.fit == Fit::pad ? std::min(y, x) : std::max(y, x);
   const bool fits = scaled(image.height, scale) == target.height && scaled(image.width, scale) == target.width;
-  return {!fits, scale > 1};
+  return {!fits, scale > 1, scale < 1};
 }
 
 Raster fitted(Raster image, const FitTarget& options) {

@@ -18,10 +18,11 @@ struct FitTarget {
   uint8_t pad_value = 0;  // for pad; with an alpha channel the border is transparent
 };
 
-/// What becomes of an image besides being scaled down.
+/// What becomes of an image.
 struct FitChanges {
   bool reshaped = false;  // pad: bars beside the image; crop: edges cut off; stretch: other proportions
   bool small = false;     // pad: smaller than the target, and not enlarged; crop, stretch: enlarged
+  bool large = false;     // scaled down
 };
 FitChanges changes_by_fitting(const RasterShape& image, const FitTarget& target);
 

@@ -89,7 +89,7 @@ std::shared_ptr<const uint8_t> mapped(const FileHandle& file, int64_t bytes) {
 
 // The lock by which only one process builds a cache.
 FileLock locked(const std::string& key) {
-  FileLock lock(file_of(key, ".lock"));
+  FileLock lock(file_of(key, ".lock"), FileLock::removed_at_end);
   lock.lock([] { log_info("[data] another process is decoding this data set; waiting for it"); });
   return lock;
 }
@@ -220,8 +220,6 @@ PixelStore build_cached(const std::string& key, const Source& source, const Data
         failed.merge(chunk.unreadable);
       });
   partial.finish(end_of_file(shape, images, failed), path);
-  std::error_code ignored;
-  fs::remove(file_of(key, ".lock"), ignored);
   return find_cached(key, images).value();
 }
 

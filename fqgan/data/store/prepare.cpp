@@ -27,7 +27,7 @@ bool has_transparent_pixels(const Raster& image) {
   const auto said = [&](int64_t i) {
     return "'" + name_of(source, i) + "' is " + size_text(shapes[static_cast<size_t>(i)]);
   };
-  fail("data", "expected images of one size, but " + said(first) + " and " + said(other) +
+  throw MixedSizes("[data] expected images of one size, but " + said(first) + " and " + said(other) +
                    ". Hint: data.resolution = 64 (--set data.resolution=64) resizes all of them, by data.fit (pad, "
                    "crop or stretch)");
 }
@@ -50,6 +50,14 @@ std::vector<RasterShape> shapes_of(const Source& source, Unreadable& unreadable)
   return shapes;
 }
 
+int64_t common_channels(const std::vector<RasterShape>& shapes, const DataOptions& options) {
+  if (options.channels) return *options.channels;
+  int64_t channels = 1;
+  for (const auto& shape : shapes)
+    channels = std::max(channels, shape.channels == 4 && options.alpha != "keep" ? 3 : shape.channels);
+  return channels;
+}
+
 RasterShape common_shape(const Source& source, const DataOptions& options, Unreadable& unreadable) {
   const auto shapes = shapes_of(source, unreadable);
   RasterShape result;
@@ -63,13 +71,22 @@ RasterShape common_shape(const Source& source, const DataOptions& options, Unrea
     }
     const bool same = shape.height == result.height && shape.width == result.width;
     if (!same && !options.resolution) fail_mixed(source, shapes, first, i);
-    const int64_t channels = shape.channels == 4 && options.alpha != "keep" ? 3 : shape.channels;
-    result.channels = std::max(result.channels, channels);
   }
-  if (options.channels) result.channels = *options.channels;
+  result.channels = common_channels(shapes, options);
   if (options.resolution) result.height = result.width = *options.resolution;
   if (options.resolution && options.width) result.width = *options.width;
   return result;
+}
+
+Changes counted(const std::vector<uint8_t>& changes) {
+  Changes counts;
+  for (const auto bits : changes) {
+    counts.reshaped += (bits & change_reshaped) != 0;
+    counts.small += (bits & change_small) != 0;
+    counts.large += (bits & change_large) != 0;
+    counts.transparent += (bits & change_transparent) != 0;
+  }
+  return counts;
 }
 
 Prepared prepared(const Source& source, int64_t entry, const RasterShape& shape, const DataOptions& options) {
@@ -80,8 +97,9 @@ Prepared prepared(const Source& source, int64_t entry, const RasterShape& shape,
   image = with_channels(std::move(image), shape.channels);
   const FitTarget fit{shape.height, shape.width, fit_named(options.fit), filter_named(options.filter),
                       static_cast<uint8_t>(options.pad_value)};
-  const auto [reshaped, small] = changes_by_fitting(image.shape, fit);
-  const int changes = change_reshaped * reshaped | change_small * small | change_transparent * transparent;
+  const auto [reshaped, small, large] = changes_by_fitting(image.shape, fit);
+  const int changes =
+      change_reshaped * reshaped | change_small * small | change_transparent * transparent | change_large * large;
   return {fitted(std::move(image), fit), static_cast<uint8_t>(changes)};
 }
 

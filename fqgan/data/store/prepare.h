@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "fqgan/core/error.h"
 #include "fqgan/data/images/fit.h"
 #include "fqgan/data/sources/source.h"
 
@@ -16,12 +17,22 @@ using Unreadable = std::map<int64_t, std::string>;
 /// The original shapes of the source's images, from their headers. Adds to `unreadable`.
 std::vector<RasterShape> shapes_of(const Source& source, Unreadable& unreadable);
 
+/// Images of mixed sizes without data.resolution.
+struct MixedSizes : UserError {
+  using UserError::UserError;
+};
+
+/// The number of channels of the decoded images: from the options, else the largest of these shapes.
+int64_t common_channels(const std::vector<RasterShape>& shapes, const DataOptions& options);
+
 /// The shape of the decoded images: from the options, else the one they have in common. Reads the images' headers and
-/// adds to `unreadable`. Errors: UserError (mixed sizes without a resolution).
+/// adds to `unreadable`. Errors: MixedSizes.
 RasterShape common_shape(const Source& source, const DataOptions& options, Unreadable& unreadable);
 
 /// What was done to an image when it was prepared: bits.
-enum Change : uint8_t { change_reshaped = 1, change_small = 2, change_transparent = 4 };
+enum Change : uint8_t { change_reshaped = 1, change_small = 2, change_transparent = 4, change_large = 8 };
+/// Counts the images with each change.
+Changes counted(const std::vector<uint8_t>& changes);
 
 struct Prepared {
   Raster image;

@@ -95,15 +95,11 @@ class StoredDataset : public Dataset {
   }
   std::string key() const override { return key_; }
   Changes changes() const override {
-    Changes counts;
     const auto& changes = images_->store.changes;
-    for (const int64_t slot : slots_) {
-      const auto bits = changes.empty() ? 0 : changes[static_cast<size_t>(slot)];
-      counts.reshaped += (bits & change_reshaped) != 0;
-      counts.small += (bits & change_small) != 0;
-      counts.transparent += (bits & change_transparent) != 0;
-    }
-    return counts;
+    std::vector<uint8_t> own;
+    if (!changes.empty())
+      for (const int64_t slot : slots_) own.push_back(changes[static_cast<size_t>(slot)]);
+    return counted(own);
   }
   std::vector<Skipped> skipped() const override { return images_->skipped; }
 

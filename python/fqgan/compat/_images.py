@@ -13,7 +13,7 @@ FQGAN_READS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def check_folder(flag, path, tool, reads):
-    """Requires a folder in which the other tool and fqgan read the same images.
+    """Requires a folder in which the other tool and fqgan read the same images, and returns their number.
 
     reads: a function from the path of a file in this folder to whether the tool reads it.
     """
@@ -35,12 +35,13 @@ def check_folder(flag, path, tool, reads):
             count += ours
             nested = nested or (ours and bool(inside.parts))
     if not nested:
-        return
+        return count
     require_program()
     found = json.loads(_tool.run_program("inspect", path, "--json"))["images"]
     if found != count:
         problem = f"expected {count} images, of which fqgan reads {found}: the folders in it are those of splits"
         raise UserError(where, f"{problem}. Hint: give one of them")
+    return count
 
 
 def require_program():

@@ -82,7 +82,8 @@ def check(arguments, metrics, named):
         if value != only and not (only and is_same_number(value, only)):
             raise UserError(flag, f"expected {only or 'no such flag'}, got {value!r}, which fqgan cannot compute")
     if arguments.ppl:
-        raise UserError("--ppl", "expected images to compare, got a metric of generators, which fqgan cannot compute")
+        problem = "expected metrics of images, got one that needs a generator and the network VGG16, which fqgan lacks"
+        raise UserError("--ppl", f"{problem}. Hint: fqgan evaluate RUN --metrics ppl, with other features")
     if not metrics:
         raise UserError("usage", "expected metrics to compute: --isc, --fid, --kid, --prc")
     if arguments.prc and "--feature-extractor" not in named:
@@ -92,6 +93,19 @@ def check(arguments, metrics, named):
         raise UserError("--input1", "expected a folder of images, got none")
     if arguments.input2 is None and metrics != ["isc"]:
         raise UserError("--input2", "expected a folder of images, got none; only --isc measures one input")
+
+
+def check_counts(arguments, metrics, counts):
+    """Refuses settings that need more images than there are. counts: of each input."""
+    needed = []
+    if "kid" in metrics:
+        needed.append(("--kid-subset-size", arguments.kid_subset_size, min(counts)))
+    if "isc" in metrics:
+        needed.append(("--isc-splits", arguments.isc_splits, counts[0]))
+    for flag, value, images in needed:
+        if value > images > 1:
+            problem = f"expected at most the number of images, {images}, got {value}"
+            raise UserError(flag, f"{problem}. Hint: {flag} {images}")
 
 
 def reads_deep(file):
@@ -149,8 +163,8 @@ def main(argv):
     weights = _images.weights_flags(arguments.feature_extractor_weights_path)
     reads = reads_deep if arguments.samples_find_deep else reads_top
     inputs = [arguments.input1] + ([arguments.input2] if arguments.input2 is not None else [])
-    for i, path in enumerate(inputs, 1):
-        _images.check_folder(f"--input{i}", path, "torch-fidelity", reads)
+    counts = [_images.check_folder(f"--input{i}", path, "torch-fidelity", reads) for i, path in enumerate(inputs, 1)]
+    check_counts(arguments, metrics, counts)
     found = _images.evaluate(
         [
             *(inputs[0], *(["--against", inputs[1]] if len(inputs) > 1 else [])),
