@@ -76,7 +76,7 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x, Pass& pass, const torc
     return pass.reference_operators ? ops::reference::convolution(x, c) : ops::convolution(x, c);
   };
   if (takes_start(pass)) initialise_by_data(convolved({}, {}), scale, bias, weight_options.data_std, pass.ranks);
-  return convolved(bias, residual);
+  return convolved(effective_bias(bias), residual);
 }
 
 LinearImpl::LinearImpl(int64_t in, int64_t out, bool with_bias, WeightOptions weight, Streams& random)
@@ -96,7 +96,7 @@ torch::Tensor LinearImpl::forward(const torch::Tensor& x, Pass& pass, bool relu)
   if (scale.defined() && bias.defined())
     return pass.reference_operators ? ops::reference::weight_norm_linear(x, weight, scale, bias, relu)
                                     : ops::weight_norm_linear(x, weight, scale, bias, relu);
-  const auto y = products(x, bias, pass);
+  const auto y = products(x, effective_bias(bias), pass);
   return relu ? at::relu(y) : y;
 }
 
