@@ -211,8 +211,6 @@ const Phase& phase_named(const Family& family, const std::string& name) {
   throw std::runtime_error("no phase " + name);
 }
 
-std::string letter(const Phase& phase) { return phase.optimizer == "generator" ? "G" : "D"; }
-
 /// What the loss of a phase is called in its reports.
 const std::map<std::string, std::string> losses_of = {
     {"Gmain", "loss/generator"}, {"Greg", "loss/path_length"}, {"Dmain", "loss/discriminator"}, {"Dreg", "loss/r1"}};
@@ -325,7 +323,7 @@ const std::map<std::string, std::function<Tensors(const Fixture&)>> kinds = {{"g
 int main(int argc, char** argv) {
   using namespace fqgan;
   if (argc < 4) return std::fprintf(stderr, "usage: fqgan_stylegan2_dump KIND IN OUT [float32]\n"), 2;
-  Fixture fixture{load_checkpoint(argv[2])};
+  Fixture fixture{load_checkpoint(argv[2], false)};
   if (argc > 4) fixture.type = torch::kFloat;
   Checkpoint result;
   for (const auto& [name, tensor] : kinds.at(argv[1])(fixture))
