@@ -7,7 +7,15 @@
 #include <cstring>
 
 #include "fqgan/core/error.h"
-#include "fqgan/ops/processor_versions.h"
+
+// Compiles a function for several instruction sets, of which the loader chooses one when the program starts. Not under
+// sanitizers, which are not ready at that time.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+#define FQGAN_FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define FQGAN_FOR_EACH_PROCESSOR
+#endif
 
 namespace fqgan {
 namespace {
@@ -45,17 +53,17 @@ template <class T>
   return sum + ((total[0] + total[1]) + (total[2] + total[3]));
 }
 
-FQGAN_PROCESSOR_VERSIONS
+FQGAN_FOR_EACH_PROCESSOR
 double squared_distance_float(const float* x, const float* y, int64_t dimension) {
   return squared_distance_of(x, y, dimension);
 }
 
-FQGAN_PROCESSOR_VERSIONS
+FQGAN_FOR_EACH_PROCESSOR
 double squared_distance_double(const double* x, const double* y, int64_t dimension) {
   return squared_distance_of(x, y, dimension);
 }
 
-FQGAN_PROCESSOR_VERSIONS
+FQGAN_FOR_EACH_PROCESSOR
 bool any_chunk_within(const float* products, const float* below, const float* limits, float own_below, float own_limit,
                       float product_error) {
   const Floats start = Floats{} + own_below, limit = Floats{} + own_limit, error = Floats{} + product_error;

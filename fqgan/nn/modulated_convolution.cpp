@@ -49,6 +49,10 @@ at::Tensor downsampling_convolution(const at::Tensor& x, const at::Tensor& weigh
   return convolved(smooth, weight, ops::Geometry{.stride = 2}, pass);
 }
 
+at::Tensor activated(const at::Tensor& x, const ops::BiasActivation& end, Pass& pass) {
+  return pass.reference_operators ? ops::reference::bias_activation(x, end) : ops::bias_activation(x, end);
+}
+
 at::Tensor demodulation(const at::Tensor& weight, const at::Tensor& style) {
   const auto energy = weight.square().sum({2, 3});  // Co x Ci
   return (style.square().mm(energy.t()) + 1e-8).rsqrt();

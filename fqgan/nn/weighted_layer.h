@@ -51,7 +51,7 @@ WeightOptions equalized(double learning_rate_multiplier = 1);
 /// A module with a weight. Parameter `weight`; buffers `u` and `v` (spectral); parameter or buffer `scale` Co (weight).
 struct WeightedLayer : torch::nn::Module {
   WeightedLayer(WeightShape shape, WeightOptions options, Streams& random);
-  /// The effective weight in the parameter's type. Differentiable; with pass.reference_operators also twice.
+  /// The effective weight in the parameter's type. Differentiable; in a penalty pass also twice.
   torch::Tensor effective_weight(Pass& pass);
   /// Computes v from the weight and u, for imported weights, which have no v. Spectral only.
   void recompute_v();

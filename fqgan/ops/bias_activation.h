@@ -1,5 +1,6 @@
 // The end of StyleGAN2's layers in one operator: scale, noise, bias, leaky ReLU, gain and clamp
 // (NVlabs/stylegan2-ada-pytorch, torch_utils/ops/bias_act.py; demodulation and noise from training/networks.py).
+// Registered as torch.ops.fqgan.bias_activation.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -21,5 +22,10 @@ BiasActivation leaky_relu(double gain, double clamp);
 /// x: N x C x H x W, or N x C without scale and noise -> clamp(gain * leaky(x * scale + noise + bias)), in x's type.
 /// Differentiable to any order; clamped values have no gradient. Errors: UserError for shapes that do not fit.
 at::Tensor bias_activation(const at::Tensor& x, const BiasActivation& a);
+
+namespace reference {
+/// The plain sequence of operators, differentiable to any order.
+at::Tensor bias_activation(const at::Tensor& x, const BiasActivation& a);
+}  // namespace reference
 
 }  // namespace fqgan::ops

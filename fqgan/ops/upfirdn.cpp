@@ -66,7 +66,7 @@ at::Tensor upfirdn_kernel(const at::Tensor& x, at::ArrayRef<double> taps, int64_
   check_type(x, "upfirdn");
   const auto filter = filter_of(taps, up, down, padding, gain, correlation);
   const auto size = resampled_size(x, filter);
-  if (!x.is_cpu() || x.scalar_type() == at::kHalf) return reference::upfirdn(x, filter);
+  if (!x.is_cpu() || !kernels_take(x)) return reference::upfirdn(in_order(x), filter);
   auto y = at::empty({x.size(0), x.size(1), size.height, size.width}, x.options(), at::MemoryFormat::ChannelsLast);
   upfirdn_cpu(in_channels_last(x), filter, y);
   return y;

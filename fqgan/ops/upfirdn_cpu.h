@@ -7,7 +7,7 @@
 
 namespace fqgan::ops {
 
-/// x: N x C x H x W, channels_last, float32, bfloat16 or float64; y: N x C x H' x W', channels_last, is written.
+/// x: N x C x H x W, channels_last, float32 or bfloat16; y: N x C x H' x W', channels_last, is written.
 void upfirdn_cpu(const at::Tensor& x, const Upfirdn& filter, const at::Tensor& y);
 
 }  // namespace fqgan::ops

@@ -80,14 +80,15 @@ def test_the_average_of_w_moves_in_training_and_not_for_style_mixing(tmp_path):
 def test_losses_and_all_gradients_are_the_same(tmp_path):
     found, expected = computed(tmp_path, "losses")
     assert_equal(found, expected, 1e-10)
-    only_zero = metadata("losses")["gradients_only_with_zero_terms"].split()
+    zero = metadata("losses")["zero_gradients"].split()
     missing = {name for name in expected if ".gradient." in name} - found.keys()
-    assert missing <= set(only_zero)
+    assert missing <= set(zero)
 
 
 def test_ten_iterations_are_the_same(tmp_path):
     found, expected = computed(tmp_path, "training")
-    for variant in ("zero", "none"):
+    # none_cuda: as stylegan3 with its plugin; like our operators, it gives no gradient through the sign of a leaky ReLU.
+    for variant in ("zero", "none_cuda"):
         names = [name for name in found if f".{variant}." in name]
         assert any(name.startswith(f"final.{variant}.G_ema.") for name in names)
         assert any(name.startswith(f"loss.{variant}.09.") for name in names)

@@ -6,7 +6,6 @@
 #include "fqgan/nn/layer_scope.h"
 #include "fqgan/nn/minibatch_std.h"
 #include "fqgan/nn/modulated_convolution.h"
-#include "fqgan/ops/bias_activation.h"
 
 namespace fqgan {
 namespace {
@@ -28,7 +27,7 @@ torch::Tensor DiscriminatorLayerImpl::forward(const torch::Tensor& x, Pass& pass
   if (shape.active) end = ops::leaky_relu(gain, shape.clamp);
   if (!shape.active) end.gain = gain;
   end.bias = bias;
-  return ops::bias_activation(y, end);
+  return activated(y, end, pass);
 }
 
 StyleGan2DiscriminatorBlockImpl::StyleGan2DiscriminatorBlockImpl(const StyleGan2Options& options,
@@ -75,7 +74,7 @@ torch::Tensor DiscriminatorEndImpl::forward(const torch::Tensor& x, Pass& pass) 
   auto h = x.to(out->weight.scalar_type());
   if (group_channels > 0) h = with_minibatch_std(h, group, group_channels);
   h = conv->forward(h, pass).flatten(1);  // in the order C, H, W
-  return out->forward(ops::bias_activation(fc->forward(h, pass), ops::leaky_relu(1, 0)), pass);
+  return out->forward(activated(fc->forward(h, pass), ops::leaky_relu(1, 0), pass), pass);
 }
 
 StyleGan2DiscriminatorImpl::StyleGan2DiscriminatorImpl(const StyleGan2Options& options, const StyleGan2Plan& plan,

@@ -205,7 +205,7 @@ class StyleGan2 : public Family {
   /// In the parameters' type, through operators that can be differentiated twice; changes no state of the quantizers.
   Pass penalty_pass(Step& step, Segment segment) const {
     auto pass = step.pass({segment});
-    pass.reference_operators = true;
+    pass.penalty = true;
     pass.update_state = false;
     pass.compute = numerics.parameters();
     return pass;

@@ -5,7 +5,6 @@
 #include "fqgan/core/shape.h"
 #include "fqgan/nn/layer_scope.h"
 #include "fqgan/nn/modulated_convolution.h"
-#include "fqgan/ops/bias_activation.h"
 
 namespace fqgan {
 namespace {
@@ -45,7 +44,7 @@ torch::Tensor SynthesisLayerImpl::forward(const torch::Tensor& x, const torch::T
   end.scale = demodulation(own, style);
   if (noise.defined()) end.noise = noise * noise_strength;
   end.bias = bias;
-  return ops::bias_activation(modulated_convolution(x, own, style, up, pass), end);
+  return activated(modulated_convolution(x, own, style, up, pass), end, pass);
 }
 
 ToRgbImpl::ToRgbImpl(const StyleGan2Plan& plan, int64_t in, double clamp, Streams& random)
@@ -60,7 +59,7 @@ torch::Tensor ToRgbImpl::forward(const torch::Tensor& x, const torch::Tensor& w,
   ops::BiasActivation end;
   end.bias = bias;
   end.clamp = clamp;
-  return ops::bias_activation(modulated_convolution(x, effective_weight(pass), style, false, pass), end);
+  return activated(modulated_convolution(x, effective_weight(pass), style, false, pass), end, pass);
 }
 
 SynthesisBlockImpl::SynthesisBlockImpl(const StyleGan2Plan& plan, size_t level, double clamp, Streams& random)

@@ -2,7 +2,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
-#include "fqgan/ops/bias_activation.h"
+#include "fqgan/nn/modulated_convolution.h"
 
 namespace fqgan {
 namespace {
@@ -35,7 +35,7 @@ torch::Tensor MappingImpl::forward(const torch::Tensor& z, const torch::Tensor& 
     parts.push_back(normalized_rows(embed->forward(one_hot, pass)));
   }
   auto x = parts.size() == 1 ? parts[0] : at::cat(parts, 1);
-  for (auto& layer : layers) x = ops::bias_activation(layer->forward(x, pass), ops::leaky_relu(1, 0));
+  for (auto& layer : layers) x = activated(layer->forward(x, pass), ops::leaky_relu(1, 0), pass);
   return x;
 }
 

@@ -104,7 +104,7 @@ void StyleGan2Options::fields(FieldVisitor& visit) {
   visit("clamp", clamp, about("activations are limited to [-clamp, clamp] (0: no limit)").at_least(0));
   visit("zero_gradients", zero_gradients,
         about("in the phases of the penalties, Adam sees a gradient of zero for parameters without a part in the "
-              "penalty, as in stylegan2-ada-pytorch; false: it leaves them out, as in stylegan3"));
+              "penalty, as in stylegan2-ada-pytorch; false: it leaves them out, as in stylegan3 on a GPU"));
   visit("generator", generator, about("the generator: mapping and synthesis"));
   visit("discriminator", discriminator, about("the discriminator network"));
   visit("average", average, about("the moving average of the generator, which sampling uses"));
