@@ -49,8 +49,10 @@ at::Tensor over_positions(const at::Tensor& per_channel, const at::Tensor& x) { 
 
 // ---- on the processor ----
 
-kernels::LeakyActivation leaky_of(double slope, double gain, double clamp) {
-  const auto limit = clamp > 0 ? static_cast<float>(clamp) : std::numeric_limits<float>::infinity();
+/// The limit is rounded as the results are, so that clamped values are known by it.
+kernels::LeakyActivation leaky_of(double slope, double gain, double clamp, const at::Tensor& x) {
+  auto limit = clamp > 0 ? static_cast<float>(clamp) : std::numeric_limits<float>::infinity();
+  if (x.scalar_type() == at::kBFloat16) limit = static_cast<float>(at::BFloat16(limit));
   return {static_cast<float>(slope), static_cast<float>(gain), limit};
 }
 
@@ -148,7 +150,7 @@ at::Tensor forward_kernel(const at::Tensor& x, const MaybeTensor& scale, const M
   check_type(x, "bias_activation");
   const BiasActivation a{or_none(bias), or_none(scale), or_none(noise), slope, gain, clamp};
   check(x, a);
-  return takes(x) ? forward_cpu(x, scale, noise, bias, leaky_of(slope, gain, clamp)) : plain_forward(in_order(x), a);
+  return takes(x) ? forward_cpu(x, scale, noise, bias, leaky_of(slope, gain, clamp, x)) : plain_forward(in_order(x), a);
 }
 
 at::Tensor forward_meta(const at::Tensor& x, const MaybeTensor&, const MaybeTensor&, const MaybeTensor&, double, double,
@@ -176,7 +178,7 @@ Gradients gradients_of(const at::Tensor& t, const at::Tensor& x, const at::Tenso
 
 Gradients backward_kernel(const at::Tensor& gradient, const at::Tensor& y, const at::Tensor& x,
                           const MaybeTensor& scale, int64_t wanted, double slope, double gain, double clamp) {
-  auto [gx, gs, gn, gb] = takes(y) ? backward_cpu(gradient, y, x, scale, wanted, leaky_of(slope, gain, clamp))
+  auto [gx, gs, gn, gb] = takes(y) ? backward_cpu(gradient, y, x, scale, wanted, leaky_of(slope, gain, clamp, x))
                                    : gradients_of(gradient * slopes(y, slope, gain, clamp), x, or_none(scale), wanted);
   const auto or_empty = [&](const at::Tensor& t) { return t.defined() ? t : at::empty({0}, y.options()); };
   return {or_empty(gx), or_empty(gs), or_empty(gn), or_empty(gb)};
