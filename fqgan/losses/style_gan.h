@@ -5,13 +5,13 @@
 
 namespace fqgan {
 
-/// R1 (Mescheder et al. 2018, 'Which training methods for GANs do actually converge?', equation 9): gamma / 2 times the
-/// mean over images of |d logit / d image|^2. logits: N, made from `images` (N x C x H x W, a leaf that requires
+/// R1 (Mescheder et al. 2018, 'Which training methods for GANs do actually converge?', equation 9): gamma / 2 times
+/// the mean over images of |d logit / d image|^2. logits: N, made from `images` (N x C x H x W, a leaf that requires
 /// gradients) by operators that can be differentiated twice.
 at::Tensor r1_penalty(const at::Tensor& logits, const at::Tensor& images, double gamma);
 
-/// The path lengths (Karras et al. 2020, section 3.2): |J^T y| for each image, with y = noise / sqrt(H W). images: N x C
-/// x H x W, made from `ws` (N x rows x W) by operators that can be differentiated twice; noise: N(0, 1) in the shape of
+/// The path lengths (Karras et al. 2020, section 3.2): |J^T y| for each image, with y = noise / sqrt(H W). images:
+/// N x C x H x W, made from `ws` (N x rows x W) by operators that can be differentiated twice; noise: N(0, 1) in the shape of
 /// the images. The square is summed over W and averaged over the rows. -> N
 at::Tensor path_lengths(const at::Tensor& images, const at::Tensor& ws, const at::Tensor& noise);
 

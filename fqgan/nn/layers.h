@@ -41,7 +41,8 @@ struct Conv2dOptions {
 /// N x Ci x H x W -> N x Co x H' x W', channels_last if x is.
 /// `residual`, if defined, is added: N x Co x H' x W', or half of that height and width, upsampled.
 /// The common forms (1x1 or 3x3, stride 1, zeros that keep the map's size, one group) are one operator
-/// (ops/convolution.h), differentiable once; with `pass.plain()` LibTorch's operators run, differentiable to any order. Other forms always run on LibTorch's operators, except the gradient of a spectrally normalized weight.
+/// (ops/convolution.h), differentiable once; with `pass.plain()` LibTorch's operators run, differentiable
+/// to any order. Other forms always run on LibTorch's operators, except the gradient of a spectrally normalized weight.
 /// `weight` is Co x Ci / groups x kh x kw, or Ci x Co / groups x kh x kw if transposed.
 /// Errors: InternalError for incompatible options; UserError for a map that is too small.
 struct Conv2dImpl : WeightedLayer {

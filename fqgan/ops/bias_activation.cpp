@@ -158,8 +158,8 @@ at::Tensor forward_meta(const at::Tensor& x, const MaybeTensor&, const MaybeTens
   return x.dim() == 4 ? at::empty_like(x, at::MemoryFormat::ChannelsLast) : at::empty_like(x);
 }
 
-/// The derivative of the result by the value before the activation, from the result: gain or gain * slope, 0 where it is
-/// clamped.
+/// The derivative of the result by the value before the activation, from the result: gain or gain * slope, 0 where it
+/// is clamped.
 at::Tensor slopes(const at::Tensor& y, double slope, double gain, double clamp) {
   const auto value = [&](double v) { return at::full({}, v, y.options()); };
   auto slopes = at::where(y > 0, value(gain), value(gain * slope));

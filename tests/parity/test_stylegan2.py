@@ -87,7 +87,8 @@ def test_losses_and_all_gradients_are_the_same(tmp_path):
 
 def test_ten_iterations_are_the_same(tmp_path):
     found, expected = computed(tmp_path, "training")
-    # none_cuda: as stylegan3 with its plugin; like our operators, it gives no gradient through the sign of a leaky ReLU.
+    # none_cuda: as stylegan3 with its plugin. Like our operators, it gives no gradient through the sign of a leaky
+    # ReLU.
     for variant in ("zero", "none_cuda"):
         names = [name for name in found if f".{variant}." in name]
         assert any(name.startswith(f"final.{variant}.G_ema.") for name in names)

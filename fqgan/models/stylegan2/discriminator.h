@@ -8,7 +8,8 @@
 
 namespace fqgan {
 
-/// A convolution with an equalized learning rate; 3x3 or 1x1, perhaps downsampling, with or without bias and leaky ReLU.
+/// A convolution with an equalized learning rate: 3x3 or 1x1, perhaps downsampling, with or without bias and leaky
+/// ReLU.
 struct StyleGan2Convolution {
   int64_t in, out, kernel = 3;
   bool down = false, bias = true, active = true;

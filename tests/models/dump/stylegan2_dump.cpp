@@ -1,8 +1,8 @@
 // Computes with our StyleGAN2 what the fixtures of tests/parity/fixtures/stylegan2 hold, for tests/parity/
 // test_stylegan2.py.
 //   fqgan_stylegan2_dump KIND IN.safetensors OUT.safetensors [float32]
-// KIND: generator, discriminator, mapping, losses or training, the fixture's beginning. IN: the fixture; metadata `changed`
-// names one term that is computed in another way on purpose. OUT: tensors with the names that the fixture has.
+// KIND: generator, discriminator, mapping, losses or training, the fixture's beginning. IN: the fixture. OUT:
+// tensors with the names that the fixture has.
 #include <cstdio>
 #include <functional>
 #include <map>
