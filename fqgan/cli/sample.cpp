@@ -200,7 +200,8 @@ void add_sample(CLI::App& program, Action& action) {
       ->expected(1)
       ->allow_extra_args(false);
   add_number(*command, "--truncation", flags->truncation, {0, largest_truncation},
-             "truncation: latent values beyond this threshold are drawn again (given latents are mapped into it); a "
+             "truncation: latent values beyond this threshold are drawn again (given latents are mapped into it); for "
+             "StyleGAN2 psi, by which w is moved towards its mean (0: the mean, 1: none); a "
              "smaller threshold gives more typical and less varied images; default: none");
   command->add_option("--latents", flags->latents,
                       "safetensors file with given latents `z` (N x Z) and optionally classes `y` (N)");

@@ -53,16 +53,19 @@ at::Generator Streams::generator(std::string_view name) {
 
 at::Tensor Streams::normal(at::IntArrayRef shape, std::string_view name) {
   if (!has_values_) return at::zeros(shape, at::kFloat);
+  if (source_) return source_(shape, name);
   return at::empty(shape, at::kFloat).normal_(0., 1., generator(name));
 }
 
 at::Tensor Streams::uniform(at::IntArrayRef shape, std::string_view name) {
   if (!has_values_) return at::zeros(shape, at::kFloat);
+  if (source_) return source_(shape, name);
   return at::empty(shape, at::kFloat).uniform_(0., 1., generator(name));
 }
 
 at::Tensor Streams::integers(int64_t below, at::IntArrayRef shape, std::string_view name) {
   if (!has_values_) return at::zeros(shape, at::kLong);
+  if (source_) return source_(shape, name);
   return at::empty(shape, at::kLong).random_(0, below, generator(name));
 }
 

@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -44,6 +45,13 @@ class Streams {
     streams.has_values_ = false;
     return streams;
   }
+  /// Returns what `source` gives instead of drawing, for comparisons with recorded values. `generator` and `key` draw.
+  using Source = std::function<at::Tensor(at::IntArrayRef shape, std::string_view name)>;
+  static Streams replaying(Source source) {
+    Streams streams{0, {}};
+    streams.source_ = std::move(source);
+    return streams;
+  }
   bool has_values() const { return has_values_; }
 
   /// A new CPU generator. The n-th call with the same name gives the n-th stream of that name, so that two dropout
@@ -64,6 +72,7 @@ class Streams {
   uint64_t seed_;
   Counters at_;
   bool has_values_ = true;
+  Source source_;  // empty: draws
   std::map<std::string, int64_t, std::less<>> calls_;
 };
 

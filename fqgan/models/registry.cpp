@@ -5,6 +5,7 @@
 #include "fqgan/core/text.h"
 #include "fqgan/models/biggan/options.h"
 #include "fqgan/models/improved/options.h"
+#include "fqgan/models/stylegan2/options.h"
 
 namespace fqgan {
 namespace {
@@ -18,6 +19,7 @@ std::vector<Entry>& table() {
   static std::vector<Entry> entries = {
       {"biggan", make_options<BigGanOptions>},
       {"improved", make_options<ImprovedOptions>},
+      {"stylegan2", make_options<StyleGan2Options>},
   };
   return entries;
 }

@@ -72,7 +72,7 @@ torch::Tensor BatchNormImpl::forward(const torch::Tensor& x, const torch::Tensor
   if (reference > 0) return at::addcmul(by_channel(shift), normalized_by_reference(x, pass), by_channel(scale));
   if (pass.training || pass.standing > 0) {
     require_one_rank(pass.ranks, "batch_norm");
-    const auto batch_norm = pass.reference_operators ? ops::reference::batch_norm : ops::batch_norm;
+    const auto batch_norm = pass.plain() ? ops::reference::batch_norm : ops::batch_norm;
     const auto [y, mean, var] = batch_norm(x, scale, shift, epsilon);
     if (pass.standing > 0 || pass.update_state) store(mean, var, x.numel() / x.size(1), pass);
     return y;

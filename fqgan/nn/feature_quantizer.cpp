@@ -108,7 +108,7 @@ Lookup FeatureQuantizer::look_up(const std::string& tap, const QuantizedRows& ro
   // An alias: the graph keeps this dictionary when a later update replaces it.
   found.entries = codebook.detach();
   found.codes = ops::nearest_code(found.features, found.entries);
-  found.loss = pass.reference_operators ? ops::reference::commitment_loss(rows.h, found.entries, found.codes)
+  found.loss = pass.plain() ? ops::reference::commitment_loss(rows.h, found.entries, found.codes)
                                         : ops::commitment_loss(rows.h, found.entries, found.codes);
   found.measure(rows.groups, pass);
   if (rows.h.is_cpu()) require_finite(std::isfinite(found.errors.sum().item<double>()), tap);

@@ -73,10 +73,10 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x, Pass& pass, const torc
   const auto maybe = [](const torch::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
   const auto convolved = [&](const torch::Tensor& b, const torch::Tensor& r) {
     const ops::Convolution c{effective_weight(pass), maybe(b), maybe(r), options.resample, options.relu, geometry_};
-    return pass.reference_operators ? ops::reference::convolution(x, c) : ops::convolution(x, c);
+    return pass.plain() ? ops::reference::convolution(x, c) : ops::convolution(x, c);
   };
   if (takes_start(pass)) initialise_by_data(convolved({}, {}), scale, bias, weight_options.data_std, pass.ranks);
-  return convolved(bias, residual);
+  return convolved(effective_bias(bias), residual);
 }
 
 LinearImpl::LinearImpl(int64_t in, int64_t out, bool with_bias, WeightOptions weight, Streams& random)
@@ -94,9 +94,9 @@ torch::Tensor LinearImpl::forward(const torch::Tensor& x, Pass& pass, bool relu)
   check_shape(x, {any, weight.size(1)}, "linear");
   if (takes_start(pass)) initialise_by_data(products(x, {}, pass), scale, bias, weight_options.data_std, pass.ranks);
   if (scale.defined() && bias.defined())
-    return pass.reference_operators ? ops::reference::weight_norm_linear(x, weight, scale, bias, relu)
+    return pass.plain() ? ops::reference::weight_norm_linear(x, weight, scale, bias, relu)
                                     : ops::weight_norm_linear(x, weight, scale, bias, relu);
-  const auto y = products(x, bias, pass);
+  const auto y = products(x, effective_bias(bias), pass);
   return relu ? at::relu(y) : y;
 }
 

@@ -41,7 +41,7 @@ struct Conv2dOptions {
 /// N x Ci x H x W -> N x Co x H' x W', channels_last if x is.
 /// `residual`, if defined, is added: N x Co x H' x W', or half of that height and width, upsampled.
 /// The common forms (1x1 or 3x3, stride 1, zeros that keep the map's size, one group) are one operator
-/// (ops/convolution.h), differentiable once; with `pass.reference_operators` LibTorch's operators run, differentiable
+/// (ops/convolution.h), differentiable once; with `pass.plain()` LibTorch's operators run, differentiable
 /// to any order. Other forms always run on LibTorch's operators, except the gradient of a spectrally normalized weight.
 /// `weight` is Co x Ci / groups x kh x kw, or Ci x Co / groups x kh x kw if transposed.
 /// Errors: InternalError for incompatible options; UserError for a map that is too small.
@@ -57,7 +57,7 @@ struct Conv2dImpl : WeightedLayer {
 TORCH_MODULE(Conv2d);
 
 /// N x Ci -> N x Co, with an optional ReLU of the output. With weight normalization and a bias it is one operator
-/// (ops/weight_norm_linear.h), differentiable once; with `pass.reference_operators` it is so to any order.
+/// (ops/weight_norm_linear.h), differentiable once; with `pass.plain()` it is so to any order.
 struct LinearImpl : WeightedLayer {
   LinearImpl(int64_t in, int64_t out, bool with_bias, WeightOptions weight, Streams& random);
   torch::Tensor forward(const torch::Tensor& x, Pass& pass, bool relu = false);

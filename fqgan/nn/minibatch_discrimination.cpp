@@ -40,7 +40,7 @@ torch::Tensor MinibatchDiscriminationImpl::forward(const torch::Tensor& features
 
 torch::Tensor MinibatchDiscriminationImpl::similarity(const torch::Tensor& projected, const Pass& pass) const {
   const auto of_kind = [&](const torch::Tensor& rows) {
-    return pass.reference_operators ? ops::reference::minibatch_discrimination(rows)
+    return pass.plain() ? ops::reference::minibatch_discrimination(rows)
                                     : ops::minibatch_discrimination(rows);
   };
   if (pass.segments.empty()) return of_kind(projected);

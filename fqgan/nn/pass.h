@@ -52,7 +52,9 @@ struct Pass {
   bool training = false;                // use batch statistics, noise, dropout
   bool update_state = false;            // update running statistics, spectral vectors, dictionaries
   bool initialise = false;              // data-dependent initialisation (once, from Family::prepare)
-  bool reference_operators = false;     // use plain reference operators; needed for double backward and float64
+  bool reference_operators = false;     // use plain reference operators; needed for float64 and to record a network
+  bool penalty = false;                 // the gradient of this pass is differentiated itself: layers without operators
+                                        // for this use the reference operators
   int64_t standing = 0;                 // k > 0: the k-th batch of BigGAN's standing statistics, which average batch
                                         // statistics: stored += (batch - stored) / k
   at::ScalarType compute = at::kFloat;  // type of the activations; the parameters keep their type
@@ -67,6 +69,8 @@ struct Pass {
   std::map<std::string, at::Tensor> features;  // filled: N x C x H x W, by the names in keep
   std::vector<TapReport> reports;
 
+  /// Whether layers whose fast operators can be differentiated once have to use the reference operators.
+  bool plain() const { return reference_operators || penalty; }
   int64_t rows() const;  // sum over segments
   /// The rows of every segment with this role, in order. Errors: InternalError when there is none.
   at::Tensor rows_of(const at::Tensor& batch, Role role) const;

@@ -18,7 +18,7 @@ struct DividedBySigma : torch::autograd::Function<DividedBySigma> {
                                                  torch::autograd::variable_list gradients) {
     if (at::GradMode::is_enabled())
       fail("spectral_norm",
-           "the fused spectral norm can be differentiated only once. Hint: set Pass::reference_operators");
+           "the fused spectral norm can be differentiated only once. Hint: set Pass::penalty");
     const auto saved = context->get_saved_variables();
     const auto &weight = saved[0], &sigma = saved[3];
     const auto gradient = gradients[0].contiguous();
@@ -54,7 +54,7 @@ torch::Tensor spectrally_normalized(const torch::Tensor& weight, torch::Tensor& 
       v.set_data(right);
     }
   }
-  if (!pass.reference_operators) return DividedBySigma::apply(weight, left, right, sigma);
+  if (!pass.plain()) return DividedBySigma::apply(weight, left, right, sigma);
   return weight / at::dot(left, at::mv(matrix, right));
 }
 

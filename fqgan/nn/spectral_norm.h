@@ -24,7 +24,7 @@ struct SpectralOptions {
 torch::Tensor right_singular_vector(const torch::Tensor& matrix, const torch::Tensor& u, double epsilon);
 
 /// weight: Co x ..., in its type; u: Co; v: R. A pass that updates state replaces u and v by the iteration's result.
-/// Differentiable; with pass.reference_operators also twice.
+/// Differentiable; in a penalty pass also twice.
 torch::Tensor spectrally_normalized(const torch::Tensor& weight, torch::Tensor& u, torch::Tensor& v,
                                     const SpectralOptions& options, const Pass& pass);
 

@@ -1,5 +1,7 @@
 #include "fqgan/nn/weighted_layer.h"
 
+#include <cmath>
+
 #include "fqgan/core/error.h"
 #include "fqgan/nn/initialise.h"
 
@@ -15,6 +17,14 @@ WeightNormalization weight_normalization(const std::string& name) {
   for (size_t k = 0; k < names.size(); ++k)
     if (names[k] == name) return static_cast<WeightNormalization>(k);
   fail("weight_normalization", "expected 'none', 'spectral' or 'weight', got '" + name + "'");
+}
+
+WeightOptions equalized(double learning_rate_multiplier) {
+  WeightOptions options{WeightNormalization::equalized};
+  options.biases = "zero";
+  options.initial_std = 1 / learning_rate_multiplier;
+  options.learning_rate_multiplier = learning_rate_multiplier;
+  return options;
 }
 
 WeightedLayer::WeightedLayer(WeightShape shape, WeightOptions options, Streams& random)
@@ -41,6 +51,11 @@ torch::Tensor WeightedLayer::register_bias(bool wanted, int64_t fan_in, Streams&
   return register_parameter("bias", initial_bias(weight_options.biases, shape_.outputs(), fan_in, random));
 }
 
+torch::Tensor WeightedLayer::effective_bias(const torch::Tensor& bias) const {
+  const auto factor = weight_options.learning_rate_multiplier;
+  return bias.defined() && factor != 1 ? bias * factor : bias;
+}
+
 torch::Tensor WeightedLayer::rows() const { return shape_.output == 0 ? weight : weight.transpose(0, shape_.output); }
 
 torch::Tensor WeightedLayer::matrix() const { return rows().detach().reshape({rows().size(0), -1}); }
@@ -54,6 +69,10 @@ bool WeightedLayer::takes_start(const Pass& pass) const {
 torch::Tensor WeightedLayer::effective_weight(Pass& pass) {
   const auto& o = weight_options;
   if (scale.defined()) return weight_normalized(weight, scale, shape_);
+  if (o.normalization == WeightNormalization::equalized) {
+    const auto fan_in = static_cast<double>(weight.numel() / shape_.outputs());
+    return weight * (o.learning_rate_multiplier / std::sqrt(fan_in));
+  }
   if (!u.defined()) return weight;
   const SpectralOptions spectral{o.spectral_form, o.iterations, o.epsilon};
   const auto normalized = spectrally_normalized(rows(), u, v, spectral, pass);

@@ -13,9 +13,11 @@
 
 namespace fqgan {
 
-/// none; spectral: nn/spectral_norm.h; weight: nn/weight_norm.h.
-enum class WeightNormalization { none, spectral, weight };
-/// "none", "spectral", "weight", in the order of the enumeration.
+/// none; spectral: nn/spectral_norm.h; weight: nn/weight_norm.h; equalized: the equalized learning rate (Karras et al.
+/// 2018, 'Progressive growing of GANs', section 4.1), by which the weight is divided by the root of its fan-in in each
+/// forward, so that all weights are N(0, 1) at first and learn at the same speed.
+enum class WeightNormalization { none, spectral, weight, equalized };
+/// "none", "spectral", "weight", in the order of the enumeration: what recipes offer.
 const std::vector<std::string>& weight_normalizations();
 WeightNormalization weight_normalization(const std::string& name);
 
@@ -38,12 +40,18 @@ struct WeightOptions {
   bool train_scale = true;     // weight: false: the scale is a buffer, which only data-dependent initialisation sets
   bool starts_by_data = true;  // weight: a pass with `initialise` sets scale and bias (embeddings: never)
   double data_std = 1;         // weight: standard deviation of the outputs after that pass
+  // equalized: factor of weight and bias in each forward, by which they learn more slowly; the initial weight is
+  // N(0, 1 / learning_rate_multiplier^2).
+  double learning_rate_multiplier = 1;
 };
+
+/// Options of a layer with an equalized learning rate.
+WeightOptions equalized(double learning_rate_multiplier = 1);
 
 /// A module with a weight. Parameter `weight`; buffers `u` and `v` (spectral); parameter or buffer `scale` Co (weight).
 struct WeightedLayer : torch::nn::Module {
   WeightedLayer(WeightShape shape, WeightOptions options, Streams& random);
-  /// The effective weight in the parameter's type. Differentiable; with pass.reference_operators also twice.
+  /// The effective weight in the parameter's type. Differentiable; in a penalty pass also twice.
   torch::Tensor effective_weight(Pass& pass);
   /// Computes v from the weight and u, for imported weights, which have no v. Spectral only.
   void recompute_v();
@@ -56,6 +64,8 @@ struct WeightedLayer : torch::nn::Module {
   bool takes_start(const Pass& pass) const;
   /// -> Co, or undefined if no bias is wanted. fan_in: the number of inputs of an output.
   torch::Tensor register_bias(bool wanted, int64_t fan_in, Streams& random);
+  /// The bias as it is added: times the learning rate multiplier. bias: Co or undefined.
+  torch::Tensor effective_bias(const torch::Tensor& bias) const;
 
  private:
   torch::Tensor rows() const;    // the weight with its output dimension first

@@ -1,5 +1,5 @@
 // Registration, Meta kernel and autograd of the convolution. As in quantize.cpp, the backward operator is closed to
-// autograd.
+// autograd; the plain form, without ReLU, residual and resampling, has a gradient that is made of such operators.
 #include "fqgan/ops/convolution.h"
 
 #include <ATen/ATen.h>
@@ -104,6 +104,33 @@ Gradients backward_meta(const at::Tensor&, const at::Tensor& x, const at::Tensor
 
 // ---- autograd ----
 
+at::Tensor call(const at::Tensor& x, const at::Tensor& weight, const MaybeTensor& bias = std::nullopt,
+                const MaybeTensor& residual = std::nullopt, int64_t resample = 0, bool relu = false) {
+  static const auto op = dispatched<Forward>("fqgan::convolution");
+  return op.call(x, weight, bias, residual, resample, relu);
+}
+
+/// The weight of the convolution that the gradient takes: Ci x Co x k x k, turned around.
+at::Tensor turned(const at::Tensor& weight) { return weight.flip({2, 3}).transpose(0, 1); }
+
+/// The gradient of a plain convolution's weight, which can be differentiated itself: by the gradient it is the
+/// convolution of x, and by x that of the gradient.
+struct WeightGradientFunction : torch::autograd::Function<WeightGradientFunction> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& gradient, const at::Tensor& x,
+                            const at::Tensor& weight) {
+    context->save_for_backward({gradient, x});
+    at::AutoDispatchBelowADInplaceOrView below;
+    static const auto op = dispatched<Backward>("fqgan::convolution_backward");
+    return std::get<1>(op.call(gradient, x, weight, 0, false, false, false, true));
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto& as_weight = gradients[0];
+    return {context->needs_input_grad(0) ? call(saved[1], as_weight) : at::Tensor(),
+            context->needs_input_grad(1) ? call(saved[0], turned(as_weight)) : at::Tensor(), at::Tensor()};
+  }
+};
+
 struct ConvolutionFunction : torch::autograd::Function<ConvolutionFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             const MaybeTensor& bias, const MaybeTensor& residual, int64_t resample, bool relu) {
@@ -114,8 +141,7 @@ struct ConvolutionFunction : torch::autograd::Function<ConvolutionFunction> {
     context->saved_data["half"] = residual && residual->size(2) != resampled(x.size(2), form_of(resample));
     context->saved_data["residual"] = residual.has_value();
     at::AutoDispatchBelowADInplaceOrView below;
-    static const auto op = dispatched<Forward>("fqgan::convolution");
-    return op.call(x, weight, bias, residual, resample, relu);
+    return call(x, weight, bias, residual, resample, relu);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -124,6 +150,14 @@ struct ConvolutionFunction : torch::autograd::Function<ConvolutionFunction> {
     auto& data = context->saved_data;
     const bool wants_x = context->needs_input_grad(0), wants_weight = context->needs_input_grad(1);
     const bool bias = data["bias"].toBool();
+    const bool plain = !data["relu"].toBool() && !data["residual"].toBool() && data["resample"].toInt() == 0;
+    if (at::GradMode::is_enabled() && plain)
+      return {wants_x ? call(gradient, turned(saved[1])) : at::Tensor(),
+              wants_weight ? WeightGradientFunction::apply(gradient, saved[0], saved[1]) : at::Tensor(),
+              wants_weight && bias ? gradient.to(saved[1].scalar_type()).sum({0, 2, 3}) : at::Tensor(),
+              at::Tensor(),
+              at::Tensor(),
+              at::Tensor()};
     at::Tensor residual;
     if (data["residual"].toBool()) residual = data["half"].toBool() ? at::avg_pool2d(gradient, 2) * 4 : gradient;
     static const auto op = dispatched<Backward>("fqgan::convolution_backward");
@@ -160,8 +194,7 @@ TORCH_LIBRARY_FRAGMENT(fqgan, library) {
 
 at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
   if (c.geometry) return reference::convolution(x, c);
-  static const auto op = dispatched<Forward>("fqgan::convolution");
-  return op.call(x, c.weight, c.bias, c.residual, static_cast<int64_t>(c.resample), c.relu);
+  return call(x, c.weight, c.bias, c.residual, static_cast<int64_t>(c.resample), c.relu);
 }
 
 }  // namespace fqgan::ops

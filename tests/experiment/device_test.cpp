@@ -95,6 +95,14 @@ TEST_F(TrainingOnDevice, UsesEveryTechniqueAsOnTheCpu) {
   }
 }
 
+TEST_F(TrainingOnDevice, TrainsStyleGan2AsOnTheCpu) {
+  auto text = RecipeText::from_string(
+      "family = \"stylegan2\"\n[model]\nbatch = 8\nchannel_base = 256\nchannel_max = 32\n[model.generator]\n"
+      "latent = 32\nstyle = 32\n[model.quantizer]\ntaps = [\"b32\", \"b16\"]\ncodes = 16",
+      "options");
+  expect_as_on_cpu(*read_recipe(text), 3, 32);
+}
+
 TEST_F(TrainingOnDevice, TrainsEveryStubAsOnTheCpu) {
   add_stub_families();
   for (const auto& name : family_names()) {

@@ -6,10 +6,12 @@
 #include "fqgan/core/streams.h"
 #include "fqgan/ops/adam.h"
 #include "fqgan/ops/batch_norm.h"
+#include "fqgan/ops/bias_activation.h"
 #include "fqgan/ops/convolution.h"
 #include "fqgan/ops/gaussian_noise.h"
 #include "fqgan/ops/minibatch_discrimination.h"
 #include "fqgan/ops/quantize.h"
+#include "fqgan/ops/upfirdn.h"
 #include "fqgan/ops/weight_norm_linear.h"
 
 namespace fqgan::test {
@@ -80,6 +82,19 @@ TEST_F(OperatorsOnDevice, Convolution) {
                              return Tensors{ops::convolution(x[0], {x[1], x[2], residual, form, relu})};
                            });
       }
+}
+
+TEST_F(OperatorsOnDevice, LayersOfStyleGan2) {
+  expect_as_on_cpu("upfirdn", {{2, 5, 6, 7}}, [](const auto& x) {
+    return Tensors{ops::upfirdn(x[0], {.taps = {0.1, 0.4, 0.3}, .up = 2, .padding = {2, 1, 0, 3}, .gain = 4}),
+                   ops::upfirdn(x[0], {.taps = {0.1, 0.4, 0.3, 0.1}, .down = 2, .padding = ops::Padding::all(1)})};
+  });
+  expect_as_on_cpu(
+      "bias_activation", {{3, 5, 6, 7}, {3, 5}, {3, 1, 6, 7}, {5}},
+      [](const auto& x) {
+        return Tensors{ops::bias_activation(x[0], {x[3], x[1], x[2], 0.2, 1.4, 2})};
+      },
+      0.2);  // rounding turns the sign of values near zero
 }
 
 TEST_F(OperatorsOnDevice, BatchNorm) {

@@ -121,7 +121,7 @@ class BigGan : public Family {
     const auto fraction = step.uniform(options_.batch, {}, "gradient penalty").to(numerics.device);
     const auto images = between(real.images.to(type), fakes.to(type), fraction);
     auto pass = step.pass({{Role::real, images.size(0)}});
-    pass.reference_operators = true;
+    pass.penalty = true;
     pass.update_state = false;
     pass.compute = type;
     const auto penalty = gradient_penalty(critic_({images, real.labels}, pass), images);

@@ -1,0 +1,59 @@
+#include "fqgan/models/stylegan2/generation.h"
+
+#include "fqgan/nn/copy.h"
+
+namespace fqgan {
+namespace {
+
+/// The noise of generated images: of each image's own stream, so that an image does not depend on its batch.
+NoiseSource noise_of(const Latents& latents, const Numerics& numerics) {
+  return [&latents, &numerics](const NoiseRequest& request) -> torch::Tensor {
+    if (latents.noise == NoiseMode::none) return {};
+    if (latents.noise == NoiseMode::constant || latents.rows.empty()) return request.constant.unsqueeze(0).unsqueeze(0);
+    std::vector<torch::Tensor> rows;
+    for (auto random : latents.rows)
+      rows.push_back(random.normal({1, request.height, request.width}, "noise " + request.layer));
+    return at::stack(rows).to(numerics.device, numerics.parameters());
+  };
+}
+
+}  // namespace
+
+LatentSpace stylegan2_latents(const StyleGan2Plan& plan) {
+  LatentSpace space;
+  space.width = plan.latent;
+  space.classes = plan.classes;
+  space.truncation = Truncation::towards_mean;
+  space.mapped = plan.style;
+  space.noise = true;
+  return space;
+}
+
+torch::Tensor rows_of_w(const torch::Tensor& w, int64_t rows) {
+  return w.dim() == 3 ? w : w.unsqueeze(1).expand({-1, rows, -1});
+}
+
+Generator open_stylegan2_generator(const StyleGan2Options& options, const StyleGan2Generator& source,
+                                   const Numerics& numerics) {
+  auto unused = Streams::unused();
+  StyleGan2Generator generator(options, source->plan, unused);
+  convert(*generator, numerics.parameters());
+  move_to(*generator, numerics.device);
+  copy_state(*source, *generator);
+  Generator opened;
+  opened.space = stylegan2_latents(generator->plan);
+  opened.network = generator.ptr();
+  opened.map = [generator](const Latents& latents, Pass& pass) mutable {
+    return generator->mapping->forward(latents.z, latents.labels, pass);
+  };
+  opened.images = [generator, numerics](const Latents& latents, Pass& pass) mutable {
+    const auto& average = generator->mapping->w_avg;
+    auto w = latents.w.defined() ? latents.w : generator->mapping->forward(latents.z, latents.labels, pass);
+    if (latents.truncation) w = truncated(w, average, *latents.truncation);
+    const auto ws = rows_of_w(w, generator->plan.rows());
+    return generator->synthesis->forward(ws, noise_of(latents, numerics), pass).clamp(-1, 1);
+  };
+  return opened;
+}
+
+}  // namespace fqgan
