@@ -42,7 +42,7 @@ StepEstimate estimate_step(const Recipe& recipe, const DataInfos& data, const Nu
   const auto count = count_step(*recipe.model, data, numerics);
   const auto rates = measured_rates(numerics.device, numerics.compute);
   double operations = 0;
-  for (const auto& [product, times] : count.products) operations += product.operations() * static_cast<double>(times);
+  for (const auto& [product, times] : count.products) operations += product.operations() * times;
   return {count.memory, operations / rates.operations + count.bytes / rates.bytes};
 }
 

@@ -63,6 +63,28 @@ class BlackImages : public Dataset {
   DataInfo info_;
 };
 
+/// Adds `weight` times the totals of all operators so far.
+void add_totals(const OperatorRecorder& recorder, double weight, StepCount& count) {
+  for (const auto& [key, total] : recorder.totals()) {
+    count.bytes += weight * total.bytes;
+    for (const auto& [product, times] : total.products)
+      count.products[product] += weight * static_cast<double>(times);
+  }
+}
+
+/// From now on phases that run in every k-th iteration only add 1 / k of what they take.
+void weigh_phases(Family& family, const OperatorRecorder& recorder, StepCount& count) {
+  for (auto& phase : family.phases) {
+    if (phase.interval == 1) continue;
+    const auto surplus = 1 - 1 / static_cast<double>(phase.interval);
+    phase.gradients = [gradients = phase.gradients, surplus, &recorder, &count](Step& step) {
+      add_totals(recorder, surplus, count);
+      gradients(step);
+      add_totals(recorder, -surplus, count);
+    };
+  }
+}
+
 }  // namespace
 
 StepCount count_step(const FamilyOptions& options, const DataInfos& infos, const Numerics& numerics) {
@@ -74,15 +96,12 @@ StepCount count_step(const FamilyOptions& options, const DataInfos& infos, const
   std::map<std::string, BlackImages> images;
   std::map<std::string, const Dataset*> datasets;
   for (const auto& [name, info] : infos) datasets[name] = &images.emplace(name, info).first->second;
-  Loop loop(*family, datasets, {});
   StepCount count;
   {
     const OperatorRecorder recorder(numerics.device, [&](int64_t workspace) { memory.use(workspace); });
-    loop.iterate();
-    for (const auto& [key, total] : recorder.totals()) {
-      count.bytes += total.bytes;
-      for (const auto& [product, times] : total.products) count.products[product] += times;
-    }
+    weigh_phases(*family, recorder, count);
+    Loop(*family, datasets, {}).iterate();
+    add_totals(recorder, 1, count);
   }
   count.memory = static_cast<double>(memory.peak());
   return count;
