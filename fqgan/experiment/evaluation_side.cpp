@@ -29,9 +29,11 @@ Side side_of_view(std::shared_ptr<OpenedData> data, const View& which, const std
   side.dataset = std::make_shared<LazyView>(data, which);
   const auto key = data->key(which);
   const auto known = known_info(key);
-  const auto info = known ? *known : side.dataset->get().info();
+  const auto found = known ? *known : known_of(side.dataset->get());
+  const auto& info = found.info;
   side.facts = {
       .name = name, .images = info.images, .class_names = info.class_names, .shape = shape_of(info), .key = key};
+  side.facts.class_images = found.class_images;
   side.labelled = !info.class_names.empty();
   side.images = [images = side.dataset](uint64_t) { return in_order(images->get()); };
   side.data = std::move(data);
@@ -94,7 +96,10 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   auto count = generated.count;
   if (side.source) count = std::min(count, side.source->info().images);
   side.facts = {named.path, false, count, {}, shape_of(model.data)};
-  if (model.family->drawn_classes() > 0) side.facts.class_names = model.data.class_names;
+  if (model.family->drawn_classes() > 0) {
+    side.facts.class_names = model.data.class_names;
+    if (!side.source) side.facts.class_images = images_of_classes(*model.family, count);
+  }
   side.images = [family = model.family.get(), count, sampling](uint64_t repetition) {
     auto repeated = sampling;
     repeated.seed += repetition;
@@ -167,7 +172,7 @@ Measured Side::measure_images(FeatureExtractor& extractor, const Kept& keep, uin
   auto measured =
       dataset ? measured_once(facts.key, extractor, options, stream) : fqgan::measure(*stream(), extractor, options);
   log_status("");
-  if (dataset && dataset->is_open() && dataset->get().skipped().empty()) keep_info(facts.key, dataset->get().info());
+  if (dataset && dataset->is_open() && dataset->get().skipped().empty()) keep_info(facts.key, known_of(dataset->get()));
   return measured;
 }
 
@@ -179,6 +184,7 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
                   .statistics_only = true,
                   .images = named.statistics->images,
                   .extractor = named.statistics->extractor};
+    side.facts.dimension = named.statistics->moments.dimension();
     side.statistics = std::move(named.statistics);
     return side;
   }

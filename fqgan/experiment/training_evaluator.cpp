@@ -63,7 +63,10 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
     options_.count = std::min(options_.count, source_->info().images);
   }
   generated_ = {"generated images", false, options_.count, {}, shape_of(data)};
-  if (family.drawn_classes() > 0) generated_.class_names = data.class_names;
+  if (family.drawn_classes() > 0) {
+    generated_.class_names = data.class_names;
+    if (!source_) generated_.class_images = images_of_classes(family, options_.count);
+  }
   generated_.has_steps = family.generator.has_value();
   against_ = side_against(recipe, data_, family);
   if (need_training(of_images_))

@@ -98,7 +98,8 @@ Copies find_copies(const at::Tensor& generated, const at::Tensor& training, cons
   }
   sets = as_points(sets);
   const auto different = different_rows(sets[0]);
-  check_images(std::ssize(different), 3, where, "different training images", "use more training images");
+  check_images(std::ssize(different), fewest_training_for_copies, where, "different training images",
+               "use more training images");
   sets[0] = at::index_select(sets[0], 0, at::tensor(different));
 
   const auto screen = make_screen(sets, screen_type());
@@ -151,7 +152,7 @@ std::vector<double> authentic(const at::Tensor& training, const at::Tensor& gene
   check_features(training, where, "training features");
   check_features(generated, where, "generated features");
   check_same_dimension(training.size(1), generated.size(1), where);
-  check_images(training.size(0), 2, where, "training images", "use more images");
+  check_images(training.size(0), fewest_training_for_authenticity, where, "training images", "use more images");
   check_images(generated.size(0), 1, where, "generated images", "use more images");
   const auto screen = make_screen(as_points({training, generated}), screen_type());
   const auto own = nearest_within(screen, 0, 1), nearest = nearest_between(screen, 1, 0, 1);

@@ -13,6 +13,9 @@ namespace fqgan {
 /// The fraction of real images that lie below each threshold of Copies.
 inline constexpr double copied_quantile = 0.01;
 
+inline constexpr int64_t fewest_training_for_copies = 3;  // images that differ
+inline constexpr int64_t fewest_training_for_authenticity = 2;
+
 struct Copies {
   std::string compared = "features";  // what of the images: for the verdict
   std::vector<int64_t> nearest;       // N: the nearest training image, the first one of equal images

@@ -71,14 +71,16 @@ struct SideFacts {
   std::optional<int64_t> images;
   std::vector<std::string> class_names;  // empty: no labels
   std::optional<ImageShape> shape;
-  std::string key;         // Dataset::key(); "": unknown
-  std::string extractor;   // of measured features; "": unknown, or not measured yet
-  bool has_steps = false;  // whether a generator draws these images from latents
+  std::string key;                    // Dataset::key(); "": unknown
+  std::string extractor;              // of measured features; "": unknown, or not measured yet
+  bool has_steps = false;             // whether a generator draws these images from latents
+  std::optional<int64_t> dimension;   // of saved statistics
+  std::vector<int64_t> class_images;  // the number of images of each class; empty: unknown
 };
 
 /// Refuses impossible metrics before any work. training: null if there are none. Errors: UserError (images that the
-/// extractor does not take, saved statistics of another extractor, sides of different sizes, too few images, missing
-/// images, labels or latents, classes that the extractor does not know).
+/// extractor does not take, saved statistics of another extractor or width, sides of different sizes, too few images,
+/// missing images, labels, logits or latents, classes that the extractor does not know, classes of too few images).
 void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
                    const FeatureExtractor& extractor, const MetricOptions& options,
                    const SideFacts* training = nullptr);

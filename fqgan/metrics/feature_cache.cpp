@@ -123,7 +123,15 @@ Measured measured_once(const std::string& key, FeatureExtractor& extractor, cons
   return measured;
 }
 
-std::optional<DataInfo> known_info(const std::string& key) {
+KnownData known_of(const Dataset& data) {
+  KnownData known{data.info(), std::vector<int64_t>(data.info().class_names.size())};
+  if (!known.class_images.empty())
+    for (int64_t i = 0; i < known.info.images; ++i)
+      if (const auto label = data.label(i); label >= 0) ++known.class_images[label];
+  return known;
+}
+
+std::optional<KnownData> known_info(const std::string& key) {
   const auto folder = measured_folder();
   if (!folder) return std::nullopt;
   const auto path = info_file(*folder, key);
@@ -136,21 +144,28 @@ std::optional<DataInfo> known_info(const std::string& key) {
     info.class_names = json.at("class_names").get<std::vector<std::string>>();
     info.classes = static_cast<int64_t>(info.class_names.size());
     info.unlabelled = json.at("unlabelled");
-    const bool plausible =
-        info.images > 0 && info.channels > 0 && info.channels <= 4 && info.height > 0 && info.width > 0;
-    return plausible ? std::optional(info) : std::nullopt;
+    const KnownData known{info, json.at("class_images").get<std::vector<int64_t>>()};
+    const bool plausible = known.class_images.size() == info.class_names.size() && info.images > 0 &&
+                           info.channels > 0 && info.channels <= 4 && info.height > 0 && info.width > 0;
+    return plausible ? std::optional(known) : std::nullopt;
   } catch (const std::exception& error) {
     log_detail("[" + path.string() + "] cannot be read: " + error.what());
     return std::nullopt;
   }
 }
 
-void keep_info(const std::string& key, const DataInfo& info) {
+void keep_info(const std::string& key, const KnownData& known) {
+  const auto& info = known.info;
   const auto folder = measured_folder();
   if (!folder) return;
-  const nlohmann::json json = {
-      {"key", key},          {"images", info.images},           {"channels", info.channels},    {"height", info.height},
-      {"width", info.width}, {"class_names", info.class_names}, {"unlabelled", info.unlabelled}};
+  const nlohmann::json json = {{"key", key},
+                               {"images", info.images},
+                               {"channels", info.channels},
+                               {"height", info.height},
+                               {"width", info.width},
+                               {"class_names", info.class_names},
+                               {"unlabelled", info.unlabelled},
+                               {"class_images", known.class_images}};
   try {
     write_file_atomically(info_file(*folder, key), json.dump());
   } catch (const SystemError& error) {

@@ -15,7 +15,12 @@ Measured measured_once(const std::string& key, FeatureExtractor& extractor, cons
 
 /// The properties of a measured data set, so that a later process need not read its images to know them. Not for a set
 /// with unreadable images, about which every process has to say something.
-std::optional<DataInfo> known_info(const std::string& key);
-void keep_info(const std::string& key, const DataInfo& info);
+struct KnownData {
+  DataInfo info;
+  std::vector<int64_t> class_images;  // the number of images of each class
+};
+KnownData known_of(const Dataset& data);
+std::optional<KnownData> known_info(const std::string& key);
+void keep_info(const std::string& key, const KnownData& known);
 
 }  // namespace fqgan

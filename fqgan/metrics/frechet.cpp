@@ -18,7 +18,6 @@ namespace fqgan {
 namespace {
 
 constexpr int64_t congruence_tile = 256;
-constexpr char more_images[] = "a covariance needs two images; use more";
 
 /// The lower triangle of L^T S L, for a lower triangular L (D x D), with a third of the work of two full products.
 at::Tensor congruence(const at::Tensor& l, const at::Tensor& s) {
@@ -79,7 +78,7 @@ double root_trace_of(const Gaussian& a, const Gaussian& b) {
 }
 
 void check_count(const Moments& moments, const std::string& what) {
-  if (const auto count = moments.count()) check_images(*count, 2, "fid", what, more_images);
+  if (const auto count = moments.count()) check_images(*count, fewest_for_frechet, "fid", what, "use more");
 }
 
 }  // namespace

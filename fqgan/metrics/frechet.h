@@ -11,6 +11,8 @@
 
 namespace fqgan {
 
+inline constexpr int64_t fewest_for_frechet = 2;  // images of each side, because a covariance needs two
+
 /// A side with at most D images has a singular covariance; the value is then biased upwards, of which the caller should
 /// warn. Moments then keeps the rows, which are used instead: exact and cheaper. With rows on both sides the trace is
 /// the nuclear norm |A B^T|_* / sqrt((N_a - 1)(N_b - 1)) of the centred features; with rows on one side it is the sum

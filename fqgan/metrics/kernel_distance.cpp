@@ -93,6 +93,8 @@ void KernelDistanceOptions::fields(FieldVisitor& visit) {
   visit("shrink", shrink, about("make the subsets as small as the smaller side, where it has fewer images"));
 }
 
+int64_t KernelDistanceOptions::fewest_images() const { return shrink ? 2 : subset_size; }
+
 MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const KernelDistanceOptions& given) {
   auto options = given;
   check_features(a, "kid", "features of the first side");

@@ -19,6 +19,7 @@ struct KernelDistanceOptions : Options {
   int64_t seed = 2020;
   bool shrink = false;
   void fields(FieldVisitor& visit) override;
+  int64_t fewest_images() const;  // of each side
 };
 
 /// a: N_a x D, b: N_b x D, any floating type. Gives the same bits for any number of threads. The estimate is unbiased,

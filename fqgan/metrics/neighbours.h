@@ -13,6 +13,7 @@ namespace fqgan {
 struct NeighbourConvention {
   int64_t neighbours;
   bool strict;
+  int64_t fewest_images() const { return neighbours + 1; }  // of each side
 };
 inline constexpr NeighbourConvention precision_recall_convention{3, false};  // Kynkaanniemi et al.; torch-fidelity
 inline constexpr NeighbourConvention prdc_convention{5, true};               // Naeem et al., all four of their metrics

@@ -24,6 +24,7 @@ class PretrainedFeatures : public FeatureExtractor {
   struct Facts {
     std::string name, description, convention;
     NetworkInput input;
+    int64_t dimension, logits;
   };
   PretrainedFeatures(Facts facts, Network network, std::shared_ptr<torch::nn::Module> module, const NetworkPlace& place)
       : facts_(std::move(facts)),
@@ -37,6 +38,8 @@ class PretrainedFeatures : public FeatureExtractor {
   std::string name() const override { return facts_.name; }
   std::string description() const override { return facts_.description; }
   std::string convention() const override { return facts_.convention; }
+  std::optional<int64_t> dimension() const override { return facts_.dimension; }
+  std::optional<int64_t> logits() const override { return facts_.logits; }
   int64_t channels() const override { return 3; }
   double operations() const override { return operations_per_image(*module_); }
 
@@ -105,7 +108,7 @@ std::unique_ptr<FeatureExtractor> open_inception(int64_t tap, const Convention& 
   };
   return std::make_unique<PretrainedFeatures>(
       PretrainedFeatures::Facts{"inception" + layer + "@" + convention.name + "-" + weights.hash(), description,
-                                convention.name, convention.input},
+                                convention.name, convention.input, tap, tap == 2048 ? inception_logits : 0},
       run, network.ptr(), place);
 }
 
@@ -122,7 +125,7 @@ std::unique_ptr<FeatureExtractor> open_efficientnet_lite(const EfficientNetLiteS
   };
   return std::make_unique<PretrainedFeatures>(
       PretrainedFeatures::Facts{size.name + "@" + std::to_string(lite_input.size) + "-" + weights.hash(), description,
-                                "", lite_input},
+                                "", lite_input, efficientnet_lite_features, efficientnet_lite_logits},
       run, network.ptr(), place);
 }
 

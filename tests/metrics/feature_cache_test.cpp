@@ -103,13 +103,15 @@ TEST_F(FeatureCache, DamagedFilesAreReplaced) {
 TEST_F(FeatureCache, KnowsTheMeasuredDataSet) {
   const StripedData data(40, 3);
   EXPECT_FALSE(known_info(data.key()));
-  keep_info(data.key(), data.info());
-  const auto info = known_info(data.key());
-  ASSERT_TRUE(info);
-  EXPECT_EQ(info->images, 40);
-  EXPECT_EQ(info->height, 8);
-  EXPECT_EQ(info->classes, 3);
-  EXPECT_EQ(info->class_names, data.info().class_names);
+  keep_info(data.key(), known_of(data));
+  const auto known = known_info(data.key());
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->class_images, (std::vector<int64_t>{14, 13, 13}));
+  const auto& info = known->info;
+  EXPECT_EQ(info.images, 40);
+  EXPECT_EQ(info.height, 8);
+  EXPECT_EQ(info.classes, 3);
+  EXPECT_EQ(info.class_names, data.info().class_names);
 }
 
 }  // namespace
