@@ -8,6 +8,7 @@
 #include "fqgan/core/standard_streams.h"
 #include "fqgan/experiment/comparison.h"
 #include "fqgan/experiment/nearest_pairs.h"
+#include "fqgan/metrics/conventions.h"
 #include "fqgan/metrics/over_seeds.h"
 #include "fqgan/metrics/statistics_file.h"
 #include "fqgan/profiling/rates.h"
@@ -104,6 +105,7 @@ int evaluate_command(const EvaluateFlags& given) {
   refuse_ignored(given, named);
   const auto flags = named.a.recipe ? with_recipe(given, *named.a.recipe) : given;
   auto names = named_metrics(flags);
+  if (flags.given("--metrics")) check_convention(names, flags.features.convention.value_or(""));
   check_outputs(flags);
   const auto numerics = start_computing(flags.compute);
   const bool with_training = need_training(names) || !flags.training.empty() || !flags.neighbours.empty();

@@ -39,6 +39,7 @@ Evaluation compare(const Comparison& comparison, const Numerics& numerics) {
   const auto& settings = comparison.settings;
   if (!comparison.against && compare_sides(names))
     fail("metrics", "expected a second side for the metrics " + quoted_list(names) + ", got none");
+  if (comparison.features) check_convention(names, comparison.features->convention.value_or(""));
   const auto data = measured_data({}, comparison.features.value_or(FeatureRequest()));
   const auto a = open_images(comparison.generated, data, numerics);
   std::optional<Side> b;

@@ -7,6 +7,7 @@
 #include "fqgan/experiment/evaluation.h"
 #include "fqgan/experiment/path_steps.h"
 #include "fqgan/inference/classification.h"
+#include "fqgan/metrics/conventions.h"
 
 namespace fqgan {
 namespace {
@@ -73,6 +74,7 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
     training_ = side_of_training_images(data_, domains_of(family, *recipe.model, options_.generation.direction).target);
   const bool labelled = may_have_labels(data, data_->options());
   request_ = resolved(options_.feature_request(), labelled);
+  check_convention(of_images_, request_.convention.value_or(""));
   if (is_trained_on_labels(request_)) {
     if (!labelled)
       fail("evaluation.features",

@@ -21,15 +21,6 @@ void require_labels(const Metric& metric, const SideFacts& side) {
              "leave it out (--metrics; in a recipe evaluation.metrics)");
 }
 
-void require_convention(const Metric& metric, const FeatureExtractor& extractor) {
-  if (extractor.convention().empty()) return;
-  const auto& convention = convention_named(extractor.convention(), "convention");
-  const auto& has = convention.metrics;
-  if (has.empty() || std::find(has.begin(), has.end(), metric.name) != has.end()) return;
-  fail("convention", "expected a metric that " + convention.name + " has (" + join(has) + "), got " + metric.name +
-                         ". Hint: the convention " + conventions().front().name + " has every metric");
-}
-
 void check_extractor(const SideFacts& side, const FeatureExtractor& extractor) {
   if (!side.extractor.empty() && side.extractor != extractor.name())
     fail(side.name, "expected features of " + extractor.name() + ", got features of " + side.extractor +
@@ -140,11 +131,11 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
   check_shapes(generated, against);
   if (training) check_shapes(generated, *training);
   if (options.bootstrap == 1) fail("bootstrap", "expected at least 2 (or 0: none), got 1");
+  check_convention(names, extractor.convention());
   for (const auto& name : names) {
     const auto& row = row_named(name, "metrics");
     const auto& metric = row.metric;
     const auto fewest = row.fewest(options);
-    require_convention(metric, extractor);
     if (metric.needs_logits && extractor.logits() == 0) fail_without_logits(name, extractor);
     if (needs_images(metric, options)) require_features(name, generated, options);
     if (needs_images(metric, options) && row.compares) require_features(name, against, options);

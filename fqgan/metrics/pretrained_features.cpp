@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <functional>
 
-#include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/core/error.h"
+#include "fqgan/metrics/weights_file.h"
 #include "fqgan/nn/copy.h"
 #include "fqgan/pretrained/inception.h"
 
@@ -78,7 +78,10 @@ class PretrainedFeatures : public FeatureExtractor {
   at::ScalarType type_;
 };
 
-StateDict read_weights(const std::string& path) { return {load_checkpoint(path, false).tensors, path}; }
+StateDict read_weights(const std::string& path, const std::string& network, const std::string& file) {
+  const auto hint = "python -m fqgan.pretrained " + network + file + " writes them (docs/metrics.md)";
+  return {load_weights(path, "the weights of " + network + " as a safetensors file", hint).tensors, path};
+}
 
 std::string input_text(const NetworkInput& input) {
   const auto size = std::to_string(input.size) + " x " + std::to_string(input.size) + " pixels by ";
@@ -95,7 +98,7 @@ std::string input_text(const NetworkInput& input) {
 }  // namespace
 
 std::unique_ptr<FeatureExtractor> open_inception(int64_t tap, const Convention& convention, const NetworkPlace& place) {
-  auto weights = read_weights(place.weights);
+  auto weights = read_weights(place.weights, "inception", " FILE.pth");
   Inception network(weights);
   weights.finish("the Inception-v3 of FID (pt_inception-2015-12-05-6726825d)");
   move_to(*network, place.device);
@@ -113,7 +116,7 @@ std::unique_ptr<FeatureExtractor> open_inception(int64_t tap, const Convention& 
 }
 
 std::unique_ptr<FeatureExtractor> open_efficientnet_lite(const EfficientNetLiteSize& size, const NetworkPlace& place) {
-  auto weights = read_weights(place.weights);
+  auto weights = read_weights(place.weights, size.name, "");
   EfficientNetLite network(size, weights);
   weights.finish(size.name);
   move_to(*network, place.device);

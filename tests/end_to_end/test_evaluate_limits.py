@@ -48,3 +48,21 @@ def test_a_class_of_one_image(net, tmp_path):
         image.unlink()
     line = refused(images, "--against", images, "--features", net, "--metrics", "intra_fid")
     assert "'one'" in line and str(images) in line
+
+
+def test_a_metric_that_the_convention_lacks(data):
+    """Before weights are looked for, of which there are none here."""
+    arguments = [data, "--against", data, "--features", "inception", "--convention", "pytorch-fid"]
+    line = refused(*arguments, "--metrics", "kid")
+    assert "pytorch-fid" in line and "kid" in line and "weights" not in line
+
+
+def test_files_that_hold_no_weights(data, tmp_path):
+    file = tmp_path / "text.safetensors"
+    for text in ("", "a text and no safetensors file"):
+        file.write_text(text)
+        for network in ("inception", "efficientnet-lite0"):
+            line = refused(data, "--against", data, "--features", network, "--weights", file)
+            assert f"[{file}]" in line and f"python -m fqgan.pretrained {network}" in line and "checkpoint" not in line
+        line = refused(data, "--against", data, "--features", file)
+        assert f"[{file}]" in line and "classifier" in line and "checkpoint" not in line
