@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "fqgan/core/error.h"
 #include "fqgan/data/matched_classes.h"
 #include "fqgan/metrics/classifier.h"
@@ -82,6 +84,7 @@ void measure_accuracy(const MetricWork& work) {
   if (!work.a.logits.defined()) fail_without_logits("accuracy", work.extractor);
   const auto classes = classes_of_logits(work.extractor, work.a.logits.size(1), work.a.class_names, work.a.name);
   const auto labels = matched_labels(work.a.labels, work.a.class_names, classes, work.a.name);
+  if (!(labels >= 0).any().item<bool>()) fail(work.a.name, "expected images with classes for accuracy, got none");
   work.add("class_accuracy", class_accuracy(work.a.logits, labels));
   work.add_bootstrap("class_accuracy_bootstrap_std", [&](const at::Tensor& rows, const at::Tensor&) {
     return class_accuracy(work.a.logits.index_select(0, rows), labels.index_select(0, rows));
@@ -271,6 +274,15 @@ const std::vector<MetricRow> table = {
 }  // namespace
 
 const std::vector<MetricRow>& metric_table() { return table; }
+
+void MetricWork::add_of(const std::string& of, const std::string& metric, double value,
+                        const std::string& of_class) const {
+  const auto name = metric + "/" + of + (of_class.empty() ? "" : "/" + of_class);
+  if (!std::isfinite(value))
+    fail(name, std::string("expected a finite value, got ") + (std::isnan(value) ? "NaN" : "infinity") +
+                   ". Hint: the features are too large to compute with; look at the images of " + a.name);
+  result.values.push_back({name, value});
+}
 
 const MetricRow& row_named(const std::string& name, const std::string& where) {
   std::vector<std::string> known;

@@ -22,9 +22,12 @@ struct MetricWork {
   const MetricOptions& options;
   Evaluation& result;
 
+  /// Errors: UserError for a value that is not finite.
   void add(const std::string& metric, double value, const std::string& of_class = "") const {
-    result.values.push_back({metric + "/" + extractor.name() + (of_class.empty() ? "" : "/" + of_class), value});
+    add_of(extractor.name(), metric, value, of_class);
   }
+  /// of: what the value is computed from, in place of the extractor's name.
+  void add_of(const std::string& of, const std::string& metric, double value, const std::string& of_class = "") const;
   /// Adds the standard deviation of a value over images that are drawn again, if the options ask for it.
   void add_bootstrap(const std::string& metric, const ValueOfResample& value) const {
     if (options.bootstrap > 0)
