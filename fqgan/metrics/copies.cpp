@@ -20,6 +20,7 @@ namespace {
 
 constexpr int64_t enough_held_out = 100;  // fewer images have no 1 % quantile
 constexpr double many_copies = 0.1;
+constexpr double false_alarms = 0.01 / 4;  // of one of four tests
 
 /// The rows of a matrix as bytes, by which equal rows are found.
 class RowBytes {
@@ -61,8 +62,13 @@ struct Proximity {
   }
 };
 
-double lower_quantile(std::vector<double> values, double part) {
-  const auto place = static_cast<int64_t>(part * static_cast<double>(values.size() - 1));
+/// The place of the lower quantile in `values` values, from 0.
+int64_t place_of_quantile(int64_t values) {
+  return static_cast<int64_t>(copied_quantile * static_cast<double>(values - 1));
+}
+
+double lower_quantile(std::vector<double> values) {
+  const auto place = place_of_quantile(std::ssize(values));
   std::nth_element(values.begin(), values.begin() + place, values.end());
   return values[place];
 }
@@ -78,8 +84,8 @@ void set_thresholds(Copies& copies, const Screen& screen) {
   }
   if (!copies.of_held_out) real.emplace(nearest_within(screen, 0, 2));
   copies.real = std::ssize(real->distance);
-  copies.threshold = lower_quantile(std::move(real->distance), copied_quantile);
-  copies.ratio_threshold = lower_quantile(std::move(real->ratio), copied_quantile);
+  copies.threshold = lower_quantile(std::move(real->distance));
+  copies.ratio_threshold = lower_quantile(std::move(real->ratio));
 }
 
 }  // namespace
@@ -117,14 +123,25 @@ int64_t Copies::count_by_ratio() const {
   return std::count_if(ratio.begin(), ratio.end(), [&](double value) { return value < ratio_threshold; });
 }
 
+int64_t most_by_chance(int64_t images, int64_t real) {
+  const auto log_beta = [](double a, double b) { return std::lgamma(a) + std::lgamma(b) - std::lgamma(a + b); };
+  const auto n = static_cast<double>(images), alpha = static_cast<double>(place_of_quantile(real) + 1);
+  const double beta = static_cast<double>(real) + 1 - alpha;
+  double below = 0;  // the probability of at most `count` images
+  for (int64_t count = 0; count < images; ++count) {
+    const auto x = static_cast<double>(count);
+    const double choices = -std::log(n + 1) - log_beta(n - x + 1, x + 1);  // logarithm of n over x
+    below += std::exp(choices + log_beta(x + alpha, n - x + beta) - log_beta(alpha, beta));
+    if (below >= 1 - false_alarms) return count;
+  }
+  return images;
+}
+
 std::string verdict(const Copies& copies) {
   const int64_t apart = copies.count_by_ratio();
   int64_t near = 0;
   for (int64_t i = 0; i < copies.images(); ++i) near += copies.by_distance(i);
-  const auto images = static_cast<double>(copies.images()), real = static_cast<double>(copies.real);
-  const double expected = copied_quantile * images;
-  const double by_chance = expected + 3 * std::sqrt(expected * (1 + images / real));  // the thresholds vary too
-  const auto most = static_cast<double>(std::max(near, apart));
+  const auto images = static_cast<double>(copies.images());
   const auto some = [&](int64_t count) {
     return std::to_string(count) + " (" + significant(100 * static_cast<double>(count) / images, 3) + " %)";
   };
@@ -132,7 +149,9 @@ std::string verdict(const Copies& copies) {
                     ", " + some(near) + " are nearer to a training image than all but 1 % of " +
                     std::to_string(copies.real) + (copies.of_held_out ? " held-out" : " training") +
                     " images are, and " + some(apart) + " are so relative to the second nearest one: ";
-  if (most <= by_chance) return text + "no sign of copying";
+  // Two training images that are each other's nearest have one distance, so that these hold half as many values.
+  const auto independent = copies.of_held_out ? copies.real : std::max<int64_t>(copies.real / 2, 1);
+  if (std::max(near, apart) <= most_by_chance(copies.images(), independent)) return text + "no sign of copying";
   if (static_cast<double>(apart) > many_copies * images) return text + "the generator repeats training images";
   return text + "more than chance gives, so look at the nearest pairs";
 }

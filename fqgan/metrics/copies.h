@@ -43,9 +43,16 @@ struct Copies {
 /// Errors: UserError for shapes, NaN or infinity, no generated images, fewer than 3 different training images.
 Copies find_copies(const at::Tensor& generated, const at::Tensor& training, const at::Tensor& held_out);
 
+/// The largest number of `images` new images below a threshold that still counts as chance. A threshold is the k-th
+/// smallest of `real` values, k = floor(0.01 (real - 1)) + 1. The number of new images of the same distribution below
+/// it has a beta-binomial distribution with n = images, alpha = k and beta = real - k + 1; this is its 99.75 % quantile.
+/// So the four tests of a verdict (distance and ratio, of features and of pixels) together raise a false alarm in at
+/// most 1 % of all cases (Bonferroni), also where few real images make the thresholds vary much.
+int64_t most_by_chance(int64_t images, int64_t real);
+
 /// One sentence: a generator repeats training images if more than a tenth of its images are copies by ratio. The
 /// distance alone does not show it, because blurred images are near to everything. If more images are below a threshold
-/// than chance gives (3 standard deviations above 1 %), the pairs have to be looked at.
+/// than chance gives (most_by_chance), the pairs have to be looked at.
 std::string verdict(const Copies& copies);
 
 /// How many rows of x: N x D are also rows of y: M x D.
