@@ -119,6 +119,10 @@ Copies find_copies(const at::Tensor& generated, const at::Tensor& training, cons
   return copies;
 }
 
+int64_t Copies::count_by_distance() const {
+  return std::count_if(distance.begin(), distance.end(), [&](double value) { return value < threshold; });
+}
+
 int64_t Copies::count_by_ratio() const {
   return std::count_if(ratio.begin(), ratio.end(), [&](double value) { return value < ratio_threshold; });
 }
@@ -137,23 +141,34 @@ int64_t most_by_chance(int64_t images, int64_t real) {
   return images;
 }
 
-std::string verdict(const Copies& copies) {
-  const int64_t apart = copies.count_by_ratio();
-  int64_t near = 0;
-  for (int64_t i = 0; i < copies.images(); ++i) near += copies.by_distance(i);
-  const auto images = static_cast<double>(copies.images());
-  const auto some = [&](int64_t count) {
-    return std::to_string(count) + " (" + significant(100 * static_cast<double>(count) / images, 3) + " %)";
-  };
-  const auto text = "of " + plural(copies.images(), "generated image") + ", compared by their " + copies.compared +
-                    ", " + some(near) + " are nearer to a training image than all but 1 % of " +
-                    std::to_string(copies.real) + (copies.of_held_out ? " held-out" : " training") +
-                    " images are, and " + some(apart) + " are so relative to the second nearest one: ";
+Copying copying_of(const Copies& copies) {
   // Two training images that are each other's nearest have one distance, so that these hold half as many values.
   const auto independent = copies.of_held_out ? copies.real : std::max<int64_t>(copies.real / 2, 1);
-  if (std::max(near, apart) <= most_by_chance(copies.images(), independent)) return text + "no sign of copying";
-  if (static_cast<double>(apart) > many_copies * images) return text + "the generator repeats training images";
-  return text + "more than chance gives, so look at the nearest pairs";
+  const auto apart = copies.count_by_ratio();
+  if (std::max(copies.count_by_distance(), apart) <= most_by_chance(copies.images(), independent))
+    return Copying::no_sign;
+  const auto many = many_copies * static_cast<double>(copies.images());
+  return static_cast<double>(apart) > many ? Copying::repeats : Copying::suspected;
+}
+
+std::string verdict(const Copies& copies) {
+  const auto some = [&](int64_t count) {
+    return std::to_string(count) + " (" +
+           significant(100 * static_cast<double>(count) / static_cast<double>(copies.images()), 3) + " %)";
+  };
+  const auto text = "of " + plural(copies.images(), "generated image") + ", compared by their " + copies.compared +
+                    ", " + some(copies.count_by_distance()) + " are nearer to a training image than all but 1 % of " +
+                    std::to_string(copies.real) + (copies.of_held_out ? " held-out" : " training") +
+                    " images are, and " + some(copies.count_by_ratio()) +
+                    " are so relative to the second nearest one: ";
+  switch (copying_of(copies)) {
+    case Copying::no_sign:
+      return text + "no sign of copying";
+    case Copying::repeats:
+      return text + "the generator repeats training images";
+    default:
+      return text + "more than chance gives, so look at the nearest pairs";
+  }
 }
 
 int64_t equal_rows(const at::Tensor& x, const at::Tensor& y) {

@@ -28,6 +28,7 @@ struct Copies {
   int64_t held_out_in_training = 0;  // held-out images that equal a training image
 
   int64_t images() const { return static_cast<int64_t>(distance.size()); }
+  int64_t count_by_distance() const;
   int64_t count_by_ratio() const;
   bool by_distance(int64_t i) const { return distance[i] < threshold; }
   bool by_ratio(int64_t i) const { return ratio[i] < ratio_threshold; }
@@ -50,9 +51,13 @@ Copies find_copies(const at::Tensor& generated, const at::Tensor& training, cons
 /// most 1 % of all cases (Bonferroni), also where few real images make the thresholds vary much.
 int64_t most_by_chance(int64_t images, int64_t real);
 
-/// One sentence: a generator repeats training images if more than a tenth of its images are copies by ratio. The
-/// distance alone does not show it, because blurred images are near to everything. If more images are below a threshold
-/// than chance gives (most_by_chance), the pairs have to be looked at.
+/// A generator repeats training images if more than a tenth of its images are copies by ratio. The distance alone does
+/// not show it, because blurred images are near to everything. If more images are below a threshold than chance gives
+/// (most_by_chance), the pairs have to be looked at.
+enum class Copying { no_sign, suspected, repeats };
+Copying copying_of(const Copies& copies);
+
+/// The same as one sentence with the numbers.
 std::string verdict(const Copies& copies);
 
 /// How many rows of x: N x D are also rows of y: M x D.

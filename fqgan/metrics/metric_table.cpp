@@ -275,8 +275,7 @@ const std::vector<MetricRow> table = {
 
 const std::vector<MetricRow>& metric_table() { return table; }
 
-void MetricWork::add_of(const std::string& of, const std::string& metric, double value,
-                        const std::string& of_class) const {
+void MetricWork::add(const std::string& metric, double value, const std::string& of_class) const {
   const auto name = metric + "/" + of + (of_class.empty() ? "" : "/" + of_class);
   if (!std::isfinite(value))
     fail(name, std::string("expected a finite value, got ") + (std::isnan(value) ? "NaN" : "infinity") +

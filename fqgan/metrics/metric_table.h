@@ -21,13 +21,10 @@ struct MetricWork {
   const FeatureExtractor& extractor;
   const MetricOptions& options;
   Evaluation& result;
+  std::string of = extractor.name();  // what the values are computed from, for their names
 
   /// Errors: UserError for a value that is not finite.
-  void add(const std::string& metric, double value, const std::string& of_class = "") const {
-    add_of(extractor.name(), metric, value, of_class);
-  }
-  /// of: what the value is computed from, in place of the extractor's name.
-  void add_of(const std::string& of, const std::string& metric, double value, const std::string& of_class = "") const;
+  void add(const std::string& metric, double value, const std::string& of_class = "") const;
   /// Adds the standard deviation of a value over images that are drawn again, if the options ask for it.
   void add_bootstrap(const std::string& metric, const ValueOfResample& value) const {
     if (options.bootstrap > 0)

@@ -234,6 +234,15 @@ TEST(Evaluate, MetricsOfCopiesCompareWithTheTrainingImages) {
   EXPECT_GT(values_of(other).at("auth_pct/columns"), 0);
   EXPECT_LT(values_of(other).at("copied/columns"), 0.5);
 
+  auto pixels = a, learned = training, held_out = test;
+  for (auto* side : {&pixels, &learned, &held_out}) side->small = side->features;
+  learned.small = a.features;  // copies that the features do not show
+  const auto found = evaluate(pixels, held_out, {"copied"}, extractor, {}, &learned);
+  EXPECT_EQ(values_of(found).at("copied_in_pixels_by_ratio/16x16"), 1);
+  ASSERT_EQ(found.warnings.size(), 1u);
+  expect_names(found.warnings[0], {"pixels", "columns", "auth", "c_t"});
+  EXPECT_EQ(copying_of(*found.copies), Copying::repeats);
+
   const auto alone = evaluate(a, a, {"copied"}, extractor, {}, &training);
   EXPECT_FALSE(alone.copies->of_held_out) << "generated images are no reference for themselves";
   const auto twice = evaluate(a, training, {"copied"}, extractor, {}, &training);
