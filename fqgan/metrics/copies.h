@@ -46,9 +46,9 @@ Copies find_copies(const at::Tensor& generated, const at::Tensor& training, cons
 
 /// The largest number of `images` new images below a threshold that still counts as chance. A threshold is the k-th
 /// smallest of `real` values, k = floor(0.01 (real - 1)) + 1. The number of new images of the same distribution below
-/// it has a beta-binomial distribution with n = images, alpha = k and beta = real - k + 1; this is its 99.75 % quantile.
-/// So the four tests of a verdict (distance and ratio, of features and of pixels) together raise a false alarm in at
-/// most 1 % of all cases (Bonferroni), also where few real images make the thresholds vary much.
+/// it has a beta-binomial distribution with n = images, alpha = k and beta = real - k + 1. This is its 99.75 %
+/// quantile, so that the four tests of a verdict (distance and ratio, of features and of pixels) together raise a false
+/// alarm in at most 1 % of all cases (Bonferroni), also where few real images make the thresholds vary much.
 int64_t most_by_chance(int64_t images, int64_t real);
 
 /// A generator repeats training images if more than a tenth of its images are copies by ratio. The distance alone does

@@ -29,6 +29,19 @@ void accept_statistics(const Measured& side, const Measured& other, const Featur
   if (!unknown.empty()) warnings.push_back(side.name + " " + join(unknown, "; it "));
 }
 
+/// biased: metrics that change with the number of images.
+void warn_of_few_images(const Measured& generated, const Measured& against, const std::vector<std::string>& biased,
+                        std::vector<std::string>& warnings) {
+  const auto least = least_images(generated, against);
+  if (!least || *least >= few_images || biased.empty()) return;
+  auto line = "biased because of few images (" + std::to_string(*least) + "): " + join(biased) +
+              "; compare only with values over the same number of images";
+  const auto width = generated.moments.dimension();
+  if (*least <= width && std::find(biased.begin(), biased.end(), "fid") != biased.end())
+    line += ". fid most of all: they do not determine the covariance of " + std::to_string(width) + " features";
+  warnings.push_back(line);
+}
+
 }  // namespace
 
 void MetricOptions::fields(FieldVisitor& visit) {
@@ -39,7 +52,8 @@ void MetricOptions::fields(FieldVisitor& visit) {
   visit("bootstrap", bootstrap,
         about("number of times that the images are drawn again, with replacement, for a standard deviation of fid, "
               "kid, cmmd, accuracy, auth and copied (0: none)")
-            .at_least(0));
+            .at_least(0)
+            .at_most(10'000));
 }
 
 bool same_images(const Measured& a, const Measured& b) {
@@ -130,9 +144,7 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
     row.measure({generated, against, training, extractor, options, result});
     if (row.biased_by_few) biased.push_back(name);
   }
-  if (const auto least = least_images(generated, against); least && *least < few_images && !biased.empty())
-    result.warnings.push_back("biased because of few images (" + std::to_string(*least) + "): " + join(biased) +
-                              "; compare only with values over the same number of images");
+  warn_of_few_images(generated, against, biased, result.warnings);
   if (compares && same_images(generated, against))
     result.warnings.push_back(
         "both sides hold the same images: this is the best value of each metric that compares them, and says nothing "

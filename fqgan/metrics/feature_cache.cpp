@@ -115,7 +115,8 @@ Measured measured_once(const std::string& key, FeatureExtractor& extractor, cons
   FileLock lock(path.string() + ".lock");
   lock.lock([] { log_info("another process is measuring these images; waiting for it"); });
   if (auto kept = find_kept(path, key, extractor.name(), options)) {
-    log_detail(options.name + ": features of " + count_text(kept->images) + " images from " + path.string());
+    log_info("features of " + options.name + ": kept from before");
+    log_detail("they are of " + images_text(kept->images) + ", in " + path.string());
     return std::move(*kept);
   }
   auto measured = measure(*images(), extractor, options);

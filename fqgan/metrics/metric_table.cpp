@@ -23,11 +23,6 @@ void measure_fid(const MetricWork& work) {
   work.add_bootstrap("fid_bootstrap_std", [&](const at::Tensor& a, const at::Tensor& b) {
     return frechet_distance_of_features(work.a.features.index_select(0, a), work.b.features.index_select(0, b));
   });
-  const auto least = least_images(work.a, work.b);
-  const auto width = work.a.moments.dimension();
-  if (least && *least <= width)
-    work.warn("fid is biased upwards, because " + std::to_string(*least) +
-              " images do not determine the covariance of " + std::to_string(width) + " features");
 }
 
 void measure_kid(const MetricWork& work) {
@@ -35,6 +30,10 @@ void measure_kid(const MetricWork& work) {
   const auto with = settings_of(metric_named("kid", "kid"), work.options, work.extractor.convention());
   work.add("kid" + with, mean);
   work.add("kid_std" + with, stddev);
+  const auto images = work.a.features.size(0);
+  if (images == work.b.features.size(0) && images == work.options.kid.images_of_subset(images, images))
+    work.warn("kid_std says nothing, because every subset holds all images. Hint: a smaller kid.subset_size, such as " +
+              std::to_string(std::max<int64_t>(2, images / 2)));
   work.add_bootstrap("kid_bootstrap_std" + with, [&](const at::Tensor& a, const at::Tensor& b) {
     return kernel_distance(work.a.features.index_select(0, a), work.b.features.index_select(0, b), work.options.kid)
         .mean;
