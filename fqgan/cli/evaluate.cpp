@@ -8,7 +8,6 @@
 #include "fqgan/core/standard_streams.h"
 #include "fqgan/experiment/comparison.h"
 #include "fqgan/experiment/nearest_pairs.h"
-#include "fqgan/metrics/conventions.h"
 #include "fqgan/metrics/over_seeds.h"
 #include "fqgan/metrics/statistics_file.h"
 #include "fqgan/profiling/rates.h"
@@ -105,13 +104,15 @@ int evaluate_command(const EvaluateFlags& given) {
   refuse_ignored(given, named);
   const auto flags = named.a.recipe ? with_recipe(given, *named.a.recipe) : given;
   auto names = named_metrics(flags);
-  if (flags.given("--metrics")) check_convention(names, flags.features.convention.value_or(""));
   check_outputs(flags);
   const auto numerics = start_computing(flags.compute);
   const bool with_training = need_training(names) || !flags.training.empty() || !flags.neighbours.empty();
   const bool compares = names.empty() || with_training || compare_sides(names);
   const auto sides = open_sides(flags, std::move(named), numerics, {compares, with_training});
   const bool measures = sides.b || (!compares && flags.save_statistics.empty());
+  if (measures && flags.given("--metrics"))
+    check_sides(names, sides.a.facts, sides.facts_against(), flags.features.convention.value_or(""), sides.settings,
+                sides.training_facts());
   const auto extractor = open_extractor(flags, sides, numerics.device);
   if (measures)
     names = checked_metrics(flags, std::move(names), sides, *extractor);

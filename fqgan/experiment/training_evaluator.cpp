@@ -7,7 +7,6 @@
 #include "fqgan/experiment/evaluation.h"
 #include "fqgan/experiment/path_steps.h"
 #include "fqgan/inference/classification.h"
-#include "fqgan/metrics/conventions.h"
 
 namespace fqgan {
 namespace {
@@ -74,7 +73,7 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
     training_ = side_of_training_images(data_, domains_of(family, *recipe.model, options_.generation.direction).target);
   const bool labelled = may_have_labels(data, data_->options());
   request_ = resolved(options_.feature_request(), labelled);
-  check_convention(of_images_, request_.convention.value_or(""));
+  check();
   if (is_trained_on_labels(request_)) {
     if (!labelled)
       fail("evaluation.features",
@@ -87,8 +86,11 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
 }
 
 void TrainingEvaluator::check() try {
-  check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings,
-                training_ ? &training_->facts : nullptr);
+  const auto* training = training_ ? &training_->facts : nullptr;
+  if (!extractor_)
+    return check_sides(of_images_, generated_, against_.facts, request_.convention.value_or(""), options_.settings,
+                       training);
+  check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings, training);
 } catch (const UserError& error) {
   throw UserError(std::string(error.what()) + "; --set evaluation.every=0 trains without evaluation");
 }

@@ -120,23 +120,17 @@ void check_class_images(const std::vector<int64_t>& images, const std::vector<st
                             ". Hint: use more images, or leave intra_fid out of the metrics");
 }
 
-void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
-                   const FeatureExtractor& extractor, const MetricOptions& given, const SideFacts* training) {
-  const auto options = under(convention_named(extractor.convention(), "convention"), given);
-  for (const auto* side : {&generated, &against, training}) {
-    if (!side) continue;
-    check_extractor(*side, extractor);
-    if (side->shape) extractor.check(*side->shape, side->name);
-  }
+void check_sides(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
+                 const std::string& convention, const MetricOptions& given, const SideFacts* training) {
+  check_convention(names, convention);
+  const auto options = under(convention_named(convention, "convention"), given);
   check_shapes(generated, against);
   if (training) check_shapes(generated, *training);
   if (options.bootstrap == 1) fail("bootstrap", "expected at least 2 (or 0: none), got 1");
-  check_convention(names, extractor.convention());
   for (const auto& name : names) {
     const auto& row = row_named(name, "metrics");
     const auto& metric = row.metric;
     const auto fewest = row.fewest(options);
-    if (metric.needs_logits && extractor.logits() == 0) fail_without_logits(name, extractor);
     if (needs_images(metric, options)) require_features(name, generated, options);
     if (needs_images(metric, options) && row.compares) require_features(name, against, options);
     if (metric.needs_steps) require_steps(name, generated);
@@ -146,10 +140,23 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
     if (metric.needs_training) require_images(name, *training, fewest.training);
     if (metric.needs_labels) require_labels(metric, generated);
     if (metric.needs_labels_against) require_labels(metric, against);
-    if (name == "accuracy") require_classes(generated, extractor);
     if (name != "intra_fid") continue;
     require_class_images(generated, against.class_names);
     require_class_images(against, against.class_names);
+  }
+}
+
+void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
+                   const FeatureExtractor& extractor, const MetricOptions& options, const SideFacts* training) {
+  for (const auto* side : {&generated, &against, training}) {
+    if (!side) continue;
+    check_extractor(*side, extractor);
+    if (side->shape) extractor.check(*side->shape, side->name);
+  }
+  check_sides(names, generated, against, extractor.convention(), options, training);
+  for (const auto& name : names) {
+    if (metric_named(name, "metrics").needs_logits && extractor.logits() == 0) fail_without_logits(name, extractor);
+    if (name == "accuracy") require_classes(generated, extractor);
   }
 }
 

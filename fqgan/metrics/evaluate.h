@@ -85,6 +85,11 @@ void check_metrics(const std::vector<std::string>& names, const SideFacts& gener
                    const FeatureExtractor& extractor, const MetricOptions& options,
                    const SideFacts* training = nullptr);
 
+/// The part of check_metrics that needs no extractor, because weights may have to be brought or trained first. Also
+/// refuses metrics that the tool of the convention does not have.
+void check_sides(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
+                 const std::string& convention, const MetricOptions& options, const SideFacts* training = nullptr);
+
 /// Computes the metrics `names`, in their order. Errors: UserError as check_metrics and the estimators.
 Evaluation evaluate(const Measured& generated, const Measured& against, const std::vector<std::string>& names,
                     const FeatureExtractor& extractor, const MetricOptions& options,

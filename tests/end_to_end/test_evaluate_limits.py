@@ -66,3 +66,10 @@ def test_files_that_hold_no_weights(data, tmp_path):
             assert f"[{file}]" in line and f"python -m fqgan.pretrained {network}" in line and "checkpoint" not in line
         line = refused(data, "--against", data, "--features", file)
         assert f"[{file}]" in line and "classifier" in line and "checkpoint" not in line
+
+
+def test_no_classifier_is_trained_for_what_cannot_be_measured(data, tmp_path):
+    for metrics in ("kid", "fid,fid_infinity"):
+        process = run("evaluate", write_idx(tmp_path / "few", images=9), "--against", data, "--metrics", metrics)
+        one_line_error(process, metrics.split(",")[-1])
+        assert "training a classifier" not in process.stderr
