@@ -121,6 +121,11 @@ int evaluate_command(const EvaluateFlags& given) {
   const bool compares = names.empty() || with_training || compare_sides(names);
   const auto sides = open_sides(flags, std::move(named), numerics, {compares, with_training});
   const bool measures = sides.b || (!compares && flags.save_statistics.empty());
+  if (measures && flags.given("--metrics")) {
+    if (flags.neighbours.empty()) refuse_other_settings(flags.set, names);  // --neighbours adds copied
+    check_sides(names, sides.a.facts, sides.facts_against(), flags.features.convention.value_or(""), sides.settings,
+                sides.training_facts());
+  }
   const auto extractor = open_extractor(flags, sides, numerics.device);
   if (measures)
     names = checked_metrics(flags, std::move(names), sides, *extractor);

@@ -12,8 +12,7 @@ namespace {
 
 bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
   try {
-    check_metrics({metric}, sides.a.facts, sides.b ? sides.b->facts : sides.a.facts, extractor, sides.settings,
-                  sides.training_facts());
+    check_metrics({metric}, sides.a.facts, sides.facts_against(), extractor, sides.settings, sides.training_facts());
     return true;
   } catch (const UserError& error) {
     log_info("without " + metric + ": " + error.what());
@@ -75,8 +74,7 @@ std::vector<std::string> checked_metrics(const EvaluateFlags& flags, std::vector
                            ", so that this has no effect. Hint: --metrics auth,c_t,copied");
   if (flags.json == json_of_torch_fidelity) leave_out_others(names, by_flag);
   refuse_other_settings(flags.set, names);
-  check_metrics(names, sides.a.facts, sides.b ? sides.b->facts : sides.a.facts, extractor, sides.settings,
-                sides.training_facts());
+  check_metrics(names, sides.a.facts, sides.facts_against(), extractor, sides.settings, sides.training_facts());
   return names;
 }
 

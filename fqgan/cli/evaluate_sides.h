@@ -42,6 +42,7 @@ struct Sides {
   bool b_of_recipe = false;
   torch::Device device{torch::kCPU};
 
+  const SideFacts& facts_against() const { return b ? b->facts : a.facts; }
   const SideFacts* training_facts() const { return training ? &training->facts : nullptr; }
 };
 

@@ -43,8 +43,10 @@ Evaluation compare(const Comparison& comparison, const Numerics& numerics) {
   const auto a = open_images(comparison.generated, data, numerics);
   std::optional<Side> b;
   if (comparison.against) b = open_images(*comparison.against, data, numerics);
+  const auto& facts = b ? b->facts : a.facts;
+  check_sides(names, a.facts, facts, comparison.features.value_or(FeatureRequest()).convention.value_or(""), settings);
   const auto extractor = open_features_between(a, b ? &*b : nullptr, comparison.features, nullptr, numerics.device);
-  check_metrics(names, a.facts, b ? b->facts : a.facts, *extractor, settings);
+  check_metrics(names, a.facts, facts, *extractor, settings);
   const auto generated = a.measure(*extractor, kept_of_generated(names, settings));
   const auto against = b ? b->measure(*extractor, kept_of_real(names, settings)) : generated;
   return evaluate(generated, against, names, *extractor, settings);

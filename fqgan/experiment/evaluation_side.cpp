@@ -28,12 +28,11 @@ Side side_of_view(std::shared_ptr<OpenedData> data, const View& which, const std
   Side side;
   side.dataset = std::make_shared<LazyView>(data, which);
   const auto key = data->key(which);
-  if (const auto known = known_data(key))
-    side.read = *known;
-  else
-    side.read.info = side.dataset->get().info();
+  const auto known = known_data(key);
+  side.read = known ? *known : known_of(side.dataset->get());
   const auto& info = side.read.info;
   side.facts = {.name = name, .images = info.images, .class_names = info.class_names, .key = key};
+  side.facts.class_images = side.read.class_images;
   side.facts.mixed_sizes = info.height == 0;
   if (!side.facts.mixed_sizes) side.facts.shape = shape_of(info);
   side.labelled = !info.class_names.empty();
@@ -98,7 +97,10 @@ Side side_of_model(NamedSide named, const Generated& generated, const Numerics& 
   auto count = generated.count;
   if (side.source) count = std::min(count, side.source->info().images);
   side.facts = {named.path, false, count, {}, shape_of(model.data)};
-  if (model.family->drawn_classes() > 0) side.facts.class_names = model.data.class_names;
+  if (model.family->drawn_classes() > 0) {
+    side.facts.class_names = model.data.class_names;
+    if (!side.source) side.facts.class_images = images_of_classes(*model.family, count);
+  }
   side.images = [family = model.family.get(), count, sampling](uint64_t repetition) {
     auto repeated = sampling;
     repeated.seed += repetition;
@@ -197,6 +199,7 @@ Side open_side(NamedSide named, DataOptions data, const Generated& generated, co
                   .statistics_only = true,
                   .images = named.statistics->images,
                   .extractor = named.statistics->extractor};
+    side.facts.dimension = named.statistics->moments.dimension();
     side.statistics = std::move(named.statistics);
     return side;
   }

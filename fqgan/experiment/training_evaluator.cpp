@@ -73,13 +73,17 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
     options_.count = std::min(options_.count, source_->info().images);
   }
   generated_ = {"generated images", false, options_.count, {}, shape_of(data)};
-  if (family.drawn_classes() > 0) generated_.class_names = data.class_names;
+  if (family.drawn_classes() > 0) {
+    generated_.class_names = data.class_names;
+    if (!source_) generated_.class_images = images_of_classes(family, options_.count);
+  }
   generated_.has_steps = family.generator.has_value();
   against_ = side_against(recipe, data_, family);
   if (need_training(of_images_))
     training_ = side_of_training_images(data_, domains_of(family, *recipe.model, options_.generation.direction).target);
   labelled_ = may_have_labels(data, data_->options());
   request_ = resolved(options_.feature_request(), labelled_);
+  check();
   if (is_trained_on_labels(request_)) {
     if (!labelled_)
       fail_with_way_out(
@@ -93,8 +97,11 @@ void TrainingEvaluator::open_images(const Recipe& recipe, const DataInfo& data, 
 }
 
 void TrainingEvaluator::check() try {
-  check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings,
-                training_ ? &training_->facts : nullptr);
+  const auto* training = training_ ? &training_->facts : nullptr;
+  if (!extractor_)
+    return check_sides(of_images_, generated_, against_.facts, request_.convention.value_or(""), options_.settings,
+                       training);
+  check_metrics(of_images_, generated_, against_.facts, *extractor_, options_.settings, training);
 } catch (const UserError& error) {
   fail_with_way_out(error, options_, labelled_);
 }

@@ -41,6 +41,13 @@ SampleOptions with_classes(const Family& family, SampleOptions options) {
   return options;
 }
 
+std::vector<int64_t> images_of_classes(const Family& family, int64_t count) {
+  const auto classes = family.drawn_classes();
+  std::vector<int64_t> images(static_cast<size_t>(classes), count / classes);
+  for (int64_t k = 0; k < count % classes; ++k) ++images[k];
+  return images;
+}
+
 std::unique_ptr<ImageSource> generated_images(const Family& family, const SampleOptions& options, int64_t count) {
   return std::make_unique<GeneratedImages>(family, with_classes(family, options), count);
 }

@@ -11,6 +11,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/shape.h"
 #include "fqgan/core/text.h"
+#include "fqgan/metrics/weights_file.h"
 #include "fqgan/nn/copy.h"
 
 namespace fqgan {
@@ -140,7 +141,8 @@ void Classifier::save(const std::string& path) const {
 }
 
 std::unique_ptr<Classifier> load_classifier(const std::string& path, torch::Device device) {
-  const auto file = load_checkpoint(path, false);
+  const auto file = load_weights(path, "a classifier saved by fqgan (.safetensors)",
+                                 "--features classifier trains one; other features are TorchScript files");
   const auto kind = file.metadata.find("kind");
   if (kind == file.metadata.end() || kind->second != classifier_kind)
     fail(path, "expected a classifier saved by fqgan, found " +

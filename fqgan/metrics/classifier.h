@@ -55,6 +55,8 @@ class Classifier : public FeatureExtractor {
   std::string name() const override { return name_; }
   std::string description() const override;
   int64_t channels() const override { return facts_.shape.channels; }
+  std::optional<int64_t> dimension() const override { return classifier_features; }
+  std::optional<int64_t> logits() const override { return static_cast<int64_t>(facts_.class_names.size()); }
   std::vector<std::string> class_names() const override { return facts_.class_names; }
   at::Tensor logit_bias() const override { return network_->head->bias.detach().cpu(); }
   void check(const ImageShape& shape, const std::string& where) const override;

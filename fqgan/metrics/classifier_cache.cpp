@@ -15,13 +15,17 @@ namespace {
 
 constexpr const char* training_version = "-1";  // must change when the training gives another classifier
 
-std::unique_ptr<Classifier> find_classifier(const std::filesystem::path& path, torch::Device device) {
+std::unique_ptr<Classifier> find_classifier(const std::filesystem::path& path, const std::string& data_key,
+                                            torch::Device device) {
   std::error_code problem;
   if (!std::filesystem::exists(path, problem)) return nullptr;
   try {
-    return load_classifier(path, device);
+    auto classifier = load_classifier(path, device);
+    if (classifier->facts().data_key != data_key)
+      fail(path, "expected a classifier of these images, got one of others");
+    return classifier;
   } catch (const UserError& error) {
-    log_warning("[" + path.string() + "] cannot be read; the classifier is trained again");
+    log_warning("[" + path.string() + "] cannot be used; the classifier is trained again");
     log_detail(error.what());
     return nullptr;
   }
@@ -53,9 +57,9 @@ std::unique_ptr<Classifier> cached_classifier(OpenedData& data, torch::Device de
       "classifiers", [](const std::string& problem) { log_warning(problem + ": the classifier is not kept"); });
   if (!folder) return train_for(data, *train, device);
   const auto path = *folder / (train->key() + training_version + ".safetensors");
-  FileLock lock(path.string() + ".lock");
+  FileLock lock(path.string() + ".lock", FileLock::removed_at_end);
   lock.lock([] { log_info("another process is training this classifier; waiting for it"); });
-  if (auto found = find_classifier(path, device)) return found;
+  if (auto found = find_classifier(path, train->key(), device)) return found;
   auto classifier = train_for(data, *train, device);
   try {
     classifier->save(path);

@@ -1,5 +1,7 @@
 #include "fqgan/metrics/conventions.h"
 
+#include <algorithm>
+
 #include "fqgan/core/error.h"
 #include "fqgan/core/text.h"
 #include "fqgan/pretrained/inception.h"
@@ -42,6 +44,15 @@ const Convention& convention_named(const std::string& name, const std::string& w
   const auto known = convention_names();
   fail(where, "expected the name of a convention, got '" + name + "'" +
                   suggestion(name, known, ". Hint: the conventions are " + join(known)));
+}
+
+void check_convention(const std::vector<std::string>& metrics, const std::string& convention) {
+  const auto& of = convention_named(convention, "convention");
+  if (of.metrics.empty()) return;
+  for (const auto& name : metrics)
+    if (std::find(of.metrics.begin(), of.metrics.end(), name) == of.metrics.end())
+      fail("convention", "expected a metric that " + of.name + " has (" + join(of.metrics) + "), got " + name +
+                             ". Hint: the convention " + conventions().front().name + " has every metric");
 }
 
 MetricOptions under(const Convention& convention, MetricOptions options) {

@@ -23,6 +23,9 @@ std::vector<std::string> convention_names();
 /// "": fqgan. Errors: UserError that starts with `where`, with "did you mean".
 const Convention& convention_named(const std::string& name, const std::string& where);
 
+/// Errors: UserError for a metric that the tool of this convention does not have. "": no convention.
+void check_convention(const std::vector<std::string>& metrics, const std::string& convention);
+
 /// The options with what they leave to the convention.
 MetricOptions under(const Convention& convention, MetricOptions options);
 

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int64_t enough_held_out = 100;  // fewer images have no 1 % quantile
 constexpr double many_copies = 0.1;
+constexpr double false_alarms = 0.01 / 4;  // of one of four tests
 
 /// The rows of a matrix as bytes, by which equal rows are found.
 class RowBytes {
@@ -61,8 +62,13 @@ struct Proximity {
   }
 };
 
-double lower_quantile(std::vector<double> values, double part) {
-  const auto place = static_cast<int64_t>(part * static_cast<double>(values.size() - 1));
+/// The place of the lower quantile in `values` values, from 0.
+int64_t place_of_quantile(int64_t values) {
+  return static_cast<int64_t>(copied_quantile * static_cast<double>(values - 1));
+}
+
+double lower_quantile(std::vector<double> values) {
+  const auto place = place_of_quantile(std::ssize(values));
   std::nth_element(values.begin(), values.begin() + place, values.end());
   return values[place];
 }
@@ -78,8 +84,8 @@ void set_thresholds(Copies& copies, const Screen& screen) {
   }
   if (!copies.of_held_out) real.emplace(nearest_within(screen, 0, 2));
   copies.real = std::ssize(real->distance);
-  copies.threshold = lower_quantile(std::move(real->distance), copied_quantile);
-  copies.ratio_threshold = lower_quantile(std::move(real->ratio), copied_quantile);
+  copies.threshold = lower_quantile(std::move(real->distance));
+  copies.ratio_threshold = lower_quantile(std::move(real->ratio));
 }
 
 }  // namespace
@@ -98,7 +104,8 @@ Copies find_copies(const at::Tensor& generated, const at::Tensor& training, cons
   }
   sets = as_points(sets);
   const auto different = different_rows(sets[0]);
-  check_images(std::ssize(different), 3, where, "different training images", "use more training images");
+  check_images(std::ssize(different), fewest_training_for_copies, where, "different training images",
+               "use more training images");
   sets[0] = at::index_select(sets[0], 0, at::tensor(different));
 
   const auto screen = make_screen(sets, screen_type());
@@ -112,28 +119,56 @@ Copies find_copies(const at::Tensor& generated, const at::Tensor& training, cons
   return copies;
 }
 
+int64_t Copies::count_by_distance() const {
+  return std::count_if(distance.begin(), distance.end(), [&](double value) { return value < threshold; });
+}
+
 int64_t Copies::count_by_ratio() const {
   return std::count_if(ratio.begin(), ratio.end(), [&](double value) { return value < ratio_threshold; });
 }
 
+int64_t most_by_chance(int64_t images, int64_t real) {
+  const auto log_beta = [](double a, double b) { return std::lgamma(a) + std::lgamma(b) - std::lgamma(a + b); };
+  const auto n = static_cast<double>(images), alpha = static_cast<double>(place_of_quantile(real) + 1);
+  const double beta = static_cast<double>(real) + 1 - alpha;
+  double below = 0;  // the probability of at most `count` images
+  for (int64_t count = 0; count < images; ++count) {
+    const auto x = static_cast<double>(count);
+    const double choices = -std::log(n + 1) - log_beta(n - x + 1, x + 1);  // logarithm of n over x
+    below += std::exp(choices + log_beta(x + alpha, n - x + beta) - log_beta(alpha, beta));
+    if (below >= 1 - false_alarms) return count;
+  }
+  return images;
+}
+
+Copying copying_of(const Copies& copies) {
+  // Two training images that are each other's nearest have one distance, so that these hold half as many values.
+  const auto independent = copies.of_held_out ? copies.real : std::max<int64_t>(copies.real / 2, 1);
+  const auto apart = copies.count_by_ratio();
+  if (std::max(copies.count_by_distance(), apart) <= most_by_chance(copies.images(), independent))
+    return Copying::no_sign;
+  const auto many = many_copies * static_cast<double>(copies.images());
+  return static_cast<double>(apart) > many ? Copying::repeats : Copying::suspected;
+}
+
 std::string verdict(const Copies& copies) {
-  const int64_t apart = copies.count_by_ratio();
-  int64_t near = 0;
-  for (int64_t i = 0; i < copies.images(); ++i) near += copies.by_distance(i);
-  const auto images = static_cast<double>(copies.images()), real = static_cast<double>(copies.real);
-  const double expected = copied_quantile * images;
-  const double by_chance = expected + 3 * std::sqrt(expected * (1 + images / real));  // the thresholds vary too
-  const auto most = static_cast<double>(std::max(near, apart));
   const auto some = [&](int64_t count) {
-    return std::to_string(count) + " (" + significant(100 * static_cast<double>(count) / images, 3) + " %)";
+    return std::to_string(count) + " (" +
+           significant(100 * static_cast<double>(count) / static_cast<double>(copies.images()), 3) + " %)";
   };
   const auto text = "of " + plural(copies.images(), "generated image") + ", compared by their " + copies.compared +
-                    ", " + some(near) + " are nearer to a training image than all but 1 % of " +
+                    ", " + some(copies.count_by_distance()) + " are nearer to a training image than all but 1 % of " +
                     std::to_string(copies.real) + (copies.of_held_out ? " held-out" : " training") +
-                    " images are, and " + some(apart) + " are so relative to the second nearest one: ";
-  if (most <= by_chance) return text + "no sign of copying";
-  if (static_cast<double>(apart) > many_copies * images) return text + "the generator repeats training images";
-  return text + "more than chance gives, so look at the nearest pairs";
+                    " images are, and " + some(copies.count_by_ratio()) +
+                    " are so relative to the second nearest one: ";
+  switch (copying_of(copies)) {
+    case Copying::no_sign:
+      return text + "no sign of copying";
+    case Copying::repeats:
+      return text + "the generator repeats training images";
+    default:
+      return text + "more than chance gives, so look at the nearest pairs";
+  }
 }
 
 int64_t equal_rows(const at::Tensor& x, const at::Tensor& y) {
@@ -151,7 +186,7 @@ std::vector<double> authentic(const at::Tensor& training, const at::Tensor& gene
   check_features(training, where, "training features");
   check_features(generated, where, "generated features");
   check_same_dimension(training.size(1), generated.size(1), where);
-  check_images(training.size(0), 2, where, "training images", "use more images");
+  check_images(training.size(0), fewest_training_for_authenticity, where, "training images", "use more images");
   check_images(generated.size(0), 1, where, "generated images", "use more images");
   const auto screen = make_screen(as_points({training, generated}), screen_type());
   const auto own = nearest_within(screen, 0, 1), nearest = nearest_between(screen, 1, 0, 1);

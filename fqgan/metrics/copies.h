@@ -13,6 +13,9 @@ namespace fqgan {
 /// The fraction of real images that lie below each threshold of Copies.
 inline constexpr double copied_quantile = 0.01;
 
+inline constexpr int64_t fewest_training_for_copies = 3;  // images that differ
+inline constexpr int64_t fewest_training_for_authenticity = 2;
+
 struct Copies {
   std::string compared = "features";  // what of the images: for the verdict
   std::vector<int64_t> nearest;       // N: the nearest training image, the first one of equal images
@@ -25,6 +28,7 @@ struct Copies {
   int64_t held_out_in_training = 0;  // held-out images that equal a training image
 
   int64_t images() const { return static_cast<int64_t>(distance.size()); }
+  int64_t count_by_distance() const;
   int64_t count_by_ratio() const;
   bool by_distance(int64_t i) const { return distance[i] < threshold; }
   bool by_ratio(int64_t i) const { return ratio[i] < ratio_threshold; }
@@ -40,9 +44,20 @@ struct Copies {
 /// Errors: UserError for shapes, NaN or infinity, no generated images, fewer than 3 different training images.
 Copies find_copies(const at::Tensor& generated, const at::Tensor& training, const at::Tensor& held_out);
 
-/// One sentence: a generator repeats training images if more than a tenth of its images are copies by ratio. The
-/// distance alone does not show it, because blurred images are near to everything. If more images are below a threshold
-/// than chance gives (3 standard deviations above 1 %), the pairs have to be looked at.
+/// The largest number of `images` new images below a threshold that still counts as chance. A threshold is the k-th
+/// smallest of `real` values, k = floor(0.01 (real - 1)) + 1. The number of new images of the same distribution below
+/// it has a beta-binomial distribution with n = images, alpha = k and beta = real - k + 1. This is its 99.75 %
+/// quantile, so that the four tests of a verdict (distance and ratio, of features and of pixels) together raise a false
+/// alarm in at most 1 % of all cases (Bonferroni), also where few real images make the thresholds vary much.
+int64_t most_by_chance(int64_t images, int64_t real);
+
+/// A generator repeats training images if more than a tenth of its images are copies by ratio. The distance alone does
+/// not show it, because blurred images are near to everything. If more images are below a threshold than chance gives
+/// (most_by_chance), the pairs have to be looked at.
+enum class Copying { no_sign, suspected, repeats };
+Copying copying_of(const Copies& copies);
+
+/// The same as one sentence with the numbers.
 std::string verdict(const Copies& copies);
 
 /// How many rows of x: N x D are also rows of y: M x D.

@@ -19,7 +19,7 @@
 namespace fqgan {
 namespace {
 
-constexpr int64_t main_components = 64, fewest_generated = 20, projected_rows = 1024;
+constexpr int64_t main_components = 64, projected_rows = 1024;
 
 /// The main components of the training set, as a projection.
 struct Projection {
@@ -72,6 +72,8 @@ void CopyTestOptions::fields(FieldVisitor& visit) {
   visit("seed", seed, about("seed of the start of k-means").at_least(0));
 }
 
+int64_t CopyTestOptions::fewest_training_images() const { return std::max<int64_t>(cells, 2); }
+
 double copy_test(const at::Tensor& training, const at::Tensor& test, const at::Tensor& generated,
                  const CopyTestOptions& options) {
   const auto where = "c_t";
@@ -81,7 +83,7 @@ double copy_test(const at::Tensor& training, const at::Tensor& test, const at::T
   check_same_dimension(training.size(1), test.size(1), where);
   check_same_dimension(training.size(1), generated.size(1), where);
   if (options.cells < 1) fail(where, "expected c_t.cells >= 1, got " + std::to_string(options.cells));
-  check_images(training.size(0), std::max<int64_t>(options.cells, 2), where, "training images, one in each cell",
+  check_images(training.size(0), options.fewest_training_images(), where, "training images, one in each cell",
                "use more images");
 
   std::vector<at::Tensor> sets{training.detach().to(at::kCPU), test.detach().to(at::kCPU),
@@ -99,13 +101,13 @@ double copy_test(const at::Tensor& training, const at::Tensor& test, const at::T
   for (int64_t cell = 0; cell < options.cells; ++cell) {
     const auto own = in_cell(sets[0], cells[0], cell), tested = in_cell(sets[1], cells[1], cell);
     const auto made = in_cell(sets[2], cells[2], cell);
-    if (own.size(0) < 1 || tested.size(0) < 1 || made.size(0) <= fewest_generated) continue;
+    if (own.size(0) < 1 || tested.size(0) < 1 || made.size(0) < fewest_generated_for_copy_test) continue;
     const auto images = static_cast<double>(tested.size(0));
     sum += images * cell_z(own, tested, made);
     weight += images;
   }
   if (weight == 0)
-    fail(where, "expected a cell with test images and more than " + std::to_string(fewest_generated) +
+    fail(where, "expected a cell with test images and at least " + std::to_string(fewest_generated_for_copy_test) +
                     " generated images, got none. Hint: use more images or a smaller c_t.cells");
   return sum / weight;
 }

@@ -14,7 +14,9 @@ struct CopyTestOptions : Options {
   int64_t cells = 3;
   int64_t seed = 0;
   void fields(FieldVisitor& visit) override;
+  int64_t fewest_training_images() const;
 };
+inline constexpr int64_t fewest_generated_for_copy_test = 21;  // in one cell
 
 /// Features N x D of each set, any floating type. With more than 64 features, all sets are projected on the 64 main
 /// components of the training set. The training set is divided into cells by k-means. In each cell with more than 20

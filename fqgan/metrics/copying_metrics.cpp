@@ -3,6 +3,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/metrics/metric_table.h"
+#include "fqgan/metrics/network_input.h"
 
 namespace fqgan {
 namespace {
@@ -70,9 +71,17 @@ void measure_copied(const MetricWork& work) {
     work.warn(equal_images(copies.held_out_in_training, work.b) + ", and say nothing about copies" +
               (copies.of_held_out ? "" : ": copied uses the distances between training images"));
   if (work.a.small.defined() && work.training->small.defined()) {
-    auto in_pixels = add_copies(work, "copied_in_pixels", &Measured::small);
-    in_pixels.compared = "pixels (at 16 x 16)";
-    if (in_pixels.count_by_ratio() > copies.count_by_ratio()) copies = std::move(in_pixels);
+    auto of_pixels = work;
+    const auto side = std::to_string(small_side);
+    of_pixels.of = side + "x" + side;
+    auto in_pixels = add_copies(of_pixels, "copied_in_pixels", &Measured::small);
+    in_pixels.compared = "pixels (at " + side + " x " + side + ")";
+    const auto by_features = copying_of(copies), by_pixels = copying_of(in_pixels);
+    if (by_pixels > by_features)
+      work.warn("the pixels show a sign of copying that the features of " + work.extractor.name() +
+                " do not show, so that copied, auth and c_t by these features may miss copies");
+    if (std::pair(by_pixels, in_pixels.count_by_ratio()) > std::pair(by_features, copies.count_by_ratio()))
+      copies = std::move(in_pixels);
   }
   work.result.copies = std::move(copies);
 }

@@ -71,18 +71,25 @@ struct SideFacts {
   std::optional<int64_t> images;
   std::vector<std::string> class_names;  // empty: no labels
   std::optional<ImageShape> shape;
-  std::string key;           // Dataset::key(); "": unknown
-  std::string extractor;     // of measured features; "": unknown, or not measured yet
-  bool has_steps = false;    // whether a generator draws these images from latents
-  bool mixed_sizes = false;  // images of several sizes, without `shape`
+  std::string key;                    // Dataset::key(); "": unknown
+  std::string extractor;              // of measured features; "": unknown, or not measured yet
+  bool has_steps = false;             // whether a generator draws these images from latents
+  bool mixed_sizes = false;           // images of several sizes, without `shape`
+  std::optional<int64_t> dimension;   // of saved statistics
+  std::vector<int64_t> class_images;  // the number of images of each class; empty: unknown
 };
 
 /// Refuses impossible metrics before any work. training: null if there are none. Errors: UserError (images that the
-/// extractor does not take, saved statistics of another extractor, sides of different sizes, too few images, missing
-/// images, labels or latents, classes that the extractor does not know).
+/// extractor does not take, saved statistics of another extractor or width, sides of different sizes, too few images,
+/// missing images, labels, logits or latents, classes that the extractor does not know, classes of too few images).
 void check_metrics(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
                    const FeatureExtractor& extractor, const MetricOptions& options,
                    const SideFacts* training = nullptr);
+
+/// The part of check_metrics that needs no extractor, because weights may have to be brought or trained first. Also
+/// refuses metrics that the tool of the convention does not have.
+void check_sides(const std::vector<std::string>& names, const SideFacts& generated, const SideFacts& against,
+                 const std::string& convention, const MetricOptions& options, const SideFacts* training = nullptr);
 
 /// Computes the metrics `names`, in their order. Errors: UserError as check_metrics and the estimators.
 Evaluation evaluate(const Measured& generated, const Measured& against, const std::vector<std::string>& names,

@@ -114,12 +114,21 @@ Measured measured_once(const std::string& key, FeatureExtractor& extractor, cons
   FileLock lock(path.string() + ".lock", FileLock::removed_at_end);
   lock.lock([] { log_info("another process is measuring these images; waiting for it"); });
   if (auto kept = find_kept(path, key, extractor.name(), options)) {
-    log_detail(options.name + ": features of " + count_text(kept->images) + " images from " + path.string());
+    log_info("features of " + options.name + ": kept from before");
+    log_detail("they are of " + images_text(kept->images) + ", in " + path.string());
     return std::move(*kept);
   }
   auto measured = measure(*images(), extractor, options);
   keep(path, measured, key, options);
   return measured;
+}
+
+KnownData known_of(const Dataset& data) {
+  KnownData known{data.info(), data.changes(), std::vector<int64_t>(data.info().class_names.size())};
+  if (!known.class_images.empty())
+    for (int64_t i = 0; i < known.info.images; ++i)
+      if (const auto label = data.label(i); label >= 0) ++known.class_images[label];
+  return known;
 }
 
 std::optional<KnownData> known_data(const std::string& key) {
@@ -137,9 +146,11 @@ std::optional<KnownData> known_data(const std::string& key) {
     info.unlabelled = json.at("unlabelled");
     const auto& changes = json.at("changes");
     const Changes counts{changes.at("reshaped"), changes.at("small"), changes.at("large"), changes.at("transparent")};
+    const KnownData known{info, counts, json.at("class_images").get<std::vector<int64_t>>()};
     const bool one_size = info.height > 0 && info.width > 0, own_sizes = info.height == 0 && info.width == 0;
-    const bool plausible = info.images > 0 && info.channels > 0 && info.channels <= 4 && (one_size || own_sizes);
-    return plausible ? std::optional(KnownData{info, counts}) : std::nullopt;
+    const bool plausible = info.images > 0 && info.channels > 0 && info.channels <= 4 && (one_size || own_sizes) &&
+                           known.class_images.size() == info.class_names.size();
+    return plausible ? std::optional(known) : std::nullopt;
   } catch (const std::exception& error) {
     log_detail("[" + path.string() + "] cannot be read: " + error.what());
     return std::nullopt;
@@ -149,7 +160,7 @@ std::optional<KnownData> known_data(const std::string& key) {
 void keep_data(const std::string& key, const KnownData& data) {
   const auto folder = measured_folder();
   if (!folder) return;
-  const auto& [info, changes] = data;
+  const auto& [info, changes, class_images] = data;
   const nlohmann::json counts = {{"reshaped", changes.reshaped},
                                  {"small", changes.small},
                                  {"large", changes.large},
@@ -161,7 +172,8 @@ void keep_data(const std::string& key, const KnownData& data) {
                                {"width", info.width},
                                {"class_names", info.class_names},
                                {"unlabelled", info.unlabelled},
-                               {"changes", counts}};
+                               {"changes", counts},
+                               {"class_images", class_images}};
   try {
     write_file_atomically(info_file(*folder, key), json.dump());
   } catch (const SystemError& error) {

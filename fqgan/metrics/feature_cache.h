@@ -13,12 +13,14 @@ namespace fqgan {
 Measured measured_once(const std::string& key, FeatureExtractor& extractor, const MeasureOptions& options,
                        const std::function<std::unique_ptr<ImageSource>()>& images);
 
-/// The properties of a measured data set, so that a later process need not read its images to know them.
+/// The properties of a measured data set, so that a later process need not read its images to know them. Not for a set
+/// with unreadable images, about which every process has to say something.
 struct KnownData {
   DataInfo info;
-  Changes changes;
+  Changes changes;                    // known once all images were read
+  std::vector<int64_t> class_images;  // the number of images of each class
 };
-/// Not for a set with unreadable images, about which every process has to say something.
+KnownData known_of(const Dataset& data);
 std::optional<KnownData> known_data(const std::string& key);
 void keep_data(const std::string& key, const KnownData& data);
 

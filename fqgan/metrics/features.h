@@ -7,6 +7,7 @@
 #include <c10/core/Device.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,10 @@ class FeatureExtractor {
   virtual std::string name() const = 0;         // "classifier-1a2b3c4d", "file-1a2b3c4d": changes with the weights
   virtual std::string description() const = 0;  // one line for messages
   virtual int64_t channels() const = 0;         // of the input images
+  /// The number of features; unset: only the first images tell.
+  virtual std::optional<int64_t> dimension() const { return std::nullopt; }
+  /// The number of logits, 0 for none; unset: only the first images tell.
+  virtual std::optional<int64_t> logits() const { return std::nullopt; }
   /// The convention of metrics/conventions.h that it belongs to; "": none, so that every metric has its own defaults.
   virtual std::string convention() const { return ""; }
   /// The classes of the logits, in order; empty: unknown.

@@ -13,7 +13,7 @@
 namespace fqgan {
 namespace {
 
-constexpr int64_t line_points = 15, largest_first = 5000, fewest_for_line = 20;
+constexpr int64_t line_points = 15, largest_first = 5000;
 
 /// numpy.linspace(first, images, 15).astype(int)
 std::vector<int64_t> sizes_up_to(int64_t images) {
@@ -41,7 +41,7 @@ double intercept(const std::vector<double>& x, const std::vector<double>& y) {
 
 double fid_infinity(const at::Tensor& generated, const Moments& real) {
   check_features(generated, "fid_infinity", "generated features");
-  check_images(generated.size(0), fewest_for_line, "fid_infinity", "generated images", "use more images");
+  check_images(generated.size(0), fewest_for_fid_infinity, "fid_infinity", "generated images", "use more images");
   NumpyRandom random(0);
   std::vector<double> inverse, distances;
   for (const auto size : sizes_up_to(generated.size(0))) {

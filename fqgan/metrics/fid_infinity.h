@@ -9,6 +9,8 @@
 
 namespace fqgan {
 
+inline constexpr int64_t fewest_for_fid_infinity = 20;  // generated images
+
 /// generated: N x D, any floating type, N >= 20. The sizes go in equal steps from min(5000, N / 10) to N, rounded down;
 /// subsets are drawn without replacement, as numpy.random.RandomState(0).choice does one after the other. Removes the
 /// bias by the number of generated images, not by that of the real ones. It may be below 0.

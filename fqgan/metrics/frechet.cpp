@@ -12,13 +12,13 @@
 #include <cmath>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/text.h"
 #include "fqgan/metrics/check_features.h"
 
 namespace fqgan {
 namespace {
 
 constexpr int64_t congruence_tile = 256;
-constexpr char more_images[] = "a covariance needs two images; use more";
 
 /// The lower triangle of L^T S L, for a lower triangular L (D x D), with a third of the work of two full products.
 at::Tensor congruence(const at::Tensor& l, const at::Tensor& s) {
@@ -36,9 +36,13 @@ at::Tensor congruence(const at::Tensor& l, const at::Tensor& s) {
   return result;
 }
 
+/// LAPACK needs finite numbers. They are not if the features are too large.
+bool is_finite(const at::Tensor& matrix) { return std::isfinite(matrix.sum().item<double>()); }
+
 /// Sum of the square roots of the `rank` largest eigenvalues of a symmetric positive semidefinite matrix (lower
 /// triangle).
 double sum_of_roots(const at::Tensor& matrix, int64_t rank) {
+  if (!is_finite(matrix)) return NAN;
   const auto values = at::linalg_eigvalsh(matrix, "L");  // ascending
   return values.slice(0, values.size(0) - rank).clamp_min(0).sqrt().sum().item<double>();
 }
@@ -53,9 +57,15 @@ struct Gaussian {
   }
 };
 
+/// Infinite or NaN if the features are too large. Rounding, also of covariances that were saved in float32, makes it at
+/// most 1e-5 of the traces too small; more means that a covariance has negative eigenvalues.
 double distance(const Gaussian& a, const Gaussian& b, double root_trace) {
-  const double apart = (a.mean - b.mean).square().sum().item<double>();
-  return std::max(0., apart + a.spread() + b.spread() - 2 * root_trace);  // negative only by rounding
+  const double apart = (a.mean - b.mean).square().sum().item<double>(), spread = a.spread() + b.spread();
+  const double value = apart + spread - 2 * root_trace;
+  if (value < -1e-4 * spread)
+    fail("fid", "expected a distance of at least 0, got " + significant(value, 3) +
+                    ": a covariance has negative eigenvalues. Hint: save the statistics again");
+  return value < 0 ? 0 : value;
 }
 
 Gaussian gaussian_of(const Moments& moments) {
@@ -69,8 +79,10 @@ Gaussian gaussian_of(const Moments& moments) {
 /// With S1 = A^T A, S1 S2 has the same nonzero eigenvalues as A S2 A^T, which is N x N; with S2 = B^T B too, their
 /// square roots are the singular values of A B^T.
 double root_trace_of(const Gaussian& a, const Gaussian& b) {
-  if (a.factor.defined() && b.factor.defined())
-    return at::linalg_svdvals(a.factor.mm(b.factor.t())).sum().item<double>();
+  if (a.factor.defined() && b.factor.defined()) {
+    const auto products = a.factor.mm(b.factor.t());
+    return is_finite(products) ? at::linalg_svdvals(products).sum().item<double>() : NAN;
+  }
   if (!a.factor.defined() && !b.factor.defined())
     return trace_of_root(a.covariance, b.covariance, std::min(a.rank, b.rank));
   const auto& few = a.factor.defined() ? a : b;
@@ -79,7 +91,7 @@ double root_trace_of(const Gaussian& a, const Gaussian& b) {
 }
 
 void check_count(const Moments& moments, const std::string& what) {
-  if (const auto count = moments.count()) check_images(*count, 2, "fid", what, more_images);
+  if (const auto count = moments.count()) check_images(*count, fewest_for_frechet, "fid", what, "use more");
 }
 
 }  // namespace

@@ -11,11 +11,13 @@
 
 namespace fqgan {
 
+inline constexpr int64_t fewest_for_frechet = 2;  // images of each side, because a covariance needs two
+
 /// A side with at most D images has a singular covariance; the value is then biased upwards, of which the caller should
 /// warn. Moments then keeps the rows, which are used instead: exact and cheaper. With rows on both sides the trace is
 /// the nuclear norm |A B^T|_* / sqrt((N_a - 1)(N_b - 1)) of the centred features; with rows on one side it is the sum
-/// of the square roots of the eigenvalues of A S2 A^T / (N_a - 1). Errors: UserError below 2 images, or for different
-/// D.
+/// of the square roots of the eigenvalues of A S2 A^T / (N_a - 1). Infinite or NaN for features whose products do not
+/// fit into float64. Errors: UserError below 2 images, for different D, or for a value clearly below 0.
 double frechet_distance(const Moments& a, const Moments& b);
 
 /// From mean D and covariance D x D (symmetric, float32 or float64). Errors: UserError for inconsistent shapes, NaN,

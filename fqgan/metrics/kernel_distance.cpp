@@ -93,12 +93,18 @@ void KernelDistanceOptions::fields(FieldVisitor& visit) {
   visit("shrink", shrink, about("make the subsets as small as the smaller side, where it has fewer images"));
 }
 
+int64_t KernelDistanceOptions::fewest_images() const { return shrink ? 2 : subset_size; }
+
+int64_t KernelDistanceOptions::images_of_subset(int64_t images_a, int64_t images_b) const {
+  return shrink ? std::min({subset_size, images_a, images_b}) : subset_size;
+}
+
 MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const KernelDistanceOptions& given) {
   auto options = given;
   check_features(a, "kid", "features of the first side");
   check_features(b, "kid", "features of the second side");
   check_same_dimension(a.size(1), b.size(1), "kid");
-  if (options.shrink) options.subset_size = std::min({options.subset_size, a.size(0), b.size(0)});
+  options.subset_size = options.images_of_subset(a.size(0), b.size(0));
   if (options.subset_size < 2 || options.subsets < 1)
     fail("kid", "expected kid.subset_size >= 2 and kid.subsets >= 1, got " + std::to_string(options.subset_size) +
                     " and " + std::to_string(options.subsets));

@@ -19,6 +19,9 @@ struct KernelDistanceOptions : Options {
   int64_t seed = 2020;
   bool shrink = false;
   void fields(FieldVisitor& visit) override;
+  int64_t fewest_images() const;  // of each side
+  /// Of each side, for sides with these numbers of images.
+  int64_t images_of_subset(int64_t images_a, int64_t images_b) const;
 };
 
 /// a: N_a x D, b: N_b x D, any floating type. Gives the same bits for any number of threads. The estimate is unbiased,

@@ -5,6 +5,8 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/linalg_cholesky_ex.h>
+#include <ATen/ops/linalg_eigvalsh.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tril.h>
 #include <ATen/ops/zeros.h>
@@ -33,6 +35,28 @@ std::vector<std::pair<int64_t, int64_t>> lower_tiles(int64_t dimension) {
 }
 
 at::Tensor mirrored(const at::Tensor& lower) { return at::tril(lower).add_(at::tril(lower, -1).t()); }
+
+/// Checks a saved covariance (D x D float64, symmetric) of `count` images.
+/// Rounding to float32, in which other tools may save it, changes entry ij by at most 6e-8 sqrt(S_ii S_jj), and no
+/// eigenvalue by more than 6e-8 of the trace; sums in float32 add some. What is below 1e-5 of the trace counts as 0.
+/// From `count` images, all but count - 1 eigenvalues are 0, and the Frechet distance leaves these out as rounding. If
+/// they are not 0, either the count or the covariance is wrong. Which one cannot be known, so that the file is refused:
+/// other tools write no count, and without it the whole covariance is used.
+void check_covariance(const at::Tensor& covariance, std::optional<int64_t> count, const std::string& where) {
+  const int64_t dimension = covariance.size(0);
+  const double tolerance = 1e-5 * covariance.trace().item<double>();
+  auto shifted = covariance.clone();
+  shifted.diagonal().add_(tolerance > 0 ? tolerance : 1);
+  if (std::get<1>(at::linalg_cholesky_ex(shifted)).item<int>() != 0)
+    fail(where,
+         "expected a covariance without negative eigenvalues, got another matrix. Hint: save the statistics again");
+  if (!count || *count > dimension) return;
+  const auto beyond = at::linalg_eigvalsh(covariance, "L").slice(0, 0, dimension - *count + 1);  // ascending
+  if (beyond.clamp_min(0).sum().item<double>() > tolerance)
+    fail(where, "expected a covariance of rank " + std::to_string(*count - 1) + " or less, which " +
+                    std::to_string(*count) + " images give, got a higher rank. Hint: save the statistics again; " +
+                    "without the array count in an .npz file the number of images is unknown");
+}
 
 const at::Tensor& tensor_of(const std::map<std::string, at::Tensor>& tensors, const std::string& name,
                             at::ScalarType type, int64_t dimensions, const std::string& where) {
@@ -221,6 +245,7 @@ Moments Moments::from_tensors(const std::map<std::string, at::Tensor>& tensors, 
   check_features(sums.origin.unsqueeze(0), where, "origin");
   check_features(sums.mean.unsqueeze(0), where, "mean");
   check_features(sums.scatter, where, "scatter");
+  if (sums.count > 1) check_covariance(sums.scatter / static_cast<double>(sums.count - 1), sums.count, where);
   return of_sums(std::move(sums));
 }
 
@@ -240,7 +265,9 @@ Moments Moments::from_covariance(const at::Tensor& mean, const at::Tensor& covar
   sums.count = count.value_or(2);
   sums.origin = mean.detach().to(at::TensorOptions(at::kCPU).dtype(at::kDouble), /*non_blocking=*/false, /*copy=*/true);
   sums.mean = at::zeros_like(sums.origin);
-  sums.scatter = (wide + wide.t()) * (static_cast<double>(sums.count - 1) / 2);
+  const auto symmetric = (wide + wide.t()) / 2;
+  check_covariance(symmetric, count, where);
+  sums.scatter = symmetric * static_cast<double>(sums.count - 1);
   auto moments = of_sums(std::move(sums));
   moments.counted_ = count.has_value();
   return moments;

@@ -48,11 +48,13 @@ class Moments {
   /// Tensors for a file: count (int64 scalar), origin (D: the first row), mean (D, relative to the origin) and scatter
   /// (D x D: the sum of outer products of centred rows).
   std::map<std::string, at::Tensor> tensors() const;
-  /// Errors: UserError that starts with `where` for missing tensors, wrong types or shapes, NaN or infinity.
+  /// Errors: UserError that starts with `where` for missing tensors, wrong types or shapes, NaN or infinity, and as
+  /// from_covariance.
   static Moments from_tensors(const std::map<std::string, at::Tensor>& tensors, const std::string& where);
   /// From mean D and covariance D x D (ddof 1, float32 or float64) of `count` rows. Moments without a count can be
   /// compared, but not added to, merged or saved as tensors. Errors: UserError that starts with `where` for other
-  /// shapes, NaN, infinity, a covariance that is not symmetric or has a negative variance, and a count below 2.
+  /// shapes, NaN, infinity, a covariance that is not symmetric, has a negative eigenvalue (beyond float32 rounding) or
+  /// a higher rank than `count` rows give, and a count below 2.
   static Moments from_covariance(const at::Tensor& mean, const at::Tensor& covariance, std::optional<int64_t> count,
                                  const std::string& where);
 

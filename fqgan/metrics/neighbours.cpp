@@ -99,26 +99,25 @@ class BallCounts {
   std::vector<int64_t> fakes_inside_;  // number of fakes inside of each real's ball
 };
 
-void check_side(const at::Tensor& x, int64_t neighbours, const std::string& what) {
-  if (neighbours < 1) fail("neighbours", "expected at least 1 nearest neighbour, got " + std::to_string(neighbours));
+void check_side(const at::Tensor& x, NeighbourConvention convention, const std::string& what) {
+  const auto k = std::to_string(convention.neighbours);
+  if (convention.neighbours < 1) fail("neighbours", "expected at least 1 nearest neighbour, got " + k);
   check_features(x, "neighbours", what + " features");
-  const auto most = std::numeric_limits<int64_t>::max() - 1;
-  check_images(x.size(0), std::min(neighbours, most) + 1, "neighbours",
-               what + " images for k = " + std::to_string(neighbours), "use more images");
+  check_images(x.size(0), convention.fewest_images(), "neighbours", what + " images for k = " + k, "use more images");
 }
 
 }  // namespace
 
 NeighbourCounts neighbour_counts(const at::Tensor& real, const at::Tensor& fake, NeighbourConvention convention) {
-  check_side(real, convention.neighbours, "real");
-  check_side(fake, convention.neighbours, "generated");
+  check_side(real, convention, "real");
+  check_side(fake, convention, "generated");
   check_same_dimension(real.size(1), fake.size(1), "neighbours");
   const auto screen = make_screen(as_points({real, fake}), screen_type());
   return BallCounts(screen, convention).counts();
 }
 
 at::Tensor squared_radii(const at::Tensor& features, int64_t neighbours) {
-  check_side(features, neighbours, "given");
+  check_side(features, {neighbours, false}, "given");
   const auto screen = make_screen(as_points({features}), screen_type());
   const auto radii = radii_of(screen, 0, neighbours);
   auto result = at::empty({features.size(0)}, at::TensorOptions(at::kDouble));

@@ -6,6 +6,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
+#include <limits>
+
 namespace fqgan {
 
 /// A point is inside a ball if distance <= radius, or distance < radius (strict). The radius of a point is its distance
@@ -13,6 +16,9 @@ namespace fqgan {
 struct NeighbourConvention {
   int64_t neighbours;
   bool strict;
+  int64_t fewest_images() const {
+    return std::min(neighbours, std::numeric_limits<int64_t>::max() - 1) + 1;
+  }  // of each side
 };
 inline constexpr NeighbourConvention precision_recall_convention{3, false};  // Kynkaanniemi et al.; torch-fidelity
 inline constexpr NeighbourConvention prdc_convention{5, true};               // Naeem et al., all four of their metrics

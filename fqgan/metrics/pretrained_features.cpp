@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <functional>
 
-#include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/core/error.h"
+#include "fqgan/metrics/weights_file.h"
 #include "fqgan/nn/copy.h"
 #include "fqgan/pretrained/inception.h"
 
@@ -24,6 +24,7 @@ class PretrainedFeatures : public FeatureExtractor {
   struct Facts {
     std::string name, description, convention;
     NetworkInput input;
+    int64_t dimension, logits;
   };
   PretrainedFeatures(Facts facts, Network network, std::shared_ptr<torch::nn::Module> module, const NetworkPlace& place)
       : facts_(std::move(facts)),
@@ -37,6 +38,8 @@ class PretrainedFeatures : public FeatureExtractor {
   std::string name() const override { return facts_.name; }
   std::string description() const override { return facts_.description; }
   std::string convention() const override { return facts_.convention; }
+  std::optional<int64_t> dimension() const override { return facts_.dimension; }
+  std::optional<int64_t> logits() const override { return facts_.logits; }
   int64_t channels() const override { return 3; }
   bool takes_any_size() const override { return true; }
   double operations() const override { return operations_per_image(*module_); }
@@ -76,7 +79,10 @@ class PretrainedFeatures : public FeatureExtractor {
   at::ScalarType type_;
 };
 
-StateDict read_weights(const std::string& path) { return {load_checkpoint(path, false).tensors, path}; }
+StateDict read_weights(const std::string& path, const std::string& network, const std::string& file) {
+  const auto hint = "python -m fqgan.pretrained " + network + file + " writes them (docs/metrics.md)";
+  return {load_weights(path, "the weights of " + network + " as a safetensors file", hint).tensors, path};
+}
 
 std::string input_text(const NetworkInput& input) {
   const auto size = std::to_string(input.size) + " x " + std::to_string(input.size) + " pixels by ";
@@ -93,7 +99,7 @@ std::string input_text(const NetworkInput& input) {
 }  // namespace
 
 std::unique_ptr<FeatureExtractor> open_inception(int64_t tap, const Convention& convention, const NetworkPlace& place) {
-  auto weights = read_weights(place.weights);
+  auto weights = read_weights(place.weights, "inception", " FILE.pth");
   Inception network(weights);
   weights.finish("the Inception-v3 of FID (pt_inception-2015-12-05-6726825d)");
   move_to(*network, place.device);
@@ -106,12 +112,12 @@ std::unique_ptr<FeatureExtractor> open_inception(int64_t tap, const Convention& 
   };
   return std::make_unique<PretrainedFeatures>(
       PretrainedFeatures::Facts{"inception" + layer + "@" + convention.name + "-" + weights.hash(), description,
-                                convention.name, convention.input},
+                                convention.name, convention.input, tap, tap == 2048 ? inception_logits : 0},
       run, network.ptr(), place);
 }
 
 std::unique_ptr<FeatureExtractor> open_efficientnet_lite(const EfficientNetLiteSize& size, const NetworkPlace& place) {
-  auto weights = read_weights(place.weights);
+  auto weights = read_weights(place.weights, size.name, "");
   EfficientNetLite network(size, weights);
   weights.finish(size.name);
   move_to(*network, place.device);
@@ -123,7 +129,7 @@ std::unique_ptr<FeatureExtractor> open_efficientnet_lite(const EfficientNetLiteS
   };
   return std::make_unique<PretrainedFeatures>(
       PretrainedFeatures::Facts{size.name + "@" + std::to_string(lite_input.size) + "-" + weights.hash(), description,
-                                "", lite_input},
+                                "", lite_input, efficientnet_lite_features, efficientnet_lite_logits},
       run, network.ptr(), place);
 }
 

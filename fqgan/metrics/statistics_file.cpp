@@ -34,8 +34,11 @@ const at::Tensor& numbers_named(const NpzArrays& arrays, const char* name, const
 Measured load_npz(const std::string& path) {
   const auto arrays = read_npz(path, {mean_name, covariance_name, extractor_name, count_name});
   Measured side{path, "", std::nullopt};
-  if (const auto named = arrays.find(extractor_name); named != arrays.end())
+  if (const auto named = arrays.find(extractor_name); named != arrays.end()) {
+    if (named->second.numbers.defined())
+      fail(path, "expected the name of a feature extractor as convention, got numbers");
     side.extractor = one_line(named->second.text);
+  }
   if (arrays.contains(count_name)) {
     const auto& count = numbers_named(arrays, count_name, path);
     if (count.numel() != 1 || count.scalar_type() != at::kLong) fail(path, "expected one whole number as count");

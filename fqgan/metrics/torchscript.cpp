@@ -36,7 +36,9 @@ class TorchScriptFeatures : public FeatureExtractor {
       module_ = torch::jit::load(path_, device_);
       module_.eval();
     } catch (const std::exception&) {
-      fail(path_, "expected a TorchScript file (torch.jit.save) or a saved classifier (.safetensors), found neither");
+      fail(path_,
+           std::string("expected a TorchScript file (torch.jit.save) or a saved classifier (.safetensors), found ") +
+               (path_.ends_with(".npz") ? "an .npz file. Hint: saved statistics stand in place of images" : "neither"));
     }
     if (!module_.find_method("forward")) fail(path_, "expected a TorchScript file with a method 'forward', found none");
   }

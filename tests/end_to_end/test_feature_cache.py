@@ -43,7 +43,9 @@ def test_the_second_evaluation_opens_no_image(folders):
     assert not list((folders[0] / "cache" / "measured").glob("*.lock"))
     second = evaluate(folders)
     assert second.stdout == first.stdout
-    assert "features of 30 images from" in second.stderr
+    for side in ("a", "b"):
+        assert f"features of {folders[0] / side}: kept from before" in second.stderr
+    assert "they are of 30 images" in second.stderr
     assert "are kept in" not in second.stderr
 
 

@@ -207,9 +207,20 @@ TEST(ClassifierCache, WhatIsThereIsNotTrainedAgain) {
   CachedData data;
   const auto trained = data.classifier();
   EXPECT_EQ(data.classifier()->name(), trained->name());
-  const auto other = striped_classifier(64);
-  other->save(data.file());  // another one in its place: it is read, not trained
-  EXPECT_EQ(data.classifier()->name(), other->name());
+  auto changed = load_checkpoint(data.file());
+  changed.tensors.at("head.bias").add_(1);
+  save_checkpoint(data.file(), changed);  // it is read, not trained
+  const auto other = load_classifier(data.file(), torch::kCPU)->name();
+  EXPECT_NE(other, trained->name());
+  EXPECT_EQ(data.classifier()->name(), other);
+}
+
+TEST(ClassifierCache, TheClassifierOfOtherImagesIsNotTaken) {
+  CachedData data;
+  const auto trained = data.classifier();
+  striped_classifier(64)->save(data.file());
+  EXPECT_EQ(data.classifier()->name(), trained->name());
+  EXPECT_EQ(load_classifier(data.file(), torch::kCPU)->name(), trained->name());
 }
 
 TEST(ClassifierCache, ADamagedFileIsTrainedAgain) {

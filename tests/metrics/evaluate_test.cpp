@@ -190,10 +190,25 @@ TEST(Evaluate, WarnsWhereAValueIsBiased) {
   ColumnMeans extractor(1, stripes);
   const auto few = measured(StripedData(6, 3), extractor), more = measured(StripedData(90, 3), extractor);
   const auto warned = evaluate(few, more, {"fid"}, extractor, {}).warnings;
-  ASSERT_EQ(warned.size(), 2u);
-  expect_names(warned[0], {"fid", "6", "8"});
-  expect_names(warned[1], {"6"});
+  ASSERT_EQ(warned.size(), 1u) << "the few images, and the covariance that they do not determine";
+  expect_names(warned[0], {"fid", "(6)", "8 features"});
+  EXPECT_EQ(evaluate(few, more, {"fid", "pr", "prdc"}, extractor, {}).warnings.size(), 1u);
   EXPECT_EQ(evaluate(more, more, {"accuracy"}, extractor, {}).warnings.size(), 0u);
+}
+
+TEST(Evaluate, WarnsOfSubsetsThatHoldAllImages) {
+  ColumnMeans extractor(1, stripes);
+  const auto a = measured(StripedData(60, 3), extractor), b = changed(a);
+  MetricOptions options;
+  for (const int64_t size : {60, 59}) {
+    options.kid.subset_size = size;
+    const auto warned = evaluate(a, b, {"kid"}, extractor, options).warnings;
+    ASSERT_EQ(warned.size(), size == 60 ? 1u : 0u);
+    if (size == 60) expect_names(warned[0], {"kid_std", "kid.subset_size", "30"});
+  }
+  options.kid = {};
+  options.kid.shrink = true;
+  EXPECT_EQ(evaluate(a, b, {"kid"}, extractor, options).warnings.size(), 1u);
 }
 
 TEST(Evaluate, WarnsWhenBothSidesAreTheSame) {
@@ -233,6 +248,15 @@ TEST(Evaluate, MetricsOfCopiesCompareWithTheTrainingImages) {
   EXPECT_EQ(own.copies->nearest[17], 17);
   EXPECT_GT(values_of(other).at("auth_pct/columns"), 0);
   EXPECT_LT(values_of(other).at("copied/columns"), 0.5);
+
+  auto pixels = a, learned = training, held_out = test;
+  for (auto* side : {&pixels, &learned, &held_out}) side->small = side->features;
+  learned.small = a.features;  // copies that the features do not show
+  const auto found = evaluate(pixels, held_out, {"copied"}, extractor, {}, &learned);
+  EXPECT_EQ(values_of(found).at("copied_in_pixels_by_ratio/16x16"), 1);
+  ASSERT_EQ(found.warnings.size(), 1u);
+  expect_names(found.warnings[0], {"pixels", "columns", "auth", "c_t"});
+  EXPECT_EQ(copying_of(*found.copies), Copying::repeats);
 
   const auto alone = evaluate(a, a, {"copied"}, extractor, {}, &training);
   EXPECT_FALSE(alone.copies->of_held_out) << "generated images are no reference for themselves";

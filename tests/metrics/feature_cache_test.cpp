@@ -103,9 +103,12 @@ TEST_F(FeatureCache, DamagedFilesAreReplaced) {
 TEST_F(FeatureCache, KnowsTheMeasuredDataSet) {
   const StripedData data(40, 3);
   EXPECT_FALSE(known_data(data.key()));
-  keep_data(data.key(), {data.info(), {1, 2, 3, 4}});
+  auto kept = known_of(data);
+  kept.changes = {1, 2, 3, 4};
+  keep_data(data.key(), kept);
   const auto known = known_data(data.key());
   ASSERT_TRUE(known);
+  EXPECT_EQ(known->class_images, (std::vector<int64_t>{14, 13, 13}));
   const auto& info = known->info;
   EXPECT_EQ(info.images, 40);
   EXPECT_EQ(info.height, 8);

@@ -126,8 +126,60 @@ TEST_F(StatisticsFile, RefusesArraysThatAreNoStatistics) {
   refuses({{"mu", {mean, ""}}, {"sigma", {other, ""}}}, {path, "NaN"});
   refuses({{"mu", {mean / 0, ""}}, {"sigma", {square, ""}}}, {path, "NaN"});
   refuses({{"mu", {mean, ""}}, {"sigma", {square, ""}}, {"count", {mean, ""}}}, {path, "count"});
+  refuses({{"mu", {mean, ""}}, {"sigma", {square, ""}}, {"convention", {mean, ""}}}, {path, "convention"});
   const auto one = torch::scalar_tensor(1, torch::kLong);
   refuses({{"mu", {mean, ""}}, {"sigma", {square, ""}}, {"count", {one, ""}}}, {path, "count", "1"});
+}
+
+TEST_F(StatisticsFile, TheCountMayNotContradictTheCovariance) {
+  const auto few = side_of(20, 1, 64), many = side_of(200, 2, 64);
+  const auto arrays = [](const Measured& side, int64_t count, at::ScalarType type) {
+    return NpzArrays{{"mu", {side.moments.mean().to(type), ""}},
+                     {"sigma", {side.moments.covariance().to(type), ""}},
+                     {"count", {torch::scalar_tensor(count, torch::kLong), ""}}};
+  };
+  for (const auto type : {at::kDouble, at::kFloat}) {
+    for (const int64_t count : {20, 21, 60, 1000}) {
+      write_npz(path, arrays(few, count, type));
+      EXPECT_EQ(load_statistics(path).images, count);
+    }
+    write_npz(path, arrays(few, 20, type));
+    const auto found = frechet_distance(load_statistics(path).moments, many.moments);
+    EXPECT_NEAR(found / frechet_distance(few.moments, many.moments), 1, type == at::kDouble ? 1e-9 : 1e-4);
+    for (const int64_t count : {2, 10, 19}) refuses(arrays(few, count, type), {path, "count", std::to_string(count)});
+    refuses(arrays(many, 60, type), {path, "rank", "59"});
+  }
+  auto tensors = many.moments.tensors();
+  tensors["count"].fill_(60);
+  expect_error<UserError>([&] { Moments::from_tensors(tensors, "file"); }, {"[file]", "59", "60"});
+}
+
+TEST_F(StatisticsFile, NegativeEigenvaluesBeyondRounding) {
+  const auto mean = torch::zeros({300}, torch::kDouble);
+  const auto with = [&](double below, int64_t times) {  // the largest eigenvalue is 1
+    auto values = torch::full({300}, 1e-3, torch::kDouble);
+    values[0] = 1;
+    values.slice(0, 1, 1 + times).fill_(below);
+    const auto turn = std::get<0>(at::linalg_qr(Streams(3, {}).normal({300, 300}, "turn").to(torch::kDouble)));
+    const auto sigma = turn.matmul(values.diag()).matmul(turn.t());
+    return NpzArrays{{"mu", {mean, ""}}, {"sigma", {(sigma + sigma.t()) / 2, ""}}};
+  };
+  for (const double below : {-1e-3, -1e-4}) refuses(with(below, 1), {path, "negative"});
+  write_npz(path, with(-1e-7, 1));
+  const auto rounded = load_statistics(path).moments;
+  EXPECT_NEAR(frechet_distance(rounded, rounded), 0, 1e-6);
+  write_npz(path, with(-1e-5, 150));  // each is small, their sum is not
+  const auto wrong = load_statistics(path).moments;
+  expect_error<UserError>([&] { frechet_distance(wrong, wrong); }, {"[fid]", "-0.00"});
+}
+
+TEST_F(StatisticsFile, AValueThatIsNotFiniteIsAnError) {
+  for (const double size : {1e200, 1e307}) {
+    const auto mean = torch::zeros({4}, torch::kDouble), sigma = torch::eye(4, torch::kDouble) * size;
+    write_npz(path, {{"mu", {mean, ""}}, {"sigma", {sigma, ""}}});
+    const auto large = load_statistics(path);
+    expect_error<UserError>([&] { evaluate(large, large, {"fid"}, Named(), {}); }, {"[fid/mine]", "finite"});
+  }
 }
 
 TEST_F(StatisticsFile, RefusesDamagedFiles) {
