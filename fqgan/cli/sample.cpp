@@ -210,7 +210,8 @@ void add_sample(CLI::App& program, Action& action) {
       ->allow_extra_args(false);
   add_number(*command, "--truncation", flags->truncation, {0, largest_truncation},
              "truncation: latent values beyond this threshold are drawn again (given latents are mapped into it); a "
-             "smaller threshold gives more typical and less varied images; default: none");
+             "smaller threshold gives more typical and less varied images; for StyleGAN2 it is psi, by which the "
+             "distance of w from its mean is multiplied; default: none");
   command->add_option("--latents", flags->latents,
                       "safetensors file with given latents `z` (N x Z) and optionally classes `y` (N)");
   add_choice(*command, "--noise", flags->noise, {"random", "constant", "none"},
