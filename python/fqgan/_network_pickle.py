@@ -68,6 +68,15 @@ class Module:
         return part
 
 
+class Array:
+    """A tensor or a storage. The opcodes of a pickle can change a torch.Tensor, but not the one in here."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+
 class Type:
     """NumPy's dtype."""
 
@@ -92,19 +101,23 @@ def number_of(dtype, content):
     return struct.unpack(dtype.order.replace("|", "<") + NUMBERS[dtype.code], content)[0]
 
 
+def tensor_in(value):
+    return value.tensor if isinstance(value, Array) and isinstance(value.tensor, torch.Tensor) else None
+
+
 def tensor_of(storage, offset, size, stride, *_):
     """torch._utils._rebuild_tensor_v2, within the bounds of the storage."""
-    numbers = (offset, *size, *stride)
-    whole = isinstance(storage, torch.Tensor) and len(size) == len(stride)
+    numbers, values = (offset, *size, *stride), tensor_in(storage)
+    whole = values is not None and len(size) == len(stride)
     if not whole or not all(isinstance(number, int) and number >= 0 for number in numbers):
         raise Refused("a damaged tensor")
     count = 1
     for length in size:
         count *= length
     last = offset + sum((length - 1) * step for length, step in zip(size, stride)) if count else -1
-    if last >= storage.numel() or count > storage.numel():
+    if last >= values.numel() or count > values.numel():
         raise Refused("a tensor beyond its storage")
-    return storage.as_strided(size, stride, offset)
+    return Array(values.as_strided(size, stride, offset))
 
 
 def storage_of(content):
@@ -121,7 +134,7 @@ def storage_of(content):
         bytes_each = torch.empty((), dtype=dtype).element_size()
         if not 0 <= count <= len(content) // bytes_each:
             raise Refused("a storage that is larger than the file")
-        return found.setdefault(key, torch.zeros(count, dtype=dtype))
+        return Array(found.setdefault(key, torch.zeros(count, dtype=dtype)))
 
     result = Reader(file, storage).load()
     for key in Reader(file).load():
@@ -198,8 +211,8 @@ def collect(module, prefix, tensors, seen):
     seen.add(id(module))
     for part in ("_parameters", "_buffers"):
         for name, value in module.part(part).items():
-            if isinstance(value, torch.Tensor):
-                tensors[prefix + name] = value
+            if tensor_in(value) is not None:
+                tensors[prefix + name] = value.tensor
             elif value is not None:
                 raise Refused(f"something else than a tensor at '{prefix}{name}'")
     for name, child in module.part("_modules").items():

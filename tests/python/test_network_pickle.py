@@ -212,6 +212,20 @@ def test_a_file_cannot_change_the_reader(tmp_path, capsys, target):
         refused(capsys, [tmp_path / "x.pkl", tmp_path / "out"], "x.pkl")
 
 
+def test_a_file_cannot_change_a_tensor(tmp_path, capsys, nvidia):
+    """The opcodes BUILD, SETITEMS and APPENDS call methods of what a function returned."""
+    for state, items, pairs in (((torch.zeros(1),), None, None), (None, [1], None), (None, None, {0: 1}.items())):
+
+        class Changed(Calls):
+            def __reduce__(self):
+                more = (state, items and iter(items), pairs and iter(pairs))
+                return *view(typed_storage(torch.ones(2)), 0, (2,), (1,)).__reduce__(), *more
+
+        content = networks(nvidia)[0]
+        content["D"].state["_modules"]["b4"].state["_parameters"]["x"] = Changed(None)
+        refused(capsys, [write(tmp_path / "x.pkl", content), tmp_path / "out"], "x.pkl", "damaged")
+
+
 def test_other_kinds_of_files(tmp_path, capsys, nvidia):
     source, out = tmp_path / "x.pkl", tmp_path / "out"
     refused(capsys, [source, out], "x.pkl", "No such file")
