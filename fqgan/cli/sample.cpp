@@ -29,7 +29,7 @@ namespace {
 constexpr int64_t batch = 100, default_files = 1000, most_in_grid = 10'000;
 
 struct SampleFlags {
-  std::string checkpoint, out, latents, source, direction;
+  std::string checkpoint, out, latents, source, direction, noise = "random";
   std::vector<std::string> classes;
   std::optional<int64_t> count, columns;
   uint64_t seed = 0;
@@ -110,11 +110,19 @@ void check_count(const SampleFlags& flags, int64_t count, const DataInfo& data) 
                         std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) + " MiB. " + hint);
 }
 
+NoiseMode noise_mode(const SampleFlags& flags, const Family& family) {
+  if (flags.noise == "random") return NoiseMode::random;
+  if (!family.generator || !family.generator->space.noise)
+    fail("--noise", "expected a generator with noise in its layers, such as StyleGAN2's, got one without");
+  return flags.noise == "constant" ? NoiseMode::constant : NoiseMode::none;
+}
+
 /// Refuses a seed if nothing is drawn with it.
 void check_seed(const SampleFlags& flags, const Family& family, const SampleOptions& options) {
   const auto* space = family.generator ? &family.generator->space : nullptr;
   const bool draws_class = space && space->classes && options.labels.empty();
-  const bool draws = space && (!options.latents.defined() || space->noise || draws_class);
+  const bool draws_noise = space && space->noise && options.noise == NoiseMode::random;
+  const bool draws = space && (!options.latents.defined() || draws_noise || draws_class);
   if (flags.seeded && !draws)
     fail("--seed", "expected images that are drawn at random, got " +
                        std::string(options.source ? "source images" : "latents and all else that decides the images") +
@@ -153,6 +161,7 @@ int sample(const SampleFlags& flags) {
   options.truncation = flags.truncation;
   options.weights = flags.raw ? Weights::raw : Weights::average;
   options.direction = flags.direction;
+  options.noise = noise_mode(flags, *model.family);
   const auto source = open_source_images(flags, checkpoint, path, model);
   options.source = source.get();
   if (!flags.latents.empty()) options.latents = read_latents(flags.latents, options);
@@ -200,11 +209,13 @@ void add_sample(CLI::App& program, Action& action) {
       ->expected(1)
       ->allow_extra_args(false);
   add_number(*command, "--truncation", flags->truncation, {0, largest_truncation},
-             "truncation: latent values beyond this threshold are drawn again (given latents are mapped into it); for "
-             "StyleGAN2 psi, by which w is moved towards its mean (0: the mean, 1: none); a "
-             "smaller threshold gives more typical and less varied images; default: none");
+             "truncation: latent values beyond this threshold are drawn again (given latents are mapped into it); a "
+             "smaller threshold gives more typical and less varied images; for StyleGAN2 it is psi, by which the "
+             "distance of w from its mean is multiplied; default: none");
   command->add_option("--latents", flags->latents,
                       "safetensors file with given latents `z` (N x Z) and optionally classes `y` (N)");
+  add_choice(*command, "--noise", flags->noise, {"random", "constant", "none"},
+             "noise in the layers of a StyleGAN2 generator: new noise for each image, the same for all, or none");
   command->add_flag("--raw", flags->raw, "generate with the trained weights themselves, not their moving average");
   command->add_option("--source", flags->source, "source images for a model that translates images");
   command->add_option("--direction", flags->direction,

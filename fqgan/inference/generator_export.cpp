@@ -13,48 +13,114 @@ using Tensors = TraceRequest::Tensors;
 // more.
 constexpr double rounding = 1e-4;
 
-/// Inputs of the generator: random latents, classes in turn, and the given truncation.
-Tensors examples(const LatentSpace& space, bool truncation_is_input, int64_t batch) {
-  auto random = Streams::image(0, batch);
-  const std::vector<int64_t> shape{batch, space.width};
-  Tensors inputs{space.law == LatentLaw::normal ? random.normal(shape, "latents") : random.uniform(shape, "latents")};
-  if (space.classes) inputs.push_back(torch::arange(batch).add_(batch).remainder_(space.classes));
-  if (truncation_is_input) inputs.push_back(at::scalar_tensor(batch % 2 ? 0.5 : largest_truncation + 1));
-  return inputs;
-}
+/// A part of a generator with the inputs of its file.
+class Exported {
+ public:
+  Exported(const Generator& generator, const GeneratorExport& options) : generator_(generator), options_(options) {
+    const auto& space = generator.space;
+    if (options.part != GeneratorPart::whole && !space.mapped)
+      fail("--part", "this generator has no mapping network, and can only be exported as a whole");
+    if (options.truncation && space.truncation == Truncation::none)
+      fail("--truncation", "this generator has uniform latents, which have no truncation");
+    if (options.truncation && from_w()) fail("--truncation", "the synthesis takes w, which it does not truncate");
+    asks_ = !from_w() && space.truncation != Truncation::none && !options.truncation;
+  }
 
-Tensors images_of(const Generator& generator, std::optional<double> fixed, const Tensors& inputs) {
-  const auto& space = generator.space;
-  Latents latents;
-  latents.z = inputs[0].unflatten(1, {space.width});  // fails for another width
-  if (space.truncation == Truncation::resample)
-    latents.z = truncated_normal(latents.z, fixed ? at::scalar_tensor(*fixed) : inputs.back()).to(torch::kFloat);
-  if (space.truncation == Truncation::towards_mean) latents.truncation = fixed;
-  if (space.classes) latents.labels = inputs[1];
-  latents.noise = NoiseMode::none;
-  auto unused = Streams::unused();
-  Pass pass(unused);
-  pass.reference_operators = true;
-  return {generator.images(latents, pass).contiguous()};
-}
+  std::vector<std::string> inputs() const {
+    if (from_w()) return {"w"};
+    std::vector<std::string> names{"z"};
+    if (generator_.space.classes) names.emplace_back("class");
+    if (asks_) names.emplace_back(resamples() ? "truncation" : "psi");
+    return names;
+  }
+  std::string output() const { return options_.part == GeneratorPart::mapping ? "w" : "images"; }
 
-/// Largest difference of the file's images from the sampler's, without and with truncation.
-double difference_from_sampling(Traced& traced, const LatentSampler& sampler, const TraceRequest& request,
-                                std::optional<double> fixed) {
+  /// Random latents, classes in turn, and a truncation.
+  Tensors examples(int64_t batch) const {
+    const auto& space = generator_.space;
+    auto random = Streams::image(0, batch);
+    if (from_w())
+      return {random.normal(space.layers ? Sizes{batch, space.layers, space.mapped} : Sizes{batch, space.mapped}, "w")};
+    const Sizes shape{batch, space.width};
+    Tensors made{space.law == LatentLaw::normal ? random.normal(shape, "latents") : random.uniform(shape, "latents")};
+    if (space.classes) made.push_back(torch::arange(batch).add_(batch).remainder_(space.classes));
+    const auto most = resamples() ? largest_truncation + 1 : 1.;
+    if (asks_) made.push_back(at::scalar_tensor(batch % 2 ? 0.5 : most));
+    return made;
+  }
+
+  Tensors compute(const Tensors& inputs) const {
+    const auto& space = generator_.space;
+    auto unused = Streams::unused();
+    Pass pass(unused);
+    pass.reference_operators = true;
+    const auto from = latents(inputs);
+    if (options_.part != GeneratorPart::mapping) return {generator_.images(from, pass).contiguous()};
+    const auto w = generator_.map(from, pass);
+    return {space.layers ? w.unsqueeze(1).expand({-1, space.layers, -1}).contiguous() : w};
+  }
+
+  /// What the program computes from the same inputs.
+  torch::Tensor of_program(const LatentSampler& sampler, const Tensors& inputs) const {
+    SampleOptions options;
+    options.noise = options_.noise;
+    options.truncation = options_.truncation;
+    const auto batch = inputs[0].size(0);
+    if (from_w()) {
+      options.mapped = inputs[0];
+      return sampler.images(options, 0, batch).pixels;
+    }
+    if (asks_) options.truncation = inputs.back().item<double>();
+    if (resamples() && options.truncation && *options.truncation > largest_truncation) options.truncation.reset();
+    const auto labels = generator_.space.classes ? inputs[1] : torch::Tensor();
+    if (options_.part == GeneratorPart::whole)
+      return sampler.images(inputs[0], labels, options.truncation, options_.noise);
+    options.latents = inputs[0];
+    if (labels.defined()) options.labels = {labels.const_data_ptr<int64_t>(), labels.const_data_ptr<int64_t>() + batch};
+    auto unused = Streams::unused();
+    Pass pass(unused);
+    return sampler.generator().map(sampler.latents(options, 0, batch), pass).unsqueeze(1);
+  }
+
+ private:
+  using Sizes = std::vector<int64_t>;
+
+  bool from_w() const { return options_.part == GeneratorPart::synthesis; }
+  bool resamples() const { return generator_.space.truncation == Truncation::resample; }
+
+  Latents latents(const Tensors& inputs) const {
+    const auto& space = generator_.space;
+    Latents latents;
+    latents.noise = options_.noise;
+    if (from_w()) {
+      latents.w = inputs[0].unflatten(-1, {space.mapped});  // fails for another width
+      return latents;
+    }
+    latents.z = inputs[0].unflatten(1, {space.width});
+    const auto given = options_.truncation ? std::optional(at::scalar_tensor(*options_.truncation))
+                       : asks_             ? std::optional(inputs.back())
+                                           : std::nullopt;
+    if (given && resamples()) latents.z = truncated_normal(latents.z, *given).to(torch::kFloat);
+    if (given && !resamples()) latents.truncation = given;
+    if (space.classes) latents.labels = inputs[1];
+    return latents;
+  }
+
+  const Generator& generator_;
+  const GeneratorExport& options_;
+  bool asks_;
+};
+
+/// Largest difference of the file's results from the program's, without and with truncation.
+double difference_from_program(Traced& traced, const LatentSampler& sampler, const Exported& exported) {
   torch::NoGradGuard no_grad;
-  const auto& space = sampler.space();
   double largest = 0;
   for (const int64_t batch : {15, 16}) {
-    const auto inputs = request.examples(batch);
-    auto truncation = fixed;
-    if (space.truncation == Truncation::resample && !fixed) truncation = inputs.back().item<double>();
-    if (truncation && *truncation > largest_truncation) truncation.reset();
+    const auto inputs = exported.examples(batch);
     const auto ours = traced.module.forward({inputs.begin(), inputs.end()}).toTensor();
-    const auto theirs =
-        sampler.images(inputs[0], space.classes ? inputs[1] : torch::Tensor(), truncation, NoiseMode::none);
-    largest = std::max(largest, (ours - theirs).abs().max().item<double>());
+    largest = std::max(largest, (ours - exported.of_program(sampler, inputs)).abs().max().item<double>());
   }
-  FQGAN_CHECK(largest <= rounding, "the file's images differ by " + std::to_string(largest) + " from the sampler's");
+  FQGAN_CHECK(largest <= rounding, "the file's results differ by " + std::to_string(largest) + " from the program's");
   return largest;
 }
 
@@ -63,25 +129,16 @@ double difference_from_sampling(Traced& traced, const LatentSampler& sampler, co
 Traced trace_generator(const Family& family, const GeneratorExport& options) {
   if (!family.generator) fail("model", "expected a family with a generator from latents, got one without");
   const auto generator = family.generator->open(options.weights);
-  const auto& space = generator.space;
-  if (options.truncation && space.truncation == Truncation::none)
-    fail("--truncation", "this generator has uniform latents, which have no truncation");
-  const bool asks = space.truncation == Truncation::resample && !options.truncation;
-
+  const Exported exported(generator, options);
   TraceRequest request;
   request.network = generator.network;
-  request.inputs = {"z"};
-  if (space.classes) request.inputs.emplace_back("class");
-  if (asks) request.inputs.emplace_back("truncation");
-  request.outputs = {"images"};
+  request.inputs = exported.inputs();
+  request.outputs = {exported.output()};
   request.description = options.description;
-  request.examples = [space, asks](int64_t batch) { return examples(space, asks, batch); };
-  request.compute = [&generator, &options](const Tensors& inputs) {
-    return images_of(generator, options.truncation, inputs);
-  };
+  request.examples = [&exported](int64_t batch) { return exported.examples(batch); };
+  request.compute = [&exported](const Tensors& inputs) { return exported.compute(inputs); };
   auto traced = trace_torchscript(request);
-  traced.difference =
-      difference_from_sampling(traced, LatentSampler(generator, family.numerics), request, options.truncation);
+  traced.difference = difference_from_program(traced, LatentSampler(generator, family.numerics), exported);
   return traced;
 }
 

@@ -97,7 +97,8 @@ Latents LatentSampler::latents(const SampleOptions& options, int64_t first, int6
   else
     latents.z = placed(drawn(options, first, count));
   latents.labels = labels(options, first, count);
-  if (generator_.space.truncation == Truncation::towards_mean) latents.truncation = options.truncation;
+  if (generator_.space.truncation == Truncation::towards_mean && options.truncation)
+    latents.truncation = placed(at::scalar_tensor(*options.truncation, at::kDouble));
   latents.noise = options.noise;
   if (generator_.space.noise)
     for (int64_t i = first; i < first + count; ++i) latents.rows.push_back(Streams::image(options.seed, i));

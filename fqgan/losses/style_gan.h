@@ -11,8 +11,8 @@ namespace fqgan {
 at::Tensor r1_penalty(const at::Tensor& logits, const at::Tensor& images, double gamma);
 
 /// The path lengths (Karras et al. 2020, section 3.2): |J^T y| for each image, with y = noise / sqrt(H W). images:
-/// N x C x H x W, made from `ws` (N x rows x W) by operators that can be differentiated twice; noise: N(0, 1) in the shape of
-/// the images. The square is summed over W and averaged over the rows. -> N
+/// N x C x H x W, made from `ws` (N x rows x W) by operators that can be differentiated twice; noise: N(0, 1) in the
+/// shape of the images. The square is summed over W and averaged over the rows. -> N
 at::Tensor path_lengths(const at::Tensor& images, const at::Tensor& ws, const at::Tensor& noise);
 
 /// mean (length - average)^2 over images, with the moving average of the lengths *after* its step towards their mean.

@@ -33,14 +33,15 @@ struct LatentSpace {
   Truncation truncation = Truncation::none;
   int64_t mapped = 0;  // width W of w; 0: there is no mapping network
   bool noise = false;  // the synthesis also takes noise
+  int64_t layers = 0;  // how many rows of w the synthesis takes, one for each layer; 0: all layers share one
 };
 
 /// The input of one forward pass: z, or w if there is a mapping network.
 struct Latents {
-  torch::Tensor z;                   // N x Z, on the device, in the parameters' type
-  torch::Tensor w;                   // N x W, or N x layers x W
-  torch::Tensor labels;              // int64 N; undefined when unconditional
-  std::optional<double> truncation;  // psi; only for Truncation::towards_mean
+  torch::Tensor z;                          // N x Z, on the device, in the parameters' type
+  torch::Tensor w;                          // N x W, or N x layers x W
+  torch::Tensor labels;                     // int64 N; undefined when unconditional
+  std::optional<torch::Tensor> truncation;  // psi, a scalar; only for Truncation::towards_mean
   NoiseMode noise = NoiseMode::random;
   std::vector<Streams> rows;  // one random stream per image, so that an image does not depend on its batch
 };
@@ -50,7 +51,8 @@ struct Generator {
   LatentSpace space;
   std::shared_ptr<torch::nn::Module> network;
   std::function<torch::Tensor(const Latents&, Pass&)> images;  // -> N x C x H x W in [-1, 1]
-  std::function<torch::Tensor(const Latents&, Pass&)> map;     // z (and labels) -> w; empty without a mapping network
+  std::function<torch::Tensor(const Latents&, Pass&)>
+      map;  // z (and labels) -> w, truncated; empty without a mapping network
 };
 
 struct GeneratorAccess {

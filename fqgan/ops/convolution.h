@@ -30,8 +30,9 @@ struct Convolution {
 
 /// x: N x Ci x H x W, float32, bfloat16 or float64 -> resample(weight * (relu(x))) + bias + residual, N x Co x H' x W'
 /// with H' = 2 H (up), H / 2 (down) or H, channels_last. Differentiable once in x, weight, bias and residual: to
-/// differentiate its gradients is an error. Without ReLU, residual and resampling it is differentiable to any order. With
-/// a geometry it is the plain form below, which has derivatives of any order. Errors: UserError for shapes that do not fit.
+/// differentiate its gradients is an error. Without ReLU, residual and resampling it is differentiable to any order.
+/// With a geometry it is the plain form below, which has derivatives of any order. Errors: UserError for shapes that do
+/// not fit.
 at::Tensor convolution(const at::Tensor& x, const Convolution& c);
 
 namespace reference {

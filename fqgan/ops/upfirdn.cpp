@@ -1,6 +1,7 @@
 #include "fqgan/ops/upfirdn.h"
 
 #include <ATen/ATen.h>
+#include <ATen/TracerMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <array>
@@ -115,20 +116,30 @@ TORCH_LIBRARY_FRAGMENT(fqgan, library) {
 at::Tensor upfirdn(const at::Tensor& x, const Upfirdn& filter) { return call(x, filter); }
 
 namespace reference {
+namespace {
+
+/// A tensor that the export records as a constant. at::tensor fills its result without an operator, so that only an
+/// empty tensor would be recorded.
+at::Tensor constant(at::ArrayRef<double> values) {
+  const at::tracer::impl::NoTracerDispatchMode untraced;
+  return at::tensor(values, at::kDouble);
+}
+
+}  // namespace
 
 at::Tensor upfirdn(const at::Tensor& x, const Upfirdn& f) {
   resampled_size(x, f);  // checks
-  const auto n = x.size(0), channels = x.size(1), height = x.size(2), width = x.size(3);
+  const auto channels = x.size(1), height = x.size(2), width = x.size(3);
   auto y = x.contiguous().reshape({-1, 1, height, 1, width, 1});
   y = at::constant_pad_nd(y, std::array<int64_t, 6>{0, f.up - 1, 0, 0, 0, f.up - 1});
   y = y.reshape({-1, 1, height * f.up, width * f.up});
   y = at::constant_pad_nd(y, std::array<int64_t, 4>{f.padding.left, f.padding.right, f.padding.top, f.padding.bottom});
-  auto taps = at::tensor(f.taps, at::kDouble) * std::sqrt(f.gain);
+  auto taps = constant(f.taps) * std::sqrt(f.gain);
   if (!f.correlation) taps = taps.flip(0);
   taps = taps.to(x.options());
   y = at::conv2d(y, taps.reshape({1, 1, -1, 1}), {}, at::IntArrayRef{f.down, 1});
   y = at::conv2d(y, taps.reshape({1, 1, 1, -1}), {}, at::IntArrayRef{1, f.down});
-  return y.reshape({n, channels, y.size(2), y.size(3)}).contiguous(x.suggest_memory_format());
+  return y.reshape({-1, channels, y.size(2), y.size(3)}).contiguous(x.suggest_memory_format());
 }
 
 }  // namespace reference

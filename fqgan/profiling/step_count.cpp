@@ -67,8 +67,7 @@ class BlackImages : public Dataset {
 void add_totals(const OperatorRecorder& recorder, double weight, StepCount& count) {
   for (const auto& [key, total] : recorder.totals()) {
     count.bytes += weight * total.bytes;
-    for (const auto& [product, times] : total.products)
-      count.products[product] += weight * static_cast<double>(times);
+    for (const auto& [product, times] : total.products) count.products[product] += weight * static_cast<double>(times);
   }
 }
 
@@ -96,11 +95,12 @@ StepCount count_step(const FamilyOptions& options, const DataInfos& infos, const
   std::map<std::string, BlackImages> images;
   std::map<std::string, const Dataset*> datasets;
   for (const auto& [name, info] : infos) datasets[name] = &images.emplace(name, info).first->second;
+  Loop loop(*family, datasets, {});
   StepCount count;
   {
     const OperatorRecorder recorder(numerics.device, [&](int64_t workspace) { memory.use(workspace); });
     weigh_phases(*family, recorder, count);
-    Loop(*family, datasets, {}).iterate();
+    loop.iterate();
     add_totals(recorder, 1, count);
   }
   count.memory = static_cast<double>(memory.peak());

@@ -59,6 +59,15 @@ def at_most(graph, result, self, max):
     return graph.add("Min", self, graph.cast(max, result.dtype))
 
 
+def limited(graph, result, self, min=None, max=None):
+    bounds = ["" if bound is None else graph.cast(bound, result.dtype) for bound in (min, max)]
+    return graph.add("Clip", self, *bounds)
+
+
+def leaky_relu(graph, result, self, negative_slope=0.01):
+    return graph.add("LeakyRelu", self, alpha=float(negative_slope))
+
+
 def addcmul(graph, result, self, tensor1, tensor2, value=1):
     if value != 1:
         raise graph.refused(f"value = {value}")
@@ -110,6 +119,24 @@ def narrowed(graph, result, self, dim, start, length):
     return graph.add(
         "Slice", self, graph.integers([start]), graph.integers([start + length]), graph.integers([dim])
     )
+
+
+def selected(graph, result, self, dim, index):
+    return graph.add("Gather", self, graph.constant(torch.tensor(index)), axis=dim)
+
+
+def expanded(graph, result, self, size, implicit=False):
+    return graph.add("Expand", self, graph.integers([1 if length == -1 else length for length in size]))
+
+
+def zeros(graph, result, self, **_):
+    return graph.add("Sub", self, self)
+
+
+def padded(graph, result, self, pad, value=0):
+    pairs = [(0, 0)] * (self.example.dim() - len(pad) // 2) + list(zip(pad[::2], pad[1::2]))[::-1]
+    befores, afters = zip(*pairs)
+    return graph.add("Pad", self, graph.integers([*befores, *afters]), graph.cast(value, result.dtype))
 
 
 def concatenated(graph, result, tensors, dim=0):
@@ -205,6 +232,8 @@ TABLE = {
     "rsqrt": rsqrt,
     "where": where,
     "clamp_max": at_most,
+    "clamp": limited,
+    "leaky_relu": leaky_relu,
     "addcmul": addcmul,
     "softplus": softplus,
     "linear": linear,
@@ -213,10 +242,15 @@ TABLE = {
     "upsample_nearest2d": upsampled,
     "embedding": embedding,
     "narrow": narrowed,
+    "select": selected,
+    "expand": expanded,
+    "zeros_like": zeros,
+    "constant_pad_nd": padded,
     "cat": concatenated,
     "transpose": transposed,
     "softmax": softmax,
     "bmm": matrix_product,
+    "mm": matrix_product,
     "amax": largest,
     "mean": mean,
     "erfc": erfc,

@@ -1,9 +1,12 @@
-"""python -m fqgan.convert G.pth G.safetensors [D.pth D.safetensors ...]: converts weights for `fqgan import`.
+"""python -m fqgan.convert G.pth G.safetensors [network.pkl FOLDER ...]: converts weights for `fqgan import`.
 
 A .pth file is a pickle, and loading a pickle can run code. Here no code runs: files are read with PyTorch's
 `weights_only`, which accepts only tensors and plain containers. A file may be a state dict, or a checkpoint that
 contains one under any name ("state_dict", "model", "netG", ...); --key chooses one of several. Names remain as they
 are, except that "module." (DataParallel) and "_orig_mod." (torch.compile) in front of all names are removed.
+
+A .pkl file is a network pickle of stylegan2-ada-pytorch or stylegan3 (_network_pickle.py). Its networks are written
+into a folder, as G.safetensors, G_ema.safetensors and D.safetensors.
 """
 
 import argparse
@@ -15,7 +18,7 @@ import zipfile
 import numpy
 import torch
 
-from fqgan import _tool
+from fqgan import _network_pickle, _tool
 from fqgan._tool import UserError
 
 WRAPPERS = ("module.", "_orig_mod.")
@@ -147,44 +150,89 @@ def without_wrappers(state):
     return state
 
 
-def convert(source, target, key=None):
-    """Converts one file. Returns the number of tensors."""
+def write(target, state, metadata=None):
+    """Writes a safetensors file of these tensors."""
     try:
         from safetensors import SafetensorError
         from safetensors.torch import save_file
     except ImportError as error:
         raise _tool.missing_package(target, error) from error
-    state = read_state_dict(source, key)
     # Each contiguous and in its own memory.
     tensors = {name: x.detach().clone(memory_format=torch.contiguous_format) for name, x in state.items()}
     with _tool.whole_file(target) as partial:
         try:
-            save_file(tensors, partial)
+            save_file(tensors, partial, metadata)
         except (OSError, SafetensorError, ValueError, KeyError) as error:
             raise UserError(target, f"expected tensors of a usual type and a disk with room, got: {error}") from error
-    return len(tensors)
+
+
+def convert(source, target, key=None):
+    """Converts one .pth file. Returns the number of tensors."""
+    state = read_state_dict(source, key)
+    write(target, state)
+    return len(state)
+
+
+def convert_networks(source, folder):
+    """Converts one .pkl file. Returns {file: number of tensors}."""
+    networks = _network_pickle.read(source)
+    made = {file_of(folder, name): network for name, network in networks.items()}
+    folder.mkdir(exist_ok=True)
+    for target, (state, metadata) in made.items():
+        write(target, state, metadata)
+    return {target: len(state) for target, (state, _) in made.items()}
+
+
+def is_network_pickle(source):
+    return source.suffix == ".pkl"
+
+
+def file_of(folder, network):
+    return folder / f"{network}.safetensors"
+
+
+def outputs_of(source, target):
+    """The files that may be written for this pair."""
+    return [file_of(target, name) for name in _network_pickle.NETWORKS] if is_network_pickle(source) else [target]
+
+
+def check(pairs, force):
+    """Checks all outputs before anything is written."""
+    outputs = []
+    for source, target in pairs:
+        if not is_network_pickle(source) and target.suffix != ".safetensors":
+            raise UserError(target, "expected a name that ends in .safetensors")
+        if is_network_pickle(source) and (target.exists() or target.suffix) and not target.is_dir():
+            raise UserError(target, "expected the name of a folder for the networks of a .pkl file")
+        for output in outputs_of(source, target):
+            _tool.check_target(output, output, force, [source for source, _ in pairs])
+            outputs.append(output)
+    names = [output.resolve() for output in outputs]
+    for name, output in zip(names, outputs):
+        if names.count(name) > 1:
+            raise UserError(output, "expected a name of its own for each output, got one twice. Hint: rename one")
 
 
 def main(argv):
-    parser = _tool.Parser(prog="python -m fqgan.convert", description="turn .pth state dicts into safetensors")
-    parser.add_argument("files", nargs="+", type=pathlib.Path, metavar="G.pth G.safetensors")
-    parser.add_argument("--key", help="the state dict to take, if a file contains several, such as netG")
+    parser = _tool.Parser(prog="python -m fqgan.convert", description="turn .pth and .pkl files into safetensors")
+    parser.add_argument("files", nargs="+", type=pathlib.Path, metavar="G.pth G.safetensors | network.pkl FOLDER")
+    parser.add_argument("--key", help="the state dict to take, if a .pth file contains several, such as netG")
     _tool.add_force_flag(parser)
     arguments = parser.parse_args(argv)
     files = arguments.files
     pairs = list(zip(files[::2], files[1::2]))
     if len(files) % 2:
-        parser.error(f"expected pairs of a .pth and a .safetensors file, got {len(files)} names")
+        parser.error(f"expected pairs of an input and an output, got {len(files)} names")
+    if arguments.key is not None and any(is_network_pickle(source) for source, _ in pairs):
+        parser.error("expected --key with .pth files only: all networks of a .pkl file are written")
+    check(pairs, arguments.force)
     for source, target in pairs:
-        if target.suffix != ".safetensors":
-            raise UserError(target, "expected a name that ends in .safetensors")
-        _tool.check_target(target, target, arguments.force, [source for source, _ in pairs])
-    names = [target.resolve() for _, target in pairs]
-    for name, (_, target) in zip(names, pairs):
-        if names.count(name) > 1:
-            raise UserError(target, "expected a name of its own for each output, got one twice. Hint: rename one")
-    for source, target in pairs:
-        print(f"wrote {target}: {convert(source, target, arguments.key)} tensors of {source}")
+        if is_network_pickle(source):
+            written = convert_networks(source, target)
+        else:
+            written = {target: convert(source, target, arguments.key)}
+        for file, count in written.items():
+            print(f"wrote {file}: {count} tensors of {source}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ DESCRIPTION = "fqgan.json"  # extra file of the TorchScript archive
 # Largest difference of an output from TorchScript's; rounding of float32 is 8e-6 in BigGAN for CIFAR-10.
 TOLERANCE = 1e-4
 BATCHES = (1, 16)
+# Two values of inputs without dimensions: a truncation above 10 is none, and so is psi = 1.
+SCALARS, PSI = (0.5, 20.0), (0.5, 1.0)
 TYPES = {"Float": torch.float32, "Double": torch.float64, "Long": torch.int64}
 
 
@@ -40,15 +42,16 @@ def read(path):
     return module, json.loads(files[DESCRIPTION])
 
 
-def example_inputs(description, batch, scalar=0.5):
-    """Returns random inputs: normal numbers, indices of classes, `scalar` for inputs without dimensions."""
+def example_inputs(description, batch, variant=0):
+    """Returns random inputs: normal numbers, indices of classes, one of two values for inputs without dimensions."""
     draw = torch.Generator().manual_seed(batch)
     made = []
     for described in description["inputs"]:
         shape = [batch if size == "N" else size for size in described["shape"]]
         dtype = TYPES[described["type"]]
         if not shape:
-            made.append(torch.tensor(scalar, dtype=dtype))
+            values = PSI if described["name"] == "psi" else SCALARS
+            made.append(torch.tensor(values[variant], dtype=dtype))
         elif dtype.is_floating_point:
             made.append(torch.randn(shape, generator=draw, dtype=dtype))
         else:
@@ -66,8 +69,8 @@ def check(module, description, model, where):
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     names, largest = [described["name"] for described in description["inputs"]], 0.0
     for batch in BATCHES:
-        for scalar in (0.5, 20.0):
-            inputs = example_inputs(description, batch, scalar)
+        for variant in (0, 1):
+            inputs = example_inputs(description, batch, variant)
             expected = module(*inputs)
             expected = expected if isinstance(expected, tuple) else (expected,)
             found = session.run(None, {name: value.numpy() for name, value in zip(names, inputs)})

@@ -141,7 +141,7 @@ TEST(Conv2d, KeepsTheMapByDefault) {
 }
 
 // Tells which options reach the fused operator.
-TEST(Conv2d, OnlyTheOperatorsFormCannotBeDifferentiatedTwice) {
+TEST(Conv2d, OnlyFusedFormsCannotBeDifferentiatedTwice) {
   const auto twice = [](const Conv2dOptions& options) {
     auto layer = layer_of(options);
     TestPass t;
@@ -149,9 +149,11 @@ TEST(Conv2d, OnlyTheOperatorsFormCannotBeDifferentiatedTwice) {
     const auto slope = torch::autograd::grad({layer->forward(x, t.pass).pow(2).sum()}, {x}, {}, true, true)[0];
     slope.sum().backward();
   };
-  EXPECT_THROW(twice({.in = 2, .out = 2}), c10::Error);
-  EXPECT_THROW(twice({.in = 2, .out = 2, .padding = Padding::all(1)}), c10::Error);
-  EXPECT_THROW(twice({.in = 2, .out = 2, .kernel = 1, .border = Border::reflect}), c10::Error);
+  EXPECT_THROW(twice({.in = 2, .out = 2, .relu = true}), c10::Error);
+  EXPECT_THROW(twice({.in = 2, .out = 2, .resample = Resample::down, .padding = Padding::all(1)}), c10::Error);
+  EXPECT_THROW(twice({.in = 2, .out = 2, .kernel = 1, .resample = Resample::up}), c10::Error);
+  EXPECT_NO_THROW(twice({.in = 2, .out = 2}));
+  EXPECT_NO_THROW(twice({.in = 2, .out = 2, .kernel = 1}));
   EXPECT_NO_THROW(twice({.in = 2, .out = 2, .border = Border::reflect}));
   EXPECT_NO_THROW(twice({.in = 2, .out = 2, .padding = Padding{}}));
   EXPECT_NO_THROW(twice({.in = 2, .out = 2, .groups = 2}));

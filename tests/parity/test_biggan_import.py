@@ -221,6 +221,7 @@ def test_without_a_discriminator_it_samples_but_does_not_score(case):
     result, imported = case.run_import(discriminator=False)
     assert result.returncode == 0 and "discriminator" in result.stderr
     assert fqgan("sample", imported, "--out", case.folder / "grid.png").returncode == 0
+    refusal(fqgan("sample", imported, "--noise", "none", "--out", case.folder / "other.png"), "--noise")
     (case.folder / "images").mkdir()
     Image.new("RGB", (32, 32)).save(case.folder / "images" / "a.png")
     refusal(fqgan("score", imported, case.folder / "images"), "discriminator")
@@ -236,6 +237,8 @@ def test_what_does_not_fit_is_listed(case):
     refusal(wrong_codes, "'blocks.0.1.embed'", "discriminator.safetensors")
     refusal(case.run_import("--set", "data.resolution=none")[0], "data.resolution")
     refusal(case.run_import("--set", "model.generator.width=4")[0], "generator.safetensors", "blocks.0.0.conv1.weight")
+    without_recipe = ("--generator", case.folder / "generator.safetensors", "--out", case.folder / "x.safetensors")
+    refusal(fqgan("import", "--from", "biggan-pytorch", *without_recipe), "--recipe")
     (case.folder / "generator.safetensors").write_bytes(b"not a checkpoint")
     refusal(case.run_import()[0], "generator.safetensors")
 

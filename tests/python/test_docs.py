@@ -17,6 +17,7 @@ NOT_RUN = (
     "build/release/tests/",
 )
 NEEDS = {"<": "a placeholder", "cuda": "a GPU", "--from biggan-pytorch": "weights of BigGAN-PyTorch"}
+NEEDS |= {"nvidia": "weights of NVIDIA's networks"}
 NEEDS |= {"fqgan.pretrained": "a network", "--features inception": "weights of Inception"}
 CODE = re.compile(r"^    (\./|fqgan |python |pip |ninja |cmake |build/|from |import |[A-Z_]+=)", re.MULTILINE)
 

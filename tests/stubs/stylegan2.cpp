@@ -39,21 +39,21 @@ class StyleGan2Stub : public Stub {
   Generator open(Weights weights) const {
     const auto network = copied(weights == Weights::average ? *average_ : *generator_);
     Generator opened{space, network};
-    opened.map = [network](const Latents& latents, Pass& pass) { return network->map(latents.z, pass); };
-    opened.images = [network](const Latents& latents, Pass& pass) {
-      auto w = latents.w.defined() ? latents.w : network->map(latents.z, pass);
-      if (latents.truncation) w = at::lerp(network->w_mean, w, *latents.truncation);
-      return network->synthesize(w, noise_of(latents), pass);
+    opened.map = [network](const Latents& latents, Pass& pass) {
+      const auto w = latents.w.defined() ? latents.w : network->map(latents.z, pass);
+      return latents.truncation ? at::lerp(network->w_mean, w, *latents.truncation) : w;
+    };
+    opened.images = [network, map = opened.map](const Latents& latents, Pass& pass) {
+      return network->synthesize(map(latents, pass), noise_of(latents), pass);
     };
     return opened;
   }
 
   static torch::Tensor noise_of(const Latents& latents) {
+    if (latents.noise == NoiseMode::constant) return torch::ones({1, 1, toy_size, toy_size});
     if (latents.noise == NoiseMode::none || latents.rows.empty()) return {};
     std::vector<torch::Tensor> rows;
-    for (auto random : latents.rows)
-      rows.push_back(latents.noise == NoiseMode::constant ? torch::ones({1, toy_size, toy_size})
-                                                          : random.normal({1, toy_size, toy_size}, "noise"));
+    for (auto random : latents.rows) rows.push_back(random.normal({1, toy_size, toy_size}, "noise"));
     return at::stack(rows);
   }
 

@@ -1,13 +1,8 @@
 #include "fqgan/models/biggan/import.h"
 
-#include <algorithm>
 #include <regex>
-#include <set>
 
 #include "fqgan/core/error.h"
-#include "fqgan/core/shape.h"
-#include "fqgan/core/text.h"
-#include "fqgan/nn/copy.h"
 #include "fqgan/nn/weighted_layer.h"
 
 namespace fqgan {
@@ -58,7 +53,7 @@ torch::Tensor converted(const std::string& name, const torch::Tensor& theirs) {
 /// norm itself. Standing statistics are sums there, over as many batches as the counter says.
 ForeignWeights with_plain_norms(const ForeignWeights& weights) {
   static const std::regex nested("^(.*)\\.bn\\.(?:stored|running)_(mean|var)$");
-  ForeignWeights plain{weights.file, {}};
+  ForeignWeights plain{weights.file, {}, weights.metadata};
   for (const auto& [name, tensor] : weights.tensors) {
     std::smatch match;
     if (!std::regex_match(name, match, nested)) {
@@ -103,42 +98,16 @@ DataInfo data_of_biggan_generator(const ForeignWeights& generator, int64_t heigh
 
 void import_biggan(torch::nn::Module& network, const ForeignWeights& given) {
   const auto weights = with_plain_norms(given);
-  std::set<std::string> unused;
-  for (const auto& [name, tensor] : weights.tensors)
-    if (!is_left_out(name)) unused.insert(name);
-  std::vector<std::string> missing, misshapen;
-  std::vector<std::pair<torch::Tensor, torch::Tensor>> copies;
-  for (auto& [name, target] : state_of(network)) {
-    if (name.ends_with("idle_updates")) continue;  // not in their files: starts at zero
-    if (name.ends_with(".v")) continue;            // not in their files: computed from u and the weight
-    const auto theirs = foreign_name(name, weights);
-    const auto found = weights.tensors.find(theirs);
-    if (found == weights.tensors.end()) {
-      missing.push_back("'" + theirs + "'");
-      continue;
-    }
-    unused.erase(theirs);
-    const auto value = converted(name, found->second);
-    if (value.sizes() == target.sizes())
-      copies.emplace_back(target, value);
-    else
-      misshapen.push_back("'" + theirs + "' has shape " + shape_text(found->second.sizes()) + ", expected " +
-                          shape_text(target.sizes()) + (is_dictionary(name) ? " transposed" : ""));
-  }
-  std::string problem;
-  const auto add = [&](const std::string& what, const std::vector<std::string>& names) {
-    if (!names.empty()) problem += (problem.empty() ? "" : "; ") + what + join(names);
+  ForeignNames names;
+  names.name = [&](const std::string& ours) -> std::optional<std::string> {
+    // Not in their files: a counter, which starts at zero, and v, which is computed from u and the weight.
+    if (ours.ends_with("idle_updates") || ours.ends_with(".v")) return {};
+    return foreign_name(ours, weights);
   };
-  add("", misshapen);
-  add("missing: ", missing);
-  add("left over: ", {unused.begin(), unused.end()});
-  if (!problem.empty())
-    fail(
-        weights.file,
-        "the weights do not fit the recipe's architecture: " + problem +
-            ". Hint: set model.generator, model.discriminator and model.quantizer as in the training of these weights");
-  torch::NoGradGuard no_grad;
-  for (auto& [target, value] : copies) target.copy_(value);
+  names.value = converted;
+  names.unread = is_left_out;
+  names.hint = "set model.generator, model.discriminator and model.quantizer as in the training of these weights";
+  copy_foreign(weights, network, names);
   for (const auto& module : network.modules())
     if (auto* layer = dynamic_cast<WeightedLayer*>(module.get()); layer && layer->v.defined()) layer->recompute_v();
 }

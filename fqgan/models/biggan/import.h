@@ -1,18 +1,10 @@
 // Imports weights of BigGAN-PyTorch and of FQ-GAN's BigGAN, which have their own tensor names.
 #pragma once
 
-#include <map>
-#include <string>
-
 #include "fqgan/models/biggan/options.h"
+#include "fqgan/models/foreign_weights.h"
 
 namespace fqgan {
-
-/// A state_dict, and its file for error messages.
-struct ForeignWeights {
-  std::string file;
-  std::map<std::string, torch::Tensor> tensors;
-};
 
 /// Finds the channels and classes of a generator from its weights. size: height and width in pixels, which the weights
 /// do not contain. Errors: UserError for a file that is no such generator.

@@ -26,6 +26,7 @@ LatentSpace stylegan2_latents(const StyleGan2Plan& plan) {
   space.truncation = Truncation::towards_mean;
   space.mapped = plan.style;
   space.noise = true;
+  space.layers = plan.rows();
   return space;
 }
 
@@ -44,13 +45,11 @@ Generator open_stylegan2_generator(const StyleGan2Options& options, const StyleG
   opened.space = stylegan2_latents(generator->plan);
   opened.network = generator.ptr();
   opened.map = [generator](const Latents& latents, Pass& pass) mutable {
-    return generator->mapping->forward(latents.z, latents.labels, pass);
+    const auto w = latents.w.defined() ? latents.w : generator->mapping->forward(latents.z, latents.labels, pass);
+    return latents.truncation ? truncated(w, generator->mapping->w_avg, *latents.truncation) : w;
   };
-  opened.images = [generator, numerics](const Latents& latents, Pass& pass) mutable {
-    const auto& average = generator->mapping->w_avg;
-    auto w = latents.w.defined() ? latents.w : generator->mapping->forward(latents.z, latents.labels, pass);
-    if (latents.truncation) w = truncated(w, average, *latents.truncation);
-    const auto ws = rows_of_w(w, generator->plan.rows());
+  opened.images = [generator, map = opened.map, numerics](const Latents& latents, Pass& pass) mutable {
+    const auto ws = rows_of_w(map(latents, pass), generator->plan.rows());
     return generator->synthesis->forward(ws, noise_of(latents, numerics), pass).clamp(-1, 1);
   };
   return opened;

@@ -17,6 +17,12 @@ WeightOptions plain_weight() {
   return options;
 }
 
+/// C x H x W -> N x C x H x W, as often as ws has rows. The batch size is not read, so that the export can record it.
+torch::Tensor repeated(const torch::Tensor& start, const torch::Tensor& ws) {
+  const auto zeros = at::zeros_like(ws.select(1, 0).narrow(1, 0, 1)).to(start.scalar_type());
+  return (start.unsqueeze(0) + zeros.reshape({-1, 1, 1, 1})).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
 /// w -> styles, which are 1 at first.
 Linear affine_layer(int64_t in, int64_t out, Streams& random) {
   Linear layer(in, out, true, equalized(), random);
@@ -95,10 +101,7 @@ torch::Tensor SynthesisImpl::forward(const torch::Tensor& ws, const NoiseSource&
     auto& block = blocks[level];
     const auto last = 2 * static_cast<int64_t>(level);  // torgb and the next conv0 share a row
     if (level == 0)
-      x = block->start.to(pass.compute)
-              .unsqueeze(0)
-              .repeat({ws.size(0), 1, 1, 1})
-              .contiguous(at::MemoryFormat::ChannelsLast);
+      x = repeated(block->start.to(pass.compute), ws);
     else
       x = layer(block, block->conv0, "conv0", x, last - 1);
     x = layer(block, block->conv1, "conv1", x, last);

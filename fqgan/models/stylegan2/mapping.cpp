@@ -31,8 +31,9 @@ torch::Tensor MappingImpl::forward(const torch::Tensor& z, const torch::Tensor& 
     parts.push_back(normalized_rows(z.to(type)));
   }
   if (embed) {
-    const auto one_hot = at::one_hot(labels, options.classes).to(type);
-    parts.push_back(normalized_rows(embed->forward(one_hot, pass)));
+    // The layer applied to one-hot vectors, in a form that the export can record.
+    const auto of_class = at::embedding(embed->effective_weight(pass).t(), labels);
+    parts.push_back(normalized_rows(of_class + embed->bias));
   }
   auto x = parts.size() == 1 ? parts[0] : at::cat(parts, 1);
   for (auto& layer : layers) x = activated(layer->forward(x, pass), ops::leaky_relu(1, 0), pass);
@@ -46,9 +47,9 @@ void MappingImpl::track(const torch::Tensor& w, const Pass& pass) {
   w_avg.copy_(mean.lerp(w_avg, *options.average_decay));
 }
 
-torch::Tensor truncated(const torch::Tensor& w, const torch::Tensor& average, double psi, int64_t rows) {
-  if (rows < 0) return average.lerp(w, psi);
-  return at::cat({average.lerp(w.narrow(1, 0, rows), psi), w.narrow(1, rows, w.size(1) - rows)}, 1);
+torch::Tensor truncated(const torch::Tensor& w, const torch::Tensor& average, const torch::Tensor& psi, int64_t rows) {
+  if (rows < 0) return average + psi * (w - average);
+  return at::cat({truncated(w.narrow(1, 0, rows), average, psi), w.narrow(1, rows, w.size(1) - rows)}, 1);
 }
 
 }  // namespace fqgan

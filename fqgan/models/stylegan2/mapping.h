@@ -29,7 +29,9 @@ struct MappingImpl : torch::nn::Module {
 };
 TORCH_MODULE(Mapping);
 
-/// w: ... x W -> the average + psi (w - average); with `rows` >= 0 only in that many first rows of N x rows x W.
-torch::Tensor truncated(const torch::Tensor& w, const torch::Tensor& average, double psi, int64_t rows = -1);
+/// w: ... x W, psi: a scalar -> the average + psi (w - average); with `rows` >= 0 only in that many first rows of w,
+/// N x rows x W.
+torch::Tensor truncated(const torch::Tensor& w, const torch::Tensor& average, const torch::Tensor& psi,
+                        int64_t rows = -1);
 
 }  // namespace fqgan

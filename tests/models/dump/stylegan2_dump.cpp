@@ -3,11 +3,14 @@
 //   fqgan_stylegan2_dump KIND IN.safetensors OUT.safetensors [float32]
 // KIND: generator, discriminator, mapping, losses or training, the fixture's beginning. IN: the fixture. OUT:
 // tensors with the names that the fixture has.
+// KIND model: IN has the path of a checkpoint in its metadata (`model`), and z, c, x and x_c of two fixtures. OUT: ws,
+// image.const and logits of this checkpoint.
 #include <cstdio>
 #include <functional>
 #include <map>
 
 #include "fqgan/checkpoint/checkpoint.h"
+#include "fqgan/inference/model.h"
 #include "fqgan/models/stylegan2/discriminator.h"
 #include "fqgan/models/stylegan2/generation.h"
 #include "fqgan/nn/copy.h"
@@ -104,7 +107,7 @@ Tensors generator(const Fixture& f) {
   const NoiseSource none = [](const NoiseRequest&) { return torch::Tensor(); };
   const auto ws = rows_of_w(g->mapping->forward(f.at("z"), f.labels("c"), pass), plan.rows());
   const auto& average = g->mapping->w_avg;
-  const auto part = truncated(ws, average, 0.5, 2);
+  const auto part = truncated(ws, average, torch::tensor(0.5, torch::kDouble), 2);
   return {{"ws", ws},
           {"ws_truncated", part},
           {"image.const", g->synthesis->forward(ws, constant, pass)},
@@ -112,7 +115,8 @@ Tensors generator(const Fixture& f) {
           {"image.random", g->synthesis->forward(ws, replayed_noise(f), pass)},
           {"image.clamped", clamped->synthesis->forward(ws, constant, pass)},
           {"image.truncated", g->synthesis->forward(part, constant, pass)},
-          {"image.truncated_all", g->synthesis->forward(truncated(ws, average, 0.7), constant, pass)}};
+          {"image.truncated_all",
+           g->synthesis->forward(truncated(ws, average, torch::tensor(0.7, torch::kDouble)), constant, pass)}};
 }
 
 Tensors discriminator(const Fixture& f) {
@@ -311,11 +315,27 @@ Tensors training(const Fixture& f) {
   return out;
 }
 
-const std::map<std::string, std::function<Tensors(const Fixture&)>> kinds = {{"generator", generator},
-                                                                             {"discriminator", discriminator},
-                                                                             {"mapping", mapping},
-                                                                             {"losses", losses},
-                                                                             {"training", training}};
+Tensors model(const Fixture& f) {
+  const auto path = f.file.metadata.at("model");
+  const auto model = load_model(load_checkpoint(path), path, f.numerics());
+  const auto generator = model.family->generator->open(Weights::average);
+  auto random = Streams::unused();
+  auto pass = f.numerics().pass(random);
+  Latents latents;
+  latents.z = f.at("z");
+  latents.labels = f.labels("c");
+  latents.noise = NoiseMode::constant;
+  Batch images;
+  images.images = f.at("x");
+  images.labels = f.labels("x_c");
+  return {{"ws", rows_of_w(generator.map(latents, pass), generator.space.layers)},
+          {"image.const", generator.images(latents, pass)},
+          {"logits", model.family->scorer->logits(images, pass)}};
+}
+
+const std::map<std::string, std::function<Tensors(const Fixture&)>> kinds = {
+    {"generator", generator}, {"discriminator", discriminator}, {"mapping", mapping},
+    {"losses", losses},       {"training", training},           {"model", model}};
 
 }  // namespace
 }  // namespace fqgan
