@@ -52,6 +52,21 @@ at::Tensor in_order_of_batch(const std::vector<at::Tensor>& parts, const std::ve
   return at::empty_like(together).index_copy_(0, torch::tensor(rows), together);
 }
 
+/// While it exists, convolutions on a GPU do not round their factors to 10 bits (TF32): kept features are shared with
+/// the CPU, and the network is no faster with it.
+class ExactConvolutions {
+ public:
+  ExactConvolutions() : before_(at::globalContext().allowTF32CuDNN()) {
+    at::globalContext().setAllowTF32CuDNN(false);
+  }
+  ~ExactConvolutions() { at::globalContext().setAllowTF32CuDNN(before_); }
+  ExactConvolutions(const ExactConvolutions&) = delete;
+  ExactConvolutions& operator=(const ExactConvolutions&) = delete;
+
+ private:
+  bool before_;
+};
+
 struct MeasuredBatch {
   Extracted extracted;
   at::Tensor small;
@@ -59,6 +74,7 @@ struct MeasuredBatch {
 
 MeasuredBatch measure_batch(const std::vector<Image>& batch, FeatureExtractor& extractor, const MeasureOptions& options,
                             double& seconds) {
+  const ExactConvolutions exact;
   const auto groups = by_size(batch);
   std::vector<at::Tensor> features, logits, small;
   for (const auto& group : groups) {
