@@ -93,8 +93,11 @@ Gradients backward_kernel(const at::Tensor& gradient, const at::Tensor& y, const
                           const MaybeTensor& scale, int64_t wanted, double slope, double gain, double clamp) {
   auto [gx, gs, gn, gb] = takes(y) ? cpu::bias_activation_backward(gradient, y, x, scale, wanted, {slope, gain, clamp})
                                    : gradients_of(gradient * slopes(y, slope, gain, clamp), x, or_none(scale), wanted);
-  const auto or_empty = [&](const at::Tensor& t) { return t.defined() ? t : at::empty({0}, y.options()); };
-  return {or_empty(gx), or_empty(gs), or_empty(gn), or_empty(gb)};
+  const auto sums = y.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const auto in = [&](at::ScalarType type, const at::Tensor& t) {
+    return t.defined() ? t.to(type) : at::empty({0}, y.options().dtype(type));
+  };
+  return {in(y.scalar_type(), gx), in(sums, gs), in(sums, gn), in(sums, gb)};
 }
 
 Gradients backward_meta(const at::Tensor& gradient, const at::Tensor& y, const at::Tensor& x, const MaybeTensor& scale,
@@ -103,7 +106,7 @@ Gradients backward_meta(const at::Tensor& gradient, const at::Tensor& y, const a
   const auto make = [&](bool wants, at::IntArrayRef shape) {
     return at::empty(wants ? shape : at::IntArrayRef{0}, floats);
   };
-  return {wanted & of_x ? forward_meta(y, {}, {}, {}, 0, 0, 0) : at::empty({0}, floats),
+  return {wanted & of_x ? forward_meta(y, {}, {}, {}, 0, 0, 0) : at::empty({0}, y.options()),
           make(wanted & of_scale, {y.size(0), y.size(1)}),
           make(wanted & of_noise, {y.size(0), 1, y.size(y.dim() - 2), y.size(y.dim() - 1)}),
           make(wanted & of_bias, {y.size(1)})};

@@ -42,5 +42,5 @@ def test_a_second_training_reads_no_reference_image(environment, tmp_path):
         metrics = [json.loads(line) for line in (tmp_path / f"run{seed}" / "metrics.jsonl").read_text().splitlines()]
         assert [line["step"] for line in metrics] == [0, 6, 12]
         assert all(name.startswith("fid/inception@fqgan-") for line in metrics for name in line["metrics"])
-    assert said[0].count("are kept in") == 1 and "features of 12 images from" not in said[0]
-    assert said[1].count("are kept in") == 0 and "features of 12 images from" in said[1]
+    assert said[0].count("are kept in") == 1 and "they are of 12 images" not in said[0]
+    assert said[1].count("are kept in") == 0 and "they are of 12 images, in" in said[1]

@@ -24,6 +24,7 @@ BUILD = pathlib.Path(os.environ.get("FQGAN_BUILD", ROOT / "build" / "release")).
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SMALL_NETWORKS = ["model.generator.width=4", "model.discriminator.width=4", "model.batch=8"]
+SMALL_STYLE_NETWORKS = ["model.channel_max=4", "model.generator.latent=8", "model.generator.style=8", "model.batch=4"]
 SMALL_RECIPE = """
 family = "biggan"
 [data]
@@ -82,7 +83,8 @@ def small(words):
     command, options, line = words[1], [], " ".join(words)
     if command == "train" and "--resume" not in words:
         options = ["training.iterations=2", "training.sample_every=0"]
-        options += [] if "recipes/improved/" in line else SMALL_NETWORKS
+        narrow = {"recipes/improved/": [], "recipes/stylegan2/": SMALL_STYLE_NETWORKS}
+        options += next((narrow[recipe] for recipe in narrow if recipe in line), SMALL_NETWORKS)
         options += ["evaluation.every=2", "evaluation.count=20"] if "recipes/quickstart" in line else []
         words = words if "--data" in words else [*words, "--data", "mnist"]
     elif command == "profile":

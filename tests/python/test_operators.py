@@ -75,6 +75,9 @@ def test_all_operators_are_checked():
         "weight_norm_linear",
         "weight_norm_linear_backward",
         "adam_epsilon_in_root_",
+        "upfirdn",
+        "bias_activation",
+        "bias_activation_backward",
     }
 
 
@@ -118,6 +121,29 @@ def test_opcheck_of_minibatch_discrimination(dtype):
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_opcheck_of_gaussian_noise(dtype):
     opcheck(OPS.add_gaussian_noise.default, (torch.randn(9, 14).to(dtype).requires_grad_(), 17, 0.5))
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_opcheck_of_upfirdn(dtype):
+    for up, down in ((2, 1), (1, 2), (1, 1)):
+        x = make_maps(dtype).requires_grad_()
+        opcheck(OPS.upfirdn.default, (x, [0.5, 1.0, 0.25], up, down, [2, 1, 0, 1], 4.0, False))
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_opcheck_of_bias_activation(dtype):
+    parameters = torch.float64 if dtype == torch.float64 else torch.float32
+    scale, noise, bias = (torch.randn(shape, dtype=parameters) for shape in ((2, 16), (2, 1, 4, 6), (16,)))
+    x = make_maps(dtype)
+    inputs = [t.clone().requires_grad_() for t in (x, scale, noise, bias)]
+    opcheck(OPS.bias_activation.default, (*inputs, 0.2, 1.4, 0.9))
+    y = OPS.bias_activation(x, scale, noise, bias, 0.2, 1.4, 0.9)
+    for wanted in (15, 1, 2, 12):
+        opcheck(
+            OPS.bias_activation_backward.default,
+            (torch.randn_like(y), y, x, scale, wanted, 0.2, 1.4, 0.9),
+            test_utils=("test_schema", "test_faketensor"),
+        )
 
 
 @pytest.mark.parametrize("relu", [False, True])
