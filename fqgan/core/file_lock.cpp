@@ -29,9 +29,9 @@ FileLock::~FileLock() {
   if (file_ >= 0) ::close(file_);
 }
 
-bool FileLock::try_lock() {
+bool FileLock::take(int mode) {
   while (!locked_) {
-    while (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
+    while (::flock(file_, mode) != 0) {
       if (errno == EWOULDBLOCK) return false;
       if (errno != EINTR) fail_with(errno);
     }
@@ -41,15 +41,12 @@ bool FileLock::try_lock() {
   return true;
 }
 
+bool FileLock::try_lock() { return take(LOCK_EX | LOCK_NB); }
+
 void FileLock::lock(const std::function<void()>& waiting) {
   if (try_lock()) return;
   waiting();
-  while (!locked_) {
-    while (::flock(file_, LOCK_EX) != 0)
-      if (errno != EINTR) fail_with(errno);
-    if (!(locked_ = afterwards_ == kept || is_at_path())) open();
-  }
-  name_holder();
+  take(LOCK_EX);
 }
 
 void FileLock::open() {

@@ -28,6 +28,7 @@ class FileLock {
   static bool is_held(const std::filesystem::path& path);
 
  private:
+  bool take(int mode);  // of flock
   void open();
   bool is_at_path() const;
   void name_holder() const;

@@ -42,6 +42,12 @@ void warn_of_few_images(const Measured& generated, const Measured& against, cons
   warnings.push_back(line);
 }
 
+/// Whether one of these metrics has this property.
+bool any_has(bool Metric::*property, const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const auto& name) { return metric_named(name, "metrics").*property; });
+}
+
 }  // namespace
 
 void MetricOptions::fields(FieldVisitor& visit) {
@@ -83,25 +89,16 @@ bool need_images(const std::vector<std::string>& names, const MetricOptions& opt
                      [&](const auto& name) { return needs_images(metric_named(name, "metrics"), options); });
 }
 
-bool need_training(const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(),
-                     [](const auto& name) { return metric_named(name, "metrics").needs_training; });
-}
+bool need_training(const std::vector<std::string>& names) { return any_has(&Metric::needs_training, names); }
 
-bool need_steps(const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(),
-                     [](const auto& name) { return metric_named(name, "metrics").needs_steps; });
-}
+bool need_steps(const std::vector<std::string>& names) { return any_has(&Metric::needs_steps, names); }
 
 bool need_only_steps(const std::vector<std::string>& names) {
   return !names.empty() && std::all_of(names.begin(), names.end(),
                                        [](const auto& name) { return metric_named(name, "metrics").needs_steps; });
 }
 
-bool need_logits(const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(),
-                     [](const auto& name) { return metric_named(name, "metrics").needs_logits; });
-}
+bool need_logits(const std::vector<std::string>& names) { return any_has(&Metric::needs_logits, names); }
 
 bool compare_sides(const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [](const auto& name) {
@@ -110,10 +107,7 @@ bool compare_sides(const std::vector<std::string>& names) {
   });
 }
 
-bool need_small_images(const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(),
-                     [](const auto& name) { return metric_named(name, "metrics").needs_small_images; });
-}
+bool need_small_images(const std::vector<std::string>& names) { return any_has(&Metric::needs_small_images, names); }
 
 std::string value_name(const Metric& metric, const MetricOptions& options, const FeatureExtractor& extractor) {
   return metric.value_name + settings_of(metric, options, extractor.convention()) + "/" + extractor.name();

@@ -16,7 +16,7 @@ import outside_tools
 import pytest
 import torch
 from PIL import Image
-from program import one_line_error
+from program import one_line_error, refused_by
 from safetensors.torch import load_file, save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ BUILD = pathlib.Path(os.environ.get("FQGAN_BUILD", ROOT / "build" / "release")).
 PACKAGE = ROOT / "python"
 sys.path.insert(0, str(PACKAGE))
 os.environ.setdefault("FQGAN_OPS", str(BUILD / "libfqgan_ops.so"))
-pretrained, tool = (importlib.import_module(f"fqgan.{name}") for name in ("pretrained", "_tool"))
+pretrained = importlib.import_module("fqgan.pretrained")
 
 
 class Harmful:
@@ -61,13 +61,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def refused(capsys, arguments, *parts):
-    with pytest.raises(SystemExit) as ending, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["fqgan.pretrained", *map(str, arguments)])
-        tool.run(pretrained.main)
-    said = capsys.readouterr().err
-    assert ending.value.code == 2 and said.startswith("error: [") and said.count("\n") == 1, said
-    for part in parts:
-        assert str(part) in said, said
+    refused_by(pretrained, capsys, arguments, *parts)
 
 
 def evaluate(images, *arguments):
