@@ -119,6 +119,7 @@ int import_weights(const ImportFlags& flags) {
   const auto recipe = given ? read_given_recipe(flags, project.family) : default_recipe(project.family);
   const auto networks = read_networks(flags);
   auto data = project.fit(*recipe, networks, given);
+  read_recipe(RecipeText::from_string(write_options(*recipe), flags.generator));  // numbers of the metadata in range
   const auto& names = recipe->data.class_names;
   if (static_cast<int64_t>(names.size()) == data.classes) data.class_names = names;
   const auto infos = infos_of(recipe->model->datasets(), data);

@@ -110,8 +110,10 @@ SampledImages LatentSampler::images(const SampleOptions& options, int64_t first,
   const auto from = latents(options, first, count);
   auto random = Streams::unused();
   auto pass = numerics_.pass(random);
-  return {generator_.images(from, pass).to(torch::kCPU, torch::kFloat).contiguous(),
-          from.labels.defined() ? from.labels.cpu() : from.labels};
+  const auto pixels = generator_.images(from, pass).to(torch::kCPU, torch::kFloat).contiguous();
+  if (!std::isfinite(pixels.sum().item<double>()))  // the values are in [-1, 1]
+    throw NumericalError("generated images", "the values are not finite, so the weights are broken or too large");
+  return {pixels, from.labels.defined() ? from.labels.cpu() : from.labels};
 }
 
 torch::Tensor LatentSampler::images(const torch::Tensor& z, const torch::Tensor& labels,

@@ -31,6 +31,13 @@ void check_features(const at::Tensor& x, const std::string& where, const std::st
                   ". Hint: the generator may have diverged; look at the image of that number");
 }
 
+double finite_value(double value, const std::string& where) {
+  if (!std::isfinite(value))
+    fail(where, std::string("expected a finite value, got ") + (std::isnan(value) ? "NaN" : "infinity") +
+                    ". Hint: the features are too large to compute with; look at the images, or scale the features");
+  return value;
+}
+
 void check_same_dimension(int64_t a, int64_t b, const std::string& where) {
   if (a != b)
     fail(where, "expected features with the same D on both sides, got " + std::to_string(a) + " and " +

@@ -18,4 +18,7 @@ void check_same_dimension(int64_t a, int64_t b, const std::string& where);
 void check_images(int64_t images, int64_t minimum, const std::string& where, const std::string& what,
                   const std::string& hint);
 
+/// Returns the value of a metric. Errors: UserError "[where] ..." for NaN and infinity.
+double finite_value(double value, const std::string& where);
+
 }  // namespace fqgan

@@ -126,6 +126,7 @@ void check_sides(const std::vector<std::string>& names, const SideFacts& generat
   const auto options = under(convention_named(convention, "convention"), given);
   check_shapes(generated, against);
   if (training) check_shapes(generated, *training);
+  options.kid.check_kernel();
   if (options.bootstrap == 1) fail("bootstrap", "expected at least 2 (or 0: none), got 1");
   for (const auto& name : names) {
     const auto& row = row_named(name, "metrics");

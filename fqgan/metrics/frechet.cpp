@@ -114,7 +114,8 @@ double frechet_distance(const Moments& a, const Moments& b) {
   check_count(b, "images on the second side");
   check_same_dimension(a.dimension(), b.dimension(), "fid");
   const auto first = gaussian_of(a), second = gaussian_of(b);
-  return distance(first, second, root_trace_of(first, second));
+  for (const auto* side : {&first, &second}) finite_value(side->spread(), "fid");
+  return finite_value(distance(first, second, root_trace_of(first, second)), "fid");
 }
 
 double frechet_distance(const at::Tensor& mean_a, const at::Tensor& covariance_a, const at::Tensor& mean_b,

@@ -49,7 +49,9 @@ MeanAndStd inception_score(const at::Tensor& logits, const InceptionScoreOptions
     scores[split] =
         score_of_split(rows.slice(0, split * images / options.splits, (split + 1) * images / options.splits));
   });
-  return mean_and_std(scores);
+  const auto value = mean_and_std(scores);
+  finite_value(value.mean + value.stddev, "inception_score");
+  return value;
 }
 
 }  // namespace fqgan

@@ -77,7 +77,9 @@ double tile_term(const Tile& tile, const at::Tensor& left, const at::Tensor& rig
 
 void KernelDistanceOptions::fields(FieldVisitor& visit) {
   visit("subsets", subsets,
-        about("number of random subsets, over which mean and standard deviation are reported").at_least(1));
+        about("number of random subsets, over which mean and standard deviation are reported")
+            .at_least(1)
+            .at_most(100000));
   visit("subset_size", subset_size,
         about("number of images of each set in a subset, drawn without replacement").at_least(2));
   visit(
@@ -91,6 +93,12 @@ void KernelDistanceOptions::fields(FieldVisitor& visit) {
   visit("rbf_sigma", rbf_sigma, about("width of the kernel rbf").more_than(0));
   visit("seed", seed, about("seed of the subsets").at_least(0).at_most(4294967295.));
   visit("shrink", shrink, about("make the subsets as small as the smaller side, where it has fewer images"));
+}
+
+void KernelDistanceOptions::check_kernel() const {
+  if (kernel != "rbf" && rbf_sigma != KernelDistanceOptions().rbf_sigma)
+    fail("kid", "expected kid.rbf_sigma with kid.kernel = \"rbf\" only, got it with kid.kernel = \"" + kernel +
+                    "\", so that it has no effect");
 }
 
 int64_t KernelDistanceOptions::fewest_images() const { return shrink ? 2 : subset_size; }
@@ -108,9 +116,7 @@ MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const Kerne
   if (options.subset_size < 2 || options.subsets < 1)
     fail("kid", "expected kid.subset_size >= 2 and kid.subsets >= 1, got " + std::to_string(options.subset_size) +
                     " and " + std::to_string(options.subsets));
-  if (options.kernel != "rbf" && options.rbf_sigma != KernelDistanceOptions().rbf_sigma)
-    fail("kid", "expected kid.rbf_sigma with kid.kernel = \"rbf\" only, got it with kid.kernel = \"" + options.kernel +
-                    "\", so that it has no effect");
+  options.check_kernel();
   const auto hint = "use more images or lower kid.subset_size";
   check_images(a.size(0), options.subset_size, "kid", "images on the first side, as kid.subset_size says", hint);
   check_images(b.size(0), options.subset_size, "kid", "images on the second side, as kid.subset_size says", hint);
@@ -129,7 +135,9 @@ MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const Kerne
   });
   std::vector<double> distances(options.subsets, 0.);
   for (size_t t = 0; t < tiles.size(); ++t) distances[tiles[t].subset] += terms[t];
-  return mean_and_std(distances);
+  const auto value = mean_and_std(distances);
+  finite_value(value.mean + value.stddev, "kid");
+  return value;
 }
 
 }  // namespace fqgan

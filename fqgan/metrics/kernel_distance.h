@@ -20,6 +20,7 @@ struct KernelDistanceOptions : Options {
   bool shrink = false;
   void fields(FieldVisitor& visit) override;
   int64_t fewest_images() const;  // of each side
+  void check_kernel() const;      // Errors: UserError for a setting of another kernel
   /// Of each side, for sides with these numbers of images.
   int64_t images_of_subset(int64_t images_a, int64_t images_b) const;
 };

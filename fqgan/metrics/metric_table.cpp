@@ -6,6 +6,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/data/matched_classes.h"
+#include "fqgan/metrics/check_features.h"
 #include "fqgan/metrics/classifier.h"
 #include "fqgan/metrics/cmmd.h"
 #include "fqgan/metrics/conventions.h"
@@ -276,10 +277,7 @@ const std::vector<MetricRow>& metric_table() { return table; }
 
 void MetricWork::add(const std::string& metric, double value, const std::string& of_class) const {
   const auto name = metric + "/" + of + (of_class.empty() ? "" : "/" + of_class);
-  if (!std::isfinite(value))
-    fail(name, std::string("expected a finite value, got ") + (std::isnan(value) ? "NaN" : "infinity") +
-                   ". Hint: the features are too large to compute with; look at the images of " + a.name);
-  result.values.push_back({name, value});
+  result.values.push_back({name, finite_value(value, name)});
 }
 
 const MetricRow& row_named(const std::string& name, const std::string& where) {

@@ -35,6 +35,9 @@ void copy_foreign(const ForeignWeights& weights, torch::nn::Module& network, con
     }
     unused.erase("'" + *theirs + "'");
     const auto value = names.value(ours, found->second);
+    if (value.is_floating_point() && !at::isfinite(value).all().item<bool>())
+      fail(weights.file, "expected finite weights, found NaN or infinity in '" + *theirs +
+                             "'. Hint: convert the file again; if it is the same, take an earlier one");
     if (value.sizes() == target.sizes())
       copies.emplace_back(target, value);
     else

@@ -291,3 +291,23 @@ def test_the_module_is_imported_without_the_extension(tmp_path):
     code = "from fqgan import metrics\ntry: metrics.Moments()\nexcept ImportError as error: print(error)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and "[fqgan] expected " in done.stdout, done
+
+
+@pytest.mark.parametrize("factor", [1e100, 1e155, 1e200])
+def test_features_that_are_too_large_are_refused(factor):
+    draw = np.random.default_rng(0)
+    a, b = draw.normal(size=(50, 8)), draw.normal(size=(60, 8))
+    for measure in (
+        lambda: metrics.fid(a * factor, b),
+        lambda: metrics.fid(a * factor, b * factor),
+        lambda: metrics.kid(a * factor, b, subset_size=20),
+        lambda: metrics.fid(draw.normal(size=(20, 3000)) * factor, draw.normal(size=(20, 3000))),
+    ):
+        try:
+            value = measure()
+        except ValueError as error:
+            assert "\n" not in str(error) and "too large" in str(error) or "below 1e150" in str(error)
+        else:
+            assert np.isfinite(value).all()
+    with pytest.raises(ValueError, match="finite"):
+        metrics.inception_score(np.where(a > 0, 1e308, -1e308))

@@ -155,6 +155,14 @@ std::string content_of(zip_source_t* source, const std::string& path) {
   return content;
 }
 
+/// Whether several files have this name, of which other programs take another one.
+bool is_twice(zip_t* archive, const std::string& name) {
+  int64_t found = 0;
+  for (zip_int64_t i = 0; i < zip_get_num_entries(archive, 0); ++i)
+    if (const auto* own = zip_get_name(archive, static_cast<zip_uint64_t>(i), 0); own && name == own) ++found;
+  return found > 1;
+}
+
 }  // namespace
 
 NpzArrays read_npz(const std::string& path, const std::vector<std::string>& names) {
@@ -173,6 +181,8 @@ NpzArrays read_npz(const std::string& path, const std::vector<std::string>& name
     if (index < 0) continue;
     const Entry entry(zip_fopen_index(archive.get(), static_cast<zip_uint64_t>(index), 0));
     const auto where = path + ", " + name;
+    if (is_twice(archive.get(), name + ".npy"))
+      fail(where, "expected one array of this name, found several" + std::string(copy_again));
     if (!entry) fail(where, std::string("expected a readable array, got: ") + zip_strerror(archive.get()) + copy_again);
     arrays.emplace(name, read_array(entry.get(), where));
   }
