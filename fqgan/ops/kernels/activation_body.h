@@ -1,5 +1,4 @@
-// The kernels of activation.h: plain loops, of which the compiler makes vectors. Sums have one order for all
-// instruction sets.
+// The kernels of activation.h for a set's vectors V. Sums have one order for all instruction sets.
 #pragma once
 
 #include "fqgan/ops/kernels/activation.h"
@@ -8,49 +7,53 @@
 namespace fqgan::ops::kernels {
 namespace {
 
-constexpr int64_t activation_run = 16;  // channels that are taken together
+constexpr int64_t activation_run = 16;  // channels that are summed together
 
-/// value(scale, bias) of channels c .. c + run - 1, with 1 and 0 where there are none.
-template <int64_t run>
-struct ChannelFactors {
-  float scale[run], bias[run];
-  ChannelFactors(const ActivationRows& rows, int64_t c) {
-    for (int64_t k = 0; k < run; ++k) scale[k] = rows.scale ? rows.scale[c + k] : 1.f;
-    for (int64_t k = 0; k < run; ++k) bias[k] = rows.bias ? rows.bias[c + k] : 0.f;
+/// Channels from c on of a factor that may be missing.
+template <class V>
+inline typename V::Floats factor_or(float missing, const float* factors, int64_t c) {
+  return factors ? V::load(factors + c) : V::set(missing);
+}
+
+/// The activation on vectors; NaN passes.
+template <class V>
+struct Leaky {
+  typename V::Floats slope, gain, low, high;
+  explicit Leaky(const LeakyActivation& a)
+      : slope(V::set(a.slope)), gain(V::set(a.gain)), low(V::set(-a.clamp)), high(V::set(a.clamp)) {}
+  typename V::Floats operator()(typename V::Floats x) const {
+    const auto y = gain * V::select(V::above(x, V::set(0)), x, slope * x);
+    return V::min(high, V::max(low, y));
   }
 };
 
-inline float activated(float value, const LeakyActivation& a) {
-  const float y = a.gain * (value > 0 ? value : a.slope * value);
-  const float above = y < -a.clamp ? -a.clamp : y;
-  return above > a.clamp ? a.clamp : above;
+/// Channels from c on of one position, as many as there are whole vectors for; returns the first that is left over.
+template <class V, class T>
+inline int64_t activate_position(const ActivationRows& rows, const Leaky<V>& leaky, float noise, int64_t c, const T* x,
+                                 T* y) {
+  const auto added = V::set(noise);
+  for (; c + V::width <= rows.channels; c += V::width)
+    store_narrow<V>(
+        y + c, leaky(load_wide<V>(x + c) * factor_or<V>(1, rows.scale, c) + added + factor_or<V>(0, rows.bias, c)));
+  return c;
 }
 
-template <int64_t run, class T>
-inline void activate_channels(const ActivationRows& rows, const LeakyActivation& a, int64_t c, const T* __restrict x,
-                              T* __restrict y) {
-  const ChannelFactors<run> factors(rows, c);
-  for (int64_t p = 0; p < rows.positions; ++p) {
+template <class V, class T>
+inline void activate(const ActivationRows& rows, const LeakyActivation& a, const T* x, T* y) {
+  const Leaky<V> leaky(a);
+  const Leaky<One> rest(a);
+  for (int64_t p = 0; p < rows.positions; ++p, x += rows.channels, y += rows.channels) {
     const float noise = rows.noise ? rows.noise[p] : 0.f;
-    const T* from = x + p * rows.channels + c;
-    T* to = y + p * rows.channels + c;
-    for (int64_t k = 0; k < run; ++k)
-      put(activated(widen(from[k]) * factors.scale[k] + noise + factors.bias[k], a), to[k]);
+    activate_position<One>(rows, rest, noise, activate_position<V>(rows, leaky, noise, 0, x, y), x, y);
   }
 }
 
-template <class T>
-inline void activate(const ActivationRows& rows, const LeakyActivation& a, const T* x, T* y) {
-  int64_t c = 0;
-  for (; c + activation_run <= rows.channels; c += activation_run) activate_channels<activation_run>(rows, a, c, x, y);
-  for (; c < rows.channels; ++c) activate_channels<1>(rows, a, c, x, y);
-}
-
-inline void activation_forward(const ActivationRows& rows, const LeakyActivation& a, const void* x, void* y) {
+template <class V>
+void activation_forward(const ActivationRows& rows, const LeakyActivation& a, const void* x, void* y) {
   if (rows.bfloat16)
-    activate(rows, a, static_cast<const uint16_t*>(x), static_cast<uint16_t*>(y));
+    activate<V>(rows, a, static_cast<const uint16_t*>(x), static_cast<uint16_t*>(y));
   else
-    activate(rows, a, static_cast<const float*>(x), static_cast<float*>(y));
+    activate<V>(rows, a, static_cast<const float*>(x), static_cast<float*>(y));
 }
 
 template <class T>
@@ -59,49 +62,56 @@ struct ActivationGradient {
   T* gradient_x;
 };
 
-template <int64_t run, class T>
+/// `run` channels from c on, of all positions.
+template <class V, int64_t run, class T>
 inline void differentiate_channels(const ActivationRows& rows, const LeakyActivation& a, int64_t c,
                                    const ActivationGradient<T>& g, const ActivationSums& sums) {
-  const ChannelFactors<run> factors(rows, c);
-  float scale_sum[run] = {}, bias_sum[run] = {};
-  const float positive = a.gain, negative = a.gain * a.slope;
+  constexpr int64_t parts = run / V::width;
+  using Floats = typename V::Floats;
+  const auto zero = V::set(0), positive = V::set(a.gain), negative = V::set(a.gain * a.slope), limit = V::set(a.clamp);
+  Floats scale[parts], scale_sum[parts] = {}, bias_sum[parts] = {};
+  for (int64_t k = 0; k < parts; ++k) scale[k] = factor_or<V>(1, rows.scale, c + k * V::width);
   for (int64_t p = 0; p < rows.positions; ++p) {
     const int64_t at = p * rows.channels + c;
-    float slope[run], noise_sum = 0;
-    for (int64_t k = 0; k < run; ++k) {
-      const float y = widen(g.y[at + k]), size = y < 0 ? -y : y;
-      const float factor = y > 0 ? positive : negative;
-      slope[k] = (size < a.clamp ? factor : 0.f) * widen(g.gradient[at + k]);
+    Floats slope[parts];
+    for (int64_t k = 0; k < parts; ++k) {
+      const auto y = load_wide<V>(g.y + at + k * V::width), size = V::max(y, zero - y);
+      const auto factor = V::select(V::above(y, zero), positive, negative);
+      slope[k] = V::select(V::above(limit, size), factor, zero) * load_wide<V>(g.gradient + at + k * V::width);
+      bias_sum[k] = bias_sum[k] + slope[k];
     }
     if (g.gradient_x)
-      for (int64_t k = 0; k < run; ++k) put(slope[k] * factors.scale[k], g.gradient_x[at + k]);
+      for (int64_t k = 0; k < parts; ++k) store_narrow<V>(g.gradient_x + at + k * V::width, slope[k] * scale[k]);
     if (sums.scale)
-      for (int64_t k = 0; k < run; ++k) scale_sum[k] += slope[k] * widen(g.x[at + k]);
-    for (int64_t k = 0; k < run; ++k) bias_sum[k] += slope[k];
+      for (int64_t k = 0; k < parts; ++k)
+        scale_sum[k] = scale_sum[k] + slope[k] * load_wide<V>(g.x + at + k * V::width);
     if (!sums.noise) continue;
-    for (int64_t k = 0; k < run; ++k) noise_sum += slope[k];
+    float values[run], noise_sum = 0;
+    for (int64_t k = 0; k < parts; ++k) V::store(values + k * V::width, slope[k]);
+    for (const float value : values) noise_sum += value;
     sums.noise[p] = (c == 0 ? 0.f : sums.noise[p]) + noise_sum;
   }
-  for (int64_t k = 0; k < run && sums.scale; ++k) sums.scale[c + k] = scale_sum[k];
-  for (int64_t k = 0; k < run && sums.bias; ++k) sums.bias[c + k] = bias_sum[k];
+  for (int64_t k = 0; k < parts && sums.scale; ++k) V::store(sums.scale + c + k * V::width, scale_sum[k]);
+  for (int64_t k = 0; k < parts && sums.bias; ++k) V::store(sums.bias + c + k * V::width, bias_sum[k]);
 }
 
-template <class T>
+template <class V, class T>
 inline void differentiate(const ActivationRows& rows, const LeakyActivation& a, const ActivationGradient<T>& g,
                           const ActivationSums& sums) {
   int64_t c = 0;
   for (; c + activation_run <= rows.channels; c += activation_run)
-    differentiate_channels<activation_run>(rows, a, c, g, sums);
-  for (; c < rows.channels; ++c) differentiate_channels<1>(rows, a, c, g, sums);
+    differentiate_channels<V, activation_run>(rows, a, c, g, sums);
+  for (; c < rows.channels; ++c) differentiate_channels<One, 1>(rows, a, c, g, sums);
 }
 
-inline void activation_backward(const ActivationRows& rows, const LeakyActivation& a, const void* gradient,
-                                const void* y, const void* x, void* gradient_x, const ActivationSums& sums) {
+template <class V>
+void activation_backward(const ActivationRows& rows, const LeakyActivation& a, const void* gradient, const void* y,
+                         const void* x, void* gradient_x, const ActivationSums& sums) {
   const auto run = [&]<class T>(T*) {
-    differentiate(rows, a,
-                  ActivationGradient<T>{static_cast<const T*>(gradient), static_cast<const T*>(y),
-                                        static_cast<const T*>(x), static_cast<T*>(gradient_x)},
-                  sums);
+    differentiate<V>(rows, a,
+                     ActivationGradient<T>{static_cast<const T*>(gradient), static_cast<const T*>(y),
+                                           static_cast<const T*>(x), static_cast<T*>(gradient_x)},
+                     sums);
   };
   if (rows.bfloat16)
     run(static_cast<uint16_t*>(nullptr));
@@ -109,7 +119,8 @@ inline void activation_backward(const ActivationRows& rows, const LeakyActivatio
     run(static_cast<float*>(nullptr));
 }
 
-constexpr ActivationKernels activation_kernels = {activation_forward, activation_backward};
+template <class V>
+constexpr ActivationKernels activation_kernels = {activation_forward<V>, activation_backward<V>};
 
 }  // namespace
 }  // namespace fqgan::ops::kernels

@@ -24,6 +24,62 @@ inline uint16_t narrow(float x) {
 inline void put(float x, float& out) { out = x; }
 inline void put(float x, uint16_t& out) { out = narrow(x); }
 
+/// A vector of one number: the interface of a set's vectors, for what is left over.
+struct One {
+  static constexpr int64_t width = 1;
+  using Floats = float;
+  static float load(const float* from) { return *from; }
+  static void store(float* to, float value) { *to = value; }
+  static float set(float x) { return x; }
+  static float max(float a, float b) { return a > b ? a : b; }
+  static float min(float a, float b) { return a < b ? a : b; }
+  static bool above(float a, float b) { return a > b; }
+  static float select(bool mask, float yes, float no) { return mask ? yes : no; }
+};
+
+template <class T, int64_t count>
+struct VectorOf {
+  typedef T Type __attribute__((vector_size(count * sizeof(T))));
+};
+
+/// V::width numbers as floats.
+template <class V>
+inline typename V::Floats load_wide(const float* from) {
+  return V::load(from);
+}
+template <class V>
+inline typename V::Floats load_wide(const uint16_t* from) {
+  if constexpr (V::width == 1) {
+    return widen(*from);
+  } else {
+    using Halves = typename VectorOf<uint16_t, V::width>::Type;
+    using Words = typename VectorOf<uint32_t, V::width>::Type;
+    Halves halves;
+    __builtin_memcpy(&halves, from, sizeof halves);
+    return (typename V::Floats)(__builtin_convertvector(halves, Words) << 16);
+  }
+}
+
+/// Its inverse; rounds as narrow().
+template <class V>
+inline void store_narrow(float* to, typename V::Floats value) {
+  V::store(to, value);
+}
+template <class V>
+inline void store_narrow(uint16_t* to, typename V::Floats value) {
+  if constexpr (V::width == 1) {
+    *to = narrow(value);
+  } else {
+    using Halves = typename VectorOf<uint16_t, V::width>::Type;
+    using Words = typename VectorOf<uint32_t, V::width>::Type;
+    const auto bits = (Words)value;
+    const Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    const Words is_nan = (Words)((bits & 0x7fffffffu) > 0x7f800000u);
+    const Halves halves = __builtin_convertvector((is_nan & 0x7fc0u) | (~is_nan & rounded), Halves);
+    __builtin_memcpy(to, &halves, sizeof halves);
+  }
+}
+
 template <class From, class To>
 void convert(const From* __restrict from, int64_t count, To* __restrict to) {
   for (int64_t i = 0; i < count; ++i) put(widen(from[i]), to[i]);
@@ -35,10 +91,6 @@ void convert(const T* __restrict from, int64_t count, T* __restrict to) {
 
 constexpr int side = 16;  // of a square that is turned in registers
 
-template <class T>
-struct LineOf {
-  typedef T Type __attribute__((vector_size(side * sizeof(T))));
-};
 template <int... lane>
 struct Lanes {};
 using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
@@ -70,7 +122,7 @@ struct Narrower<float, float> {
 template <class From, class To>
 inline void turn(const From* from, int64_t from_stride, To* to, int64_t to_stride) {
   using Element = typename Narrower<From, To>::Type;
-  typename LineOf<Element>::Type line[side];
+  typename VectorOf<Element, side>::Type line[side];
   Element values[side];
   for (int i = 0; i < side; ++i) {
     convert(from + i * from_stride, side, values);

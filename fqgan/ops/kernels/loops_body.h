@@ -14,8 +14,8 @@ namespace fqgan::ops::kernels {
 namespace {
 
 template <class V>
-constexpr Loops loop_kernels = {row_kernels<V>, column_kernels, elementwise_kernels, minibatch_kernels<V>,
-                                weight_norm_kernels, resampling_kernels, activation_kernels};
+constexpr Loops loop_kernels = {row_kernels<V>,      column_kernels,        elementwise_kernels,  minibatch_kernels<V>,
+                                weight_norm_kernels, resampling_kernels<V>, activation_kernels<V>};
 
 }  // namespace
 }  // namespace fqgan::ops::kernels
