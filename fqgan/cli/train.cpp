@@ -61,14 +61,14 @@ void refuse_run_in_data(const fs::path& run, const fs::path& data) {
                     "', where its pictures would be taken for images. Hint: choose another --out");
 }
 
-/// What does not fit is named here, because the tensors would only show other shapes.
-void check_images_of_start(const std::string& where, const DataInfo& before, const DataInfo& now) {
-  const auto own = shape_text(shape_of(before)), wanted = shape_text(shape_of(now));
-  if (own != wanted)
-    fail(where, "expected a model of images of " + wanted + ", as the data, got one of " + own +
-                    ". Hint: --set data.channels=" + std::to_string(before.channels) +
-                    " --set data.resolution=" + std::to_string(before.height) +
-                    (before.width == before.height ? "" : " --set data.width=" + std::to_string(before.width)));
+/// Why the model's tensors may not fit: other images are named, because the tensors only show other shapes.
+Misfit misfit_of(const DataInfo& before, const DataInfo& now) {
+  if (shape_of(before) == shape_of(now)) return {};
+  return {"expected a model of images of " + shape_text(shape_of(now)) + ", as the data, got one of " +
+              shape_text(shape_of(before)),
+          "--set data.channels=" + std::to_string(before.channels) +
+              " --set data.resolution=" + std::to_string(before.height) +
+              (before.width == before.height ? "" : " --set data.width=" + std::to_string(before.width))};
 }
 
 void start_from(const std::string& where, const Assembly& parts) {
@@ -76,15 +76,13 @@ void start_from(const std::string& where, const Assembly& parts) {
   require_current_layout(checkpoint, path);
   const auto trained = data_of_checkpoint(checkpoint, path);
   const auto &before = main_info(trained), &now = parts.sets->train().info();
-  const ClassChange classes{before.classes, now.classes};
+  const StartingPoint start{path, before.classes, now.classes, true, misfit_of(before, now)};
   const auto other = first_difference(before.class_names, "in " + where, now.class_names, "in the data");
-  if (classes.before > 0 && classes.before == classes.now && !other.empty())
+  if (before.classes > 0 && before.classes == now.classes && !other.empty())
     log_warning("the classes have other names than those of --from (" + other +
                 "): each starts from the weights of the class with its number");
-  check_images_of_start(path, before, now);
-  for (const auto& name : load_start(*parts.family, checkpoint.tensors, classes, where))
-    log_info("starts anew, since there were " + plural(classes.before, "class") + " and now are " +
-             std::to_string(classes.now) + ": " + name);
+  for (const auto& tensor : load_start(*parts.family, checkpoint.tensors, start))
+    log_info("starts anew, since " + tensor.reason + ": " + tensor.name);
 }
 
 int train_new(const TrainFlags& flags) {

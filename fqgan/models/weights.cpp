@@ -4,6 +4,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/core/text.h"
 #include "fqgan/nn/copy.h"
 
 namespace fqgan {
@@ -27,24 +28,23 @@ std::map<std::string, torch::Tensor> family_tensors(const Family& family) {
 }
 
 void load_tensors(const std::map<std::string, torch::Tensor>& saved,
-                  const std::map<std::string, torch::Tensor>& targets, const std::string& where) {
-  int64_t wrong = 0;
-  std::string first;
+                  const std::map<std::string, torch::Tensor>& targets, const std::string& where, const Misfit& misfit) {
+  std::vector<std::string> missing, problems, of_averages;
   for (const auto& [name, target] : targets) {
     const auto found = saved.find(name);
-    std::string problem;
-    if (found == saved.end())
-      problem = "lacks '" + name + "'";
-    else if (found->second.sizes() != target.sizes())
-      problem =
-          "'" + name + "' has shape " + shape_text(found->second.sizes()) + ", expected " + shape_text(target.sizes());
-    if (problem.empty()) continue;
-    if (wrong++ == 0) first = problem;
+    const auto own = "'" + name + "'";
+    if (found != saved.end() && found->second.sizes() == target.sizes()) continue;
+    if (name.starts_with("average."))
+      of_averages.push_back(own);
+    else if (found == saved.end())
+      missing.push_back(own);
+    else
+      problems.push_back(own + " has shape " + shape_text(found->second.sizes()) + ", expected " +
+                         shape_text(target.sizes()));
   }
-  if (wrong)
-    fail(where, "the checkpoint has another architecture: " + first +
-                    (wrong > 1 ? " (and " + std::to_string(wrong - 1) + " more differ)" : "") +
-                    ". Hint: use the recipe that it was trained with");
+  if (!missing.empty()) problems.push_back("missing: " + join(missing));
+  if (problems.empty() && !of_averages.empty()) problems.push_back("averages do not fit: " + join(of_averages));
+  if (!problems.empty()) fail(where, misfit.cause + ": " + join(problems, "; ") + ". Hint: " + misfit.hint);
   torch::NoGradGuard no_grad;
   for (auto [name, target] : targets) target.copy_(saved.at(name));
 }
@@ -52,30 +52,39 @@ void load_tensors(const std::map<std::string, torch::Tensor>& saved,
 /// Refuses a checkpoint whose layer has tensors that ours lacks (another normalization, a bias): its weight alone means
 /// something else.
 void check_layers(const std::map<std::string, torch::Tensor>& saved,
-                  const std::map<std::string, torch::Tensor>& targets, const std::string& where) {
+                  const std::map<std::string, torch::Tensor>& targets, const std::string& where, const Misfit& misfit) {
   for (const auto& [name, tensor] : saved)
     if (!targets.contains(name) && targets.contains(name.substr(0, name.rfind('.')) + ".weight"))
-      fail(where, "the checkpoint has another architecture: its '" + name +
-                      "' does not exist in this model. Hint: use the recipe that it was trained with");
+      fail(where, misfit.cause + ": its '" + name + "' does not exist in this model. Hint: " + misfit.hint);
 }
 
 std::string layer_of(const std::string& tensor) { return tensor.substr(0, tensor.rfind('.')); }
 
-bool follows_classes(const torch::Tensor& saved, const torch::Tensor& target, ClassChange classes) {
+bool follows_classes(const torch::Tensor& saved, const torch::Tensor& target, const StartingPoint& start) {
   if (saved.dim() != target.dim() || saved.sizes() == target.sizes()) return false;
   for (int64_t d = 0; d < saved.dim(); ++d)
-    if (saved.size(d) != target.size(d) && (saved.size(d) != classes.before || target.size(d) != classes.now))
+    if (saved.size(d) != target.size(d) &&
+        (saved.size(d) != start.classes_before || target.size(d) != start.classes_now))
       return false;
   return true;
 }
 
-/// The layers of `targets` with a tensor that follows the number of classes.
-std::set<std::string> layers_of_classes(const std::map<std::string, torch::Tensor>& saved,
-                                        const std::map<std::string, torch::Tensor>& targets, ClassChange classes) {
-  std::set<std::string> layers;
-  for (const auto& [name, target] : targets)
-    if (const auto found = saved.find(name); found != saved.end() && follows_classes(found->second, target, classes))
-      layers.insert(layer_of(name));
+/// The tensors of a quantizer are those of its network's taps.
+bool is_of_quantizer(const std::string& name) { return name.find(".taps.") != std::string::npos; }
+
+/// The layers of `targets` that start anew, with the reason.
+std::map<std::string, std::string> layers_anew(const std::map<std::string, torch::Tensor>& saved,
+                                               const std::map<std::string, torch::Tensor>& targets,
+                                               const StartingPoint& start) {
+  std::map<std::string, std::string> layers;
+  for (const auto& [name, target] : targets) {
+    const auto found = saved.find(name);
+    if (found == saved.end() && start.quantizers_anew && is_of_quantizer(name))
+      layers.emplace(layer_of(name), "the checkpoint has none");
+    if (found != saved.end() && follows_classes(found->second, target, start))
+      layers.emplace(layer_of(name), "there were " + plural(start.classes_before, "class") + " and now are " +
+                                         std::to_string(start.classes_now));
+  }
   return layers;
 }
 
@@ -89,23 +98,24 @@ std::string averaged_name(const Family& family, const std::string& name) {
 }
 
 void load_weights(Family& family, const std::map<std::string, torch::Tensor>& saved, const std::string& where) {
-  load_start(family, saved, {0, 0}, where);
+  load_start(family, saved, {where});
 }
 
-std::vector<std::string> load_start(Family& family, const std::map<std::string, torch::Tensor>& saved,
-                                    ClassChange classes, const std::string& where) {
+std::vector<InitialTensor> load_start(Family& family, const std::map<std::string, torch::Tensor>& saved,
+                                      const StartingPoint& start) {
   auto targets = family_tensors(family);
   std::map<std::string, torch::Tensor> wanted;
   bool averages_known = false;
   for (const auto& [name, tensor] : saved) averages_known |= name.starts_with("average.");
   for (const auto& [name, tensor] : targets)
     if (name.starts_with("network.") || (averages_known && name.starts_with("average."))) wanted.emplace(name, tensor);
-  const auto anew = layers_of_classes(saved, wanted, classes);
-  std::vector<std::string> initial;
+  const auto anew = layers_anew(saved, wanted, start);
+  std::vector<InitialTensor> initial;
   for (const auto& [name, tensor] : targets)
-    if (anew.contains(layer_of(name)) && wanted.erase(name) && name.starts_with("network.")) initial.push_back(name);
-  check_layers(saved, wanted, where);
-  load_tensors(saved, wanted, where);
+    if (const auto layer = anew.find(layer_of(name)); layer != anew.end())
+      if (wanted.erase(name) && name.starts_with("network.")) initial.push_back({name, layer->second});
+  check_layers(saved, wanted, start.where, start.misfit);
+  load_tensors(saved, wanted, start.where, start.misfit);
   if (averages_known) {
     torch::NoGradGuard no_grad;
     for (auto& [name, tensor] : targets)

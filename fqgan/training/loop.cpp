@@ -199,7 +199,7 @@ struct Loop::Impl {
   void restore(const Checkpoint& checkpoint) {
     if (text_of(checkpoint.metadata, "kind", "resume") != "full")
       fail("resume", "expected a full checkpoint, found one with weights only. Hint: start from weights with --from");
-    load_tensors(checkpoint.tensors, tensors(), "resume");
+    load_tensors(checkpoint.tensors, tensors(), "resume", {});
     at.iteration = number_of(checkpoint.metadata, "iteration", "resume");
     at.attempt = number_of(checkpoint.metadata, "attempt", "resume");
     for (const auto& [stream, cursor] : images.cursors())

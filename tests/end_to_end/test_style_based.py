@@ -252,3 +252,35 @@ def test_weights_of_another_architecture_are_refused(trained, images, tmp_path):
     words = ("--set", "model.generator.mapping.layers=3")
     process = run("train", tiny(tmp_path, images), "--from", trained, "--out", tmp_path / "run", *words)
     one_line_error(process, "fc2")
+
+
+def test_a_start_from_another_architecture_names_every_tensor(trained, images, tmp_path):
+    def refused(*settings):
+        words = [word for setting in settings for word in ("--set", setting)]
+        process = run("train", tiny(tmp_path, images), "--from", trained, "--dry-run", *words)
+        return one_line_error(process, "Hint")
+
+    larger = refused("data.resolution=32")
+    assert "expected a model of images of 3 x 32 x 32" in larger and "data.resolution=16" in larger
+    last = max((trained / "checkpoints").glob("step-*.safetensors"))
+    new = ("synthesis.b32.conv0.weight", "synthesis.b32.torgb.affine.bias")
+    assert all(f"'network.generator.{name}'" in larger for name in new)
+    narrower = refused("model.channel_max=8")
+    for name, tensor in load_file(last).items():
+        if name.startswith("network.generator.synthesis") and tensor.dim() == 4 and max(tensor.shape[:2]) > 8:
+            assert f"'{name}' has shape" in narrower
+    assert "'average." not in narrower
+    deeper = refused("model.generator.mapping.layers=3")
+    assert "missing: 'network.generator.mapping.fc2.bias'" in deeper
+
+
+def test_quantizers_can_be_added_to_a_trained_model(images, tmp_path):
+    plain = tmp_path / "plain"
+    recipe = tiny(tmp_path, images)
+    words = ("--set", "training.iterations=2")
+    assert run("train", recipe, "--out", plain, "--set", "model.quantizer.taps=[]", *words).returncode == 0
+    process = run("train", recipe, "--from", plain, "--out", tmp_path / "quantized", *words)
+    assert process.returncode == 0, process.stderr
+    anew = {line.split(": ")[-1] for line in process.stderr.splitlines() if "the checkpoint has none" in line}
+    first = load_file(tmp_path / "quantized/checkpoints/step-00000000.safetensors")
+    assert anew == {name for name in first if ".taps." in name}
