@@ -6,6 +6,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
@@ -61,6 +62,10 @@ struct Images {
   DataInfos infos;
 };
 
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.) / static_cast<double>(std::max<size_t>(values.size(), 1));
+}
+
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values.empty() ? 0 : values[values.size() / 2];
@@ -68,6 +73,8 @@ double median(std::vector<double> values) {
 
 ordered_json json_of(const StepProfile& p, const StepEstimate& estimate, const ProfileFlags& flags) {
   ordered_json document{{"seconds", p.seconds}, {"losses", p.losses}, {"peak_memory_mib", p.peak_memory / 1048576}};
+  for (const auto& phase : p.phases)
+    document["phases"].push_back({{"name", phase.name}, {"interval", phase.interval}, {"seconds", phase.seconds}});
   document["estimated_memory_mib"] = estimate.memory / 1048576;
   document["estimated_seconds"] = estimate.seconds;
   document["threads"] = at::get_num_threads();
@@ -113,6 +120,13 @@ class Lines {
   std::string text;
 };
 
+void add_phases(Lines& lines, const StepProfile& p) {
+  lines.add("\n%-44s %9s %9s\n", "phase (ms, per iteration)", "ms", "runs in");
+  for (const auto& phase : p.phases)
+    lines.add("%-44s %9.1f %9s\n", phase.name.c_str(), phase.seconds * 1e3,
+              phase.interval == 1 ? "each" : ("1/" + std::to_string(phase.interval)).c_str());
+}
+
 void add_layers(Lines& lines, const StepProfile& p, int64_t rows) {
   lines.add("\n%-44s %9s %9s %9s %9s %8s %6s %6s\n", "layer (ms, per iteration)", "forward", "backward", "GFLOP",
             "GFLOP/s", "MB", "peak", "bound");
@@ -143,13 +157,15 @@ void add_operators(Lines& lines, const StepProfile& p, int64_t rows) {
 
 std::string profile_text(const StepProfile& p, const StepEstimate& estimate, const ProfileFlags& flags) {
   Lines lines;
-  const double seconds = median(p.seconds);
-  lines.add("%.4g s per iteration (median of %zu, with %d threads); at most %.0f MiB of memory\n", seconds,
-            p.seconds.size(), at::get_num_threads(), p.peak_memory / 1048576);
+  const double seconds = mean(p.seconds);
+  lines.add("%.4g s per iteration (mean of %zu, median %.4g, with %d threads); at most %.0f MiB of memory\n", seconds,
+            p.seconds.size(), median(p.seconds), at::get_num_threads(), p.peak_memory / 1048576);
   lines.add("estimate without running a step: %.4g s per iteration, %.0f MiB of tensors\n", estimate.seconds,
             estimate.memory / 1048576);
+  add_phases(lines, p);
   if (flags.steps_only) return lines.text;
-  lines.add("measured peak: %.0f GFLOP/s in float32, %.0f in bfloat16\n", p.peak_float32 / 1e9, p.peak_bfloat16 / 1e9);
+  lines.add("\nmeasured peak: %.0f GFLOP/s in float32, %.0f in bfloat16\n", p.peak_float32 / 1e9,
+            p.peak_bfloat16 / 1e9);
   lines.add("the products alone: %.4g s at that peak, %.0f %% of the iteration\n", p.at_peak,
             100 * p.at_peak / seconds);
   lines.add("bound: %.4g s at the rates that matrix products of these shapes reach here, %.0f %% of the iteration\n",

@@ -41,6 +41,14 @@ torch::Tensor Step::integers(int64_t below, int64_t rows, at::IntArrayRef row, c
   return part_of(random.integers(below, global_shape(rows, row), name), ranks);
 }
 
+Pass Step::penalty_pass(std::vector<Segment> segments, at::ScalarType parameters) {
+  auto own = pass(std::move(segments));
+  own.penalty = true;
+  own.update_state = false;
+  own.compute = parameters;
+  return own;
+}
+
 void Step::report_taps(const Pass& pass) {
   for (const auto& entry : pass.reports) {
     const auto prefix = "fq/" + entry.tap + "/" + role_name(entry.role) + "/";

@@ -13,23 +13,33 @@ namespace {
 
 /// Times iterations and keeps the first one's losses.
 struct Watch : Observer {
-  Watch(StepProfile& profile, torch::Device device) : profile(profile), device(device) {}
-  void on_start(const Progress&) override { started = seconds_now(); }
+  Watch(StepProfile& profile, torch::Device device, int64_t warmup)
+      : profile(profile), device(device), warmup(warmup) {}
+  void on_start(const Progress&) override { started = phase_started = seconds_now(); }
+  void on_phase(const std::string& name) override {
+    wait_for(device);
+    const auto now = seconds_now();
+    if (iteration >= warmup) phases[name] += now - phase_started;
+    phase_started = now;
+  }
   void on_iteration(const Progress&) override {
     wait_for(device);
     seconds.push_back(seconds_now() - started);
-    started = seconds_now();
+    ++iteration;
+    started = phase_started = seconds_now();
   }
   void on_report(const Report& report) override {
     if (report.progress.at.iteration == 1)
       for (const auto& [name, value] : report.entries)
         if (name.starts_with("loss/")) profile.losses[name] = value;
-    started = seconds_now();
+    started = phase_started = seconds_now();
   }
   StepProfile& profile;
   torch::Device device;
-  double started = 0;
+  int64_t warmup, iteration = 0;
+  double started = 0, phase_started = 0;
   std::vector<double> seconds;
+  std::map<std::string, double> phases;  // seconds of all iterations after the warm-up
 };
 
 /// The layers of all networks by the number that their scopes give.
@@ -105,10 +115,13 @@ StepProfile profile_step(Family& family, const std::map<std::string, const Datas
   training.iterations = options.warmup + options.iterations;
   training.log_every = 1;
   training.sample_every = training.checkpoint_every = 0;
-  Watch watch(profile, family.numerics.device);
+  Watch watch(profile, family.numerics.device, options.warmup);
   Loop loop(family, datasets, loop_options);
   loop.run({&watch});
   profile.seconds.assign(watch.seconds.begin() + options.warmup, watch.seconds.end());
+  for (const auto& phase : family.phases)
+    profile.phases.push_back(
+        {phase.name, phase.interval, watch.phases[phase.name] / static_cast<double>(options.iterations)});
   profile.peak_memory = peak_memory(family.numerics.device);
   if (!options.layers) return profile;
   profile.peak_float32 = measured_peak(false);

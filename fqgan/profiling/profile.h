@@ -25,8 +25,15 @@ struct OperatorProfile {
   double calls = 0, seconds = 0, operations = 0, bytes = 0;
 };
 
+struct PhaseProfile {
+  std::string name;
+  int64_t interval;  // it runs in one of so many iterations
+  double seconds;    // per iteration, on average over all of them
+};
+
 struct StepProfile {
   std::vector<double> seconds;           // of each iteration, timed without the recorder
+  std::vector<PhaseProfile> phases;      // in order, timed without the recorder
   std::map<std::string, double> losses;  // of the first iteration
   double recorded_seconds = 0;           // of an iteration with the recorder
   std::vector<LayerProfile> layers;      // slowest first

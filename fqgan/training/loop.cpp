@@ -109,6 +109,7 @@ struct Loop::Impl {
     }
     at.repeat = 0;
     optimizer.clear_gradients();
+    for (auto* observer : observers) observer->on_phase(phase.name);
   }
 
   void prepare() {

@@ -25,6 +25,7 @@ struct Report {
 struct Observer {
   virtual ~Observer() = default;
   virtual void on_start(const Progress&) {}
+  virtual void on_phase(const std::string& name) {}     // after each phase that runs in an iteration; must be cheap
   virtual void on_iteration(const Progress&) {}         // must be cheap
   virtual void on_report(const Report&) {}              // every training.log_every
   virtual void on_samples(const Progress&, Family&) {}  // every training.sample_every, and at the start and end

@@ -54,13 +54,17 @@ def test_table_and_steps_only(tmp_path):
     steps = run("profile", recipe, "--iterations", 3, "--warmup", 0, "--steps-only", "--json")
     assert set(json.loads(steps.stdout)) == {
         "seconds",
+        "phases",
         "losses",
         "peak_memory_mib",
         "estimated_memory_mib",
         "estimated_seconds",
         "threads",
     }
-    assert len(json.loads(steps.stdout)["seconds"]) == 3
+    seconds, phases = json.loads(steps.stdout)["seconds"], json.loads(steps.stdout)["phases"]
+    assert len(seconds) == 3
+    assert [(phase["name"], phase["interval"]) for phase in phases] == [("discriminator", 1), ("generator", 1)]
+    assert 0.5 * sum(seconds) / 3 < sum(phase["seconds"] for phase in phases) <= sum(seconds) / 3
 
 
 def test_losses_are_those_of_the_reference(tmp_path):

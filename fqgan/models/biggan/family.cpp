@@ -115,15 +115,11 @@ class BigGan : public Family {
     return targets.smoothed() ? cross_entropy(real, fake, targets) : loss_.discriminator(real, fake);
   }
 
-  /// Computes in float32, through operators that can be differentiated twice; changes no state.
   void penalise(Step& step, const Batch& real, const torch::Tensor& fakes) {
     const auto type = numerics.parameters();
     const auto fraction = step.uniform(options_.batch, {}, "gradient penalty").to(numerics.device);
     const auto images = between(real.images.to(type), fakes.to(type), fraction);
-    auto pass = step.pass({{Role::real, images.size(0)}});
-    pass.penalty = true;
-    pass.update_state = false;
-    pass.compute = type;
+    auto pass = step.penalty_pass({{Role::real, images.size(0)}}, type);
     const auto penalty = gradient_penalty(critic_({images, real.labels}, pass), images);
     step.backward(penalty * options_.discriminator.gradient_penalty);
     step.report("loss/gradient_penalty", penalty.detach());
