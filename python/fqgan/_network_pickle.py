@@ -244,6 +244,8 @@ def network_of(name, module):
         raise Refused(f"a network '{module.class_name}' of another kind under '{name}'. {HINT}")
     tensors = {}
     collect(module, "", tensors, set())
+    if not tensors:
+        raise Refused(f"a network without tensors under '{name}'. {HINT}")
     return tensors, {"class_name": module.class_name, "init_kwargs": arguments_of(module)}
 
 
