@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "fqgan/checkpoint/metadata.h"
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/target.h"
@@ -71,9 +72,21 @@ void check_images_of_start(const std::string& where, const DataInfo& before, con
                     (before.width == before.height ? "" : " --set data.width=" + std::to_string(before.width)));
 }
 
-void start_from(const std::string& where, const Assembly& parts) {
-  const auto [path, checkpoint] = open_checkpoint(where);
-  require_current_layout(checkpoint, path);
+/// The checkpoint of --from, if it is given.
+std::optional<NamedCheckpoint> starting_point(const TrainFlags& flags) {
+  if (flags.from.empty()) return std::nullopt;
+  auto found = open_checkpoint(flags.from);
+  require_current_layout(found.checkpoint, found.path);
+  return found;
+}
+
+void check_start(const NamedCheckpoint& start, const TrainingSets& sets) {
+  const auto trained = data_of_checkpoint(start.checkpoint, start.path);
+  check_images_of_start(start.path, main_info(trained), sets.train().info());
+}
+
+void start_from(const std::string& where, const NamedCheckpoint& start, const Assembly& parts) {
+  const auto& [path, checkpoint] = start;
   const auto trained = data_of_checkpoint(checkpoint, path);
   const auto &before = main_info(trained), &now = parts.sets->train().info();
   const ClassChange classes{before.classes, now.classes};
@@ -81,7 +94,6 @@ void start_from(const std::string& where, const Assembly& parts) {
   if (classes.before > 0 && classes.before == classes.now && !other.empty())
     log_warning("the classes have other names than those of --from (" + other +
                 "): each starts from the weights of the class with its number");
-  check_images_of_start(path, before, now);
   for (const auto& name : load_start(*parts.family, checkpoint.tensors, classes, where))
     log_info("starts anew, since there were " + plural(classes.before, "class") + " and now are " +
              std::to_string(classes.now) + ": " + name);
@@ -91,8 +103,12 @@ int train_new(const TrainFlags& flags) {
   auto recipe = recipe_from_file(flags);
   const auto path = free_run_path(flags);
   refuse_run_in_data(path, *recipe->data.path);
-  const auto parts = assemble(std::move(recipe), flags.dry_run ? InitialWeights::zero : InitialWeights::drawn);
-  if (!flags.from.empty()) start_from(flags.from, parts);
+  const auto start = starting_point(flags);
+  const auto parts = assemble(std::move(recipe), flags.dry_run ? InitialWeights::zero : InitialWeights::drawn, 0,
+                              [&](const TrainingSets& sets) {
+                                if (start) check_start(*start, sets);
+                              });
+  if (start) start_from(flags.from, *start, parts);
   if (flags.dry_run) {
     log_info("dry run: nothing was written");
     return 0;
@@ -115,10 +131,12 @@ int resume(const TrainFlags& flags) {
   const auto folder = RunFolder::open(flags.resume);
   const RunLock lock(folder.path());
   const auto found = checkpoint_to_resume(folder);
+  const auto check = [&](const TrainingSets& sets) {
+    if (found) check_data_to_resume(*found, sets);
+  };
   const auto parts = assemble(recipe_to_resume(folder, found, flags.set, flags.data),
-                              found ? InitialWeights::zero : InitialWeights::drawn, [&](const TrainingSets& sets) {
-                                if (found) check_data_to_resume(*found, sets);
-                              });
+                              found ? InitialWeights::zero : InitialWeights::drawn,
+                              found ? number_of(found->checkpoint.metadata, "iteration", found->path) : 0, check);
   Loop loop(*parts.family, parts.sets->by_name(), loop_options(parts, folder));
   if (found) loop.restore(found->checkpoint);
   if (flags.dry_run) {
