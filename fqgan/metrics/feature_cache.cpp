@@ -18,8 +18,10 @@ namespace {
 constexpr const char *kept_kind = "measured", *kept_version = "1";  // must change when the same key gets other features
 
 std::optional<std::filesystem::path> measured_folder() {
-  return writable_cache_folder("measured",
-                               [](const std::string& problem) { log_info_once(problem + ": features are not kept"); });
+  return writable_cache_folder("measured", [](const std::string& problem) {
+    log_info_once(problem.substr(0, problem.find(". Hint: ")) +
+                  ", so that features are not kept. Hint: FQGAN_CACHE names another folder");
+  });
 }
 
 /// With `features` the file that has them, else the one that only needs the moments.

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union
 import torch
 
 import fqgan
+from fqgan import _tool
 
 if TYPE_CHECKING:
     import numpy
@@ -372,7 +373,7 @@ def _names_of_python():
         message = str(error)
         for pattern, name in _PYTHON_NAMES:
             message = re.sub(pattern, name, message)
-        raise fqgan._core.UserError(message) from None
+        raise fqgan._core.UserError(_tool.printable(message)) from None
 
 
 def _toml(prefix: str, options: dict[str, Any]) -> str:

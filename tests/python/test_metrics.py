@@ -203,6 +203,7 @@ def test_options_of_other_types():
     refused(lambda: metrics.fid("a\0b", "c"), "NUL", "path")
     refused(lambda: metrics.fid("a", "b", weights="w\0.safetensors"), "NUL", "weights")
     refused(lambda: metrics.fid("a\udcff", "b"), "UTF-8", "path")
+    refused(lambda: metrics.fid("a\nb", "b"), "a\\nb")
     refused(lambda: metrics.moments(a).merge(a), "Moments", "ndarray")
     for neighbours in (None, 3.0, 2**63 - 1, 2**64):
         refused(lambda: metrics.prdc(a, a, neighbours=neighbours), "neighbours")
