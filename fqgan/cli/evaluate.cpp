@@ -7,6 +7,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/standard_streams.h"
+#include "fqgan/core/text.h"
 #include "fqgan/experiment/comparison.h"
 #include "fqgan/experiment/nearest_pairs.h"
 #include "fqgan/metrics/over_seeds.h"
@@ -16,13 +17,13 @@
 namespace fqgan {
 namespace {
 
-/// The labelled images that a classifier is trained on: of the second side, else of the first. A run that is measured
-/// as it measured itself has a classifier of its own data. Null: there are none.
-OpenedData* labelled_images(const Sides& sides) {
+/// The side with the labelled images that a classifier is trained on: the second, else the first. A run that is
+/// measured as it measured itself has a classifier of its own data. Null: there are none.
+const Side* labelled_side(const Sides& sides) {
   std::vector<const Side*> in_turn{sides.b ? &*sides.b : nullptr, &sides.a};
   if (sides.b_of_recipe) std::swap(in_turn[0], in_turn[1]);
   for (const auto* side : in_turn)
-    if (side && side->data && side->labelled) return side->data.get();
+    if (side && side->data && side->labelled) return side;
   return nullptr;
 }
 
@@ -31,7 +32,19 @@ std::unique_ptr<FeatureExtractor> open_extractor(const EvaluateFlags& flags, con
   for (const auto* flag : {"--features", "--weights", "--convention", "--feature-precision"})
     if (flags.given(flag)) request = flags.features;
   if (sides.a.family || (sides.b && sides.b->family)) request = flags.features;  // of a recipe
-  return open_features_between(sides.a, sides.b ? &*sides.b : nullptr, request, labelled_images(sides), device);
+  const auto* labelled = labelled_side(sides);
+  return open_features_between(sides.a, sides.b ? &*sides.b : nullptr, request,
+                               labelled ? labelled->data.get() : nullptr, device);
+}
+
+void log_features(const EvaluateFlags& flags, const Sides& sides, const FeatureExtractor& extractor) {
+  log_info("features: " + extractor.name() + ", " + extractor.description());
+  const bool only_statistics = sides.a.statistics && (!sides.b || sides.b->statistics);
+  if (flags.features.features != FeatureRequest().features || only_statistics) return;
+  const auto* labelled = labelled_side(sides);
+  log_info("features: chosen because " +
+           (labelled ? labelled->facts.name + " has labels" : std::string("no side has labels")) +
+           ". Other ones: --features");
 }
 
 /// The picture of the nearest pairs has images of one size.
@@ -78,6 +91,7 @@ void log_speed(const MeasuredSides& sides, const FeatureRequest& request, torch:
 }
 
 void print_evaluation(const EvaluateFlags& flags, const MeasuredSides& sides, const Evaluation& evaluation) {
+  if (evaluation.values.empty()) fail("--metrics", join(evaluation.warnings, "; "));  // c_t alone, and not defined
   for (const auto& warning : evaluation.warnings) log_warning(warning);
   print(flags.json == no_json                  ? evaluation_lines(sides, evaluation)
         : flags.json == json_of_torch_fidelity ? torch_fidelity_json(evaluation)
@@ -126,13 +140,15 @@ int evaluate_command(const EvaluateFlags& given) {
     check_sides(names, sides.a.facts, sides.facts_against(), flags.features.convention.value_or(""), sides.settings,
                 sides.training_facts());
   }
+  if (!flags.save_statistics.empty() && sides.a.facts.images.value_or(2) < 2)
+    fail("--save-statistics", "expected at least 2 images for a covariance, got 1 in " + sides.a.facts.name);
   const auto extractor = open_extractor(flags, sides, numerics.device);
   if (measures)
     names = checked_metrics(flags, std::move(names), sides, *extractor);
   else
     refuse_other_settings(flags.set, {});
   refuse_pairs_of_own_sizes(flags, sides);
-  log_info("features: " + extractor->name() + ", " + extractor->description());
+  log_features(flags, sides, *extractor);
   const auto a = sides.a.measure(*extractor, kept_of(flags, measures ? names : std::vector<std::string>(), sides));
   if (!flags.save_statistics.empty()) {
     save_statistics(flags.save_statistics, a);

@@ -10,13 +10,13 @@
 namespace fqgan {
 namespace {
 
-bool can_measure(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
+/// Why the metric cannot be measured between these sides; empty: it can.
+std::string obstacle(const std::string& metric, const Sides& sides, const FeatureExtractor& extractor) {
   try {
     check_metrics({metric}, sides.a.facts, sides.facts_against(), extractor, sides.settings, sides.training_facts());
-    return true;
+    return "";
   } catch (const UserError& error) {
-    log_info("without " + metric + ": " + error.what());
-    return false;
+    return error.what();
   }
 }
 
@@ -25,10 +25,16 @@ bool can_measure(const std::string& metric, const Sides& sides, const FeatureExt
 std::vector<std::string> default_metrics(const Sides& sides, const FeatureExtractor& extractor) {
   std::vector<std::string> names = {"fid"};
   if (sides.a.facts.statistics_only || sides.b->facts.statistics_only) return names;
-  if (can_measure("kid", sides, extractor)) names.push_back("kid");
-  const bool labels = !sides.a.facts.class_names.empty() && !extractor.class_names().empty();
-  if (labels && can_measure("accuracy", sides, extractor)) names.push_back("accuracy");
-  if (sides.training && can_measure("copied", sides, extractor)) names.push_back("copied");
+  const auto add = [&](const std::string& name) {
+    const auto reason = obstacle(name, sides, extractor);
+    if (reason.empty())
+      names.push_back(name);
+    else
+      log_detail("without " + name + ": " + reason);
+  };
+  add("kid");
+  if (!sides.a.facts.class_names.empty() && !extractor.class_names().empty()) add("accuracy");
+  if (sides.training) add("copied");
   return names;
 }
 
@@ -38,7 +44,11 @@ std::vector<std::string> chosen_metrics(std::vector<std::string> names, bool ask
                                         const FeatureExtractor& extractor) {
   if (names.empty()) return default_metrics(sides, extractor);
   if (asked) return names;
-  std::erase_if(names, [&](const auto& name) { return !can_measure(name, sides, extractor); });
+  std::erase_if(names, [&](const auto& name) {
+    const auto reason = obstacle(name, sides, extractor);
+    if (!reason.empty()) log_info("without " + name + ": " + reason);
+    return !reason.empty();
+  });
   if (names.empty())
     fail("--metrics",
          "expected a metric that can be measured between these images, the run's recipe has none. Hint: name others");

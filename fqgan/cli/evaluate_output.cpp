@@ -33,6 +33,12 @@ std::string images_against(const std::string& name, const MeasuredSides& sides) 
   return sides.b ? " against " + count_text(sides.b->images) : "";
 }
 
+/// "  (60 images against 60)"; empty for a value of one class ("metric/extractor/class"), which has fewer images.
+std::string scope_text(const std::string& name, const MeasuredSides& sides) {
+  if (std::count(name.begin(), name.end(), '/') > 1) return "";
+  return "  (" + images_text(sides.a.images) + images_against(name, sides) + ")";
+}
+
 }  // namespace
 
 std::string speed_line(const Measured& measured, const FeatureExtractor& extractor, double operations) {
@@ -52,8 +58,7 @@ std::string evaluation_lines(const MeasuredSides& sides, const Evaluation& evalu
   for (const auto& [name, value] : evaluation.values) width = std::max(width, name.size());
   std::string lines;
   for (const auto& [name, value] : evaluation.values)
-    lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + "  (" +
-             images_text(sides.a.images) + images_against(name, sides) + ")\n";
+    lines += name + std::string(width + 2 - name.size(), ' ') + significant(value, 6) + scope_text(name, sides) + "\n";
   return lines;
 }
 

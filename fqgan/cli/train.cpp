@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "fqgan/checkpoint/metadata.h"
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/target.h"
@@ -71,9 +72,16 @@ Misfit misfit_of(const DataInfo& before, const DataInfo& now) {
               (before.width == before.height ? "" : " --set data.width=" + std::to_string(before.width))};
 }
 
-void start_from(const std::string& where, const Assembly& parts) {
-  const auto [path, checkpoint] = open_checkpoint(where);
-  require_current_layout(checkpoint, path);
+/// The checkpoint of --from, if it is given.
+std::optional<NamedCheckpoint> starting_point(const TrainFlags& flags) {
+  if (flags.from.empty()) return std::nullopt;
+  auto found = open_checkpoint(flags.from);
+  require_current_layout(found.checkpoint, found.path);
+  return found;
+}
+
+void start_from(const std::string& where, const NamedCheckpoint& named, const Assembly& parts) {
+  const auto& [path, checkpoint] = named;
   const auto trained = data_of_checkpoint(checkpoint, path);
   const auto &before = main_info(trained), &now = parts.sets->train().info();
   const StartingPoint start{path, before.classes, now.classes, true, misfit_of(before, now)};
@@ -89,8 +97,9 @@ int train_new(const TrainFlags& flags) {
   auto recipe = recipe_from_file(flags);
   const auto path = free_run_path(flags);
   refuse_run_in_data(path, *recipe->data.path);
+  const auto start = starting_point(flags);
   const auto parts = assemble(std::move(recipe), flags.dry_run ? InitialWeights::zero : InitialWeights::drawn);
-  if (!flags.from.empty()) start_from(flags.from, parts);
+  if (start) start_from(flags.from, *start, parts);
   if (flags.dry_run) {
     log_info("dry run: nothing was written");
     return 0;
@@ -113,10 +122,12 @@ int resume(const TrainFlags& flags) {
   const auto folder = RunFolder::open(flags.resume);
   const RunLock lock(folder.path());
   const auto found = checkpoint_to_resume(folder);
+  const auto check = [&](const TrainingSets& sets) {
+    if (found) check_data_to_resume(*found, sets);
+  };
   const auto parts = assemble(recipe_to_resume(folder, found, flags.set, flags.data),
-                              found ? InitialWeights::zero : InitialWeights::drawn, [&](const TrainingSets& sets) {
-                                if (found) check_data_to_resume(*found, sets);
-                              });
+                              found ? InitialWeights::zero : InitialWeights::drawn,
+                              found ? number_of(found->checkpoint.metadata, "iteration", found->path) : 0, check);
   Loop loop(*parts.family, parts.sets->by_name(), loop_options(parts, folder));
   if (found) loop.restore(found->checkpoint);
   if (flags.dry_run) {

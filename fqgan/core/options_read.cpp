@@ -131,8 +131,9 @@ class Reader : public TemplateVisitor<Reader> {
  private:
   [[noreturn]] void refuse_unknown(const TomlNode& node) const {
     const std::string message = "unknown key '" + prefix_ + node.key + "'. ";
-    const std::string meant = meant_by(node.key);
-    if (!meant.empty()) fail(node.place, message + "Did you mean '" + meant + "'?");
+    const auto meant = meant_by(node.key);
+    if (!meant.empty() && meant.size() <= 4)
+      fail(node.place, message + "Did you mean " + (meant.size() > 1 ? "one of " : "") + quoted_list(meant) + "?");
     const std::string table = prefix_.empty() ? "at the top" : "in [" + prefix_.substr(0, prefix_.size() - 1) + "]";
     if (names_.empty() || names_.size() > 16) {
       fail(node.place, message + "Hint: " + command_line({"options", "FAMILY"}) + " lists all keys");
@@ -140,16 +141,13 @@ class Reader : public TemplateVisitor<Reader> {
     fail(node.place, message + "Keys " + table + ": " + quoted_list(names_));
   }
 
-  // A key of this table with a similar spelling, else the only key anywhere with exactly this name.
-  std::string meant_by(const std::string& name) const {
+  // A key of this table with a similar spelling, else the keys anywhere with exactly this name.
+  std::vector<std::string> meant_by(const std::string& name) const {
     const std::string sibling = closest(name, names_);
-    if (!sibling.empty()) return prefix_ + sibling;
-    std::string elsewhere;
-    for (const auto& field : describe_options(root_)) {
-      if (field.key.substr(field.key.rfind('.') + 1) != name) continue;
-      if (!elsewhere.empty()) return "";
-      elsewhere = field.key;
-    }
+    if (!sibling.empty()) return {prefix_ + sibling};
+    std::vector<std::string> elsewhere;
+    for (const auto& field : describe_options(root_))
+      if (field.key.substr(field.key.rfind('.') + 1) == name) elsewhere.push_back(field.key);
     return elsewhere;
   }
 

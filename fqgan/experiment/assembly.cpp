@@ -62,7 +62,7 @@ Numerics start_computing(Recipe& recipe) {
   return numerics;
 }
 
-Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights,
+Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights, int64_t trained,
                   const std::function<void(const TrainingSets&)>& check) {
   const auto numerics = start_computing(*recipe);
   auto sets = std::make_unique<TrainingSets>(*recipe);
@@ -71,7 +71,7 @@ Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights,
   warn_of_empty_classes(sets->train());
   const auto infos = sets->infos();
   recipe->model->require(infos);
-  log_estimate(*recipe, infos, numerics);
+  log_estimate(*recipe, infos, numerics, trained);
   auto family = recipe->model->build(
       infos, numerics,
       weights == InitialWeights::drawn ? std::optional(static_cast<uint64_t>(recipe->seed)) : std::nullopt);

@@ -27,8 +27,8 @@ enum class InitialWeights { drawn, zero };
 
 /// Calls start_computing (experiment/compute.h), opens the data, builds the networks, and logs what there is and what
 /// the training is estimated to take. Errors: UserError for a recipe that does not fit the data or the machine.
-/// `check`: looks at the data before networks are built.
-Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights,
+/// trained: iterations that a checkpoint has done. `check`: looks at the data before networks are built.
+Assembly assemble(std::unique_ptr<Recipe> recipe, InitialWeights weights, int64_t trained = 0,
                   const std::function<void(const TrainingSets&)>& check = {});
 
 /// Calls start_computing, and replaces "auto" and unset values in the recipe by the chosen ones, because the results

@@ -66,7 +66,9 @@ void EvaluationRecorder::append(const Progress& progress, const Evaluation& eval
   }
   for (const auto& metric : evaluator_->options().metrics) {
     const auto name = evaluator_->value_name(metric);
-    text += (text.empty() ? "" : ", ") + name + " " + significant(point.metrics.at(name), 4);
+    const auto value = point.metrics.find(name);
+    text += (text.empty() ? "" : ", ") + name + " " +
+            (value == point.metrics.end() ? "is not defined" : significant(value->second, 4));
   }
   const auto [generated, against] = evaluator_->counts();
   lines_->append(nlohmann::ordered_json{
@@ -133,6 +135,7 @@ void EvaluationRecorder::keep_if_best() {
   if (!metric || other_best_) return;
   const auto name = evaluator_->value_name(*metric);
   const auto& now = points_.back();
+  if (!now.metrics.contains(name)) return;
   const auto beats = [&](const Point& other) {
     const auto value = other.metrics.find(name);
     return value == other.metrics.end() ||

@@ -186,6 +186,9 @@ void Side::report_changes(const FeatureExtractor& extractor) const {
   }
   if (facts.mixed_sizes)
     log_info_once(facts.name + ": images of several sizes, each resized by itself for " + extractor.name());
+  if (facts.key == extractor.trained_on())
+    log_info_once(facts.name + ": " + extractor.name() +
+                  " was trained on these images, and classifies them better than new ones");
   for (const auto& line : fit_report(known.info, known.changes, data->options()))
     log_info_once(facts.name + ": " + line);
 }

@@ -13,8 +13,7 @@ constexpr int64_t pairs_at_once = 50;
 
 at::Tensor features_of(const at::Tensor& images, FeatureExtractor& extractor) {
   const auto pixels = ((images + 1) * 127.5).clamp(0, 255);
-  return extractor.distance_features(
-      pixels.expand({-1, extractor.channels(), -1, -1}).contiguous(at::MemoryFormat::ChannelsLast));
+  return extractor.distance_features(in_channels_of(extractor, pixels).contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 }  // namespace

@@ -46,13 +46,14 @@ StepEstimate estimate_step(const Recipe& recipe, const DataInfos& data, const Nu
   return {count.memory, operations / rates.operations + count.bytes / rates.bytes};
 }
 
-void log_estimate(Recipe& recipe, const DataInfos& data, const Numerics& numerics) try {
+void log_estimate(Recipe& recipe, const DataInfos& data, const Numerics& numerics, int64_t trained) try {
+  const auto left = recipe.training.iterations - trained;
+  if (left <= 0) return;
   const auto estimate = estimate_step(recipe, data, numerics);
   const double free = free_memory(numerics.device);
   log_info("estimated memory: " + amount(estimate.memory) + (free > 0 ? " (" + amount(free) + " are free)" : ""));
   log_info("estimated time: " + duration(estimate.seconds) + " per iteration, " +
-           duration(estimate.seconds * static_cast<double>(recipe.training.iterations)) + " for " +
-           std::to_string(recipe.training.iterations) + " iterations");
+           duration(estimate.seconds * static_cast<double>(left)) + " for " + std::to_string(left) + " iterations");
   if (free <= 0 || estimate.memory <= free) return;
   const auto fits = batch_that_fits(recipe, data, numerics, free);
   log_warning("model.batch: a step with " + std::to_string(recipe.model->batch) +

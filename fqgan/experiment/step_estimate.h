@@ -14,7 +14,8 @@ struct StepEstimate {
 /// products and of its memory traffic at the rates that this machine reaches just now: of the right order, no promise.
 StepEstimate estimate_step(const Recipe& recipe, const DataInfos& data, const Numerics& numerics);
 
-/// Logs the estimates for the recipe. If the memory is not enough, a warning names a batch that fits.
-void log_estimate(Recipe& recipe, const DataInfos& data, const Numerics& numerics);
+/// Logs the estimates for the iterations of the recipe that are left after `trained` ones, if any are. If the memory is
+/// not enough, a warning names a batch that fits.
+void log_estimate(Recipe& recipe, const DataInfos& data, const Numerics& numerics, int64_t trained);
 
 }  // namespace fqgan

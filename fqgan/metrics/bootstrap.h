@@ -9,13 +9,21 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <vector>
 
 namespace fqgan {
 
 /// The rows of a resample of each side, int64; a value uses those of the sides that it depends on.
 using ValueOfResample = std::function<double(const at::Tensor& rows_a, const at::Tensor& rows_b)>;
 
-/// Standard deviation (ddof 1) of `value` over `resamples` >= 2 draws of as many rows as each side has images.
+/// Standard deviation (ddof 1) of `value` over `resamples` >= 2 draws of as many rows as each side has images. The
+/// status line shows how many are done.
 double bootstrap_std(int64_t resamples, int64_t images_a, int64_t images_b, const ValueOfResample& value);
+
+/// The values of R resamples, which are given by how often each image was drawn. counts: R x N float64 of each side.
+using ValuesOfCounts = std::function<std::vector<double>(const at::Tensor& counts_a, const at::Tensor& counts_b)>;
+
+/// The same over the same resamples, for a value that can be computed for many of them at once.
+double bootstrap_std_of_counts(int64_t resamples, int64_t images_a, int64_t images_b, const ValuesOfCounts& values);
 
 }  // namespace fqgan

@@ -58,6 +58,7 @@ class Classifier : public FeatureExtractor {
   std::optional<int64_t> dimension() const override { return classifier_features; }
   std::optional<int64_t> logits() const override { return static_cast<int64_t>(facts_.class_names.size()); }
   std::vector<std::string> class_names() const override { return facts_.class_names; }
+  std::string trained_on() const override { return facts_.data_key; }
   at::Tensor logit_bias() const override { return network_->head->bias.detach().cpu(); }
   void check(const ImageShape& shape, const std::string& where) const override;
   Extracted extract(const at::Tensor& pixels, bool wants_logits) override;

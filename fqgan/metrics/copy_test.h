@@ -6,6 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 #include "fqgan/core/fields.h"
 
 namespace fqgan {
@@ -25,9 +27,9 @@ inline constexpr int64_t fewest_generated_for_copy_test = 21;  // in one cell
 /// number of test images in the cell.
 /// Different on purpose: the PCA is exact and k-means has a seed, so that the value is reproducible, and a cell without
 /// test images has weight 0 instead of being an error. The last digits depend on LAPACK.
-/// Errors: UserError for shapes, NaN or infinity, fewer training images than cells, no cell with more than 20 generated
-/// images and a test image.
-double copy_test(const at::Tensor& training, const at::Tensor& test, const at::Tensor& generated,
-                 const CopyTestOptions& options);
+/// Unset: no cell has a test image and more than 20 generated images, so that C_T is not defined.
+/// Errors: UserError for shapes, NaN or infinity, fewer training images than cells.
+std::optional<double> copy_test(const at::Tensor& training, const at::Tensor& test, const at::Tensor& generated,
+                                const CopyTestOptions& options);
 
 }  // namespace fqgan

@@ -34,12 +34,17 @@ void measure_authenticity(const MetricWork& work) {
 
 void measure_copy_test(const MetricWork& work) {
   const auto equal = equal_rows(work.b.features, work.training->features);
+  const std::string missing = "c_t is missing, because ";
   if (equal == work.b.images)
-    fail("c_t", "expected test images beside the training images, but all " + equal_images(equal, work.b) +
-                    ". Hint: --against images that were held out of the training, or leave c_t out");
-  if (equal > 0) work.warn("c_t is too high and hides copies, because " + equal_images(equal, work.b));
+    return work.warn(missing + "all " + equal_images(equal, work.b) +
+                     ", so that there are no test images. Hint: --against images that were held out of the training");
   const auto value = copy_test(work.training->features, work.b.features, work.a.features, work.options.c_t);
-  work.add("c_t" + changed_settings(work.options.c_t, CopyTestOptions()), value);
+  if (!value)
+    return work.warn(missing + "no cell has test images and at least " +
+                     std::to_string(fewest_generated_for_copy_test) +
+                     " generated images. Hint: use more images or a smaller c_t.cells");
+  if (equal > 0) work.warn("c_t is too high and hides copies, because " + equal_images(equal, work.b));
+  work.add("c_t" + changed_settings(work.options.c_t, CopyTestOptions()), *value);
 }
 
 namespace {

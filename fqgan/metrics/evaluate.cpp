@@ -141,8 +141,8 @@ Evaluation evaluate(const Measured& generated, const Measured& against, const st
   warn_of_few_images(generated, against, biased, result.warnings);
   if (compares && same_images(generated, against))
     result.warnings.push_back(
-        "both sides hold the same images: this is the best value of each metric that compares them, and says nothing "
-        "about the images");
+        "both sides have equal features, as the same images have: this is the best value of each metric that compares "
+        "them, and says nothing about the images");
   return result;
 }
 

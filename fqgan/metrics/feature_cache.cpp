@@ -18,8 +18,10 @@ namespace {
 constexpr const char *kept_kind = "measured", *kept_version = "1";  // must change when the same key gets other features
 
 std::optional<std::filesystem::path> measured_folder() {
-  return writable_cache_folder("measured",
-                               [](const std::string& problem) { log_detail(problem + ": features are not kept"); });
+  return writable_cache_folder("measured", [](const std::string& problem) {
+    log_info_once(problem.substr(0, problem.find(". Hint: ")) +
+                  ", so that features are not kept. Hint: FQGAN_CACHE names another folder");
+  });
 }
 
 /// With `features` the file that has them, else the one that only needs the moments.
@@ -87,7 +89,8 @@ std::optional<Measured> find_kept(const std::filesystem::path& path, const std::
     if (lacks_logits && file.metadata.contains("without_logits")) return std::nullopt;
     return from_file(std::move(file), path, options);
   } catch (const UserError& error) {
-    log_warning(std::string(error.what()) + "; the images are measured again");
+    const std::string said = error.what();  // its hint is about checkpoints
+    log_warning(said.substr(0, said.find(". Hint: ")) + "; the images are measured again");
     return std::nullopt;
   }
 }

@@ -43,12 +43,14 @@ class FeatureExtractor {
   virtual std::vector<std::string> class_names() const { return {}; }
   /// Floating-point operations for an image, after extract(); 0: unknown.
   virtual double operations() const { return 0; }
+  /// Dataset::key() of the images that it was trained on; "": unknown, or of no data set.
+  virtual std::string trained_on() const { return ""; }
   /// The bias of the last layer, which the inception score subtracts from the logits; undefined: none, or unknown.
   virtual at::Tensor logit_bias() const { return {}; }
   /// Whether it brings images of any size to its own, so that the images of a data set may have different sizes.
   virtual bool takes_any_size() const { return false; }
   /// Errors: UserError that starts with `where` for images that this extractor does not take. An extractor of three
-  /// channels takes gray images, which measure() repeats.
+  /// channels also takes gray and transparent images, as in_channels_of() converts them.
   virtual void check(const ImageShape& shape, const std::string& where) const;
   /// pixels: N x channels() x H x W on the CPU, channels_last in memory, N >= 1; uint8, or float32 from 0 to 255 where
   /// a change below one step of a byte counts. Logits may be left out where they are not wanted. Errors: UserError.
@@ -58,5 +60,15 @@ class FeatureExtractor {
   /// also for an extractor that rounds away small changes.
   virtual at::Tensor distance_features(const at::Tensor& pixels) { return extract(pixels, false).features; }
 };
+
+/// Images with three channels: gray ones are repeated. Transparent ones are laid on black, the default of
+/// data.background; under the convention of another tool they lose their alpha channel, as there. images: N x C x H x
+/// W, uint8 or floats from 0 to 255.
+at::Tensor in_rgb(const FeatureExtractor& extractor, const at::Tensor& images);
+/// The same if the extractor takes images of three channels; else the images.
+at::Tensor in_channels_of(const FeatureExtractor& extractor, const at::Tensor& images);
+/// What in_channels_of() does to images of `channels`, for the log: "gray images, repeated to three channels for X".
+/// Empty: nothing.
+std::string conversion_text(const FeatureExtractor& extractor, int64_t channels);
 
 }  // namespace fqgan

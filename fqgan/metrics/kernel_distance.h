@@ -5,6 +5,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "fqgan/core/fields.h"
 #include "fqgan/metrics/mean_and_std.h"
 
@@ -29,5 +31,13 @@ struct KernelDistanceOptions : Options {
 /// so it may be below 0.
 /// Errors: UserError for shapes, NaN or infinity, and for fewer images than `kid.subset_size`.
 MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const KernelDistanceOptions& options);
+
+/// The distances of R resamples of the images, for the bootstrap: over the subsets of kernel_distance(), in which each
+/// pair of different images counts as often as it was drawn; one mean over the pairs of all subsets. Every kernel value
+/// is computed once for all resamples, so that R = 100 costs about as much as kernel_distance() once more. counts_a:
+/// R x N_a, counts_b: R x N_b, float64. Errors: as there.
+std::vector<double> kernel_distances_of_counts(const at::Tensor& a, const at::Tensor& b,
+                                               const KernelDistanceOptions& options, const at::Tensor& counts_a,
+                                               const at::Tensor& counts_b);
 
 }  // namespace fqgan

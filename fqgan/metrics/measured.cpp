@@ -21,13 +21,8 @@ struct SameSize {
   std::vector<int64_t> rows;  // in the batch
   std::vector<at::Tensor> pixels;
 
-  /// N x C x H x W, channels_last.
-  at::Tensor stacked(int64_t channels) const {
-    return at::stack(pixels)
-        .permute({0, 3, 1, 2})
-        .expand({-1, channels, -1, -1})
-        .contiguous(at::MemoryFormat::ChannelsLast);
-  }
+  /// N x C x H x W.
+  at::Tensor stacked() const { return at::stack(pixels).permute({0, 3, 1, 2}); }
 };
 
 std::vector<SameSize> by_size(const std::vector<Image>& batch) {
@@ -56,9 +51,7 @@ at::Tensor in_order_of_batch(const std::vector<at::Tensor>& parts, const std::ve
 /// the CPU, and the network is no faster with it.
 class ExactConvolutions {
  public:
-  ExactConvolutions() : before_(at::globalContext().allowTF32CuDNN()) {
-    at::globalContext().setAllowTF32CuDNN(false);
-  }
+  ExactConvolutions() : before_(at::globalContext().allowTF32CuDNN()) { at::globalContext().setAllowTF32CuDNN(false); }
   ~ExactConvolutions() { at::globalContext().setAllowTF32CuDNN(before_); }
   ExactConvolutions(const ExactConvolutions&) = delete;
   ExactConvolutions& operator=(const ExactConvolutions&) = delete;
@@ -78,13 +71,14 @@ MeasuredBatch measure_batch(const std::vector<Image>& batch, FeatureExtractor& e
   const auto groups = by_size(batch);
   std::vector<at::Tensor> features, logits, small;
   for (const auto& group : groups) {
-    const auto pixels = group.stacked(extractor.channels());
+    const auto images = group.stacked();
+    const auto pixels = in_channels_of(extractor, images).contiguous(at::MemoryFormat::ChannelsLast);
     const auto start = std::chrono::steady_clock::now();
     const auto extracted = extractor.extract(pixels, options.keep_features && options.keep_logits);
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     features.push_back(extracted.features);
     if (extracted.logits.defined()) logits.push_back(extracted.logits);
-    if (options.keep_features && options.keep_small) small.push_back(small_images(pixels.expand({-1, 3, -1, -1})));
+    if (options.keep_features && options.keep_small) small.push_back(small_images(in_rgb(extractor, images)));
   }
   return {{in_order_of_batch(features, groups), in_order_of_batch(logits, groups)}, in_order_of_batch(small, groups)};
 }
@@ -121,8 +115,8 @@ Measured measure(ImageSource& images, FeatureExtractor& extractor, const Measure
     if (count == 0) {
       shape = shape_of(batch.front());
       extractor.check(shape, options.name);
-      if (shape.channels == 1 && extractor.channels() == 3)
-        log_info(options.name + ": gray images, repeated to three channels for " + extractor.name());
+      if (const auto conversion = conversion_text(extractor, shape.channels); !conversion.empty())
+        log_info_once(options.name + ": " + conversion);
     }
     check_sizes(batch, shape, extractor, options.name);
     const auto found = measure_batch(batch, extractor, options, side.seconds);

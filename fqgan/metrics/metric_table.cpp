@@ -35,10 +35,13 @@ void measure_kid(const MetricWork& work) {
   if (images == work.b.features.size(0) && images == work.options.kid.images_of_subset(images, images))
     work.warn("kid_std says nothing, because every subset holds all images. Hint: a smaller kid.subset_size, such as " +
               std::to_string(std::max<int64_t>(2, images / 2)));
-  work.add_bootstrap("kid_bootstrap_std" + with, [&](const at::Tensor& a, const at::Tensor& b) {
-    return kernel_distance(work.a.features.index_select(0, a), work.b.features.index_select(0, b), work.options.kid)
-        .mean;
-  });
+  if (work.options.bootstrap == 0) return;
+  const auto &a = work.a.features, &b = work.b.features;
+  work.add("kid_bootstrap_std" + with,
+           bootstrap_std_of_counts(work.options.bootstrap, a.size(0), b.size(0),
+                                   [&](const at::Tensor& counts_a, const at::Tensor& counts_b) {
+                                     return kernel_distances_of_counts(a, b, work.options.kid, counts_a, counts_b);
+                                   }));
 }
 
 void measure_cmmd(const MetricWork& work) {

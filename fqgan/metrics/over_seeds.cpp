@@ -1,7 +1,5 @@
 #include "fqgan/metrics/over_seeds.h"
 
-#include <algorithm>
-
 #include "fqgan/core/error.h"
 #include "fqgan/metrics/mean_and_std.h"
 
@@ -11,12 +9,14 @@ Evaluation over_seeds(const std::vector<Evaluation>& evaluations) {
   FQGAN_CHECK(evaluations.size() > 1, "a standard deviation of one measurement");
   Evaluation result = evaluations.front();
   result.values.clear();
-  for (size_t i = 0; i < evaluations.front().values.size(); ++i) {
-    const auto& name = evaluations.front().values[i].name;
+  for (const auto& [name, first] : evaluations.front().values) {
     std::vector<double> values;
-    for (const auto& evaluation : evaluations) {
-      FQGAN_CHECK(evaluation.values.at(i).name == name, "evaluations of different metrics");
-      values.push_back(evaluation.values[i].value);
+    for (const auto& evaluation : evaluations)
+      for (const auto& value : evaluation.values)
+        if (value.name == name) values.push_back(value.value);
+    if (values.size() < evaluations.size()) {  // a C_T that is not defined
+      result.warnings.push_back(name + " is missing, because it is not defined for every seed");
+      continue;
     }
     result.values.push_back({name, mean_and_std(values).mean});
     const auto metric = name.substr(0, name.find_first_of("[/"));

@@ -5,6 +5,7 @@
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/checkpoint/metadata.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/shape.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/archives/npz.h"
 
@@ -41,10 +42,16 @@ Measured load_npz(const std::string& path) {
   }
   if (arrays.contains(count_name)) {
     const auto& count = numbers_named(arrays, count_name, path);
-    if (count.numel() != 1 || count.scalar_type() != at::kLong) fail(path, "expected one whole number as count");
+    if (count.numel() != 1 || count.scalar_type() != at::kLong)
+      fail(path, "expected one whole number (int64) as count, got " + type_text(count) + " of shape " +
+                     shape_text(count.sizes()));
     side.images = count.item<int64_t>();
   }
   const auto& mean = numbers_named(arrays, mean_name, path);
+  for (const auto* name : {mean_name, covariance_name})
+    if (const auto& numbers = numbers_named(arrays, name, path); !numbers.is_floating_point())
+      fail(path, std::string("expected ") + name + " in float64 or float32, got " + type_text(numbers) +
+                     ". Hint: whole numbers are rounded statistics");
   side.moments = Moments::from_covariance(mean, numbers_named(arrays, covariance_name, path), side.images, path);
   return side;
 }

@@ -20,6 +20,7 @@ constexpr int board_dark = 102, board_light = 153;  // gray levels of the checke
 constexpr int64_t board_square = 8;                 // pixels
 constexpr int64_t label_margin = 4;                 // pixels before and after a label
 constexpr size_t label_limit = 24;                  // characters
+constexpr int64_t caption_margin = 2;               // pixels before a caption
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -74,8 +75,11 @@ Layout layout_of(const at::Tensor& pixels, const GridOptions& options, const std
   layout.cell_height = height * layout.factor;
   layout.cell_width = width * layout.factor;
   layout.row_height = layout.cell_height;
-  layout.column_width = std::max(layout.cell_width, width_of(options.captions));
-  if (!options.captions.empty()) layout.caption_height = glyph_height;
+  layout.column_width = layout.cell_width;
+  if (!options.captions.empty()) {
+    layout.caption_height = glyph_height;
+    layout.column_width = std::max(layout.cell_width, caption_margin + width_of(options.captions));
+  }
   if (!options.title.empty()) {
     layout.title_height = std::ssize(options.title) * glyph_height + 2 * label_margin;
     layout.title_width = width_of(options.title) + 2 * label_margin;
@@ -171,7 +175,8 @@ at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options) {
       picture.narrow(1, y, layout.cell_height)
           .narrow(2, x, layout.cell_width)
           .copy_(channels == 4 ? opaque(cell) : cell);
-      if (!options.captions.empty()) draw_text(picture, x, row_top + layout.row_height, options.captions[image], ink);
+      if (!options.captions.empty())
+        draw_text(picture, x + caption_margin, row_top + layout.row_height, options.captions[image], ink);
       ++image;
     }
     row_top += row_step;

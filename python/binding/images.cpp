@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
 #include "fqgan/experiment/comparison.h"
 #include "fqgan/experiment/compute.h"
@@ -22,10 +23,20 @@ std::optional<std::string> text_of(const Texts& texts, const std::string& name) 
   return found == texts.end() ? std::nullopt : std::optional(found->second);
 }
 
+/// While it exists, only warnings are logged: a function of Python has no lines of its own on standard error.
+class QuietLog {
+ public:
+  QuietLog() { set_log_level(LogLevel::quiet); }
+  ~QuietLog() { set_log_level(LogLevel::normal); }
+  QuietLog(const QuietLog&) = delete;
+  QuietLog& operator=(const QuietLog&) = delete;
+};
+
 /// features: what to request of features, weights and convention; empty: nothing.
 std::pair<std::vector<std::pair<std::string, double>>, std::vector<std::string>> compare_paths(
     const std::string& generated, const std::optional<std::string>& against, const std::vector<std::string>& names,
     const Texts& features, const std::string& options, const std::string& device) {
+  const QuietLog quiet;
   Comparison comparison{generated, against, names};
   if (!features.empty()) {
     FeatureRequest request;

@@ -244,7 +244,10 @@ def network_of(name, module):
         raise Refused(f"a network '{module.class_name}' of another kind under '{name}'. {HINT}")
     tensors = {}
     collect(module, "", tensors, set())
-    return tensors, {"class_name": module.class_name, "init_kwargs": arguments_of(module)}
+    metadata = {"class_name": module.class_name, "init_kwargs": arguments_of(module)}
+    if not tensors:
+        raise Refused(f"a network without tensors under '{name}'. {HINT}")
+    return tensors, metadata
 
 
 def read(path):

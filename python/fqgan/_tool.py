@@ -16,8 +16,13 @@ class UserError(Exception):
     """One line that says where, what was expected, what was found and what to do. Code 2: the user's input is wrong."""
 
     def __init__(self, where, message, code=2):
-        super().__init__(f"[{where}] {' '.join(message.split())}")
+        super().__init__(printable(f"[{where}] {' '.join(message.split())}"))
         self.code = code
+
+
+def printable(text):
+    """Returns the text with escapes for control characters and others that a terminal cannot show."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,7 +40,8 @@ def run(main):
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.code)
     except OSError as error:
-        print(f"error: [{error.filename or 'standard output'}] {error.strerror or error}", file=sys.stderr)
+        line = f"error: [{error.filename or 'standard output'}] {error.strerror or error}"
+        print(printable(line), file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes the rest of the output at its end
         sys.exit(1)
 

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union
 import torch
 
 import fqgan
+from fqgan import _tool
 
 if TYPE_CHECKING:
     import numpy
@@ -306,6 +307,8 @@ def _tensor(values: Features) -> torch.Tensor:
         if values.layout is not torch.strided or values.is_nested or values.is_meta:
             kind = "nested" if values.is_nested else "meta" if values.is_meta else str(values.layout)[len("torch.") :]
             raise TypeError(f"[metrics] expected a dense tensor with values, got a {kind} tensor")
+        if values.is_floating_point() and values.element_size() == 1:
+            raise TypeError(f"[metrics] expected features of 16 to 64 bits, got {values.dtype}. Hint: values.float()")
         tensor = values.detach().cpu()
     elif isinstance(values, numpy.ma.MaskedArray):
         raise TypeError("[metrics] expected a NumPy array without a mask, got a masked one")
@@ -342,6 +345,10 @@ def _text(name: str, value: Any) -> str:
         raise TypeError(f"[metrics] expected text for {name}, got {type(value).__name__}")
     if "\0" in text:
         raise ValueError(f"[metrics] expected text without a NUL character for {name}, got {text!r}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"[metrics] expected text in UTF-8 for {name}, got {text!r}") from None
     return text
 
 
@@ -366,7 +373,7 @@ def _names_of_python():
         message = str(error)
         for pattern, name in _PYTHON_NAMES:
             message = re.sub(pattern, name, message)
-        raise fqgan._core.UserError(message) from None
+        raise fqgan._core.UserError(_tool.printable(message)) from None
 
 
 def _toml(prefix: str, options: dict[str, Any]) -> str:

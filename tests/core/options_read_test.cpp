@@ -73,6 +73,19 @@ TEST(ReadOptions, NamesUnknownKeysAndWhatWasMeant) {
   expect_names(read_error("", {"modle.loss=hinge"}), {"[--set]", "'modle'", "'model'"});
 }
 
+TEST(ReadOptions, NamesEveryTableWhoseKeyWasMeant) {
+  struct Twice : Options {
+    QuantizerOptions first, second;
+    void fields(FieldVisitor& visit) override {
+      visit("first", first, about("one"));
+      visit("second", second, about("another"));
+    }
+  } options;
+  const auto message =
+      message_of<UserError>([&] { read_options(RecipeText::from_string("codes = 3", "recipe.toml"), options); });
+  expect_names(message, {"Did you mean one of 'first.codes', 'second.codes'?"});
+}
+
 TEST(ReadOptions, LeavesTheStructAloneOnError) {
   SampleOptions options;
   const auto text = RecipeText::from_string("steps = 5\n[model]\nloss = 'hing'", "recipe.toml");

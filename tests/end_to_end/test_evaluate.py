@@ -202,6 +202,12 @@ def test_a_training_against_statistics_of_another_tool(recipe, data, extractor, 
 def test_default_metrics(data):
     document = evaluate(data, "--against", data)
     assert {re.split(r"[\[/]", name)[0] for name in document["metrics"]} == {"fid", "class_accuracy"}
+    process = run("evaluate", data, "--against", data)
+    assert "without kid" not in process.stderr  # nobody asked for it
+    assert f"chosen because {data} has labels" in process.stderr
+    assert process.stderr.count("was trained on these images") == 1, process.stderr
+    of_classes = [line for line in process.stdout.splitlines() if re.match("class_accuracy/.*/[012] ", line)]
+    assert len(of_classes) == 3 and not any("images" in line for line in of_classes)
     names = {re.split(r"[\[/]", name)[0] for name in evaluate(data, "--against", data, *FEW)["metrics"]}
     assert names == {"fid", "kid", "kid_std", "class_accuracy"}
 
@@ -226,6 +232,24 @@ def test_saved_statistics_stand_for_images(data, extractor, tmp_path):
     )
     net = scripted(tmp_path, "return x.float().flatten(1)")
     one_line_error(run("evaluate", data, "--against", saved, "--features", net), "classifier-", "file-")
+
+
+def test_transparent_images_of_a_model_are_measured_on_black(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for i in range(20):
+        Image.new("RGBA", (8, 8), (12 * i, 200, 90, 255 - 10 * i)).save(data / f"{i}.png")
+    (tmp_path / "recipe.toml").write_text(RECIPE.format(data=data).replace("class_names", "# "))
+    settings = ["data.alpha=keep", "model.conditional=false", "training.iterations=2", "evaluation.every=2"]
+    net = scripted(tmp_path, "return x.float().flatten(1)[:, ::7]")
+    settings += ["evaluation.count=10", f"evaluation.features={net}"]
+    settings = [word for setting in settings for word in ("--set", setting)]
+    process = run("train", tmp_path / "recipe.toml", "--out", tmp_path / "run", *settings)
+    assert process.returncode == 0, process.stderr
+    for side in ("generated images", f"{data} (train)"):
+        assert process.stderr.count(f"{side}: transparent images, laid on black for file-") == 1, process.stderr
+    assert evaluate(tmp_path / "run")["metrics"] == lines(tmp_path / "run")[-1]["metrics"]
+    evaluate(tmp_path / "run", "--against", data, "--metrics", "fid")
 
 
 def test_a_run_its_checkpoint_and_its_images_have_the_same_metrics(evaluated, data, tmp_path):
@@ -547,6 +571,7 @@ def test_switched_off_on_resume_the_lines_stay(evaluated, tmp_path):
         ("evaluation.features=/nowhere/extractor.safetensors", ["/nowhere/extractor.safetensors"]),
         ("evaluation.against=/nowhere/images", ["/nowhere/images"]),
         ("data.labels=false", ["accuracy"]),
+        ("evaluation.kid.rbf_sigma=3", ["kid.rbf_sigma", "kid.kernel"]),
     ],
 )
 def test_wrong_evaluation_settings(recipe, tmp_path, setting, parts):

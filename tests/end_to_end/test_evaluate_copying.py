@@ -4,6 +4,8 @@ pairs, what is refused; and the same metrics while a training runs."""
 import csv
 import json
 import random
+import re
+import shutil
 import statistics
 
 import pytest
@@ -156,6 +158,26 @@ def test_what_cannot_be_measured_is_refused(sets, tmp_path):
     one_line_error(run("evaluate", *sides, "--metrics", "fid", "--set", "training.limit=9"), "training.limit")
     width = ["--metrics", "kid", "--set", "kid.rbf_sigma=3", "--set", "kid.subset_size=50"]
     one_line_error(run("evaluate", *sides, *width), "kid.rbf_sigma", "kid.kernel")
+
+
+def test_a_c_t_that_is_not_defined_leaves_the_other_metrics(sets):
+    cells = ["--set", "c_t.cells=200"]
+    found = evaluate(*measured(sets, "new", "--metrics", "c_t,auth", *cells))
+    assert [name.split("/")[0] for name in found["metrics"]] == ["auth_pct"]
+    assert sum("c_t is missing" in line for line in found["warnings"]) == 1
+    one_line_error(run("evaluate", *measured(sets, "new", "--metrics", "c_t", *cells)), "c_t is missing", "c_t.cells")
+
+
+def test_a_training_goes_on_without_c_t(tmp_path):
+    data = write_idx(tmp_path / "data")
+    shutil.copytree(data, tmp_path / "other")  # the test images equal the training images
+    table = '[evaluation]\nevery = 6\ncount = 30\nmetrics = ["fid", "c_t"]\nkeep_best = "c_t"\nagainst = "other"\n'
+    (tmp_path / "recipe.toml").write_text(RECIPE.format(data=data).replace("[model]\n", table + "[model]\n", 1))
+    process = run("train", tmp_path / "recipe.toml", "--out", tmp_path / "run")
+    assert process.returncode == 0, process.stderr
+    assert process.stderr.count("c_t is missing") == 1
+    assert len(re.findall("c_t/classifier-[0-9a-f]{8} is not defined", process.stderr)) == 3
+    assert [len(line["metrics"]) for line in lines(tmp_path / "run")] == [1, 1, 1]
 
 
 @pytest.fixture(scope="module")

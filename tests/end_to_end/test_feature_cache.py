@@ -49,6 +49,12 @@ def test_the_second_evaluation_opens_no_image(folders):
     assert "are kept in" not in second.stderr
 
 
+def test_a_cache_that_cannot_be_written_is_said(folders):
+    folder, network, _ = folders
+    done = evaluate((folder, network, {**os.environ, "FQGAN_CACHE": str(network / "cache")}))  # in a file
+    assert done.returncode == 0 and done.stderr.count("features are not kept") == 1, done.stderr
+
+
 def test_a_damaged_file_is_one_warning(folders):
     first = evaluate(folders)
     for file in kept(folders):

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -139,7 +140,9 @@ def test_a_longer_training_goes_on_from_a_finished_one(tiny, tmp_path):
     whole, two_parts = tmp_path / "whole", tmp_path / "two"
     assert run("train", recipe, "--out", whole, "--set", "training.iterations=18").returncode == 0
     assert run("train", recipe, "--out", two_parts).returncode == 0
-    assert run("train", "--resume", two_parts, "--set", "training.iterations=18").returncode == 0
+    longer = run("train", "--resume", two_parts, "--set", "training.iterations=18")
+    assert longer.returncode == 0 and re.search("estimated time: .* for 6 iterations", longer.stderr), longer.stderr
+    assert "estimated" not in run("train", "--resume", two_parts).stderr  # nothing is left
     ours, others = (tensors(r / "checkpoints" / "step-00000018.safetensors")[0] for r in (whole, two_parts))
     for key in ours:
         assert ours[key].equal(others[key]), key
@@ -275,7 +278,9 @@ def test_an_edited_recipe_is_another_training(tiny, tmp_path, edit):
 
 def test_weights_for_other_images_are_refused_with_what_to_set(trained, tiny, tmp_path):
     images = write_class_folders(tmp_path / "images", ["zero", "one", "two"])  # in colour
-    refused = one_line_error(run("train", tiny[0], "--data", images, "--from", trained, "--dry-run"), "3 x 8 x 8")
+    process = run("train", tiny[0], "--data", images, "--from", trained, "--dry-run")
+    refused = one_line_error(process, "3 x 8 x 8")
+    assert "estimated" not in process.stderr  # before any network is built
     words = refused.split("Hint: ")[1].split()
     train(tiny[0], "--data", images, "--from", trained, "--dry-run", *words)
 

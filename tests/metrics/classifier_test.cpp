@@ -123,8 +123,9 @@ TEST(Classifier, RefusesOtherImages) {
   expect_names(refused(*gray, {3, 8, 8}), {"data.channels=1"});
   const StripedData coloured(30, 3, 3);
   const auto colour = train_classifier(coloured, nullptr, "stripes", torch::kCPU, short_training(64));
-  colour->check({1, 8, 8}, "images");  // measure() repeats gray images
-  expect_names(refused(*colour, {4, 8, 8}), {"data.channels=3"});
+  colour->check({1, 8, 8}, "images");  // measure() repeats gray images, and lays transparent ones on black
+  colour->check({4, 8, 8}, "images");
+  expect_names(refused(*gray, {4, 8, 8}), {"data.channels=1"});
 }
 
 TEST(Classifier, NeedsLabelsAndSplitsThatFit) {

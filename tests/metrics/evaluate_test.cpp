@@ -10,7 +10,6 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/streams.h"
 #include "fqgan/data/matched_classes.h"
-#include "fqgan/metrics/bootstrap.h"
 #include "fqgan/metrics/over_seeds.h"
 #include "fqgan/metrics/statistics_file.h"
 #include "metrics/striped_data.h"
@@ -269,6 +268,29 @@ TEST(Evaluate, MetricsOfCopiesCompareWithTheTrainingImages) {
   expect_names(evaluate(a, mixed, {"c_t"}, extractor, {}, &training).warnings.back(), {"c_t", "10 of 150"});
 }
 
+TEST(Evaluate, ACopyTestThatIsNotDefinedLeavesTheOtherMetrics) {
+  ColumnMeans extractor(1, stripes);
+  const auto evaluated = [&](int64_t images, int64_t cells, bool test_is_training) {
+    const auto a = measured(StripedData(images, 3), extractor), training = changed(a), test = changed(training);
+    MetricOptions options;
+    options.c_t.cells = cells;
+    return evaluate(a, test_is_training ? training : test, {"c_t", "auth"}, extractor, options, &training);
+  };
+  const auto few = evaluated(60, 60, false), defined = evaluated(150, 3, false), same = evaluated(60, 3, true);
+  ASSERT_EQ(defined.values.size(), 2u);
+  for (const auto* found : {&few, &same}) {
+    ASSERT_EQ(found->values.size(), 1u);
+    EXPECT_EQ(found->values[0].name, "auth_pct/columns");
+  }
+  ASSERT_EQ(few.warnings.size(), 1u);
+  expect_names(few.warnings[0], {"c_t is missing", "21", "c_t.cells"});
+  expect_names(same.warnings[0], {"c_t is missing", "60 of 60", "--against"});
+  const auto means = over_seeds({defined, evaluated(150, 3, false)}), partly = over_seeds({defined, few});
+  EXPECT_EQ(means.values[0].name, "c_t/columns");
+  EXPECT_EQ(partly.values[0].name, "auth_pct/columns");
+  expect_names(partly.warnings.back(), {"c_t/columns is missing"});
+}
+
 TEST(Evaluate, Bootstrap) {
   ColumnMeans extractor(1, stripes);
   const auto a = measured(StripedData(90, 3), extractor), b = changed(a), training = changed(b);
@@ -291,14 +313,6 @@ TEST(Evaluate, Bootstrap) {
   EXPECT_FALSE(need_images({"fid"}, {}));
   options.bootstrap = 1;
   expect_error<UserError>([&] { check_metrics({"fid"}, images, images, extractor, options); }, {"[bootstrap]", "2"});
-}
-
-TEST(Evaluate, TheBootstrapFindsTheStandardErrorOfAMean) {
-  const auto x = Streams(2, {}).normal({1000}, "x").to(torch::kDouble);
-  const auto stddev = bootstrap_std(400, 1000, 1, [&](const at::Tensor& rows, const at::Tensor&) {
-    return x.index_select(0, rows).mean().item<double>();
-  });
-  EXPECT_NEAR(stddev / (x.std().item<double>() / std::sqrt(1000.)), 1, 0.15);
 }
 
 TEST(Evaluate, OverSeeds) {
@@ -333,7 +347,7 @@ TEST(Evaluate, RefusesWrongTrainingImages) {
   expect_names(refused("c_t", &images), {"c_t", "A", "--against"});
   check_metrics({"copied"}, images, images, extractor, {}, &images);
   const auto a = measured(StripedData(60, 3), extractor), b = changed(a);
-  expect_error<UserError>([&] { evaluate(a, b, {"c_t"}, extractor, {}, &b); }, {"c_t", "60 of 60"});
+  EXPECT_TRUE(evaluate(a, b, {"c_t"}, extractor, {}, &b).values.empty());
 }
 
 TEST(Evaluate, RefusesWhatCannotBeMeasured) {
@@ -389,6 +403,26 @@ TEST(Measure, GrayImagesAreRepeatedAndOthersRefused) {
   EXPECT_TRUE(at::allclose(once.features, repeated.features));
   const auto message = message_of<UserError>([&] { measured(StripedData(9, 3, 3), gray); });
   expect_names(message, {"3 x 8 x 8", "data.channels=1"});
+}
+
+TEST(Measure, TransparentImagesAreLaidOnBlackForThreeChannels) {
+  const StripedData transparent(9, 3, 4);
+  ColumnMeans colour(3), four(4);
+  const auto found = measured(transparent, colour);
+  std::vector<uint8_t> bytes(8 * 8 * 4);
+  transparent.read(5, bytes.data());
+  double first_column = 0;
+  for (int64_t y = 0; y < 8; ++y)
+    for (int64_t c = 0; c < 3; ++c) {
+      const auto* pixel = &bytes[static_cast<size_t>(y * 8 * 4)];
+      first_column += (pixel[c] * pixel[3] + 127) / 255;  // NOLINT(bugprone-integer-division)
+    }
+  EXPECT_NEAR(found.features[5][0].item<double>(), first_column / 24, 1e-4);
+  const auto floats = in_rgb(colour, torch::tensor({200.f, 100.f, 50.f, 51.f}).reshape({1, 4, 1, 1})).flatten();
+  EXPECT_TRUE(at::allclose(floats, torch::tensor({40.f, 20.f, 10.f})));
+  MeasureOptions small{"A", {}};
+  small.keep_small = true;
+  EXPECT_EQ(measure(*in_order(transparent), four, small).small.size(1), 768);
 }
 
 /// Images from a list.

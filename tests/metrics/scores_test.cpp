@@ -65,6 +65,29 @@ TEST(KernelDistance, TheSameBitsForAnyThreadsAndAnotherDrawForAnotherSeed) {
   EXPECT_NE(kernel_distance(a, b, options).mean, one.mean);
 }
 
+TEST(KernelDistance, OfCountsIsThatOfTheImagesThatWereDrawn) {
+  const auto a = score_rows(700, 8, "a"), b = score_rows(600, 8, "b");
+  const auto options = kid_options(1, 600);  // several tiles
+  const auto ones = [](int64_t images) { return torch::ones({1, images}, torch::kDouble); };
+  const auto once = kernel_distances_of_counts(a, b, options, ones(700), ones(600));
+  EXPECT_NEAR(once.at(0), kernel_distance(a, b, options).mean, 1e-10);
+  const auto few = kid_options(1, 8);  // one subset of all images
+  const auto x = a.slice(0, 0, 8).to(torch::kDouble), y = b.slice(0, 0, 8).to(torch::kDouble);
+  const auto drawn = torch::tensor({0, 0, 0, 3, 4, 4, 6, 7});
+  const auto counts = torch::bincount(drawn, {}, 8).to(torch::kDouble).unsqueeze(0);
+  const auto kernel = [](const at::Tensor& u, const at::Tensor& v) { return (u.mm(v.t()) / 8 + 1).pow(3); };
+  const auto of_pairs = [&](const at::Tensor& u, const at::Tensor& rows) {  // of different images
+    return kernel(u, u)
+        .index_select(0, rows)
+        .index_select(1, rows)
+        .masked_select(rows.unsqueeze(0) != rows.unsqueeze(1))
+        .mean();
+  };
+  const auto expected =
+      of_pairs(x, drawn) + of_pairs(y, torch::arange(8)) - 2 * kernel(x.index_select(0, drawn), y).mean();
+  EXPECT_NEAR(kernel_distances_of_counts(x, y, few, counts, ones(8)).at(0), expected.item<double>(), 1e-10);
+}
+
 TEST(KernelDistance, RefusesBadInput) {
   const auto a = score_rows(10, 3, "a"), b = score_rows(20, 3, "b");
   const auto message = message_of<UserError>([&] { kernel_distance(a, b, kid_options(2, 11)); });

@@ -127,6 +127,8 @@ TEST_F(StatisticsFile, RefusesArraysThatAreNoStatistics) {
   refuses({{"mu", {mean / 0, ""}}, {"sigma", {square, ""}}}, {path, "NaN"});
   refuses({{"mu", {mean, ""}}, {"sigma", {square, ""}}, {"count", {mean, ""}}}, {path, "count"});
   refuses({{"mu", {mean, ""}}, {"sigma", {square, ""}}, {"convention", {mean, ""}}}, {path, "convention"});
+  refuses({{"mu", {mean.to(torch::kLong), ""}}, {"sigma", {square, ""}}}, {path, "mu", "int64"});
+  refuses({{"mu", {mean, ""}}, {"sigma", {square.to(torch::kLong), ""}}}, {path, "sigma", "int64"});
   const auto one = torch::scalar_tensor(1, torch::kLong);
   refuses({{"mu", {mean, ""}}, {"sigma", {square, ""}}, {"count", {one, ""}}}, {path, "count", "1"});
 }

@@ -220,6 +220,7 @@ def test_bad_input(tmp_path, capsys):
     source, target = tmp_path / "x.pth", tmp_path / "x.safetensors"
     refused(capsys, [source, target], "x.pth", os.strerror(errno.ENOENT))
     refused(capsys, [tmp_path, target], tmp_path)
+    refused(capsys, [tmp_path / "\x1b[31m.pth", target], r"\x1b[31m.pth")
     for content in (b"", b"no pickle at all", b"PK\3\4 cut off", b"\x80\4 cut off", pickle.dumps({"a": 1}, 0)):
         source.write_bytes(content)
         refused(capsys, [source, target], "x.pth", "torch.save")

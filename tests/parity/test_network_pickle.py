@@ -245,6 +245,7 @@ def test_other_kinds_of_files(tmp_path, capsys, nvidia):
         (whole() | {"D": Network("D", modules={"b4": 7})}, "'b4.'"),
         (whole() | {"D": Network("D", parameters={"x": 7}, modules={"b4": Network("B")})}, "'x'"),
         (whole() | {"D": Network("D", modules={"b4": Network("B")}, _init_kwargs={"x": set()})}, "damaged"),
+        (whole() | {"D": Network("D", modules={"b4": Network("B")})}, "without tensors under 'D'"),
     ):
         refused(capsys, [write(source, content), out], "x.pkl", part)
     for text in (b"", b"no pickle", b"\x80\x04 cut off", b"PK\3\4", write(source, whole()).read_bytes()[:-100]):

@@ -221,6 +221,9 @@ def test_what_does_not_fit(gray):
     one_line_error(gray.run(), "activation", "relu")
     gray.write("G", weights, gray.arguments | {"synthesis_kwargs": {"conv_clamp": "much"}})
     one_line_error(gray.run(), "conv_clamp")
+    for name in ("img_resolution", "img_channels", "c_dim", "z_dim", "w_dim"):
+        gray.write("G", weights, gray.arguments | {name: 77})
+        one_line_error(gray.run(), "init_kwargs", name, "77")
     save_file(weights, gray.folder / "G.safetensors", {"init_kwargs": "no JSON"})
     one_line_error(gray.run(), "init_kwargs")
     gray.write("G", weights, gray.arguments)

@@ -135,14 +135,14 @@ TEST(Grid, DrawsATitleAndCaptions) {
   options.title = {"Left", "Right or not"};
   options.captions = {"1", "2: long", "3"};
   const auto picture = make_grid(at::full({3, 1, 2, 2}, 255, at::kByte), options);
-  const int64_t title = 2 * glyph_height + 8, column = 7 * glyph_width + 3, row = 2 + glyph_height + 3;
+  const int64_t title = 2 * glyph_height + 8, column = 2 + 7 * glyph_width + 3, row = 2 + glyph_height + 3;
   ASSERT_EQ(picture.sizes(), at::IntArrayRef({1, title + 2 * row - 3, std::max(2 * column - 3, 12 * glyph_width + 8)}));
   const auto shows = [&](const std::string& text, int64_t y, int64_t x) {
     const auto there = picture.narrow(1, y, glyph_height).narrow(2, x, std::ssize(text) * glyph_width);
     return drawn(there.gt(100)) == drawn(text_picture(text, std::ssize(text) * glyph_width));
   };
   EXPECT_TRUE(shows("Left", 4, 4) && shows("Right or not", 4 + glyph_height, 4));
-  EXPECT_TRUE(shows("1", title + 2, 0) && shows("2: long", title + 2, column) && shows("3", title + row + 2, 0));
+  EXPECT_TRUE(shows("1", title + 2, 2) && shows("2: long", title + 2, column + 2) && shows("3", title + row + 2, 2));
   EXPECT_TRUE(picture.narrow(1, title + row, 2).narrow(2, 0, 2).eq(255).all().item<bool>());
 }
 

@@ -31,7 +31,7 @@ def called(monkeypatch):
     """The arguments of fqgan evaluate, which is not run."""
     calls = []
 
-    def evaluate(arguments, silent=False):
+    def evaluate(arguments, flags, silent=False):
         calls.append(list(map(str, arguments)))
         return FOUND if "--json=torch-fidelity" in arguments else {"metrics": {"fid/inception": 12.3456789012345}}
 
@@ -210,3 +210,20 @@ def test_the_message_and_the_code_of_fqgan_evaluate_remain(folders, capfd):
         _images.evaluate([folders[0], "--against", folders[1], "--features", "nowhere.pt"], silent=True)
     said = capfd.readouterr().err
     assert ending.value.code == 2 and said.startswith("error: [") and "nowhere.pt" in said and said.count("\n") == 1
+
+
+def test_only_warnings_are_printed_and_errors_name_the_flags_of_the_tool(folders, tmp_path, capfd):
+    np.savez(tmp_path / "s.npz", mu=np.zeros(3), sigma=np.eye(3))
+    pytorch_fid.main([str(tmp_path / "s.npz")] * 2)
+    said = capfd.readouterr().err
+    assert said and all(line.startswith("warning: ") for line in said.splitlines())
+    with pytest.raises(SystemExit):
+        pytorch_fid.main(["--save-stats", folders[0], str(tmp_path / "s.npz")])
+    said = capfd.readouterr().err
+    assert "--save-stats" in said and "--save-statistics" not in said and "--force" not in said, said
+    (tmp_path / "w.safetensors").write_bytes(b"nothing")
+    weights = ["--feature-extractor-weights-path", str(tmp_path / "w.safetensors")]
+    with pytest.raises(SystemExit):
+        fidelity.main(["--input1", folders[0], "--isc", "--isc-splits", "3", *weights])
+    said = capfd.readouterr().err
+    assert said.startswith("error: ") and "--weights" not in said and said.count("\n") == 1, said

@@ -169,6 +169,7 @@ TENSORS = {
     "sparse": lambda x: x.to_sparse(),
     "sparse_csr": lambda x: x.to_sparse_csr(),
     "nested": lambda x: torch.nested.as_nested_tensor([x[:3], x[3:]]),
+    "float8": lambda x: x.to(torch.float8_e4m3fn),
     "masked": lambda x: np.ma.masked_array(x.numpy(), x.numpy() > 0),
     "object": lambda x: x.numpy().astype(object),
     "complex": lambda x: x.numpy().astype(complex),
@@ -201,6 +202,8 @@ def test_options_of_other_types():
     refused(lambda: metrics.fid("a", "b", features=3), "features", "int")
     refused(lambda: metrics.fid("a\0b", "c"), "NUL", "path")
     refused(lambda: metrics.fid("a", "b", weights="w\0.safetensors"), "NUL", "weights")
+    refused(lambda: metrics.fid("a\udcff", "b"), "UTF-8", "path")
+    refused(lambda: metrics.fid("a\nb", "b"), "a\\nb")
     refused(lambda: metrics.moments(a).merge(a), "Moments", "ndarray")
     for neighbours in (None, 3.0, 2**63 - 1, 2**64):
         refused(lambda: metrics.prdc(a, a, neighbours=neighbours), "neighbours")
@@ -237,7 +240,7 @@ def of_folder(folder):
     return np.stack(pixels).astype(np.float32) / 64
 
 
-def test_images_by_their_paths(images):
+def test_images_by_their_paths(images, capfd):
     a, b, network = images / "a", str(images / "b"), {"features": str(images / "net.pt")}
     x, y = of_folder(a), of_folder(images / "b")
     with pytest.warns(UserWarning, match="few images"):
@@ -248,6 +251,7 @@ def test_images_by_their_paths(images):
         assert metrics.inception_score(a, splits=3, **network) == pytest.approx(metrics.inception_score(x, splits=3))
         assert metrics.precision_recall(a, b, **network) == metrics.precision_recall(x, y)
         assert metrics.prdc(a, b, **network) == metrics.prdc(x, y)
+    assert capfd.readouterr().err == ""
 
 
 def test_saved_statistics_by_their_paths(images, tmp_path):

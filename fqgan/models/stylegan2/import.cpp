@@ -64,6 +64,16 @@ Json arguments(const ForeignWeights& weights) {
   return json;
 }
 
+/// Requires that the arguments say of these sizes what the tensors show.
+void check_sizes(const ForeignWeights& weights, const std::vector<std::pair<const char*, int64_t>>& shown) {
+  const auto given = arguments(weights);
+  if (!given.is_object()) return;
+  for (const auto& [name, size] : shown)
+    if (given.contains(name) && given.at(name) != size)
+      fail(weights.file, std::string("expected metadata 'init_kwargs' with ") + name + " = " + std::to_string(size) +
+                             ", as the tensors have, found " + given.at(name).dump());
+}
+
 /// A number of the arguments, in a table or beside it (stylegan3 has no table of the synthesis); null: none.
 std::optional<double> number(const Json& arguments, const char* table, const char* name,
                              std::optional<double> otherwise, const std::string& file) {
@@ -135,6 +145,13 @@ DataInfo data_of_stylegan2(const ForeignWeights& generator) {
   data.width = noise.size(1);
   if (has(generator, "mapping.embed.weight")) data.classes = of_generator(generator, "mapping.embed.weight", 2).size(1);
   for (int64_t k = 0; k < data.classes; ++k) data.class_names.push_back(std::to_string(k));
+  const auto style = of_generator(generator, "mapping.w_avg", 1).size(0);
+  const auto inputs = of_generator(generator, "mapping.fc0.weight", 2).size(1);
+  check_sizes(generator, {{"img_resolution", data.height},
+                          {"img_channels", data.channels},
+                          {"c_dim", data.classes},
+                          {"w_dim", style},
+                          {"z_dim", data.classes > 0 ? inputs - style : inputs}});
   return data;
 }
 

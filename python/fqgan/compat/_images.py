@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -59,17 +60,20 @@ def weights_flags(weights):
     return ["--weights", weights]
 
 
-def evaluate(arguments, silent=False):
+def evaluate(arguments, flags=(), silent=False):
     """Runs fqgan evaluate. Returns what it prints, as JSON; None if that is nothing.
 
-    Its messages go to stderr, with `silent` only those of an error, after which this process ends with its exit code.
+    Its warnings and its error go to stderr, with `silent` only the error, after which this process ends with its exit
+    code. flags: pairs of a pattern for a flag of fqgan evaluate and what the calling tool names it, for these lines.
     """
     require_program()
-    command = [_tool.program(), "evaluate", *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if silent else None, text=True)
+    command = [_tool.program(), "evaluate", "--quiet", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    for line in done.stderr.splitlines():
+        if line.startswith("error: ") or (line.startswith("warning: ") and not silent):
+            for pattern, name in flags:
+                line = re.sub(pattern, name, line)
+            print(line, file=sys.stderr)
     if done.returncode != 0:
-        for line in (done.stderr or "").splitlines():
-            if line.startswith("error: "):
-                print(line, file=sys.stderr)
         sys.exit(done.returncode if done.returncode > 0 else 1)
     return json.loads(done.stdout) if done.stdout else None

@@ -40,6 +40,15 @@ FIXED = {
     **{f"--input{i}-model-num-samples": None for i in (1, 2)},
 }
 
+# How fqgan evaluate names what these flags set.
+FLAGS = (
+    (r"--weights", "--feature-extractor-weights-path"),
+    (r"--set kid\.(subsets|subset_size)=", lambda found: f"--kid-{found[1].replace('_', '-')} "),
+    (r"--set inception_score\.splits=", "--isc-splits "),
+    (r"kid\.subset_size", "--kid-subset-size"),
+    (r"inception_score\.splits", "--isc-splits"),
+)
+
 
 def make_parser():
     parser = _tool.Parser(prog="python -m fqgan.compat.fidelity", description="fidelity of torch-fidelity, by fqgan")
@@ -172,6 +181,7 @@ def main(argv):
             *("--features", features, "--convention", "torch-fidelity", *weights, "--device", device_of(arguments)),
             *(*settings_of(arguments, metrics), "--json=torch-fidelity"),
         ],
+        FLAGS,
         silent=arguments.silent,
     )
     if arguments.json:

@@ -12,6 +12,13 @@ from fqgan.compat import _images
 
 ENDINGS = (".bmp", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
+# How fqgan evaluate names what these flags set.
+FLAGS = (
+    (r"--save-statistics", "--save-stats"),
+    (r", or replace it with --force", ""),
+    (r"--features", "--dims"),
+)
+
 
 def make_parser():
     parser = _tool.Parser(prog="python -m fqgan.compat.pytorch_fid", description="pytorch-fid, by fqgan")
@@ -42,11 +49,12 @@ def main(argv):
     if arguments.save_stats:
         target = second if second.endswith(".npz") else f"{second}.npz"  # as numpy.savez_compressed
         print(f"Saving statistics for {first}", flush=True)
-        _images.evaluate([first, "--save-statistics", target, *flags])
+        _images.evaluate([first, "--save-statistics", target, *flags], FLAGS)
         return
     check_path(second)
     statistics = first.endswith(".npz") and second.endswith(".npz")  # then no network is needed
-    found = _images.evaluate([first, "--against", second, "--metrics", "fid", "--json", *([] if statistics else flags)])
+    arguments = [first, "--against", second, "--metrics", "fid", "--json", *([] if statistics else flags)]
+    found = _images.evaluate(arguments, FLAGS)
     (value,) = found["metrics"].values()
     print("FID: ", value)
 

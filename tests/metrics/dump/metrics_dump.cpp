@@ -145,7 +145,9 @@ Json copied(const Tensors& in, const DumpOptions&) {
 
 /// a: training, b: generated, c: test.
 Json c_t(const Tensors& in, const DumpOptions& options) {
-  return {{"value", copy_test(in.at("a"), in.at("c"), in.at("b"), options.c_t)}};
+  const auto value = copy_test(in.at("a"), in.at("c"), in.at("b"), options.c_t);
+  if (!value) fail("c_t", "no cell has enough images. Hint: a smaller c_t.cells");
+  return {{"value", *value}};
 }
 
 /// a: real, b: generated.
