@@ -34,6 +34,31 @@ torch::Tensor rows_of(const torch::Tensor& given, int64_t first, int64_t count) 
   return given.narrow(0, first, count);
 }
 
+void check_mapped(const torch::Tensor& w, const LatentSpace& space) {
+  if (!space.mapped) fail("latents", "expected z for a generator without a mapping network, got w");
+  const bool shared = w.dim() == 2, own = w.dim() == 3 && space.layers && w.size(1) == space.layers;
+  if ((shared || own) && w.size(-1) == space.mapped) return;
+  const auto width = std::to_string(space.mapped) + "]";
+  fail("latents", "expected w of shape [N, " + width +
+                      (space.layers ? " or [N, " + std::to_string(space.layers) + ", " + width : "") + ", got " +
+                      shape_text(w.sizes()));
+}
+
+void check_truncation(const LatentSpace& space, const SampleOptions& options) {
+  if (options.truncation && !std::isfinite(*options.truncation))
+    fail("truncation", "expected a number in [0, 10], got one that is not finite");
+  if (options.truncation && space.truncation == Truncation::none)
+    fail("truncation", space.law == LatentLaw::uniform ? "this generator has uniform latents, which have no truncation"
+                                                       : "this generator has no truncation");
+  if (!options.truncation_cutoff) return;
+  if (!space.layers)
+    fail("truncation-cutoff", "expected a generator that takes one w for each layer, such as StyleGAN2's, got another");
+  if (!options.truncation) fail("truncation-cutoff", "expected it together with a truncation, got no truncation");
+  if (*options.truncation_cutoff < 1 || *options.truncation_cutoff > space.layers)
+    fail("truncation-cutoff", "expected a number of layers from 1 to " + std::to_string(space.layers) + ", got " +
+                                  std::to_string(*options.truncation_cutoff));
+}
+
 }  // namespace
 
 void check_drawing(const LatentSpace& space, const SampleOptions& options) {
@@ -43,19 +68,11 @@ void check_drawing(const LatentSpace& space, const SampleOptions& options) {
       fail("class",
            "expected a class from 0 to " + std::to_string(space.classes - 1) + ", got " + std::to_string(label));
   }
-  if (options.truncation && !std::isfinite(*options.truncation))
-    fail("truncation", "expected a number in [0, 10], got one that is not finite");
   if (!options.direction.empty())
     fail("direction", "this generator draws from latents and has no directions, got '" + options.direction + "'");
-  if (options.truncation && space.truncation == Truncation::none)
-    fail("truncation", space.law == LatentLaw::uniform ? "this generator has uniform latents, which have no truncation"
-                                                       : "this generator has no truncation");
+  check_truncation(space, options);
   if (options.latents.defined()) check_shape(options.latents, {any, space.width}, "latents");
-  if (options.mapped.defined() && !space.mapped)
-    fail("latents", "expected z for a generator without a mapping network, got w");
-  if (options.mapped.defined() && options.mapped.size(-1) != space.mapped)
-    fail("latents",
-         "expected w of width " + std::to_string(space.mapped) + ", got " + shape_text(options.mapped.sizes()));
+  if (options.mapped.defined()) check_mapped(options.mapped, space);
   if (options.source) fail("source", "this generator draws from latents and cannot translate source images");
 }
 
@@ -99,6 +116,7 @@ Latents LatentSampler::latents(const SampleOptions& options, int64_t first, int6
   latents.labels = labels(options, first, count);
   if (generator_.space.truncation == Truncation::towards_mean && options.truncation)
     latents.truncation = placed(at::scalar_tensor(*options.truncation, at::kDouble));
+  latents.truncation_cutoff = options.truncation_cutoff;
   latents.noise = options.noise;
   if (generator_.space.noise)
     for (int64_t i = first; i < first + count; ++i) latents.rows.push_back(Streams::image(options.seed, i));
@@ -113,7 +131,8 @@ SampledImages LatentSampler::images(const SampleOptions& options, int64_t first,
   const auto pixels = generator_.images(from, pass).to(torch::kCPU, torch::kFloat).contiguous();
   if (!std::isfinite(pixels.sum().item<double>()))  // the values are in [-1, 1]
     throw NumericalError("generated images", "the values are not finite, so the weights are broken or too large");
-  return {pixels, from.labels.defined() ? from.labels.cpu() : from.labels};
+  const bool has_classes = from.labels.defined() && !options.mapped.defined();  // w contains the class already
+  return {pixels, has_classes ? from.labels.cpu() : torch::Tensor()};
 }
 
 torch::Tensor LatentSampler::images(const torch::Tensor& z, const torch::Tensor& labels,
