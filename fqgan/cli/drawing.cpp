@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 
 #include "fqgan/cli/flags.h"
+#include "fqgan/cli/target.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
 #include "fqgan/core/text.h"
@@ -80,13 +82,20 @@ std::vector<int64_t> classes_of(const DrawingFlags& flags, const DataInfo& data)
 
 bool has_ending(const std::string& name, const std::string& ending) { return lower(name).ends_with(ending); }
 
-void write_images(int64_t count, const std::function<SampledImages(int64_t first, int64_t count)>& images,
-                  ImageOutput& target) {
+void check_images_target(const std::string& out, bool force, const std::vector<std::string>& reads) {
+  Target target{out, "", "--out", force, reads};
+  const auto endings = {".png", ".webp", ".zip", ".safetensors"};
+  if (std::none_of(endings.begin(), endings.end(), [&](const char* ending) { return has_ending(out, ending); }))
+    return check_target_folder(target);
+  target.ending = std::filesystem::path(out).extension();
+  check_target(target);
+}
+
+void draw_images(int64_t count, const std::function<void(int64_t first, int64_t count)>& draw) {
   for (int64_t done = 0; done < count; done += drawn_at_once) {
-    target.add(images(done, std::min(drawn_at_once, count - done)));
+    draw(done, std::min(drawn_at_once, count - done));
     log_status(std::to_string(done) + "/" + std::to_string(count) + " images");
   }
-  target.finish();
   log_status("");
 }
 

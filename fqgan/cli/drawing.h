@@ -9,7 +9,6 @@
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/inference/model.h"
-#include "fqgan/inference/output.h"
 #include "fqgan/inference/sampler.h"
 
 namespace CLI {
@@ -18,7 +17,7 @@ class App;
 
 namespace fqgan {
 
-/// The most images in one picture.
+/// The most images in one picture or film.
 constexpr int64_t most_in_grid = 10'000;
 
 struct DrawingFlags {
@@ -52,8 +51,10 @@ std::vector<int64_t> classes_of(const DrawingFlags& flags, const DataInfo& data)
 
 bool has_ending(const std::string& name, const std::string& ending);
 
-/// Writes `count` images in batches, and shows the progress. images: the next so many images.
-void write_images(int64_t count, const std::function<SampledImages(int64_t first, int64_t count)>& images,
-                  ImageOutput& target);
+/// Checks the file or folder of --out as check_target does, by the ending of its name.
+void check_images_target(const std::string& out, bool force, const std::vector<std::string>& reads);
+
+/// Calls `draw` for `count` images in batches, and shows the progress.
+void draw_images(int64_t count, const std::function<void(int64_t first, int64_t count)>& draw);
 
 }  // namespace fqgan

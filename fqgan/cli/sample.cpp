@@ -12,6 +12,7 @@
 #include "fqgan/core/text.h"
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/inference/grid_plan.h"
+#include "fqgan/inference/output.h"
 #include "fqgan/profiling/memory.h"
 
 namespace fqgan {
@@ -22,6 +23,7 @@ constexpr int64_t default_files = 1000;
 struct SampleFlags : DrawingFlags {
   std::string out, latents, source, direction;
   std::optional<int64_t> count, columns;
+  std::vector<int64_t> seeds;
   uint64_t seed = 0;
   bool force = false, seeded = false;  // seeded: --seed was given
 };
@@ -35,31 +37,20 @@ std::shared_ptr<const Dataset> open_source_images(const SampleFlags& flags, cons
   return open_dataset(data);
 }
 
-/// The format decides more than the name of the target: a folder has none of these endings.
-bool is_file(const std::string& out) {
-  return has_ending(out, ".png") || has_ending(out, ".zip") || has_ending(out, ".safetensors");
-}
-
-void check_out(const SampleFlags& flags) {
-  Target target{flags.out, "", "--out", flags.force, {flags.model, flags.latents, flags.source}};
-  if (!is_file(flags.out)) return check_target_folder(target);
-  target.ending = std::filesystem::path(flags.out).extension();
-  check_target(target);
-}
-
 /// Refuses before the work what would fail after it.
 void check_count(const SampleFlags& flags, int64_t count, const DataInfo& data) {
-  const auto hint = "Hint: use a smaller --count, or write X.zip or a folder";
+  const auto hint = "Hint: draw fewer images, or write X.zip or a folder";
+  const auto flag = flags.seeds.empty() ? "--count" : "--seeds";
   if (has_ending(flags.out, ".png") && count > most_in_grid)
-    fail("--count", "expected up to " + std::to_string(most_in_grid) + " images for a grid, got " +
-                        std::to_string(count) + ". " + hint);
+    fail(flag, "expected up to " + std::to_string(most_in_grid) + " images for a grid, got " + std::to_string(count) +
+                   ". " + hint);
   if (!has_ending(flags.out, ".png") && !has_ending(flags.out, ".safetensors")) return;  // the others write as they go
   constexpr double copies = 2, bytes_of_float = 4, mebibyte = 1 << 20;  // the batches, then all of them together
   const double needed = copies * bytes_of_float * static_cast<double>(count * data.channels * data.height * data.width);
   const double free = free_memory(torch::kCPU);
   if (free > 0 && needed > free)
-    fail("--count", "expected images that fit into the free memory (" + fixed(free / mebibyte, 0) + " MiB), got " +
-                        std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) + " MiB. " + hint);
+    fail(flag, "expected images that fit into the free memory (" + fixed(free / mebibyte, 0) + " MiB), got " +
+                   std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) + " MiB. " + hint);
 }
 
 /// Refuses a seed if nothing is drawn with it.
@@ -79,7 +70,7 @@ void check_seed(const SampleFlags& flags, const Family& family, const SampleOpti
 int64_t plan_output(const SampleFlags& flags, const DataInfo& data, SampleOptions& options, OutputOptions& output) {
   const auto classes = classes_of(flags, data);
   const auto& rows = options.latents.defined() ? options.latents : options.mapped;
-  const bool given = rows.defined() || options.source;
+  const bool given = rows.defined() || options.source || !flags.seeds.empty();
   if (!given && has_ending(flags.out, ".png")) {
     auto plan = plan_grid(data, {classes, flags.count, flags.columns});
     options.labels = plan.labels;
@@ -88,19 +79,22 @@ int64_t plan_output(const SampleFlags& flags, const DataInfo& data, SampleOption
     return plan.count;
   }
   output.grid.columns = flags.columns.value_or(0);
+  for (const auto seed : flags.seeds) output.grid.captions.push_back(std::to_string(seed));
   options.labels.insert(options.labels.end(), classes.begin(), classes.end());
+  if (!flags.seeds.empty()) return std::ssize(flags.seeds);
   if (flags.count) return *flags.count;
   if (rows.defined()) return rows.size(0);
   return options.source ? options.source->info().images : default_files;
 }
 
 int sample(const SampleFlags& flags) {
-  check_out(flags);
+  check_images_target(flags.out, flags.force, {flags.model, flags.latents, flags.source});
   if (flags.columns && !has_ending(flags.out, ".png"))
     fail("--columns", "expected it with --out X.png (a grid) only, got --out " + flags.out);
   const auto [path, checkpoint, model] = open_drawn_model(flags);
   auto options = drawing_options(flags, *model.family);
   options.seed = flags.seed;
+  options.seeds = flags.seeds;
   options.direction = flags.direction;
   const auto source = open_source_images(flags, checkpoint, path, model);
   options.source = source.get();
@@ -110,15 +104,17 @@ int sample(const SampleFlags& flags) {
   if (!options.labels.empty() && !flags.classes.empty())
     fail("--class",
          "expected classes from --class or from 'y' in the file of latents, got both. Hint: leave one of them out");
-  OutputOptions output{{}, model.data.class_names, flags.force};
+  OutputOptions output;
+  output.class_names = model.data.class_names;
+  output.replace = flags.force;
   const auto count = plan_output(flags, model.data, options, output);
   check_count(flags, count, model.data);
   check_seed(flags, *model.family, options);
 
   const auto sampler = open_sampler(*model.family, options);
   const auto target = open_output(flags.out, output);
-  write_images(
-      count, [&](int64_t, int64_t next) { return sampler->next(next); }, *target);
+  draw_images(count, [&](int64_t, int64_t next) { target->add(sampler->next(next)); });
+  target->finish();
   log_info("wrote " + plural(count, "image") + " of " + path + " to " + flags.out);
   return 0;
 }
@@ -134,18 +130,25 @@ void add_sample(CLI::App& program, Action& action) {
       ->add_option("--out", flags->out,
                    "output: X.png (one grid), a folder or X.zip (one PNG per image), or X.safetensors (raw tensors)")
       ->required();
-  add_integer(
+  auto* count = add_integer(
       *command, "--count", flags->count, {1, most_images},
       "number of images; default: for a grid ten per class (64 without classes) or what fits into 2,000 pixels, "
       "else 1000");
   add_integer(*command, "--columns", flags->columns, {1, 1000}, "number of columns of a grid; default: ten at most");
-  add_seed(*command, flags->seed, "random seed; image i depends only on the seed and i");
+  auto* seed = add_seed(*command, flags->seed, "random seed; image i depends only on the seed and i");
   add_class_flag(*command, *flags,
                  "class to generate, by name or index (repeatable; several classes take turns, in a grid they have "
                  "rows of their own); default: all");
-  command->add_option("--latents", flags->latents,
-                      "safetensors file with given latents: `z` (N x Z) and optionally classes `y` (N), or `w` of a "
-                      "StyleGAN2 generator (N x W, or N x layers x W)");
+  auto* latents = command->add_option(
+      "--latents", flags->latents,
+      "safetensors file with given latents: `z` (N x Z) and optionally classes `y` (N), or `w` of a "
+      "StyleGAN2 generator (N x W, or N x layers x W)");
+  add_seeds(*command, "--seeds", flags->seeds,
+            "list of seeds, such as 0-15,42, for one image per seed with the latents of NVIDIA's generate.py: "
+            "RandomState(seed).randn(1, Z) of NumPy")
+      ->excludes(seed)
+      ->excludes(count)
+      ->excludes(latents);
   command->add_option("--source", flags->source, "source images for a model that translates images");
   command->add_option("--direction", flags->direction,
                       "direction of a model that translates images, such as a2b; default: its first one");

@@ -4,6 +4,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/inference/seed_latents.h"
 #include "fqgan/inference/truncation.h"
 
 namespace fqgan {
@@ -59,6 +60,20 @@ void check_truncation(const LatentSpace& space, const SampleOptions& options) {
                                   std::to_string(*options.truncation_cutoff));
 }
 
+/// The z that the options decide; undefined if they decide none.
+torch::Tensor given_rows(const SampleOptions& options, const LatentSpace& space, int64_t first, int64_t count) {
+  if (options.latents.defined()) return rows_of(options.latents, first, count);
+  if (options.seeds.empty()) return {};
+  FQGAN_CHECK(first + count <= std::ssize(options.seeds), "more images than seeds");
+  return latents_of_seeds({options.seeds.begin() + first, options.seeds.begin() + first + count}, space);
+}
+
+/// The random streams of image i: of its class and noise, and without seeds also of its latent.
+Streams streams_of(const SampleOptions& options, int64_t i) {
+  return options.seeds.empty() ? Streams::image(options.seed, i)
+                               : Streams::image(static_cast<uint64_t>(options.seeds.at(static_cast<size_t>(i))), 0);
+}
+
 }  // namespace
 
 void check_drawing(const LatentSpace& space, const SampleOptions& options) {
@@ -79,13 +94,11 @@ void check_drawing(const LatentSpace& space, const SampleOptions& options) {
 torch::Tensor LatentSampler::drawn(const SampleOptions& options, int64_t first, int64_t count) const {
   const auto& space = generator_.space;
   const bool resample = options.truncation && space.truncation == Truncation::resample;
-  if (options.latents.defined()) {
-    const auto given = rows_of(options.latents, first, count);
+  if (const auto given = given_rows(options, space, first, count); given.defined())
     return resample ? truncated_normal(given, at::scalar_tensor(*options.truncation, at::kDouble)) : given;
-  }
   std::vector<torch::Tensor> rows;
   for (int64_t i = first; i < first + count; ++i) {
-    auto random = Streams::image(options.seed, i);
+    auto random = streams_of(options, i);
     if (space.law == LatentLaw::uniform)
       rows.push_back(random.uniform({space.width}, "latents"));
     else
@@ -100,9 +113,8 @@ torch::Tensor LatentSampler::labels(const SampleOptions& options, int64_t first,
   if (!classes) return {};
   std::vector<int64_t> labels;
   for (int64_t i = first; i < first + count; ++i)
-    labels.push_back(options.labels.empty()
-                         ? Streams::image(options.seed, i).integers(classes, {1}, "labels").item<int64_t>()
-                         : options.labels[i % std::ssize(options.labels)]);
+    labels.push_back(options.labels.empty() ? streams_of(options, i).integers(classes, {1}, "labels").item<int64_t>()
+                                            : options.labels[i % std::ssize(options.labels)]);
   return torch::tensor(labels).to(numerics_.device);
 }
 
@@ -119,8 +131,15 @@ Latents LatentSampler::latents(const SampleOptions& options, int64_t first, int6
   latents.truncation_cutoff = options.truncation_cutoff;
   latents.noise = options.noise;
   if (generator_.space.noise)
-    for (int64_t i = first; i < first + count; ++i) latents.rows.push_back(Streams::image(options.seed, i));
+    for (int64_t i = first; i < first + count; ++i) latents.rows.push_back(streams_of(options, i));
   return latents;
+}
+
+torch::Tensor LatentSampler::styles(const SampleOptions& options, int64_t count) const {
+  torch::NoGradGuard no_grad;
+  auto random = Streams::unused();
+  auto pass = numerics_.pass(random);
+  return generator_.map(latents(options, 0, count), pass);
 }
 
 SampledImages LatentSampler::images(const SampleOptions& options, int64_t first, int64_t count) const {

@@ -70,7 +70,7 @@ void check_sampling(const Family& family, const SampleOptions& options) {
   if (!options.labels.empty()) fail("class", "this model translates images and has no classes");
   if (options.truncation || options.truncation_cutoff)
     fail("truncation", "this model translates images and has no latents to truncate");
-  if (options.latents.defined() || options.mapped.defined())
+  if (options.latents.defined() || options.mapped.defined() || !options.seeds.empty())
     fail("latents", "this model translates images and takes no latents");
   direction_named(*family.translator, options.direction);
 }
