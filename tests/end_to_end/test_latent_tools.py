@@ -1,4 +1,4 @@
-"""Images of seeds as NVIDIA's tools draw them (`sample --seeds`), for StyleGAN2 and BigGAN."""
+"""Images of seeds as NVIDIA's tools draw them (`sample --seeds`), and `mix`, for StyleGAN2 and BigGAN."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from conftest import one_line_error, run
-from test_style_based import TINY, write_images
+from test_style_based import LAYERS, TINY, write_images
+
+CELL = 64  # pixels: images of 16 pixels are enlarged in grids
+GAP = 2
 
 
 def train(folder, channels="RGB", more="", conditional="false"):
@@ -45,6 +48,19 @@ def images_of(model, folder, *words):
 def images_of_z(model, folder, z, *words):
     save_file({"z": z}, folder / "z.safetensors")
     return images_of(model, folder, "--latents", folder / "z.safetensors", *words)
+
+
+def pixels_of(images):
+    return ((images + 1) * 127.5).round().clamp(0, 255).permute(0, 2, 3, 1).byte().numpy().astype(int)
+
+
+def cells_of(path, rows, columns, left, top):
+    """The images of a grid in their own size, as rows x columns x H x W x C."""
+    picture = np.asarray(Image.open(path)).astype(int)
+    step = CELL + GAP
+    assert picture.shape[:2] == (top + rows * step - GAP, left + columns * step - GAP)
+    at = [[(top + r * step, left + c * step) for c in range(columns)] for r in range(rows)]
+    return np.array([[picture[y : y + CELL : 4, x : x + CELL : 4] for y, x in row] for row in at])
 
 
 # ---- sample --seeds ----
@@ -87,3 +103,53 @@ def test_an_image_depends_on_its_seed_alone(style, trained, tmp_path):
 )
 def test_seeds_that_make_no_images(style, tmp_path, words, names):
     one_line_error(run("sample", style, "--out", tmp_path / "x.png", *words), *names)
+
+
+# ---- mix ----
+
+
+def mixed_by_hand(model, folder, rows, columns, layers, psi):
+    """The images of NVIDIA's style_mixing.py, from w that the exported mapping network gives."""
+    done("export", model, "--part", "mapping", "--out", folder / "mapping.pt", "--force")
+    mapping = torch.jit.load(folder / "mapping.pt")
+    rows, columns = (mapping(latents_of(seeds, 16), torch.tensor(psi)) for seeds in (rows, columns))
+    grid = [columns]
+    for row in rows:
+        mixed = row.repeat(len(columns), 1, 1)
+        mixed[:, layers] = columns[:, layers]
+        grid += [row[None], mixed]
+    save_file({"w": torch.cat(grid)}, folder / "w.safetensors")
+    return images_of(model, folder, "--latents", folder / "w.safetensors", "--noise", "constant")
+
+
+@pytest.mark.parametrize("layers, words, psi", [(None, (), 1.0), ([0, 1, 4], ("--truncation", 0.5), 0.5)])
+def test_mix_is_the_grid_of_style_mixing(style, tmp_path, layers, words, psi):
+    given = () if layers is None else ("--layers", "0-1,4")
+    out = tmp_path / "mix.png"
+    done("mix", style, "--rows", "85,7", "--columns", "1-3", *given, *words, "--out", out)
+    expected = mixed_by_hand(style, tmp_path, [85, 7], [1, 2, 3], layers or list(range(LAYERS - 1)), psi)
+    cells = cells_of(out, 3, 4, left=2 * 6 + 8, top=13)
+    assert (cells[0, 0] == 0).all()
+    found = cells.reshape(12, *cells.shape[2:])[1:]
+    assert np.abs(found - pixels_of(expected)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "words, names",
+    [
+        (("--rows", "1", "--columns", "2", "--layers", "2-6"), ("--layers", "5", "6")),
+        (("--rows", "1", "--columns", "x"), ("--columns", "'x'")),
+        (("--rows", "1"), ("--columns",)),
+        (("--rows", "0-999", "--columns", "0-99"), ("--rows", "10000", "101101")),
+        (("--rows", "1", "--columns", "2", "--class", "a"), ("--class",)),
+        (("--rows", "1", "--columns", "2", "--truncation-cutoff", 2), ("truncation-cutoff",)),
+    ],
+)
+def test_wrong_mixes(style, tmp_path, words, names):
+    one_line_error(run("mix", style, "--out", tmp_path / "x.png", *words), *names)
+
+
+def test_mix_needs_one_w_for_each_layer(trained, style, tmp_path):
+    words = ("--rows", "1", "--columns", "2", "--out")
+    one_line_error(run("mix", trained, *words, tmp_path / "x.png"), "mix", "layer")
+    one_line_error(run("mix", style, *words, tmp_path / "x.jpg"), "--out", ".png")

@@ -1,7 +1,10 @@
-// The latents of seeds.
+// The latents of seeds and mixed styles.
 #include "fqgan/inference/seed_latents.h"
 
+#include <cmath>
+
 #include "fqgan/inference/latent_sampler.h"
+#include "fqgan/inference/style_mix.h"
 #include "support/support.h"
 
 namespace fqgan::test {
@@ -42,6 +45,15 @@ TEST(SeedLatents, AnImageIsAFunctionOfItsSeed) {
   const auto first = sampler.images(of_seeds({1, 2, 3}), 0, 3), late = sampler.images(of_seeds({7, 3, 2}), 1, 2);
   EXPECT_TRUE(first.pixels.flip(0).narrow(0, 0, 2).equal(late.pixels));
   EXPECT_TRUE(first.labels.flip(0).narrow(0, 0, 2).equal(late.labels));
+}
+
+TEST(StyleMix, TakesTheLayersOfTheColumn) {
+  const auto rows = torch::arange(12.).view({2, 3, 2}), columns = -torch::arange(1., 13.).view({2, 3, 2});
+  const auto grid = mixed_styles(rows, columns, {0, 2});
+  ASSERT_EQ(grid.sizes(), at::IntArrayRef({8, 3, 2}));  // two columns, then each row with its two mixes
+  EXPECT_TRUE(grid.narrow(0, 0, 2).equal(columns));
+  EXPECT_TRUE(grid[2].equal(rows[0]) && grid[5].equal(rows[1]));
+  EXPECT_TRUE(grid[7].equal(at::stack({columns[1][0], rows[1][1], columns[1][2]})));
 }
 
 }  // namespace
