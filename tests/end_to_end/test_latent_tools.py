@@ -1,9 +1,9 @@
-"""Images of seeds as NVIDIA's tools draw them (`sample --seeds`), and `mix`, for StyleGAN2 and BigGAN."""
+"""Images of seeds as NVIDIA's tools draw them (`sample --seeds`), `mix` and `interpolate`, for StyleGAN2 and BigGAN."""
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence
 from safetensors.torch import load_file, save_file
 
 from conftest import one_line_error, run
@@ -153,3 +153,121 @@ def test_mix_needs_one_w_for_each_layer(trained, style, tmp_path):
     words = ("--rows", "1", "--columns", "2", "--out")
     one_line_error(run("mix", trained, *words, tmp_path / "x.png"), "mix", "layer")
     one_line_error(run("mix", style, *words, tmp_path / "x.jpg"), "--out", ".png")
+
+
+# ---- interpolate ----
+
+
+def frames_of(path, mode="RGB"):
+    """(milliseconds, pixels) of each frame; without transparency they are opaque."""
+    frames = []
+    with Image.open(path) as film:
+        for frame in ImageSequence.Iterator(film):
+            frame.load()
+            assert mode == "RGBA" or frame.convert("RGBA").getextrema()[3] == (255, 255)
+            frames.append((frame.info["duration"], np.asarray(frame.convert(mode)).astype(int)))
+    return frames
+
+
+def test_a_film_returns_to_its_first_image(style, tmp_path):
+    out = tmp_path / "film.webp"
+    words = ("--seeds", "4,9,2", "--steps", 5)
+    done("interpolate", style, *words, "--fps", 25, "--lossless", "--out", out)
+    with Image.open(out) as film:
+        assert (film.n_frames, film.size, film.info["loop"]) == (15, (16, 16), 0)
+    frames = frames_of(out)
+    assert {duration for duration, _ in frames} == {40}
+    ends = pixels_of(images_of(style, tmp_path, "--seeds", "4,9,2", "--noise", "constant"))
+    for seed in range(3):
+        assert np.abs(frames[5 * seed][1] - ends[seed]).max() <= 1
+    done("interpolate", style, *words, "--out", tmp_path / "frames")
+    files = sorted((tmp_path / "frames").glob("*.png"))
+    assert [path.name for path in files] == [f"{i:05d}.png" for i in range(15)]
+    assert all((np.asarray(Image.open(path)) == frame).all() for path, (_, frame) in zip(files, frames))
+    done("interpolate", style, *words, "--out", out, "--force", "--quality", 50)
+    lossy = frames_of(out)
+    assert len(lossy) == 15 and (lossy[0][1] != frames[0][1]).any()
+    assert np.mean(np.abs(lossy[0][1] - frames[0][1])) < 40
+
+
+def test_films_keep_transparency(tmp_path):
+    model = train(tmp_path, "RGBA", 'alpha = "keep"')
+    done("interpolate", model, "--seeds", "1,2", "--steps", 3, "--lossless", "--out", tmp_path / "film.webp")
+    expected = pixels_of(images_of(model, tmp_path, "--seeds", "1,2", "--noise", "constant"))
+    with Image.open(tmp_path / "film.webp") as film:
+        assert (film.n_frames, film.mode) == (6, "RGBA")
+    frames = frames_of(tmp_path / "film.webp", "RGBA")
+    assert expected[..., 3].min() < 255
+    assert np.abs(frames[0][1] - expected[0]).max() <= 1 and np.abs(frames[3][1] - expected[1]).max() <= 1
+    done("interpolate", model, "--seeds", "1,2", "--steps", 3, "--out", tmp_path / "frames")
+    for (_, frame), path in zip(frames, sorted((tmp_path / "frames").glob("*.png")), strict=True):
+        seen, there = frame[..., 3:] > 0, np.asarray(Image.open(path)).astype(int)
+        assert (frame * seen == there * seen).all()
+
+
+def test_paths_in_z_are_great_circles(trained, tmp_path):
+    """BigGAN has no w. One row of the picture for each pair of neighbours, with both ends."""
+    done("interpolate", trained, "--seeds", "5,6,5", "--steps", 3, "--class", "two", "--out", tmp_path / "strip.png")
+    a, b = latents_of([5, 6], 8).double()
+    angle = torch.acos(a @ b / a.norm() / b.norm())
+    between = ((angle / 2).sin() * (a + b) / angle.sin()).float()
+    z = torch.stack([a.float(), between, b.float(), b.float(), between, a.float()])
+    expected = pixels_of(images_of_z(trained, tmp_path, z, "--class", "two"))[..., 0]
+    picture = np.asarray(Image.open(tmp_path / "strip.png")).astype(int)
+    left = picture.shape[1] - 3 * (CELL + GAP) + GAP
+    for i in range(6):
+        y, x = i // 3 * (CELL + GAP), left + i % 3 * (CELL + GAP)
+        assert np.abs(picture[y : y + CELL : 8, x : x + CELL : 8] - expected[i]).max() <= 1
+
+
+def test_classes_of_mapped_latents(tmp_path):
+    """In w the classes of neighbouring seeds may differ; a mixed grid has one class, or those of its seeds."""
+    model = train(tmp_path, conditional="true")
+    given = ("--seeds", "1,2", "--class", "class0", "--class", "class1")
+    done("interpolate", model, *given, "--steps", 2, "--out", tmp_path / "x.safetensors")
+    found = load_file(tmp_path / "x.safetensors")
+    assert found.keys() == {"images"}
+    assert torch.allclose(found["images"][::2], images_of(model, tmp_path, *given, "--noise", "constant"), atol=1e-5)
+    one_line_error(run("interpolate", model, *given, "--space", "z", "--out", tmp_path / "y"), "--class", "several")
+    pictures = []
+    for words in ((), ("--class", "class0"), ("--class", "class1")):
+        done("mix", model, "--rows", "1", "--columns", "2,3", *words, "--out", tmp_path / "mix.png", "--force")
+        pictures.append((tmp_path / "mix.png").read_bytes())
+    assert pictures[1] != pictures[2]
+    words = ("--rows", "1", "--columns", "2", "--class", "class0", "--class", "class1")
+    one_line_error(run("mix", model, *words, "--out", tmp_path / "y.png"), "--class", "several")
+
+
+def test_paths_in_w_are_straight(style, tmp_path):
+    done("export", style, "--part", "mapping", "--out", tmp_path / "mapping.pt")
+    w = torch.jit.load(tmp_path / "mapping.pt")(latents_of([1, 2], 16), torch.tensor(1.0))
+    save_file({"w": w.mean(0, keepdim=True)}, tmp_path / "w.safetensors")
+    for words in ((), ("--truncation", 0.5), ("--truncation", 0.5, "--truncation-cutoff", 2)):
+        out = ("--out", tmp_path / "x.safetensors", "--force")
+        done("interpolate", style, "--seeds", "1,2", "--steps", 2, *words, *out)
+        middle = images_of(style, tmp_path, "--latents", tmp_path / "w.safetensors", "--noise", "constant", *words)
+        found = load_file(tmp_path / "x.safetensors")["images"]
+        assert found.shape[0] == 4 and torch.allclose(found[1], middle[0], atol=1e-5)
+    done("interpolate", style, "--seeds", "1,2", "--steps", 2, "--space", "z", "--out", tmp_path / "z.safetensors")
+    assert not torch.allclose(load_file(tmp_path / "z.safetensors")["images"], found)
+
+
+@pytest.mark.parametrize(
+    "words, names",
+    [
+        (("--seeds", "1", "--out", "x.png"), ("--seeds", "two")),
+        (("--seeds", "1,2", "--steps", 1, "--out", "x.png"), ("--steps", "2", "'1'")),
+        (("--seeds", "1,2", "--steps", 10000, "--out", "x.webp"), ("--steps", "20000")),
+        (("--seeds", "1,2", "--fps", 25, "--out", "x.png"), ("--fps", ".webp")),
+        (("--seeds", "1,2", "--fps", 0, "--out", "x.webp"), ("--fps", "'0'")),
+        (("--seeds", "1,2", "--lossless", "--quality", 3, "--out", "x.webp"), ("--lossless", "--quality")),
+        (("--seeds", "1,2", "--space", "y", "--out", "x.png"), ("--space", "'z'", "'y'")),
+        (("--seeds", "1,2", "--space", "w", "--out", "x.png"), ("--space", "z", "w")),
+        (("--seeds", "1,2", "--class", 0, "--class", 1, "--out", "x.png"), ("--class", "several")),
+        (("--seeds", "1,2", "--noise", "none", "--out", "x.png"), ("--noise",)),
+        (("--seeds", "1,2", "--out", "x.jpg"), ("x.jpg", ".jpg")),
+    ],
+)
+def test_wrong_interpolations(trained, tmp_path, words, names):
+    one_line_error(run("interpolate", trained, *words, cwd=tmp_path), *names)
+    assert not list(tmp_path.iterdir())

@@ -337,7 +337,7 @@ def test_networks_for_smaller_images_are_refused_with_what_to_write(tiny):
 
 def test_help_names_the_commands():
     text = run("--help").stdout
-    for command in ("train", "sample", "mix", "inspect", "options", "export"):
+    for command in ("train", "sample", "mix", "interpolate", "inspect", "options", "export"):
         assert command in text
 
 
