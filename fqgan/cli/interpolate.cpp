@@ -99,7 +99,8 @@ void add_interpolate(CLI::App& program, Action& action) {
       ->add_option(
           "--out", flags->out,
           "output: X.webp (a film that returns to its first image), a folder or X.zip (the frames of the film, "
-          "one PNG per frame), or X.png (one row of images for each pair of neighbouring seeds)")
+          "one PNG per frame), X.safetensors (the frames as tensors), or X.png (one row of images for each pair of "
+          "neighbouring seeds)")
       ->required();
   add_integer(*command, "--steps", flags->steps, {2, 10'000}, "number of images for each pair of neighbouring seeds");
   add_choice(*command, "--space", flags->space, {"z", "w"},
