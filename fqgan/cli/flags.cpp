@@ -40,6 +40,23 @@ double parse_number(const std::string& name, const std::string& text, const Rang
   return value;
 }
 
+/// The numbers of "0-15,42" in their order. Errors: UserError.
+std::vector<int64_t> parse_numbers(const std::string& name, const std::string& text, const Range<int64_t>& range) {
+  std::vector<int64_t> values;
+  for (size_t at = 0; at <= text.size();) {
+    const auto end = std::min(text.find(',', at), text.size()), dash = text.find('-', at + 1);
+    const auto first = parse_integer(name, text.substr(at, std::min(dash, end) - at), range);
+    const auto last = dash < end ? parse_integer(name, text.substr(dash + 1, end - dash - 1), range) : first;
+    if (last < first)
+      fail(name, "expected ranges from a smaller to a larger number, got " + shown(text.substr(at, end - at)));
+    if (last - first >= most_images - std::ssize(values))
+      fail(name, "expected up to " + std::to_string(most_images) + " numbers, got more");
+    for (auto value = first; value <= last; ++value) values.push_back(value);
+    at = end + 1;
+  }
+  return values;
+}
+
 /// A flag whose text is read by `read`.
 template <class Read>
 CLI::Option* add_read(CLI::App& command, const std::string& name, const std::string& meaning, const char* type,
@@ -60,6 +77,18 @@ CLI::Option* add_integer(CLI::App& command, const std::string& name, std::option
                          Range<int64_t> range, const std::string& meaning) {
   return add_read(command, name, meaning, "INT",
                   [&value, name, range](const std::string& text) { value = parse_integer(name, text, range); });
+}
+
+CLI::Option* add_numbers(CLI::App& command, const std::string& name, std::vector<int64_t>& values, Range<int64_t> range,
+                         const std::string& meaning) {
+  return add_read(command, name, meaning, "LIST",
+                  [&values, name, range](const std::string& text) { values = parse_numbers(name, text, range); });
+}
+
+CLI::Option* add_seeds(CLI::App& command, const std::string& name, std::vector<int64_t>& seeds,
+                       const std::string& meaning) {
+  const Range<int64_t> range{0, std::numeric_limits<uint32_t>::max(), "a list of seeds is written as 0-15,42"};
+  return add_numbers(command, name, seeds, range, meaning);
 }
 
 CLI::Option* add_seed(CLI::App& command, uint64_t& value, const std::string& meaning) {

@@ -39,6 +39,12 @@ CLI::Option* add_integer(CLI::App& command, const std::string& name, int64_t& va
                          const std::string& meaning);
 CLI::Option* add_integer(CLI::App& command, const std::string& name, std::optional<int64_t>& value,
                          Range<int64_t> range, const std::string& meaning);
+/// A list of whole numbers and ranges: 0-15,42.
+CLI::Option* add_numbers(CLI::App& command, const std::string& name, std::vector<int64_t>& values, Range<int64_t> range,
+                         const std::string& meaning);
+/// Seeds of NumPy's RandomState, as a list (inference/seed_latents.h).
+CLI::Option* add_seeds(CLI::App& command, const std::string& name, std::vector<int64_t>& seeds,
+                       const std::string& meaning);
 CLI::Option* add_seed(CLI::App& command, uint64_t& value, const std::string& meaning);
 CLI::Option* add_number(CLI::App& command, const std::string& name, std::optional<double>& value, Range<double> range,
                         const std::string& meaning);

@@ -29,5 +29,7 @@ void add_import(CLI::App& program, Action& action);
 void add_score(CLI::App& program, Action& action);
 void add_classify(CLI::App& program, Action& action);
 void add_profile(CLI::App& program, Action& action);
+void add_mix(CLI::App& program, Action& action);
+void add_interpolate(CLI::App& program, Action& action);
 
 }  // namespace fqgan

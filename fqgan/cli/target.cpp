@@ -34,7 +34,7 @@ fs::path resolved(const fs::path& path) {
 /// Pictures among the images that are read would be taken for images the next time.
 bool becomes_an_image(const Target& target) {
   const auto ending = lower(target.ending);
-  return ending == ".png" || ending == ".zip";
+  return ending == ".png" || ending == ".webp" || ending == ".zip";
 }
 
 /// The images that the recipe of a run or a checkpoint names; none for other paths.

@@ -4,6 +4,7 @@
 
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/inference/seed_latents.h"
 #include "fqgan/inference/truncation.h"
 
 namespace fqgan {
@@ -34,6 +35,45 @@ torch::Tensor rows_of(const torch::Tensor& given, int64_t first, int64_t count) 
   return given.narrow(0, first, count);
 }
 
+void check_mapped(const torch::Tensor& w, const LatentSpace& space) {
+  if (!space.mapped) fail("latents", "expected z for a generator without a mapping network, got w");
+  const bool shared = w.dim() == 2, own = w.dim() == 3 && space.layers && w.size(1) == space.layers;
+  if ((shared || own) && w.size(-1) == space.mapped) return;
+  const auto width = std::to_string(space.mapped) + "]";
+  fail("latents", "expected w of shape [N, " + width +
+                      (space.layers ? " or [N, " + std::to_string(space.layers) + ", " + width : "") + ", got " +
+                      shape_text(w.sizes()));
+}
+
+void check_truncation(const LatentSpace& space, const SampleOptions& options) {
+  if (options.truncation && !std::isfinite(*options.truncation))
+    fail("truncation", "expected a number in [0, 10], got one that is not finite");
+  if (options.truncation && space.truncation == Truncation::none)
+    fail("truncation", space.law == LatentLaw::uniform ? "this generator has uniform latents, which have no truncation"
+                                                       : "this generator has no truncation");
+  if (!options.truncation_cutoff) return;
+  if (!space.layers)
+    fail("truncation-cutoff", "expected a generator that takes one w for each layer, such as StyleGAN2's, got another");
+  if (!options.truncation) fail("truncation-cutoff", "expected it together with a truncation, got no truncation");
+  if (*options.truncation_cutoff < 1 || *options.truncation_cutoff > space.layers)
+    fail("truncation-cutoff", "expected a number of layers from 1 to " + std::to_string(space.layers) + ", got " +
+                                  std::to_string(*options.truncation_cutoff));
+}
+
+/// The z that the options decide; undefined if they decide none.
+torch::Tensor given_rows(const SampleOptions& options, const LatentSpace& space, int64_t first, int64_t count) {
+  if (options.latents.defined()) return rows_of(options.latents, first, count);
+  if (options.seeds.empty()) return {};
+  FQGAN_CHECK(first + count <= std::ssize(options.seeds), "more images than seeds");
+  return latents_of_seeds({options.seeds.begin() + first, options.seeds.begin() + first + count}, space);
+}
+
+/// The random streams of image i: of its class and noise, and without seeds also of its latent.
+Streams streams_of(const SampleOptions& options, int64_t i) {
+  return options.seeds.empty() ? Streams::image(options.seed, i)
+                               : Streams::image(static_cast<uint64_t>(options.seeds.at(static_cast<size_t>(i))), 0);
+}
+
 }  // namespace
 
 void check_drawing(const LatentSpace& space, const SampleOptions& options) {
@@ -43,32 +83,22 @@ void check_drawing(const LatentSpace& space, const SampleOptions& options) {
       fail("class",
            "expected a class from 0 to " + std::to_string(space.classes - 1) + ", got " + std::to_string(label));
   }
-  if (options.truncation && !std::isfinite(*options.truncation))
-    fail("truncation", "expected a number in [0, 10], got one that is not finite");
   if (!options.direction.empty())
     fail("direction", "this generator draws from latents and has no directions, got '" + options.direction + "'");
-  if (options.truncation && space.truncation == Truncation::none)
-    fail("truncation", space.law == LatentLaw::uniform ? "this generator has uniform latents, which have no truncation"
-                                                       : "this generator has no truncation");
+  check_truncation(space, options);
   if (options.latents.defined()) check_shape(options.latents, {any, space.width}, "latents");
-  if (options.mapped.defined() && !space.mapped)
-    fail("latents", "expected z for a generator without a mapping network, got w");
-  if (options.mapped.defined() && options.mapped.size(-1) != space.mapped)
-    fail("latents",
-         "expected w of width " + std::to_string(space.mapped) + ", got " + shape_text(options.mapped.sizes()));
+  if (options.mapped.defined()) check_mapped(options.mapped, space);
   if (options.source) fail("source", "this generator draws from latents and cannot translate source images");
 }
 
 torch::Tensor LatentSampler::drawn(const SampleOptions& options, int64_t first, int64_t count) const {
   const auto& space = generator_.space;
   const bool resample = options.truncation && space.truncation == Truncation::resample;
-  if (options.latents.defined()) {
-    const auto given = rows_of(options.latents, first, count);
+  if (const auto given = given_rows(options, space, first, count); given.defined())
     return resample ? truncated_normal(given, at::scalar_tensor(*options.truncation, at::kDouble)) : given;
-  }
   std::vector<torch::Tensor> rows;
   for (int64_t i = first; i < first + count; ++i) {
-    auto random = Streams::image(options.seed, i);
+    auto random = streams_of(options, i);
     if (space.law == LatentLaw::uniform)
       rows.push_back(random.uniform({space.width}, "latents"));
     else
@@ -83,9 +113,8 @@ torch::Tensor LatentSampler::labels(const SampleOptions& options, int64_t first,
   if (!classes) return {};
   std::vector<int64_t> labels;
   for (int64_t i = first; i < first + count; ++i)
-    labels.push_back(options.labels.empty()
-                         ? Streams::image(options.seed, i).integers(classes, {1}, "labels").item<int64_t>()
-                         : options.labels[i % std::ssize(options.labels)]);
+    labels.push_back(options.labels.empty() ? streams_of(options, i).integers(classes, {1}, "labels").item<int64_t>()
+                                            : options.labels[i % std::ssize(options.labels)]);
   return torch::tensor(labels).to(numerics_.device);
 }
 
@@ -99,10 +128,18 @@ Latents LatentSampler::latents(const SampleOptions& options, int64_t first, int6
   latents.labels = labels(options, first, count);
   if (generator_.space.truncation == Truncation::towards_mean && options.truncation)
     latents.truncation = placed(at::scalar_tensor(*options.truncation, at::kDouble));
+  latents.truncation_cutoff = options.truncation_cutoff;
   latents.noise = options.noise;
   if (generator_.space.noise)
-    for (int64_t i = first; i < first + count; ++i) latents.rows.push_back(Streams::image(options.seed, i));
+    for (int64_t i = first; i < first + count; ++i) latents.rows.push_back(streams_of(options, i));
   return latents;
+}
+
+torch::Tensor LatentSampler::styles(const SampleOptions& options, int64_t count) const {
+  torch::NoGradGuard no_grad;
+  auto random = Streams::unused();
+  auto pass = numerics_.pass(random);
+  return generator_.map(latents(options, 0, count), pass);
 }
 
 SampledImages LatentSampler::images(const SampleOptions& options, int64_t first, int64_t count) const {
@@ -113,7 +150,8 @@ SampledImages LatentSampler::images(const SampleOptions& options, int64_t first,
   const auto pixels = generator_.images(from, pass).to(torch::kCPU, torch::kFloat).contiguous();
   if (!std::isfinite(pixels.sum().item<double>()))  // the values are in [-1, 1]
     throw NumericalError("generated images", "the values are not finite, so the weights are broken or too large");
-  return {pixels, from.labels.defined() ? from.labels.cpu() : from.labels};
+  const bool has_classes = from.labels.defined() && !options.mapped.defined();  // w contains the class already
+  return {pixels, has_classes ? from.labels.cpu() : torch::Tensor()};
 }
 
 torch::Tensor LatentSampler::images(const torch::Tensor& z, const torch::Tensor& labels,

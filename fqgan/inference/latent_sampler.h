@@ -18,6 +18,8 @@ class LatentSampler {
   const Generator& generator() const { return generator_; }
   /// The inputs of images [first, first + count), on the device, in the parameters' type.
   Latents latents(const SampleOptions& options, int64_t first, int64_t count) const;
+  /// The w of images [0, count), truncated: N x W, or N x layers x W with a cutoff. Needs a mapping network.
+  torch::Tensor styles(const SampleOptions& options, int64_t count) const;
   /// Images [first, first + count). Errors: UserError if there are fewer given latents.
   SampledImages images(const SampleOptions& options, int64_t first, int64_t count) const;
   /// The images of these latents. z: N x Z, any floating type; labels: int64 N, undefined without classes -> float32

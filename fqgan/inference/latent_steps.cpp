@@ -1,20 +1,13 @@
 #include "fqgan/inference/latent_steps.h"
 
+#include "fqgan/inference/interpolation.h"
+
 namespace fqgan {
 namespace {
 
 Numerics exact(Numerics numerics) {
   if (numerics.compute == torch::kBFloat16) numerics.compute = torch::kFloat;
   return numerics;
-}
-
-/// Rows of a and b, float64; t: as many rows.
-torch::Tensor on_great_circle(const torch::Tensor& a, const torch::Tensor& b, const torch::Tensor& t) {
-  constexpr double smallest_sine = 1e-7;  // below: the ends have one direction, or opposite ones
-  const auto cosine = (a * b).sum(-1, true) / (a.norm(2, -1, true) * b.norm(2, -1, true));
-  const auto angle = cosine.clamp(-1, 1).acos(), sine = angle.sin();
-  const auto circle = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / sine;
-  return at::where(sine > smallest_sine, circle, at::lerp(a, b, t));
 }
 
 /// The w of each z, in float64.

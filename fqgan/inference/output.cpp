@@ -22,6 +22,7 @@ struct OutputKind {
 
 constexpr OutputKind kinds[] = {
     {".png", open_grid_output},
+    {".webp", open_animation_output},
     {".zip", open_zip_output},
     {".safetensors", open_tensor_output},
 };
@@ -70,7 +71,7 @@ std::unique_ptr<ImageOutput> open_output(const std::string& target, OutputOption
   if (target.empty()) fail("output", "expected a file or folder to write to, got an empty name");
   const std::string extension = lower(fs::path(target).extension().string());
   for (const auto& kind : kinds) {
-    if (extension != kind.extension) continue;
+    if (extension != kind.extension || (extension == ".webp" && !options.animation)) continue;
     prepare_target(target);
     return std::make_unique<CheckedOutput>(target, kind.open(target, std::move(options)));
   }

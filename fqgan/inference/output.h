@@ -1,5 +1,6 @@
 // Writes sampled images. The name of the target decides the format:
 // - X.png: one grid.
+// - X.webp: a film with one frame per image, if the caller offers films.
 // - X.safetensors: `images`, float32 N x C x H x W in [-1, 1], and `labels`, int64 N.
 // - X.zip, or any other name (a folder): one PNG per image. With classes there is one folder per class, named by it;
 //   files are numbered over all classes, so that image 17 is 00017.png in any folder.
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "fqgan/data/images/webp_animation.h"
 #include "fqgan/inference/sampler.h"
 #include "fqgan/plot/grid.h"
 
@@ -19,8 +21,9 @@ inline constexpr char sample_marker[] = ".fqgan-sample";
 
 struct OutputOptions {
   GridOptions grid;
-  std::vector<std::string> class_names;  // empty: no classes
-  bool replace = false;                  // whether images of an earlier call (sample_marker) are first removed
+  std::vector<std::string> class_names;            // empty: no classes
+  std::optional<AnimationOptions> animation = {};  // of films; unset: X.webp is refused
+  bool replace = false;  // whether images of an earlier call (sample_marker) are first removed
 };
 
 /// Takes images batch by batch; finish() completes the file. Without finish() an existing file is unchanged.

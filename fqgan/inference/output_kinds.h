@@ -10,6 +10,7 @@
 namespace fqgan {
 
 std::unique_ptr<ImageOutput> open_grid_output(const std::filesystem::path& target, OutputOptions options);
+std::unique_ptr<ImageOutput> open_animation_output(const std::filesystem::path& target, OutputOptions options);
 std::unique_ptr<ImageOutput> open_tensor_output(const std::filesystem::path& target, OutputOptions options);
 std::unique_ptr<ImageOutput> open_zip_output(const std::filesystem::path& target, OutputOptions options);
 std::unique_ptr<ImageOutput> open_folder_output(const std::filesystem::path& target, OutputOptions options);

@@ -68,8 +68,9 @@ void check_sampling(const Family& family, const SampleOptions& options) {
   if (!options.source)
     fail("source", "expected source images for a model that translates images, got none. Hint: use --source IMAGES");
   if (!options.labels.empty()) fail("class", "this model translates images and has no classes");
-  if (options.truncation) fail("truncation", "this model translates images and has no latents to truncate");
-  if (options.latents.defined() || options.mapped.defined())
+  if (options.truncation || options.truncation_cutoff)
+    fail("truncation", "this model translates images and has no latents to truncate");
+  if (options.latents.defined() || options.mapped.defined() || !options.seeds.empty())
     fail("latents", "this model translates images and takes no latents");
   direction_named(*family.translator, options.direction);
 }

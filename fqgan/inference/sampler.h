@@ -12,10 +12,13 @@ namespace fqgan {
 struct SampleOptions {
   Weights weights = Weights::average;
   // From latents:
-  uint64_t seed = 0;                 // image i is a function of the seed and i
-  std::vector<int64_t> labels;       // classes of the images, repeated as needed; empty: drawn uniformly
-  std::optional<double> truncation;  // of the kind LatentSpace::truncation; unset: none
-  torch::Tensor latents, mapped;     // given z (N x Z) or w (N x W); undefined: drawn
+  uint64_t seed = 0;            // image i is a function of the seed and i
+  std::vector<int64_t> seeds;   // one for each image, which is a function of its seed alone (inference/seed_latents.h);
+                                // empty: `seed` decides
+  std::vector<int64_t> labels;  // classes of the images, repeated as needed; empty: drawn uniformly
+  std::optional<double> truncation;          // of the kind LatentSpace::truncation; unset: none
+  std::optional<int64_t> truncation_cutoff;  // only so many first layers are truncated; unset: all
+  torch::Tensor latents, mapped;             // given z (N x Z), or w (N x W, N x layers x W); undefined: drawn
   NoiseMode noise = NoiseMode::random;
   // From images:
   const Dataset* source = nullptr;  // must outlive the sampler

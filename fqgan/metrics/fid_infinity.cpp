@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "fqgan/core/numpy_random.h"
 #include "fqgan/metrics/check_features.h"
 #include "fqgan/metrics/frechet.h"
 #include "fqgan/metrics/mean_and_std.h"
-#include "fqgan/metrics/numpy_random.h"
 
 namespace fqgan {
 namespace {

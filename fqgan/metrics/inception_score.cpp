@@ -9,9 +9,9 @@
 #include <cmath>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/numpy_random.h"
 #include "fqgan/metrics/blocks.h"
 #include "fqgan/metrics/check_features.h"
-#include "fqgan/metrics/numpy_random.h"
 
 namespace fqgan {
 namespace {

@@ -9,11 +9,11 @@
 #include <algorithm>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/numpy_random.h"
 #include "fqgan/core/streams.h"
 #include "fqgan/metrics/blocks.h"
 #include "fqgan/metrics/check_features.h"
 #include "fqgan/metrics/kernels.h"
-#include "fqgan/metrics/numpy_random.h"
 
 namespace fqgan {
 namespace {

@@ -38,10 +38,11 @@ struct LatentSpace {
 
 /// The input of one forward pass: z, or w if there is a mapping network.
 struct Latents {
-  torch::Tensor z;                          // N x Z, on the device, in the parameters' type
-  torch::Tensor w;                          // N x W, or N x layers x W
-  torch::Tensor labels;                     // int64 N; undefined when unconditional
-  std::optional<torch::Tensor> truncation;  // psi, a scalar; only for Truncation::towards_mean
+  torch::Tensor z;                           // N x Z, on the device, in the parameters' type
+  torch::Tensor w;                           // N x W, or N x layers x W
+  torch::Tensor labels;                      // int64 N; undefined when unconditional
+  std::optional<torch::Tensor> truncation;   // psi, a scalar; only for Truncation::towards_mean
+  std::optional<int64_t> truncation_cutoff;  // only so many first rows of w are truncated; unset: all
   NoiseMode noise = NoiseMode::random;
   std::vector<Streams> rows;  // one random stream per image, so that an image does not depend on its batch
 };

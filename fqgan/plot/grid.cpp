@@ -35,6 +35,7 @@ struct Layout {
   int64_t caption_height = 0;               // below each row; 0: none
   int64_t column_width = 0;                 // the larger of a cell's and a caption's width
   int64_t title_height = 0, title_width = 0;
+  int64_t images_top = 0;  // below the title and the labels of the columns
 };
 
 int64_t columns_for(int64_t images, const GridOptions& options) {
@@ -75,15 +76,14 @@ Layout layout_of(const at::Tensor& pixels, const GridOptions& options, const std
   layout.cell_height = height * layout.factor;
   layout.cell_width = width * layout.factor;
   layout.row_height = layout.cell_height;
-  layout.column_width = layout.cell_width;
-  if (!options.captions.empty()) {
-    layout.caption_height = glyph_height;
-    layout.column_width = std::max(layout.cell_width, caption_margin + width_of(options.captions));
-  }
+  const auto texts = std::max(width_of(options.captions), width_of(options.column_labels));
+  layout.column_width = std::max(layout.cell_width, texts > 0 ? caption_margin + texts : 0);
+  if (!options.captions.empty()) layout.caption_height = glyph_height;
   if (!options.title.empty()) {
     layout.title_height = std::ssize(options.title) * glyph_height + 2 * label_margin;
     layout.title_width = width_of(options.title) + 2 * label_margin;
   }
+  layout.images_top = layout.title_height + (options.column_labels.empty() ? 0 : glyph_height);
   if (labels.empty()) return layout;
   const auto rows = std::ssize(layout.row_lengths);
   if (std::ssize(labels) != rows) {
@@ -155,18 +155,23 @@ at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options) {
               "expected uint8 pixels, columns >= 0 and gap >= 0");
   FQGAN_CHECK(options.captions.empty() || std::ssize(options.captions) == pixels.size(0),
               "expected one caption per image");
+  FQGAN_CHECK(options.column_labels.empty() || std::ssize(options.column_labels) == options.columns,
+              "expected one label per column");
 
   const auto labels = drawn_labels(options.row_labels);
   const Layout layout = layout_of(pixels, options, labels);
   const int64_t row_step = layout.row_height + layout.caption_height + options.gap;
   const int64_t column_step = layout.column_width + options.gap;
-  const int64_t height = layout.title_height + std::ssize(layout.row_lengths) * row_step - options.gap;
+  const int64_t height = layout.images_top + std::ssize(layout.row_lengths) * row_step - options.gap;
   const int64_t width = std::max(layout.title_width, layout.label_width + layout.columns * column_step - options.gap);
   const at::Tensor picture = at::full({channels == 1 ? 1 : 3, height, width}, background, at::kByte);
   const at::Tensor source = pixels.cpu().contiguous();
   for (int64_t line = 0; line < std::ssize(options.title); ++line)
     draw_text(picture, label_margin, label_margin + line * glyph_height, options.title[line], ink);
-  int64_t image = 0, row_top = layout.title_height;
+  for (int64_t column = 0; column < std::ssize(options.column_labels); ++column)
+    draw_text(picture, layout.label_width + column * column_step + caption_margin, layout.title_height,
+              options.column_labels[column], ink);
+  int64_t image = 0, row_top = layout.images_top;
   for (const auto length : layout.row_lengths) {
     const int64_t y = row_top + (layout.row_height - layout.cell_height) / 2;
     for (int64_t column = 0; column < length; ++column) {
@@ -182,7 +187,7 @@ at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options) {
     row_top += row_step;
   }
   for (int64_t row = 0; row < std::ssize(labels); ++row) {
-    draw_label(picture, labels[row], layout.title_height + row * row_step, layout);
+    draw_label(picture, labels[row], layout.images_top + row * row_step, layout);
   }
   return picture;
 }

@@ -1,4 +1,4 @@
-// Sample grids: images in rows and columns, with a title, a label before each row and a caption below each image.
+// Sample grids: images in rows and columns, with a title, labels of rows and columns, and a caption below each image.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,12 +9,13 @@
 namespace fqgan {
 
 struct GridOptions {
-  int64_t columns = 0;                  // 0: as square as possible, or with row labels one row per label
-  std::vector<std::string> row_labels;  // one per row, drawn to its left, cut to 24 characters; empty: none
-  std::vector<int64_t> row_lengths;     // number of images in each row, up to `columns`; empty: all rows are full
-  std::vector<std::string> title;       // lines above the images, never cut
-  std::vector<std::string> captions;    // one per image, drawn below it, never cut; empty: none
-  int64_t gap = 2;                      // pixels between images
+  int64_t columns = 0;                     // 0: as square as possible, or with row labels one row per label
+  std::vector<std::string> row_labels;     // one per row, drawn to its left, cut to 24 characters; empty: none
+  std::vector<std::string> column_labels;  // drawn above the first row, never cut; empty: none
+  std::vector<int64_t> row_lengths;        // number of images in each row, up to `columns`; empty: all rows are full
+  std::vector<std::string> title;          // lines above the images, never cut
+  std::vector<std::string> captions;       // one per image, drawn below it, never cut; empty: none
+  int64_t gap = 2;                         // pixels between images
   int64_t minimum_cell = 64;  // pixels; images whose longer side is shorter are enlarged, by an integer factor
 };
 

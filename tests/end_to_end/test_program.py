@@ -102,6 +102,7 @@ def test_given_latents_are_truncated(trained, tmp_path):
         ({"z": torch.zeros(2, 8), "y": torch.tensor([0])}, ("'y'", "2")),
         ({"z": torch.zeros(2, 8), "y": torch.tensor([0, 3])}, ("class", "2", "3")),
         ({"z": torch.zeros(2, 7)}, ("latents", "[any, 8]")),
+        ({"w": torch.zeros(2, 8)}, ("latents", "z", "w")),
     ],
 )
 def test_latents_that_make_no_images(trained, tmp_path, tensors, parts):
@@ -336,7 +337,7 @@ def test_networks_for_smaller_images_are_refused_with_what_to_write(tiny):
 
 def test_help_names_the_commands():
     text = run("--help").stdout
-    for command in ("train", "sample", "inspect", "options", "export"):
+    for command in ("train", "sample", "mix", "interpolate", "inspect", "options", "export"):
         assert command in text
 
 

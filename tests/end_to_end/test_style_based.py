@@ -5,8 +5,9 @@ import random
 import tomllib
 
 import pytest
+import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from conftest import ROOT, one_line_error, run
 
@@ -92,6 +93,9 @@ group = 2
 taps = ["b16"]
 codes = 8
 """
+
+
+LAYERS = 6  # of the generator of TINY, each with a w of its own
 
 
 def flat(table, prefix=""):
@@ -213,6 +217,67 @@ def test_truncation_moves_towards_the_mean(trained, tmp_path):
     assert full.shape == none.shape == half.shape
     again = samples(trained, tmp_path / "again.safetensors", "--truncation", 0.5)
     assert half.equal(again)
+
+
+def latents_file(folder, **tensors):
+    save_file(tensors, folder / "latents.safetensors")
+    return folder / "latents.safetensors"
+
+
+def drawn(trained, folder, *words):
+    out = folder / "images.safetensors"
+    process = run("sample", trained, "--out", out, "--noise", "constant", "--force", *words)
+    assert process.returncode == 0, process.stderr
+    return load_file(out)
+
+
+def test_given_w(trained, tmp_path):
+    """One row of w for all layers, or one for each; only the first layers are truncated."""
+    w = torch.randn(3, 16, generator=torch.Generator().manual_seed(1))
+    rows = w.unsqueeze(1).repeat(1, LAYERS, 1)
+    shared = drawn(trained, tmp_path, "--latents", latents_file(tmp_path, w=w))
+    assert shared.keys() == {"images"}  # w contains the class already
+    assert shared["images"].equal(drawn(trained, tmp_path, "--latents", latents_file(tmp_path, w=rows))["images"])
+    mean = load_file(max((trained / "checkpoints").glob("step-*18.safetensors")))["average.generator.mapping.w_avg"]
+    rows[:, :3] = mean + 0.5 * (rows[:, :3] - mean)
+    given = drawn(trained, tmp_path, "--latents", latents_file(tmp_path, w=rows))["images"]
+    words = ("--truncation", 0.5, "--truncation-cutoff", 3, "--latents", latents_file(tmp_path, w=w.double()))
+    assert torch.allclose(drawn(trained, tmp_path, *words)["images"], given, atol=1e-5)
+    assert (given - shared["images"]).abs().max() > 1e-4
+    assert run("sample", trained, "--out", tmp_path / "files", *words).returncode == 0
+    assert [path.name for path in sorted((tmp_path / "files").glob("*.png"))] == [f"0000{i}.png" for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    "tensors, words, names",
+    [
+        ({"w": torch.zeros(2, 15)}, (), ("latents", "[N, 16]", "[2, 15]")),
+        ({"w": torch.zeros(2, 5, 16)}, (), ("latents", "[N, 6, 16]", "[2, 5, 16]")),
+        ({"w": torch.zeros(2, 6, 16), "z": torch.zeros(2, 16)}, (), ("'z'", "'w'", "both")),
+        ({"y": torch.zeros(2, dtype=torch.int64)}, (), ("'z'", "'w'", "neither")),
+        ({"w": torch.zeros(2, 16), "y": torch.tensor([0, 1])}, (), ("'y'", "'w'")),
+        ({"w": torch.zeros(2, 16)}, ("--class", "class0"), ("--class", "w")),
+        ({"w": torch.full((1, 6, 16), float("nan"))}, (), ("'w'", "row 0")),
+        ({"w": torch.zeros(2, 16, dtype=torch.int32)}, (), ("'w'", "Int")),
+        ({"w": torch.zeros(16)}, (), ("'w'", "[16]")),
+        ({"w": torch.zeros(2, 16)}, ("--noise", "none", "--seed", 1), ("--seed",)),
+    ],
+)
+def test_w_that_makes_no_images(trained, tmp_path, tensors, words, names):
+    file = latents_file(tmp_path, **tensors)
+    one_line_error(run("sample", trained, "--latents", file, "--out", tmp_path / "x.png", *words), *names)
+
+
+@pytest.mark.parametrize(
+    "words, names",
+    [
+        (("--truncation-cutoff", 2), ("truncation-cutoff", "no truncation")),
+        (("--truncation", 0.5, "--truncation-cutoff", LAYERS + 1), ("truncation-cutoff", "6", "7")),
+        (("--truncation", 0.5, "--truncation-cutoff", 0), ("truncation-cutoff", "0")),
+    ],
+)
+def test_cutoffs_without_meaning(trained, tmp_path, words, names):
+    one_line_error(run("sample", trained, "--out", tmp_path / "x.png", *words), *names)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def commands(place):
         "sample a grid": (["sample", place / "run"], "--out", ".png"),
         "sample an archive": (["sample", place / "run", "--count", 3], "--out", ".zip"),
         "sample tensors": (["sample", checkpoint, "--count", 3], "--out", ".safetensors"),
+        "interpolate": (["interpolate", checkpoint, "--seeds", "1,2", "--steps", 2], "--out", ".webp"),
         "export": (["export", place / "run"], "--out", ".pt"),
         "export weights": (["export", place / "run", "--weights-only"], "--out", ".safetensors"),
         "score": (["score", place / "run", place / "images"], "--out", ".safetensors"),
@@ -70,6 +71,7 @@ def test_files_of_a_run_are_never_replaced(place, name):
             folder / "checkpoints" / "best.safetensors",
         ],
         ".zip": [folder / "samples" / "new.zip"],
+        ".webp": [folder / "samples" / "new.webp"],
         ".pt": [folder / "checkpoints" / "new.pt"],
     }[ending]
     through = place / "linked-run"

@@ -125,6 +125,15 @@ TEST(LatentSampler, RefusesWhatTheGeneratorHasNot) {
   options.mapped = torch::zeros({2, 4});
   expect_names(refused({.width = 3}, options), {"w"});
   expect_names(refused({.width = 3, .mapped = 3}, options), {"3", "[2, 4]"});
+  const LatentSpace layered{.width = 3, .truncation = Truncation::towards_mean, .mapped = 4, .layers = 5};
+  options.mapped = torch::zeros({2, 4, 4});
+  expect_names(refused(layered, options), {"[N, 4]", "[N, 5, 4]", "[2, 4, 4]"});
+  options = {};
+  options.truncation_cutoff = 6;
+  expect_names(refused(layered, options), {"truncation-cutoff", "no truncation"});
+  options.truncation = 0.5;
+  expect_names(refused(layered, options), {"truncation-cutoff", "5", "6"});
+  expect_names(refused({.width = 3, .truncation = Truncation::resample}, options), {"truncation-cutoff", "layer"});
   expect_error<UserError>([&] { open_sampler(Family{}, {}); }, {"[sample]"});
 }
 

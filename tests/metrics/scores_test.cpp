@@ -7,11 +7,11 @@
 #include <numeric>
 
 #include "fqgan/core/error.h"
+#include "fqgan/core/numpy_random.h"
 #include "fqgan/core/options.h"
 #include "fqgan/core/streams.h"
 #include "fqgan/metrics/inception_score.h"
 #include "fqgan/metrics/kernel_distance.h"
-#include "fqgan/metrics/numpy_random.h"
 #include "support/support.h"
 
 namespace fqgan::test {

@@ -191,6 +191,8 @@ def test_numpy_random(ours, seed, images):
     found = ours("numpy_random", {"unused": torch.zeros(1)}, seed=seed, images=images, chosen=chosen)
     assert found["permutation"] == random.permutation(images).tolist()
     assert found["choice"] == random.choice(images, chosen, replace=False).tolist()
+    assert found["normal"] == random.randn(chosen).tolist()
+    assert found["uniform"] == random.rand(chosen).tolist()
 
 
 # KID and the inception score

@@ -46,7 +46,10 @@ Generator open_stylegan2_generator(const StyleGan2Options& options, const StyleG
   opened.network = generator.ptr();
   opened.map = [generator](const Latents& latents, Pass& pass) mutable {
     const auto w = latents.w.defined() ? latents.w : generator->mapping->forward(latents.z, latents.labels, pass);
-    return latents.truncation ? truncated(w, generator->mapping->w_avg, *latents.truncation) : w;
+    if (!latents.truncation) return w;
+    const auto& average = generator->mapping->w_avg;
+    if (!latents.truncation_cutoff) return truncated(w, average, *latents.truncation);
+    return truncated(rows_of_w(w, generator->plan.rows()), average, *latents.truncation, *latents.truncation_cutoff);
   };
   opened.images = [generator, map = opened.map, numerics](const Latents& latents, Pass& pass) mutable {
     const auto ws = rows_of_w(map(latents, pass), generator->plan.rows());

@@ -12,6 +12,7 @@
 
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/core/error.h"
+#include "fqgan/core/numpy_random.h"
 #include "fqgan/core/options.h"
 #include "fqgan/metrics/cmmd.h"
 #include "fqgan/metrics/copies.h"
@@ -22,7 +23,6 @@
 #include "fqgan/metrics/kernel_distance.h"
 #include "fqgan/metrics/lpips.h"
 #include "fqgan/metrics/neighbours.h"
-#include "fqgan/metrics/numpy_random.h"
 #include "fqgan/metrics/path_length.h"
 
 namespace fqgan {
@@ -167,11 +167,15 @@ Json perceptual(const Tensors& in, const DumpOptions&) {
   return {{"distances", numbers(lpips(layers))}};
 }
 
-/// Two draws one after the other, so that the state between them is compared too.
+/// Several draws one after the other, so that the state between them is compared too.
 Json numpy_random(const Tensors&, const DumpOptions& options) {
   NumpyRandom random(static_cast<uint32_t>(options.seed));
   const auto permutation = random.permutation(options.images);
-  return {{"permutation", permutation}, {"choice", random.choice_without_replacement(options.images, options.chosen)}};
+  const auto choice = random.choice_without_replacement(options.images, options.chosen);
+  std::vector<double> normal, uniform;
+  for (int64_t i = 0; i < options.chosen; ++i) normal.push_back(random.normal());
+  for (int64_t i = 0; i < options.chosen; ++i) uniform.push_back(random.uniform());
+  return {{"permutation", permutation}, {"choice", choice}, {"normal", normal}, {"uniform", uniform}};
 }
 
 const std::map<std::string, std::function<Json(const Tensors&, const DumpOptions&)>> metrics = {

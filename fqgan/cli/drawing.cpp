@@ -1,0 +1,102 @@
+#include "fqgan/cli/drawing.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+
+#include "fqgan/cli/flags.h"
+#include "fqgan/cli/target.h"
+#include "fqgan/core/error.h"
+#include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
+#include "fqgan/data/sources/class_names.h"
+#include "fqgan/inference/checkpoints.h"
+#include "fqgan/inference/truncation.h"
+
+namespace fqgan {
+namespace {
+
+constexpr int64_t drawn_at_once = 100;
+
+NoiseMode noise_mode(const DrawingFlags& flags, const Family& family) {
+  const auto mode = flags.noise.empty()       ? flags.usual_noise
+                    : flags.noise == "random" ? NoiseMode::random
+                    : flags.noise == "none"   ? NoiseMode::none
+                                              : NoiseMode::constant;
+  const bool has_noise = family.generator && family.generator->space.noise;
+  if (!flags.noise.empty() && mode != NoiseMode::random && !has_noise)
+    fail("--noise", "expected a generator with noise in its layers, such as StyleGAN2's, got one without");
+  return mode;
+}
+
+}  // namespace
+
+void add_model_argument(CLI::App& command, DrawingFlags& flags) {
+  command.add_option("model", flags.model, "checkpoint, or run folder (its newest checkpoint)")->required();
+}
+
+void add_class_flag(CLI::App& command, DrawingFlags& flags, const std::string& meaning) {
+  command.add_option("--class", flags.classes, meaning)->take_all()->expected(1)->allow_extra_args(false);
+}
+
+void add_drawing_flags(CLI::App& command, DrawingFlags& flags) {
+  add_number(command, "--truncation", flags.truncation, {0, largest_truncation},
+             "truncation: latent values beyond this threshold are drawn again (given latents are mapped into it); a "
+             "smaller threshold gives more typical and less varied images; for StyleGAN2 it is psi, by which the "
+             "distance of w from its mean is multiplied; default: none");
+  add_integer(
+      command, "--truncation-cutoff", flags.truncation_cutoff, {1, 1000},
+      "number of layers of a StyleGAN2 generator, from the first one on, in which w is truncated; default: all");
+  add_choice(command, "--noise", flags.noise, {"random", "constant", "none"},
+             std::string("noise in the layers of a StyleGAN2 generator: new noise for each image, the same for all, or "
+                         "none; default: ") +
+                 (flags.usual_noise == NoiseMode::random ? "random" : "constant"));
+  command.add_flag("--raw", flags.raw, "generate with the trained weights themselves, not their moving average");
+  add_compute_flags(command, flags.compute);
+}
+
+DrawnModel open_drawn_model(const DrawingFlags& flags) {
+  auto [path, checkpoint] = open_checkpoint(flags.model);
+  auto model = load_model(checkpoint, path, start_computing(flags.compute));
+  model.data = drawn_data(*model.family, model.data);
+  return {std::move(path), std::move(checkpoint), std::move(model)};
+}
+
+SampleOptions drawing_options(const DrawingFlags& flags, const Family& family) {
+  SampleOptions options;
+  options.truncation = flags.truncation;
+  options.truncation_cutoff = flags.truncation_cutoff;
+  options.weights = flags.raw ? Weights::raw : Weights::average;
+  options.noise = noise_mode(flags, family);
+  return options;
+}
+
+std::vector<int64_t> classes_of(const DrawingFlags& flags, const DataInfo& data) {
+  std::vector<int64_t> classes;
+  for (const auto& name : flags.classes) {
+    if (!data.classes) fail("--class", "this model is unconditional and has no classes");
+    classes.push_back(class_named(name, data.class_names, "--class"));
+  }
+  return classes;
+}
+
+bool has_ending(const std::string& name, const std::string& ending) { return lower(name).ends_with(ending); }
+
+void check_images_target(const std::string& out, bool force, const std::vector<std::string>& reads) {
+  Target target{out, "", "--out", force, reads};
+  const auto endings = {".png", ".webp", ".zip", ".safetensors"};
+  if (std::none_of(endings.begin(), endings.end(), [&](const char* ending) { return has_ending(out, ending); }))
+    return check_target_folder(target);
+  target.ending = std::filesystem::path(out).extension();
+  check_target(target);
+}
+
+void draw_images(int64_t count, const std::function<void(int64_t first, int64_t count)>& draw) {
+  for (int64_t done = 0; done < count; done += drawn_at_once) {
+    draw(done, std::min(drawn_at_once, count - done));
+    log_status(std::to_string(done) + "/" + std::to_string(count) + " images");
+  }
+  log_status("");
+}
+
+}  // namespace fqgan
