@@ -152,11 +152,11 @@ TEST(Grid, DrawsLabelsOfColumnsBelowTheTitle) {
   options.row_labels = {"r", "s"};
   options.column_labels = {"", "second"};
   const auto picture = make_grid(at::full({4, 1, 20, 20}, 7, at::kByte), options);
-  const int64_t left = glyph_width + 8, title = glyph_height + 8, column = 6 * glyph_width;
+  const int64_t left = glyph_width + 8, title = glyph_height + 8, margin = 2, column = margin + 6 * glyph_width;
   ASSERT_EQ(picture.sizes(), at::IntArrayRef({1, title + glyph_height + 43, left + 2 * column + 3}));
   auto expected = at::full_like(picture, 32);
   draw_text(expected, 4, 4, "T", 224);
-  draw_text(expected, left + column + 3, title, "second", 224);
+  draw_text(expected, left + column + 3 + margin, title, "second", 224);
   EXPECT_TRUE(at::equal(picture.narrow(1, 0, title + glyph_height), expected.narrow(1, 0, title + glyph_height)));
   EXPECT_TRUE(picture.narrow(1, title + glyph_height, 20).narrow(2, left, 20).eq(7).all().item<bool>());
   EXPECT_TRUE(picture.narrow(1, title + glyph_height + 23, 20).narrow(2, left, 20).eq(7).all().item<bool>());
