@@ -1,8 +1,8 @@
 // Computes with our StyleGAN2 what the fixtures of tests/parity/fixtures/stylegan2 hold, for tests/parity/
 // test_stylegan2.py.
 //   fqgan_stylegan2_dump KIND IN.safetensors OUT.safetensors [float32]
-// KIND: generator, discriminator, mapping, losses or training, the fixture's beginning. IN: the fixture. OUT:
-// tensors with the names that the fixture has.
+// KIND: primitives, generator, discriminator, mapping, losses or training, the fixture's beginning. IN: the fixture.
+// OUT: tensors with the names that the fixture has.
 // KIND model: IN has the path of a checkpoint in its metadata (`model`), and z, c, x and x_c of two fixtures. OUT: ws,
 // image.const and logits of this checkpoint.
 #include <cstdio>
@@ -16,6 +16,7 @@
 #include "fqgan/nn/copy.h"
 #include "fqgan/training/average.h"
 #include "fqgan/training/optimizer.h"
+#include "models/dump/stylegan2_primitives.h"
 
 namespace fqgan {
 namespace {
@@ -333,9 +334,19 @@ Tensors model(const Fixture& f) {
           {"logits", model.family->scorer->logits(images, pass)}};
 }
 
-const std::map<std::string, std::function<Tensors(const Fixture&)>> kinds = {
-    {"generator", generator}, {"discriminator", discriminator}, {"mapping", mapping},
-    {"losses", losses},       {"training", training},           {"model", model}};
+Tensors primitives(const Fixture& f) {
+  auto random = Streams::unused();
+  auto pass = f.numerics().pass(random);
+  return test::stylegan2_primitives(f.file.tensors, f.type, pass);
+}
+
+const std::map<std::string, std::function<Tensors(const Fixture&)>> kinds = {{"primitives", primitives},
+                                                                             {"generator", generator},
+                                                                             {"discriminator", discriminator},
+                                                                             {"mapping", mapping},
+                                                                             {"losses", losses},
+                                                                             {"training", training},
+                                                                             {"model", model}};
 
 }  // namespace
 }  // namespace fqgan
