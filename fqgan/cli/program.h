@@ -29,5 +29,6 @@ void add_import(CLI::App& program, Action& action);
 void add_score(CLI::App& program, Action& action);
 void add_classify(CLI::App& program, Action& action);
 void add_profile(CLI::App& program, Action& action);
+void add_project(CLI::App& program, Action& action);
 
 }  // namespace fqgan

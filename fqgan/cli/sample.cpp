@@ -12,6 +12,7 @@
 #include "fqgan/core/log.h"
 #include "fqgan/core/options.h"
 #include "fqgan/core/shape.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/sources/class_names.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/experiment/model_images.h"

@@ -18,4 +18,8 @@ void FeatureExtractor::check(const ImageShape& shape, const std::string& where) 
                   "images; files can be read with --set data.channels=" + std::to_string(wanted));
 }
 
+at::Tensor FeatureExtractor::differentiable_features(const at::Tensor&) {
+  fail("features", "expected a feature extractor with gradients in the pixels, got " + name() + ", which has none");
+}
+
 }  // namespace fqgan

@@ -1,6 +1,7 @@
 #include "fqgan/metrics/numpy_random.h"
 
 #include <bit>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -28,6 +29,24 @@ std::vector<int64_t> NumpyRandom::choice_without_replacement(int64_t n, int64_t 
   auto order = permutation(n);
   order.resize(k);
   return order;
+}
+
+double NumpyRandom::uniform() {
+  const uint64_t high = words_() >> 5, low = words_() >> 6;  // 27 and 26 bits
+  return static_cast<double>(high << 26 | low) / static_cast<double>(uint64_t{1} << 53);
+}
+
+double NumpyRandom::normal() {
+  if (second_) return *std::exchange(second_, std::nullopt);
+  double x, y, square;  // a point in the unit disc, without its centre
+  do {
+    x = 2 * uniform() - 1;
+    y = 2 * uniform() - 1;
+    square = x * x + y * y;
+  } while (square >= 1 || square == 0);
+  const double factor = std::sqrt(-2 * std::log(square) / square);
+  second_ = factor * x;
+  return factor * y;
 }
 
 }  // namespace fqgan
