@@ -156,7 +156,7 @@ void add_project(CLI::App& program, Action& action) {
       "safetensors file with the weights of inception or efficientnet-lite; default: in the cache folder");
   add_number(
       *command, "--pixel-weight", flags->options.pixel_weight, {0, 1e6},
-      "weight of the mean squared difference of the pixels (from -1 to 1) in the distance; default: 1, or 0 with "
+      "weight of the mean squared difference of the pixels (from -1 to 1) in the distance; default: 10, or 0 with "
       "a TorchScript file that knows return_lpips");
   add_integer(*command, "--steps", flags->options.steps, {1, 1'000'000}, "number of steps");
   add_seed(*command, flags->options.seed, "random seed of the noise");

@@ -196,7 +196,7 @@ torch::Tensor shown(const torch::Tensor& image) {
 
 }  // namespace
 
-double usual_pixel_weight(const FeatureExtractor& extractor) { return extractor.compares_places() ? 0 : 1; }
+double usual_pixel_weight(const FeatureExtractor& extractor) { return extractor.compares_places() ? 0 : 10; }
 
 Projection project(const Family& family, const torch::Tensor& target, FeatureExtractor& extractor,
                    const ProjectionOptions& options) {
