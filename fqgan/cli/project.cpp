@@ -19,6 +19,7 @@
 #include "fqgan/experiment/projection.h"
 #include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/model.h"
+#include "fqgan/metrics/conventions.h"
 #include "fqgan/metrics/feature_table.h"
 #include "fqgan/plot/grid.h"
 
@@ -154,6 +155,9 @@ void add_project(CLI::App& program, Action& action) {
   command->add_option(
       "--weights", flags->features.weights,
       "safetensors file with the weights of inception or efficientnet-lite; default: in the cache folder");
+  command->add_option("--convention", flags->features.convention,
+                      "resize images for inception as this tool does: " + join(convention_names()) +
+                          "; default: " + convention_names().front());
   add_number(
       *command, "--pixel-weight", flags->options.pixel_weight, {0, 1e6},
       "weight of the mean squared difference of the pixels (from -1 to 1) in the distance; default: 10, or 0 with "

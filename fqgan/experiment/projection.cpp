@@ -99,7 +99,8 @@ class Distance {
 
  private:
   torch::Tensor features_of(const torch::Tensor& image) const {
-    return extractor_.differentiable_features(for_extractor((image + 1) * 127.5, extractor_.channels()));
+    const auto pixels = ((image + 1) * 127.5).to(torch::kFloat);
+    return extractor_.differentiable_features(for_extractor(pixels, extractor_.channels()));
   }
 
   torch::Tensor target_, features_;
