@@ -18,9 +18,9 @@
 namespace fqgan {
 namespace {
 
-void (*const commands[])(CLI::App&, Action&) = {add_train,    add_sample,   add_mix,     add_interpolate, add_sweep,
-                                                add_evaluate, add_inspect,  add_options, add_export,      add_import,
-                                                add_score,    add_classify, add_profile};
+void (*const commands[])(CLI::App&, Action&) = {add_train,  add_sample,   add_mix,      add_interpolate, add_project,
+                                                add_sweep,  add_evaluate, add_inspect,  add_options,     add_export,
+                                                add_import, add_score,    add_classify, add_profile};
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 

@@ -31,5 +31,6 @@ void add_classify(CLI::App& program, Action& action);
 void add_profile(CLI::App& program, Action& action);
 void add_mix(CLI::App& program, Action& action);
 void add_interpolate(CLI::App& program, Action& action);
+void add_project(CLI::App& program, Action& action);
 
 }  // namespace fqgan

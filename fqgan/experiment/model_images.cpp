@@ -1,8 +1,31 @@
 #include "fqgan/experiment/model_images.h"
 
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+
+#include "fqgan/core/atomic_file.h"
+#include "fqgan/core/error.h"
+#include "fqgan/data/images/decode.h"
+#include "fqgan/data/store/prepare.h"
 #include "fqgan/experiment/recipe.h"
 
 namespace fqgan {
+namespace {
+
+/// A source of one image file.
+struct ImageFile : Source {
+  ImageFile(const std::string& path, int64_t most_pixels) : bytes(read_file(path)), most_pixels(most_pixels) {
+    entries = {{path}};
+  }
+  RasterShape shape(int64_t) const override { return probe_raster(bytes, most_pixels); }
+  Raster decode(int64_t) const override { return decode_raster(bytes, most_pixels); }
+
+  std::string bytes;
+  int64_t most_pixels;
+};
+
+}  // namespace
 
 DataOptions data_of_model(const Checkpoint& checkpoint, const std::string& where, const DataInfo& trained,
                           const std::vector<std::string>& set) {
@@ -17,6 +40,19 @@ DataOptions data_of_model(const Checkpoint& checkpoint, const std::string& where
   data.width = trained.width;
   data.channels = trained.channels;
   return data;
+}
+
+at::Tensor read_model_image(const std::string& path, const DataOptions& options) {
+  const ImageFile file(path, options.max_pixels);
+  const RasterShape shape{*options.resolution, *options.width, *options.channels};
+  try {
+    const auto image = prepared(file, 0, shape, options).image;
+    const auto pixels = at::empty({shape.height, shape.width, shape.channels}, at::TensorOptions(at::kByte));
+    std::copy(image.bytes.begin(), image.bytes.end(), pixels.mutable_data_ptr<uint8_t>());
+    return pixels.permute({2, 0, 1});
+  } catch (const DecodeError& error) {
+    fail(path, std::string("expected a PNG, JPEG or WebP image, got a file that cannot be read: ") + error.what());
+  }
 }
 
 }  // namespace fqgan

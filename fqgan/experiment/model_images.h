@@ -15,4 +15,8 @@ namespace fqgan {
 DataOptions data_of_model(const Checkpoint& checkpoint, const std::string& where, const DataInfo& trained,
                           const std::vector<std::string>& set);
 
+/// Reads one image file as data_of_model's options say: uint8 C x H x W. Errors: UserError for a file that is missing
+/// or is no image.
+at::Tensor read_model_image(const std::string& path, const DataOptions& options);
+
 }  // namespace fqgan

@@ -94,6 +94,7 @@ torch::Tensor classifier_input(const torch::Tensor& pixels, torch::Device device
 
 Classifier::Classifier(ClassifierNetwork network, ClassifierFacts facts, torch::Device device)
     : network_(std::move(network)), facts_(std::move(facts)), device_(device) {
+  for (auto& parameter : network_->parameters()) parameter.set_requires_grad(false);
   name_ = "classifier-" + weights_hash(*network_);
 }
 
@@ -115,13 +116,19 @@ void Classifier::check(const ImageShape& shape, const std::string& where) const 
                   (height == width ? "" : " --set data.width=" + width));
 }
 
-Extracted Classifier::extract(const at::Tensor& pixels, bool) {
-  torch::NoGradGuard no_grad;
+ClassifierNetworkImpl::Output Classifier::output_of(const at::Tensor& pixels) {
   auto unused = Streams::unused();
   Pass pass(unused);
-  const auto output = network_->forward(classifier_input(pixels, device_), pass);
+  return network_->forward(classifier_input(pixels, device_), pass);
+}
+
+Extracted Classifier::extract(const at::Tensor& pixels, bool) {
+  torch::NoGradGuard no_grad;
+  const auto output = output_of(pixels);
   return {output.features.cpu(), output.logits.cpu()};
 }
+
+at::Tensor Classifier::differentiable_features(const at::Tensor& pixels) { return output_of(pixels).features.cpu(); }
 
 void Classifier::save(const std::string& path) const {
   Checkpoint file;

@@ -49,7 +49,8 @@ struct ClassifierFacts {
 
 class Classifier : public FeatureExtractor {
  public:
-  /// `network` must be on `device`. Its name is "classifier-" and the first 8 hex digits of the SHA-256 of its weights.
+  /// `network` must be on `device`; its parameters take no gradients from then on. The name is "classifier-" and the
+  /// first 8 hex digits of the SHA-256 of its weights.
   Classifier(ClassifierNetwork network, ClassifierFacts facts, torch::Device device);
 
   std::string name() const override { return name_; }
@@ -62,12 +63,15 @@ class Classifier : public FeatureExtractor {
   at::Tensor logit_bias() const override { return network_->head->bias.detach().cpu(); }
   void check(const ImageShape& shape, const std::string& where) const override;
   Extracted extract(const at::Tensor& pixels, bool wants_logits) override;
+  at::Tensor differentiable_features(const at::Tensor& pixels) override;
 
   const ClassifierFacts& facts() const { return facts_; }
   /// One safetensors file. Errors: as save_checkpoint.
   void save(const std::string& path) const;
 
  private:
+  ClassifierNetworkImpl::Output output_of(const at::Tensor& pixels);
+
   ClassifierNetwork network_;
   ClassifierFacts facts_;
   torch::Device device_;

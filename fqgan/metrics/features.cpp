@@ -56,4 +56,8 @@ std::string conversion_text(const FeatureExtractor& extractor, int64_t channels)
          " for " + extractor.name();
 }
 
+at::Tensor FeatureExtractor::differentiable_features(const at::Tensor&) {
+  fail("features", "expected a feature extractor with gradients in the pixels, got " + name() + ", which has none");
+}
+
 }  // namespace fqgan

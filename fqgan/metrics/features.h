@@ -59,6 +59,12 @@ class FeatureExtractor {
   /// the features as they are, unless the extractor has others for this. pixels: float32, as above. Errors: UserError,
   /// also for an extractor that rounds away small changes.
   virtual at::Tensor distance_features(const at::Tensor& pixels) { return extract(pixels, false).features; }
+  /// The same features as extract() or, if compares_places(), as distance_features(), with gradients in the pixels.
+  /// pixels: float32 N x channels() x H x W, from 0 to 255, on any device -> float32 N x D on the CPU. Errors:
+  /// UserError for an extractor without gradients.
+  virtual at::Tensor differentiable_features(const at::Tensor& pixels);
+  /// Whether the squared difference of differentiable_features() compares images place by place, as LPIPS does.
+  virtual bool compares_places() const { return false; }
 };
 
 /// Images with three channels: gray ones are repeated. Transparent ones are laid on black, the default of

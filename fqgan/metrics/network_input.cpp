@@ -3,6 +3,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
@@ -43,6 +45,17 @@ std::vector<Span> spans_of(int64_t from, int64_t to, Resampling resampling) {
     spans.push_back(bilinear_span(position, from));
   }
   return spans;
+}
+
+/// The spans as the rows of a matrix: to x from.
+at::Tensor matrix_of(const std::vector<Span>& spans, int64_t from) {
+  const auto matrix = at::zeros({static_cast<int64_t>(spans.size()), from}, at::TensorOptions(at::kFloat));
+  auto* row = matrix.data_ptr<float>();
+  for (const auto& span : spans) {
+    std::copy(span.weights.begin(), span.weights.end(), row + span.first);
+    row += from;
+  }
+  return matrix;
 }
 
 /// H x W x 3 -> H x width x 3.
@@ -107,6 +120,14 @@ at::Tensor network_input(const at::Tensor& pixels, const NetworkInput& rule) {
   FQGAN_CHECK(pixels.size(1) == rgb && (bytes || pixels.scalar_type() == at::kFloat),
               "[features] expected RGB images of bytes or float32");
   return bytes ? network_input_of<uint8_t>(pixels, rule) : network_input_of<float>(pixels, rule);
+}
+
+at::Tensor differentiable_network_input(const at::Tensor& pixels, const NetworkInput& rule) {
+  const auto matrix = [&](int64_t from) {
+    return matrix_of(spans_of(from, rule.size, rule.resampling), from).to(pixels.device());
+  };
+  const auto resized = at::matmul(matrix(pixels.size(2)), at::matmul(pixels, matrix(pixels.size(3)).t()));
+  return ((resized.clamp(0, 255) - rule.shift) * (1 / rule.divisor)).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 }  // namespace fqgan

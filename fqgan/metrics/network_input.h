@@ -24,6 +24,10 @@ struct NetworkInput {
 /// channels_last. The same bits for any batch and number of threads.
 at::Tensor network_input(const at::Tensor& pixels, const NetworkInput& rule);
 
+/// The same for float32 pixels, with gradients in them and up to the rounding of float32: two matrix products. On the
+/// device of the pixels.
+at::Tensor differentiable_network_input(const at::Tensor& pixels, const NetworkInput& rule);
+
 inline constexpr int64_t small_side = 16;  // pixels
 
 /// The images at 16 x 16 pixels by Pillow's bicubic filter, rounded: uint8 N x 3 x H x W -> uint8 N x 768. In this

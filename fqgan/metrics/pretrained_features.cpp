@@ -71,6 +71,11 @@ class PretrainedFeatures : public FeatureExtractor {
     return FeatureExtractor::distance_features(pixels);
   }
 
+  at::Tensor differentiable_features(const at::Tensor& pixels) override {
+    const auto images = differentiable_network_input(pixels.to(device_), facts_.input);
+    return network_(images.to(type_)).features.cpu();
+  }
+
  private:
   Facts facts_;
   Network network_;

@@ -35,6 +35,7 @@ class TorchScriptFeatures : public FeatureExtractor {
     try {
       module_ = torch::jit::load(path_, device_);
       module_.eval();
+      for (auto parameter : module_.parameters()) parameter.set_requires_grad(false);
     } catch (const std::exception&) {
       fail(path_,
            std::string("expected a TorchScript file (torch.jit.save) or a saved classifier (.safetensors), found ") +
@@ -49,6 +50,25 @@ class TorchScriptFeatures : public FeatureExtractor {
 
   Extracted extract(const at::Tensor& pixels, bool wants_logits) override {
     torch::NoGradGuard no_grad;
+    return extracted(pixels, wants_logits);
+  }
+
+  at::Tensor distance_features(const at::Tensor& pixels) override {
+    torch::NoGradGuard no_grad;
+    return differentiable_features(pixels);
+  }
+
+  bool compares_places() const override { return takes(distance_flag); }
+
+  at::Tensor differentiable_features(const at::Tensor& pixels) override {
+    const auto features = compares_places() ? lpips_features(pixels) : extracted(pixels, false).features;
+    if (at::GradMode::is_enabled() && pixels.requires_grad() && !features.requires_grad())
+      fail(path_, "expected a TorchScript file whose features have gradients in the pixels, got one without them");
+    return features;
+  }
+
+ private:
+  Extracted extracted(const at::Tensor& pixels, bool wants_logits) {
     const auto images = pixels.contiguous().to(device_);
     if (takes(features_flag)) {
       Extracted found{only_tensor(call(images, {{features_flag, true}}), images.size(0), "features"), {}};
@@ -65,9 +85,7 @@ class TorchScriptFeatures : public FeatureExtractor {
             checked(parts[1].toTensor(), pixels.size(0), "logits")};
   }
 
-  at::Tensor distance_features(const at::Tensor& pixels) override {
-    if (!takes(distance_flag)) return FeatureExtractor::distance_features(pixels);
-    torch::NoGradGuard no_grad;
+  at::Tensor lpips_features(const at::Tensor& pixels) {
     auto images = pixels.contiguous().to(device_);
     if (const auto factor = images.size(2) / largest_side; factor > 1) images = at::avg_pool2d(images, factor);
     torch::jit::Kwargs flags{{distance_flag, true}};
@@ -75,7 +93,6 @@ class TorchScriptFeatures : public FeatureExtractor {
     return only_tensor(call(images, flags), images.size(0), "features");
   }
 
- private:
   /// Whether forward has an argument of this name.
   bool takes(const char* flag) const {
     return module_.get_method("forward").function().getSchema().argumentIndexWithName(flag).has_value();

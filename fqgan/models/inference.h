@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,13 @@ struct Latents {
   std::vector<Streams> rows;  // one random stream per image, so that an image does not depend on its batch
 };
 
+/// A synthesis network as a function of w and of the noise of its layers, with gradients in both.
+struct DifferentiableSynthesis {
+  std::map<std::string, torch::Tensor> noise;  // the constant noise of each layer, H x W, by the layer's name
+  /// w: N x W, or N x layers x W; noise: H x W for each layer -> N x C x H x W, not limited to [-1, 1].
+  std::function<torch::Tensor(const torch::Tensor& w, const std::map<std::string, torch::Tensor>& noise, Pass&)> images;
+};
+
 /// A generator prepared for sampling: a copy of the network, with collected normalization statistics.
 struct Generator {
   LatentSpace space;
@@ -54,6 +62,7 @@ struct Generator {
   std::function<torch::Tensor(const Latents&, Pass&)> images;  // -> N x C x H x W in [-1, 1]
   std::function<torch::Tensor(const Latents&, Pass&)>
       map;  // z (and labels) -> w, truncated; empty without a mapping network
+  std::optional<DifferentiableSynthesis> synthesis;
 };
 
 struct GeneratorAccess {

@@ -17,6 +17,20 @@ NoiseSource noise_of(const Latents& latents, const Numerics& numerics) {
   };
 }
 
+DifferentiableSynthesis differentiable_synthesis(StyleGan2Generator generator) {
+  DifferentiableSynthesis synthesis;
+  for (auto& block : generator->synthesis->blocks) {
+    if (block->conv0) synthesis.noise[block->name + ".conv0"] = block->conv0->noise_const;
+    synthesis.noise[block->name + ".conv1"] = block->conv1->noise_const;
+  }
+  synthesis.images = [generator](const torch::Tensor& w, const std::map<std::string, torch::Tensor>& noise,
+                                 Pass& pass) mutable {
+    const auto given = [&](const NoiseRequest& layer) { return noise.at(layer.layer).unsqueeze(0).unsqueeze(0); };
+    return generator->synthesis->forward(rows_of_w(w, generator->plan.rows()), given, pass);
+  };
+  return synthesis;
+}
+
 }  // namespace
 
 LatentSpace stylegan2_latents(const StyleGan2Plan& plan) {
@@ -55,6 +69,7 @@ Generator open_stylegan2_generator(const StyleGan2Options& options, const StyleG
     const auto ws = rows_of_w(map(latents, pass), generator->plan.rows());
     return generator->synthesis->forward(ws, noise_of(latents, numerics), pass).clamp(-1, 1);
   };
+  opened.synthesis = differentiable_synthesis(generator);
   return opened;
 }
 
