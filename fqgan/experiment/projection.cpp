@@ -67,20 +67,12 @@ torch::Tensor correlation(const torch::Tensor& noise) {
   }
 }
 
-/// Pixels from 0 to 255 with the channels that the extractor takes: gray is repeated, RGBA lies over black.
-torch::Tensor for_extractor(const torch::Tensor& pixels, int64_t channels) {
-  if (pixels.size(1) == channels) return pixels;
-  if (pixels.size(1) == 4) return pixels.narrow(1, 0, 3) * (pixels.narrow(1, 3, 1) / 255);
-  return pixels.size(1) == 1 ? pixels.expand({-1, channels, -1, -1}) : pixels;
-}
-
 /// The distance of images from the target.
 class Distance {
  public:
   Distance(const torch::Tensor& target, FeatureExtractor& extractor, double pixel_weight)
       : target_(target), extractor_(extractor), pixel_weight_(pixel_weight) {
-    const auto shown = for_extractor(target, extractor.channels());
-    extractor.check({shown.size(1), shown.size(2), shown.size(3)}, "features");
+    extractor.check({target.size(1), target.size(2), target.size(3)}, "features");
     features_ = features_of(target);
     const double length = features_.square().sum().item<double>();
     if (!extractor.compares_places() && length > 0) scale_ = 1 / length;
@@ -100,7 +92,7 @@ class Distance {
  private:
   torch::Tensor features_of(const torch::Tensor& image) const {
     const auto pixels = ((image + 1) * 127.5).to(torch::kFloat);
-    return extractor_.differentiable_features(for_extractor(pixels, extractor_.channels()));
+    return extractor_.differentiable_features(in_channels_of(extractor_, pixels));
   }
 
   torch::Tensor target_, features_;
