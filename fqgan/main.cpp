@@ -2,9 +2,14 @@
 // makes a training up to thirty times slower. So they spin for a short time only, unless the user has said otherwise.
 // libgomp reads its variables when it is loaded, and the environment of a running program cannot be changed before
 // that. Therefore the program starts itself again with the variable, before any library is initialised.
+//
+// Freed memory stays with the program. Otherwise glibc returns tensors of more than 32 MiB to the system and asks for
+// them anew in every iteration, and the system clears each page: half of the time with large batches.
+#include <malloc.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "fqgan/cli/program.h"
@@ -36,6 +41,18 @@ void limit_spinning(int, char** argv, char** given) {
 // The loader calls these functions before it initialises the libraries.
 __attribute__((section(".preinit_array"), used)) void (*const at_start)(int, char**, char**) = limit_spinning;
 
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  for (const auto* name : {"MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"})
+    if (std::getenv(name)) return;
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+#endif
+}
+
 }  // namespace
 
-int main(int argc, char** argv) { return fqgan::run_program(argc, argv); }
+int main(int argc, char** argv) {
+  keep_freed_memory();
+  return fqgan::run_program(argc, argv);
+}

@@ -28,6 +28,7 @@ class LatentSampler {
                        NoiseMode noise = NoiseMode::random) const;
 
  private:
+  SampledImages pass_of(const SampleOptions& options, int64_t first, int64_t count) const;  // one pass of the generator
   torch::Tensor drawn(const SampleOptions& options, int64_t first, int64_t count) const;
   torch::Tensor labels(const SampleOptions& options, int64_t first, int64_t count) const;
 
