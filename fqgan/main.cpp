@@ -4,7 +4,8 @@
 // that. Therefore the program starts itself again with the variable, before any library is initialised.
 //
 // Freed memory stays with the program. Otherwise glibc returns tensors of more than 32 MiB to the system and asks for
-// them anew in every iteration, and the system clears each page: half of the time with large batches.
+// them anew in every iteration, and the system clears each page: a third of the time with large batches
+// (docs/performance.md).
 #include <malloc.h>
 #include <sys/auxv.h>
 #include <unistd.h>

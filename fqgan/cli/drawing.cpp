@@ -12,6 +12,7 @@
 #include "fqgan/data/sources/class_names.h"
 #include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/truncation.h"
+#include "fqgan/profiling/memory.h"
 
 namespace fqgan {
 namespace {
@@ -31,12 +32,17 @@ NoiseMode noise_mode(const DrawingFlags& flags, const Family& family) {
 
 }  // namespace
 
-void add_model_argument(CLI::App& command, DrawingFlags& flags) {
+void add_model_argument(CLI::App& command, ModelFlags& flags) {
   command.add_option("model", flags.model, "checkpoint, or run folder (its newest checkpoint)")->required();
 }
 
-void add_class_flag(CLI::App& command, DrawingFlags& flags, const std::string& meaning) {
+void add_class_flag(CLI::App& command, ModelFlags& flags, const std::string& meaning) {
   command.add_option("--class", flags.classes, meaning)->take_all()->expected(1)->allow_extra_args(false);
+}
+
+void add_weights_flags(CLI::App& command, ModelFlags& flags) {
+  command.add_flag("--raw", flags.raw, "generate with the trained weights themselves, not their moving average");
+  add_compute_flags(command, flags.compute);
 }
 
 void add_drawing_flags(CLI::App& command, DrawingFlags& flags) {
@@ -51,11 +57,10 @@ void add_drawing_flags(CLI::App& command, DrawingFlags& flags) {
              std::string("noise in the layers of a StyleGAN2 generator: new noise for each image, the same for all, or "
                          "none; default: ") +
                  (flags.usual_noise == NoiseMode::random ? "random" : "constant"));
-  command.add_flag("--raw", flags.raw, "generate with the trained weights themselves, not their moving average");
-  add_compute_flags(command, flags.compute);
+  add_weights_flags(command, flags);
 }
 
-DrawnModel open_drawn_model(const DrawingFlags& flags) {
+DrawnModel open_drawn_model(const ModelFlags& flags) {
   auto [path, checkpoint] = open_checkpoint(flags.model);
   auto model = load_model(checkpoint, path, start_computing(flags.compute));
   model.data = drawn_data(*model.family, model.data);
@@ -71,7 +76,7 @@ SampleOptions drawing_options(const DrawingFlags& flags, const Family& family) {
   return options;
 }
 
-std::vector<int64_t> classes_of(const DrawingFlags& flags, const DataInfo& data) {
+std::vector<int64_t> classes_of(const ModelFlags& flags, const DataInfo& data) {
   std::vector<int64_t> classes;
   for (const auto& name : flags.classes) {
     if (!data.classes) fail("--class", "this model is unconditional and has no classes");
@@ -91,10 +96,21 @@ void check_images_target(const std::string& out, bool force, const std::vector<s
   check_target(target);
 }
 
+void check_memory(const std::string& flag, const std::string& out, int64_t count, const DataInfo& data) {
+  if (!has_ending(out, ".png") && !has_ending(out, ".safetensors")) return;  // the others write as they go
+  constexpr double copies = 2, bytes_of_float = 4, mebibyte = 1 << 20;       // the batches, then all of them together
+  const double needed = copies * bytes_of_float * static_cast<double>(count * data.channels * data.height * data.width);
+  const double free = free_memory(torch::kCPU);
+  if (free > 0 && needed > free)
+    fail(flag, "expected images that fit into the free memory (" + fixed(free / mebibyte, 0) + " MiB), got " +
+                   std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) +
+                   " MiB. Hint: draw fewer images");
+}
+
 void draw_images(int64_t count, const std::function<void(int64_t first, int64_t count)>& draw) {
   for (int64_t done = 0; done < count; done += drawn_at_once) {
     draw(done, std::min(drawn_at_once, count - done));
-    log_status(std::to_string(done) + "/" + std::to_string(count) + " images");
+    log_status(std::to_string(std::min(done + drawn_at_once, count)) + "/" + std::to_string(count) + " images");
   }
   log_status("");
 }

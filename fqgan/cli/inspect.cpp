@@ -39,9 +39,11 @@ Json checkpoint_json(const std::string& path) {
   for (const char* key : {"kind", "family", "iteration", "images_seen", "fqgan", "format_version", "libtorch",
                           "instruction_set", "threads"})
     if (header.metadata.count(key)) json[key] = header.metadata.at(key);
-  if (header.metadata.count("data")) json["data"] = Json::parse(header.metadata.at("data"));
-  if (header.metadata.count("imported_from"))
-    for (auto& data : json["data"]) data.erase("images");  // nobody knows their number
+  if (header.metadata.count("data")) {
+    json["data"] = Json::parse(header.metadata.at("data"));
+    if (header.metadata.count("imported_from"))
+      for (auto& data : json["data"]) data.erase("images");  // nobody knows their number
+  }
   for (const auto& tensor : header.tensors) {
     auto& group = json["contents"][owner(tensor.name)];
     if (group.is_null()) group = Json{{"tensors", 0}, {"elements", 0}, {"bytes", 0}};

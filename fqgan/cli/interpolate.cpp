@@ -77,6 +77,7 @@ int interpolate(const InterpolateFlags& flags) {
   const auto& access = *model.family->generator;
   const auto interpolation = path_of(flags, access.space);
   const auto count = count_of(flags, interpolation);
+  check_memory("--steps", flags.out, count, model.data);
   const auto target = open_output(flags.out, output_of(flags));
   const LatentSampler sampler(access.open(ends.weights), model.family->numerics);
   const auto points = interpolated(sampler, ends, std::ssize(flags.seeds), interpolation);

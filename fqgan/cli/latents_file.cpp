@@ -7,15 +7,13 @@
 namespace fqgan {
 namespace {
 
-std::string type_name(const torch::Tensor& tensor) { return std::string(c10::toString(tensor.scalar_type())); }
-
 /// The classes of the latents, one per row.
 std::vector<int64_t> read_classes(const std::string& path, const torch::Tensor& y, int64_t rows) {
   if (y.dim() != 1 || y.size(0) != rows)
     fail(path, "expected one entry of 'y' for each of the " + std::to_string(rows) + " rows of 'z', got shape " +
                    shape_text(y.sizes()));
   if (!at::isIntegralType(y.scalar_type(), /*includeBool=*/false))
-    fail(path, "expected integers in 'y' (class indices), got " + type_name(y));
+    fail(path, "expected integers in 'y' (class indices), got " + type_text(y));
   const auto labels = y.to(torch::kLong).contiguous();
   return {labels.const_data_ptr<int64_t>(), labels.const_data_ptr<int64_t>() + labels.numel()};
 }
@@ -26,7 +24,7 @@ void check_values(const std::string& path, const std::string& name, const torch:
     fail(path, "expected '" + name + "' of shape " + (name == "w" ? "N x W or N x layers x W" : "N x Z") + ", got " +
                    shape_text(values.sizes()));
   if (!values.is_floating_point())
-    fail(path, "expected floating-point numbers in '" + name + "', got " + type_name(values));
+    fail(path, "expected floating-point numbers in '" + name + "', got " + type_text(values));
   const auto finite = at::isfinite(values.to(torch::kFloat)).flatten(1).all(1);  // as float32, the generator's type
   if (!finite.all().item<bool>())
     fail(path, "expected finite numbers in '" + name + "', but row " +

@@ -62,6 +62,7 @@ int mix(const MixFlags& flags) {
   auto options = drawing_options(flags, *model.family);
   options.labels = classes_of(flags, model.data);
   const auto layers = layers_of(flags, check_mix(flags, *model.family, options));
+  check_memory("--rows", flags.out, (std::ssize(flags.rows) + 1) * (std::ssize(flags.columns) + 1), model.data);
   const LatentSampler sampler(model.family->generator->open(options.weights), model.family->numerics);
   const auto styles = [&](const std::vector<int64_t>& seeds) {
     auto ends = options;

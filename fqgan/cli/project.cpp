@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "fqgan/cli/drawing.h"
 #include "fqgan/cli/flags.h"
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/target.h"
@@ -12,12 +13,10 @@
 #include "fqgan/core/standard_streams.h"
 #include "fqgan/core/text.h"
 #include "fqgan/data/images/image_file.h"
-#include "fqgan/data/sources/class_names.h"
 #include "fqgan/data/sources/source.h"
 #include "fqgan/experiment/evaluation_side.h"
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/experiment/projection.h"
-#include "fqgan/inference/checkpoints.h"
 #include "fqgan/inference/model.h"
 #include "fqgan/metrics/conventions.h"
 #include "fqgan/metrics/feature_table.h"
@@ -28,13 +27,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct ProjectFlags {
-  std::string model, target, out, class_name;
+struct ProjectFlags : ModelFlags {
+  std::string target, out;
   FeatureRequest features;
   std::vector<std::string> set;
   ProjectionOptions options;
-  bool raw = false, force = false;
-  ComputeOptions compute;
+  bool force = false;
 };
 
 /// The folder is made when the result is there, so that an interrupted search leaves nothing.
@@ -48,7 +46,7 @@ void check_out(const ProjectFlags& flags) {
   std::error_code ignored;
   if (!fs::exists(folder, ignored)) return prepare_target(folder);
   if (!fs::is_directory(folder, ignored)) fail("--out " + flags.out, "expected a folder, got a file");
-  if (!flags.force && !fs::is_empty(folder))
+  if (!flags.force && !fs::is_empty(folder, ignored))
     fail("--out " + flags.out,
          "expected an empty or new folder, got one that holds files. Hint: choose another folder, or replace the files "
          "of an earlier projection with --force");
@@ -57,14 +55,15 @@ void check_out(const ProjectFlags& flags) {
 
 /// The features. A classifier is trained on the images of the model's training.
 std::unique_ptr<FeatureExtractor> extractor_of(const ProjectFlags& flags, const Checkpoint& checkpoint,
-                                               const std::string& path, const Model& model, const Numerics& numerics) {
+                                               const std::string& path, const Model& model) {
   std::optional<OpenedData> data;
   if (const auto found = checkpoint.metadata.find("recipe"); found != checkpoint.metadata.end()) {
     auto recipe = read_recipe(RecipeText::from_string(found->second, path));
     accept_split_of_run(recipe->data);
     if (recipe->data.path && may_have_labels(model.data, recipe->data)) data.emplace(std::move(recipe->data));
   }
-  return open_features(resolved(flags.features, data.has_value()), data ? &*data : nullptr, numerics.device);
+  return open_features(resolved(flags.features, data.has_value()), data ? &*data : nullptr,
+                       model.family->numerics.device);
 }
 
 at::Tensor picture_of(const at::Tensor& target, const Projection& found, const std::string& title) {
@@ -112,18 +111,14 @@ std::string text_of(const ImageDistance& distance) {
 int project_command(const ProjectFlags& flags) {
   check_data_settings(flags.set, settings_decided_by_model());
   check_out(flags);
-  const auto [path, checkpoint] = open_checkpoint(flags.model);
-  const auto numerics = start_computing(flags.compute);
-  auto model = load_model(checkpoint, path, numerics);
-  model.data = drawn_data(*model.family, model.data);
+  const auto [path, checkpoint, model] = open_drawn_model(flags);
   auto options = flags.options;
   options.weights = flags.raw ? Weights::raw : Weights::average;
-  if (!flags.class_name.empty()) {
-    if (!model.data.classes) fail("--class", "this model is unconditional and has no classes");
-    options.label = class_named(flags.class_name, model.data.class_names, "--class");
-  }
+  const auto classes = classes_of(flags, model.data);
+  if (classes.size() > 1) fail("--class", "expected one class, got several");
+  if (!classes.empty()) options.label = classes.front();
   const auto target = read_model_image(flags.target, data_of_model(checkpoint, path, model.data, flags.set));
-  const auto extractor = extractor_of(flags, checkpoint, path, model, numerics);
+  const auto extractor = extractor_of(flags, checkpoint, path, model);
   log_info("features: " + extractor->name() + ", " + extractor->description());
   const auto found = project(*model.family, target, *extractor, options);
   const auto text = text_of(found.distance);
@@ -139,7 +134,7 @@ void add_project(CLI::App& program, Action& action) {
   auto flags = std::make_shared<ProjectFlags>();
   auto* command = program.add_subcommand("project", "find the w of a StyleGAN2 generator for a given image");
   command->footer("Feature extractors:\n" + feature_help());
-  command->add_option("model", flags->model, "checkpoint, or run folder (its newest checkpoint)")->required();
+  add_model_argument(*command, *flags);
   command->add_option("--target", flags->target, "the image to find: a PNG, JPEG or WebP file")->required();
   command
       ->add_option(
@@ -164,12 +159,11 @@ void add_project(CLI::App& program, Action& action) {
       "a TorchScript file that knows return_lpips");
   add_integer(*command, "--steps", flags->options.steps, {1, 1'000'000}, "number of steps");
   add_seed(*command, flags->options.seed, "random seed of the noise");
-  command->add_option("--class", flags->class_name,
-                      "class whose mean w the search starts from, by name or index; default: the mean of all classes");
+  add_class_flag(*command, *flags,
+                 "class whose mean w the search starts from, by name or index; default: the mean of all classes");
   add_set_flag(*command, flags->set, "set an option for reading the image: --set data.fit=crop (repeatable)");
-  command->add_flag("--raw", flags->raw, "use the trained weights themselves, not their moving average");
   add_force_flag(*command, flags->force);
-  add_compute_flags(*command, flags->compute);
+  add_weights_flags(*command, *flags);
   command->callback([flags, &action] { action = [flags] { return project_command(*flags); }; });
 }
 

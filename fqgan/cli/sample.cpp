@@ -13,7 +13,6 @@
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/inference/grid_plan.h"
 #include "fqgan/inference/output.h"
-#include "fqgan/profiling/memory.h"
 
 namespace fqgan {
 namespace {
@@ -39,18 +38,11 @@ std::shared_ptr<const Dataset> open_source_images(const SampleFlags& flags, cons
 
 /// Refuses before the work what would fail after it.
 void check_count(const SampleFlags& flags, int64_t count, const DataInfo& data) {
-  const auto hint = "Hint: draw fewer images, or write X.zip or a folder";
   const auto flag = flags.seeds.empty() ? "--count" : "--seeds";
   if (has_ending(flags.out, ".png") && count > most_in_grid)
     fail(flag, "expected up to " + std::to_string(most_in_grid) + " images for a grid, got " + std::to_string(count) +
-                   ". " + hint);
-  if (!has_ending(flags.out, ".png") && !has_ending(flags.out, ".safetensors")) return;  // the others write as they go
-  constexpr double copies = 2, bytes_of_float = 4, mebibyte = 1 << 20;  // the batches, then all of them together
-  const double needed = copies * bytes_of_float * static_cast<double>(count * data.channels * data.height * data.width);
-  const double free = free_memory(torch::kCPU);
-  if (free > 0 && needed > free)
-    fail(flag, "expected images that fit into the free memory (" + fixed(free / mebibyte, 0) + " MiB), got " +
-                   std::to_string(count) + " images, which take " + fixed(needed / mebibyte, 0) + " MiB. " + hint);
+                   ". Hint: draw fewer images, or write X.zip or a folder");
+  check_memory(flag, flags.out, count, data);
 }
 
 /// Refuses a seed if nothing is drawn with it.

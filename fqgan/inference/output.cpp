@@ -76,8 +76,9 @@ std::unique_ptr<ImageOutput> open_output(const std::string& target, OutputOption
     return std::make_unique<CheckedOutput>(target, kind.open(target, std::move(options)));
   }
   if (std::find(std::begin(not_folders), std::end(not_folders), extension) != std::end(not_folders)) {
-    fail(target, "expected X.png (a grid), X.zip, X.safetensors or a folder, got '" + extension +
-                     "'. Hint: images are written as PNG");
+    fail(target, std::string("expected ") + (options.animation ? "X.webp (a film), " : "") +
+                     "X.png (a grid), X.zip, X.safetensors or a folder, got '" + extension +
+                     (options.animation ? "'" : "'. Hint: images are written as PNG"));
   }
   return std::make_unique<CheckedOutput>(target, open_folder_output(target, std::move(options)));
 }

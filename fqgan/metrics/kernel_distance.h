@@ -34,8 +34,7 @@ MeanAndStd kernel_distance(const at::Tensor& a, const at::Tensor& b, const Kerne
 
 /// The distances of R resamples of the images, for the bootstrap: over the subsets of kernel_distance(), in which each
 /// pair of different images counts as often as it was drawn; one mean over the pairs of all subsets. Every kernel value
-/// is computed once for all resamples, so that R = 100 costs about as much as kernel_distance() once more. counts_a:
-/// R x N_a, counts_b: R x N_b, float64. Errors: as there.
+/// is computed once for all R resamples. counts_a: R x N_a, counts_b: R x N_b, float64. Errors: as there.
 std::vector<double> kernel_distances_of_counts(const at::Tensor& a, const at::Tensor& b,
                                                const KernelDistanceOptions& options, const at::Tensor& counts_a,
                                                const at::Tensor& counts_b);

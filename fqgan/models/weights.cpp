@@ -29,22 +29,24 @@ std::map<std::string, torch::Tensor> family_tensors(const Family& family) {
 
 void load_tensors(const std::map<std::string, torch::Tensor>& saved,
                   const std::map<std::string, torch::Tensor>& targets, const std::string& where, const Misfit& misfit) {
-  std::vector<std::string> missing, problems, of_averages;
+  struct {
+    std::vector<std::string> problems, missing;
+  } networks, averages;
   for (const auto& [name, target] : targets) {
     const auto found = saved.find(name);
-    const auto own = "'" + name + "'";
     if (found != saved.end() && found->second.sizes() == target.sizes()) continue;
-    if (name.starts_with("average."))
-      of_averages.push_back(own);
-    else if (found == saved.end())
-      missing.push_back(own);
+    auto& list = name.starts_with("average.") ? averages : networks;
+    if (found == saved.end())
+      list.missing.push_back("'" + name + "'");
     else
-      problems.push_back(own + " has shape " + shape_text(found->second.sizes()) + ", expected " +
-                         shape_text(target.sizes()));
+      list.problems.push_back("'" + name + "' has shape " + shape_text(found->second.sizes()) + ", expected " +
+                              shape_text(target.sizes()));
   }
-  if (!missing.empty()) problems.push_back("missing: " + join(missing));
-  if (problems.empty() && !of_averages.empty()) problems.push_back("averages do not fit: " + join(of_averages));
-  if (!problems.empty()) fail(where, misfit.cause + ": " + join(problems, "; ") + ". Hint: " + misfit.hint);
+  for (auto* list : {&networks, &averages}) {
+    if (!list->missing.empty()) list->problems.push_back("missing: " + join(list->missing));
+    if (!list->problems.empty())
+      fail(where, misfit.cause + ": " + join(list->problems, "; ") + ". Hint: " + misfit.hint);
+  }
   torch::NoGradGuard no_grad;
   for (auto [name, target] : targets) target.copy_(saved.at(name));
 }
@@ -80,7 +82,7 @@ std::map<std::string, std::string> layers_anew(const std::map<std::string, torch
   for (const auto& [name, target] : targets) {
     const auto found = saved.find(name);
     if (found == saved.end() && start.quantizers_anew && is_of_quantizer(name))
-      layers.emplace(layer_of(name), "the checkpoint has none");
+      layers.emplace(layer_of(name), "the checkpoint has no such quantizer");
     if (found != saved.end() && follows_classes(found->second, target, start))
       layers.emplace(layer_of(name), "there were " + plural(start.classes_before, "class") + " and now are " +
                                          std::to_string(start.classes_now));

@@ -17,7 +17,7 @@ struct Misfit {
   std::string cause = "the checkpoint has another architecture", hint = "use the recipe that it was trained with";
 };
 /// Copies `saved` into `targets` (handles by name). Errors: UserError that lists every tensor that is missing or has
-/// another shape, without the averages of listed ones; `where` stands for the file. Nothing is copied then.
+/// another shape; averages only if all others fit; `where` stands for the file. Nothing is copied then.
 void load_tensors(const std::map<std::string, torch::Tensor>& saved,
                   const std::map<std::string, torch::Tensor>& targets, const std::string& where, const Misfit& misfit);
 

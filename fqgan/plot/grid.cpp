@@ -130,6 +130,23 @@ void draw_label(const at::Tensor& picture, const std::string& label, int64_t row
   draw_text(picture, x, row_top + (layout.row_height - glyph_height) / 2, label, ink);
 }
 
+/// From one image to the next, in pixels.
+struct Steps {
+  int64_t row, column;
+};
+
+// The title, and the labels of rows and columns.
+void draw_texts(const at::Tensor& picture, const GridOptions& options, const std::vector<std::string>& labels,
+                const Layout& layout, const Steps& steps) {
+  for (int64_t line = 0; line < std::ssize(options.title); ++line)
+    draw_text(picture, label_margin, label_margin + line * glyph_height, options.title[line], ink);
+  for (int64_t column = 0; column < std::ssize(options.column_labels); ++column)
+    draw_text(picture, layout.label_width + column * steps.column + caption_margin, layout.title_height,
+              options.column_labels[column], ink);
+  for (int64_t row = 0; row < std::ssize(labels); ++row)
+    draw_label(picture, labels[row], layout.images_top + row * steps.row, layout);
+}
+
 }  // namespace
 
 const int64_t widest_label = static_cast<int64_t>(label_limit) * glyph_width + 2 * label_margin;
@@ -166,11 +183,7 @@ at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options) {
   const int64_t width = std::max(layout.title_width, layout.label_width + layout.columns * column_step - options.gap);
   const at::Tensor picture = at::full({channels == 1 ? 1 : 3, height, width}, background, at::kByte);
   const at::Tensor source = pixels.cpu().contiguous();
-  for (int64_t line = 0; line < std::ssize(options.title); ++line)
-    draw_text(picture, label_margin, label_margin + line * glyph_height, options.title[line], ink);
-  for (int64_t column = 0; column < std::ssize(options.column_labels); ++column)
-    draw_text(picture, layout.label_width + column * column_step + caption_margin, layout.title_height,
-              options.column_labels[column], ink);
+  draw_texts(picture, options, labels, layout, {row_step, column_step});
   int64_t image = 0, row_top = layout.images_top;
   for (const auto length : layout.row_lengths) {
     const int64_t y = row_top + (layout.row_height - layout.cell_height) / 2;
@@ -185,9 +198,6 @@ at::Tensor make_grid(const at::Tensor& pixels, const GridOptions& options) {
       ++image;
     }
     row_top += row_step;
-  }
-  for (int64_t row = 0; row < std::ssize(labels); ++row) {
-    draw_label(picture, labels[row], layout.images_top + row * row_step, layout);
   }
   return picture;
 }

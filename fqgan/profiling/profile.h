@@ -33,7 +33,7 @@ struct PhaseProfile {
 
 struct StepProfile {
   std::vector<double> seconds;           // of each iteration, timed without the recorder
-  std::vector<PhaseProfile> phases;      // in order, timed without the recorder
+  std::vector<PhaseProfile> phases;      // in order, timed without the recorder; on a GPU the program waits after each
   std::map<std::string, double> losses;  // of the first iteration
   double recorded_seconds = 0;           // of an iteration with the recorder
   std::vector<LayerProfile> layers;      // slowest first

@@ -346,6 +346,6 @@ def test_quantizers_can_be_added_to_a_trained_model(images, tmp_path):
     assert run("train", recipe, "--out", plain, "--set", "model.quantizer.taps=[]", *words).returncode == 0
     process = run("train", recipe, "--from", plain, "--out", tmp_path / "quantized", *words)
     assert process.returncode == 0, process.stderr
-    anew = {line.split(": ")[-1] for line in process.stderr.splitlines() if "the checkpoint has none" in line}
+    anew = {line.split(": ")[-1] for line in process.stderr.splitlines() if "no such quantizer" in line}
     first = load_file(tmp_path / "quantized/checkpoints/step-00000000.safetensors")
     assert anew == {name for name in first if ".taps." in name}
