@@ -91,9 +91,8 @@ void log_speed(const MeasuredSides& sides, const FeatureRequest& request, torch:
 }
 
 void print_evaluation(const EvaluateFlags& flags, const MeasuredSides& sides, const Evaluation& evaluation) {
+  if (evaluation.values.empty()) fail("--metrics", join(evaluation.warnings, "; "));  // c_t alone, and not defined
   for (const auto& warning : evaluation.warnings) log_warning(warning);
-  if (evaluation.values.empty())  // c_t alone
-    fail("--metrics", "expected a metric that is defined for these images, got none (the warning says why)");
   print(flags.json == no_json                  ? evaluation_lines(sides, evaluation)
         : flags.json == json_of_torch_fidelity ? torch_fidelity_json(evaluation)
                                                : evaluation_json(sides, evaluation));
