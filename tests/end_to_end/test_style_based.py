@@ -258,7 +258,7 @@ def test_given_w(trained, tmp_path):
         ({"w": torch.zeros(2, 16), "y": torch.tensor([0, 1])}, (), ("'y'", "'w'")),
         ({"w": torch.zeros(2, 16)}, ("--class", "class0"), ("--class", "w")),
         ({"w": torch.full((1, 6, 16), float("nan"))}, (), ("'w'", "row 0")),
-        ({"w": torch.zeros(2, 16, dtype=torch.int32)}, (), ("'w'", "Int")),
+        ({"w": torch.zeros(2, 16, dtype=torch.int32)}, (), ("'w'", "int32")),
         ({"w": torch.zeros(16)}, (), ("'w'", "[16]")),
         ({"w": torch.zeros(2, 16)}, ("--noise", "none", "--seed", 1), ("--seed",)),
     ],
