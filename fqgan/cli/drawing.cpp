@@ -115,4 +115,12 @@ void draw_images(int64_t count, const std::function<void(int64_t first, int64_t 
   log_status("");
 }
 
+void write_images(const std::string& model, const std::string& out, const OutputOptions& options, int64_t count,
+                  const std::function<SampledImages(int64_t first, int64_t count)>& draw) {
+  const auto target = open_output(out, options);
+  draw_images(count, [&](int64_t first, int64_t next) { target->add(draw(first, next)); });
+  target->finish();
+  log_info("wrote " + plural(count, "image") + " of " + model + " to " + out);
+}
+
 }  // namespace fqgan

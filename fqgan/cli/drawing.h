@@ -9,6 +9,7 @@
 #include "fqgan/checkpoint/checkpoint.h"
 #include "fqgan/experiment/compute.h"
 #include "fqgan/inference/model.h"
+#include "fqgan/inference/output.h"
 #include "fqgan/inference/sampler.h"
 
 namespace CLI {
@@ -65,5 +66,9 @@ void check_memory(const std::string& flag, const std::string& out, int64_t count
 
 /// Calls `draw` for `count` images in batches, and shows the progress.
 void draw_images(int64_t count, const std::function<void(int64_t first, int64_t count)>& draw);
+
+/// Writes `count` images that `draw` makes in batches to --out, and logs that they are those of the checkpoint `model`.
+void write_images(const std::string& model, const std::string& out, const OutputOptions& options, int64_t count,
+                  const std::function<SampledImages(int64_t first, int64_t count)>& draw);
 
 }  // namespace fqgan

@@ -6,8 +6,6 @@
 #include "fqgan/cli/program.h"
 #include "fqgan/cli/target.h"
 #include "fqgan/core/error.h"
-#include "fqgan/core/log.h"
-#include "fqgan/core/text.h"
 #include "fqgan/inference/interpolation.h"
 #include "fqgan/inference/output.h"
 
@@ -78,14 +76,11 @@ int interpolate(const InterpolateFlags& flags) {
   const auto interpolation = path_of(flags, access.space);
   const auto count = count_of(flags, interpolation);
   check_memory("--steps", flags.out, count, model.data);
-  const auto target = open_output(flags.out, output_of(flags));
   const LatentSampler sampler(access.open(ends.weights), model.family->numerics);
   const auto points = interpolated(sampler, ends, std::ssize(flags.seeds), interpolation);
-  draw_images(count, [&](int64_t first, int64_t next) {
-    target->add({sampler.images(points, first, next).pixels, {}});  // without classes, which would be folders
+  write_images(path, flags.out, output_of(flags), count, [&](int64_t first, int64_t next) -> SampledImages {
+    return {sampler.images(points, first, next).pixels, {}};  // without classes, which would be folders
   });
-  target->finish();
-  log_info("wrote " + plural(count, "image") + " of " + path + " to " + flags.out);
   return 0;
 }
 

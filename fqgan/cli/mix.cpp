@@ -27,6 +27,9 @@ struct MixFlags : DrawingFlags {
   bool force = false;
 };
 
+/// The cells of the grid, with the corner.
+int64_t cells_of(const MixFlags& flags) { return (std::ssize(flags.rows) + 1) * (std::ssize(flags.columns) + 1); }
+
 std::vector<int64_t> layers_of(const MixFlags& flags, const LatentSpace& space) {
   auto layers = flags.layers;
   for (int64_t k = 0; flags.layers.empty() && k < std::min(usual_layers, space.layers - 1); ++k) layers.push_back(k);
@@ -41,7 +44,7 @@ const LatentSpace& check_mix(const MixFlags& flags, const Family& family, const 
     fail("mix", "expected a generator that takes one w for each layer, such as StyleGAN2's, got another model");
   check_sampling(family, options);
   if (flags.classes.size() > 1) fail("--class", "expected one class for all images, got several");
-  if (const auto cells = (std::ssize(flags.rows) + 1) * (std::ssize(flags.columns) + 1); cells > most_in_grid)
+  if (const auto cells = cells_of(flags); cells > most_in_grid)
     fail("--rows", "expected up to " + std::to_string(most_in_grid) + " cells in the grid, got " +
                        std::to_string(cells) + ". Hint: give fewer seeds in --rows or --columns");
   return family.generator->space;
@@ -62,13 +65,12 @@ int mix(const MixFlags& flags) {
   auto options = drawing_options(flags, *model.family);
   options.labels = classes_of(flags, model.data);
   const auto layers = layers_of(flags, check_mix(flags, *model.family, options));
-  check_memory("--rows", flags.out, (std::ssize(flags.rows) + 1) * (std::ssize(flags.columns) + 1), model.data);
+  check_memory("--rows", flags.out, cells_of(flags), model.data);
   const LatentSampler sampler(model.family->generator->open(options.weights), model.family->numerics);
   const auto styles = [&](const std::vector<int64_t>& seeds) {
     auto ends = options;
     ends.seeds = seeds;
-    const auto w = sampler.styles(ends, std::ssize(seeds));
-    return w.dim() == 3 ? w : w.unsqueeze(1).expand({-1, sampler.space().layers, -1});
+    return rows_of_w(sampler.styles(ends, std::ssize(seeds)), sampler.space().layers);
   };
   options.mapped = mixed_styles(styles(flags.rows), styles(flags.columns), layers);
   options.truncation.reset();  // w is truncated already

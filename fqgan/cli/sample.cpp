@@ -9,7 +9,6 @@
 #include "fqgan/cli/target.h"
 #include "fqgan/core/error.h"
 #include "fqgan/core/log.h"
-#include "fqgan/core/text.h"
 #include "fqgan/experiment/model_images.h"
 #include "fqgan/inference/grid_plan.h"
 #include "fqgan/inference/output.h"
@@ -104,10 +103,7 @@ int sample(const SampleFlags& flags) {
   check_seed(flags, *model.family, options);
 
   const auto sampler = open_sampler(*model.family, options);
-  const auto target = open_output(flags.out, output);
-  draw_images(count, [&](int64_t, int64_t next) { target->add(sampler->next(next)); });
-  target->finish();
-  log_info("wrote " + plural(count, "image") + " of " + path + " to " + flags.out);
+  write_images(path, flags.out, output, count, [&](int64_t, int64_t next) { return sampler->next(next); });
   return 0;
 }
 

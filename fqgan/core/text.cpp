@@ -109,6 +109,8 @@ std::string lower(std::string text) {
   return text;
 }
 
+std::string without_hint(const std::string& message) { return message.substr(0, message.find(". Hint: ")); }
+
 std::string one_line(std::string_view text) {
   std::string line;
   for (const char c : text) {

@@ -23,6 +23,8 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
 
 /// Whether the text is UTF-8, as JSON and TOML require.
 bool is_utf8(std::string_view text);
+/// An error's message without its ". Hint: ...", for an error that gives another one.
+std::string without_hint(const std::string& message);
 /// The text with U+FFFD in place of control characters and of bytes that are not UTF-8.
 std::string printable(std::string_view text);
 /// The text without the UTF-8 byte order mark that some editors write at its start.

@@ -18,7 +18,7 @@ constexpr const char *where = "evaluation", *of_classifier = "error";
   const std::string said = error.what();
   if (labelled || (options.features == "auto" && options.metrics == std::vector<std::string>{"fid"}))
     throw UserError(said + "; --set evaluation.every=0 trains without evaluation");
-  throw UserError(said.substr(0, said.find(". Hint: ")) +
+  throw UserError(without_hint(said) +
                   ". Hint: images without classes are measured with --set evaluation.features=auto --set "
                   "'evaluation.metrics=[\"fid\"]'");
 }

@@ -57,7 +57,7 @@ class Exported {
     const auto from = latents(inputs);
     if (options_.part != GeneratorPart::mapping) return {generator_.images(from, pass).contiguous()};
     const auto w = generator_.map(from, pass);
-    return {space.layers ? w.unsqueeze(1).expand({-1, space.layers, -1}).contiguous() : w};
+    return {space.layers ? rows_of_w(w, space.layers).contiguous() : w};
   }
 
   /// What the program computes from the same inputs.

@@ -10,6 +10,7 @@
 #include "fqgan/core/file_lock.h"
 #include "fqgan/core/hash.h"
 #include "fqgan/core/log.h"
+#include "fqgan/core/text.h"
 #include "fqgan/data/store/pixel_cache.h"
 
 namespace fqgan {
@@ -19,8 +20,7 @@ constexpr const char *kept_kind = "measured", *kept_version = "1";  // must chan
 
 std::optional<std::filesystem::path> measured_folder() {
   return writable_cache_folder("measured", [](const std::string& problem) {
-    log_info_once(problem.substr(0, problem.find(". Hint: ")) +
-                  ", so that features are not kept. Hint: FQGAN_CACHE names another folder");
+    log_info_once(without_hint(problem) + ", so that features are not kept. Hint: FQGAN_CACHE names another folder");
   });
 }
 
@@ -89,8 +89,7 @@ std::optional<Measured> find_kept(const std::filesystem::path& path, const std::
     if (lacks_logits && file.metadata.contains("without_logits")) return std::nullopt;
     return from_file(std::move(file), path, options);
   } catch (const UserError& error) {
-    const std::string said = error.what();  // its hint is about checkpoints
-    log_warning(said.substr(0, said.find(". Hint: ")) + "; the images are measured again");
+    log_warning(without_hint(error.what()) + "; the images are measured again");  // the hint is about checkpoints
     return std::nullopt;
   }
 }

@@ -48,6 +48,11 @@ struct Latents {
   std::vector<Streams> rows;  // one random stream per image, so that an image does not depend on its batch
 };
 
+/// w, N x W or N x layers x W -> N x layers x W.
+inline torch::Tensor rows_of_w(const torch::Tensor& w, int64_t layers) {
+  return w.dim() == 3 ? w : w.unsqueeze(1).expand({-1, layers, -1});
+}
+
 /// A synthesis network as a function of w and of the noise of its layers, with gradients in both.
 struct DifferentiableSynthesis {
   std::map<std::string, torch::Tensor> noise;  // the constant noise of each layer, H x W, by the layer's name

@@ -44,10 +44,6 @@ LatentSpace stylegan2_latents(const StyleGan2Plan& plan) {
   return space;
 }
 
-torch::Tensor rows_of_w(const torch::Tensor& w, int64_t rows) {
-  return w.dim() == 3 ? w : w.unsqueeze(1).expand({-1, rows, -1});
-}
-
 Generator open_stylegan2_generator(const StyleGan2Options& options, const StyleGan2Generator& source,
                                    const Numerics& numerics) {
   auto unused = Streams::unused();

@@ -7,9 +7,6 @@ namespace fqgan {
 
 LatentSpace stylegan2_latents(const StyleGan2Plan& plan);
 
-/// w, N x W or N x rows x W -> N x rows x W.
-torch::Tensor rows_of_w(const torch::Tensor& w, int64_t rows);
-
 Generator open_stylegan2_generator(const StyleGan2Options& options, const StyleGan2Generator& source,
                                    const Numerics& numerics);
 
