@@ -112,6 +112,7 @@ int project_command(const ProjectFlags& flags) {
   check_data_settings(flags.set, settings_decided_by_model());
   check_out(flags);
   const auto [path, checkpoint, model] = open_drawn_model(flags);
+  check_projection(*model.family);
   auto options = flags.options;
   options.weights = flags.raw ? Weights::raw : Weights::average;
   const auto classes = classes_of(flags, model.data);

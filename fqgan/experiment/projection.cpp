@@ -169,14 +169,15 @@ class Search {
   std::unique_ptr<torch::optim::Adam> adam_;
 };
 
+[[noreturn]] void refuse_model() {
+  fail("project", "expected a model with a synthesis from w, such as StyleGAN2's generator, got one without");
+}
+
 /// A generator that takes no gradients in its weights, and float32 where the family computes in bfloat16.
 Generator opened(const Family& family, Weights weights, Numerics& numerics) {
-  const auto refuse = [] {
-    fail("project", "expected a model with a synthesis from w, such as StyleGAN2's generator, got one without");
-  };
-  if (!family.generator || !family.generator->space.mapped) refuse();
+  check_projection(family);
   auto generator = family.generator->open(weights);
-  if (!generator.synthesis) refuse();
+  if (!generator.synthesis) refuse_model();
   for (auto& parameter : generator.network->parameters()) parameter.set_requires_grad(false);
   numerics = family.numerics;
   numerics.compute = numerics.parameters();
@@ -188,6 +189,10 @@ torch::Tensor shown(const torch::Tensor& image) {
 }
 
 }  // namespace
+
+void check_projection(const Family& family) {
+  if (!family.generator || !family.generator->space.mapped) refuse_model();
+}
 
 double usual_pixel_weight(const FeatureExtractor& extractor) { return extractor.compares_places() ? 0 : 10; }
 

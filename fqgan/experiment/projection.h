@@ -49,6 +49,9 @@ struct Projection {
   std::vector<Shown> progress;  // images of some steps, in order
 };
 
+/// Checks the family without features, which may have to be trained first. Errors: UserError for one without w.
+void check_projection(const Family& family);
+
 /// target: uint8 C x H x W, of the shape of the generator's images. All tensors of the result are on the CPU.
 /// The same bits for the same input and number of threads. Errors: UserError for a generator without w, features
 /// without gradients, images that the extractor does not take; NumericalError for a distance that is not finite.

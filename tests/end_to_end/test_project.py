@@ -121,6 +121,7 @@ def test_other_channels(mode, option, features, tmp_path):
 def test_wrong_input(model, trained, target, features, tmp_path):
     out = tmp_path / "out"
     one_line_error(project(trained, target, features, out), "[project]", "StyleGAN2")
+    one_line_error(project(trained, target, tmp_path / "missing.pt", out), "[project]")  # before features are opened
     one_line_error(project(model, tmp_path / "missing.png", features, out), tmp_path / "missing.png")
     text = tmp_path / "text.png"
     text.write_text("This is no image.")
