@@ -11,18 +11,16 @@
 
 namespace fqgan {
 
-/// The taps of StyleGAN2's resampling filter: [1, 3, 3, 1] / 8.
-const std::vector<double>& style_gan_taps();
-
 /// N x C x H x W -> twice or half the size, with that filter and zeros beyond the border.
 at::Tensor upsampled(const at::Tensor& x, Pass& pass);
 at::Tensor downsampled(const at::Tensor& x, Pass& pass);
 
-/// x: N x Ci x H x W, weight: Co x Ci x k x k, style: N x Ci or undefined (all ones) -> N x Co x H x W. With `up` the
-/// transposed convolution of stride 2 and the filter after it: N x Co x 2H x 2W; a 3x3 weight is then laid over the map
-/// as in a convolution, else as in a correlation. Differentiable to any order.
+/// x: N x Ci x H x W, weight: Co x Ci x k x k, style: N x Ci or undefined (all ones) -> N x Co x H x W, with the end of
+/// the layer, whose scale is the demodulation. With `up` the transposed convolution of stride 2 and the filter after
+/// it: N x Co x 2H x 2W; a 3x3 weight is then laid over the map as in a convolution, else as in a correlation.
+/// Differentiable to any order.
 at::Tensor modulated_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& style, bool up,
-                                 Pass& pass);
+                                 const ops::BiasActivation& end, Pass& pass);
 
 /// x: N x Ci x H x W, weight: Co x Ci x k x k -> N x Co x H/2 x W/2: the filter, then the convolution of stride 2.
 at::Tensor downsampling_convolution(const at::Tensor& x, const at::Tensor& weight, Pass& pass);

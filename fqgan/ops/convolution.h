@@ -26,18 +26,24 @@ struct Convolution {
   // Unset: stride 1 and k / 2 zeros on each side, which is the form of the operator. Set: any other form, with a weight
   // as convolution_geometry.h has it.
   std::optional<Geometry> geometry = std::nullopt;
+  // Of a 3x3 kernel and resampling alone: the larger map has two more pixels on each side. Upsampled:
+  // they are computed, as far as the weight reaches over the map. Averaged: they are read, instead of zeros.
+  bool border = false;
 };
 
 /// x: N x Ci x H x W, float32, bfloat16 or float64 -> resample(weight * (relu(x))) + bias + residual, N x Co x H' x W'
-/// with H' = 2 H (up), H / 2 (down) or H, channels_last. Differentiable once in x, weight, bias and residual: to
-/// differentiate its gradients is an error. Without ReLU, residual and resampling it is differentiable to any order.
-/// With a geometry it is the plain form below, which has derivatives of any order. Errors: UserError for shapes that do
-/// not fit.
+/// with H' = 2 H (up), H / 2 (down) or H, with a border 2 H + 4 or H / 2 - 2, channels_last. Differentiable once in x,
+/// weight, bias and residual: to differentiate its gradients is an error. Without ReLU and residual it is
+/// differentiable to any order. With a geometry it is the plain form below, which has derivatives of any order.
+/// Errors: UserError for shapes that do not fit.
 at::Tensor convolution(const at::Tensor& x, const Convolution& c);
 
 namespace reference {
 /// The plain sequence of operators, differentiable to any order. The weight is cast to the images' type.
 at::Tensor convolution(const at::Tensor& x, const Convolution& c);
 }  // namespace reference
+
+/// Pixels of the result along a side with so many.
+int64_t resampled(int64_t size, Resample form, bool border);
 
 }  // namespace fqgan::ops

@@ -26,7 +26,7 @@ struct Call {
 
   Call(const Convolution& c, at::ScalarType type) {
     const bool folds = c.weight.size(2) == 3 && c.resample != Resample::none;
-    padding = c.weight.size(2) / 2;
+    padding = c.border ? 0 : c.weight.size(2) / 2;
     stride = folds ? 2 : 1;
     transposed = folds && c.resample == Resample::up;
     weight = c.weight;
@@ -45,6 +45,9 @@ struct Call {
 
 at::Tensor upsample(const at::Tensor& x) { return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}); }
 
+at::Tensor widened(const at::Tensor& x) { return at::constant_pad_nd(x, {1, 1, 1, 1}); }
+at::Tensor narrowed(const at::Tensor& x) { return x.narrow(2, 1, x.size(2) - 2).narrow(3, 1, x.size(3) - 2); }
+
 void add_residual(at::Tensor& y, const at::Tensor& residual) {
   if (residual.size(2) == y.size(2)) {
     y.add_(residual);
@@ -61,10 +64,12 @@ at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
   const bool small = c.weight.size(2) == 1;
   auto h = c.relu ? at::relu(x) : x;
   if (small && c.resample == Resample::down) h = at::avg_pool2d(h, 2);
+  if (c.border && c.resample == Resample::down) h = narrowed(h);
   const auto bias = c.bias ? std::optional(c.bias->to(x.scalar_type())) : std::nullopt;
   auto y = at::convolution(h, call.weight, bias, {call.stride, call.stride}, {call.padding, call.padding}, {1, 1},
                            call.transposed, {0, 0}, 1);
   if (small && c.resample == Resample::up) y = upsample(y);
+  if (c.border && c.resample == Resample::up) y = widened(y);
   if (c.residual) add_residual(y, *c.residual);
   return y;
 }
@@ -79,10 +84,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gradients(const at::Tensor& gradi
   if (c.bias && wants_weight) bias = channel_sums(g).to(c.bias->scalar_type());
   if (small && c.resample == Resample::down) h = at::avg_pool2d(h, 2);
   if (small && c.resample == Resample::up) g = at::avg_pool2d(g, 2).mul_(4);
+  if (c.border) (c.resample == Resample::up ? g : h) = narrowed(c.resample == Resample::up ? g : h);
   auto [dx, dw, none] = at::convolution_backward(g, h, call.weight, std::nullopt, {call.stride, call.stride},
                                                  {call.padding, call.padding}, {1, 1}, call.transposed, {0, 0}, 1,
                                                  {wants_x, wants_weight, false});
   if (wants_x && small && c.resample == Resample::down) dx = upsample(dx.mul_(0.25));
+  if (wants_x && c.border && c.resample == Resample::down) dx = widened(dx);
   if (wants_x && c.relu) dx = at::threshold_backward(dx, x, 0);
   if (wants_weight) dw = call.unfold(dw, c);
   return {dx, dw, bias};

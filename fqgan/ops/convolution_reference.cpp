@@ -14,6 +14,10 @@ using MaybeTensor = std::optional<at::Tensor>;
 
 at::Tensor upsample(const at::Tensor& x) { return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}); }
 
+at::Tensor without_border(const at::Tensor& x, int64_t n) {
+  return x.narrow(2, n, x.size(2) - 2 * n).narrow(3, n, x.size(3) - 2 * n);
+}
+
 at::Tensor bordered(const at::Tensor& x, const Geometry& g) {
   const auto& p = g.padding;
   const std::array<int64_t, 4> sides{p.left, p.right, p.top, p.bottom};
@@ -48,7 +52,9 @@ at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
   const auto type = x.scalar_type();
   auto y = c.relu ? at::relu(x) : x;
   if (c.resample == Resample::up) y = upsample(y);
-  const auto same = Geometry{.padding = Padding::all(c.weight.size(2) / 2)};
+  auto same = Geometry{.padding = Padding::all(c.weight.size(2) / 2)};
+  if (c.border && c.resample == Resample::up) same.padding = Padding::all(3);
+  if (c.border && c.resample == Resample::down) y = without_border(y, 1), same.padding = {};
   y = convolved(y, c.weight.to(type), c.bias ? MaybeTensor(c.bias->to(type)) : std::nullopt, c.geometry.value_or(same));
   if (c.resample == Resample::down) {
     if (y.size(2) % 2 || y.size(3) % 2)

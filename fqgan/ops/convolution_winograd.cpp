@@ -23,8 +23,8 @@ const kernels::Winograd* kernels_for(at::ScalarType type) {
 
 const void* data_of(const at::Tensor& x) { return x.defined() ? x.const_data_ptr() : nullptr; }
 
-kernels::Image image_of(const at::Tensor& x, bool relu) {
-  return {x.const_data_ptr(), x.size(0), x.size(2), x.size(3), x.size(1), relu};
+kernels::Image image_of(const at::Tensor& x, bool relu, bool border) {
+  return {x.const_data_ptr(), x.size(0), x.size(2), x.size(3), x.size(1), relu, border};
 }
 
 at::Tensor packed(const kernels::Winograd& kernel, Resample form, const kernels::Taps& taps, at::ScalarType type) {
@@ -36,15 +36,14 @@ at::Tensor packed(const kernels::Winograd& kernel, Resample form, const kernels:
 }
 
 /// x, kernel and epilogue -> the resampled convolution.
-at::Tensor run(const at::Tensor& x, bool relu, Resample form, const kernels::Taps& taps,
-               const kernels::Epilogue& epilogue) {
+at::Tensor run(const at::Tensor& x, bool relu, Resample form, bool border, const kernels::Taps& taps,
+               const kernels::Epilogue& epilogue, const float* scale = nullptr) {
   const auto& kernel = *kernels_for(x.scalar_type());
-  const auto image = image_of(x, relu);
+  auto image = image_of(x, relu, border);
+  image.scale = scale;
   const auto weight = packed(kernel, form, taps, x.scalar_type());
-  const auto scale = [&](int64_t size) {
-    return form == Resample::up ? 2 * size : form == Resample::down ? size / 2 : size;
-  };
-  auto y = at::empty({x.size(0), taps.out, scale(x.size(2)), scale(x.size(3))}, x.options(), channels_last);
+  const auto height = resampled(x.size(2), form, border), width = resampled(x.size(3), form, border);
+  auto y = at::empty({x.size(0), taps.out, height, width}, x.options(), channels_last);
   auto* to = y.mutable_data_ptr();
   const auto tiles = kernels::winograd_tiles(form, image),
              batch = kernels::winograd_batch(form, taps.in, kernel.element);
@@ -64,7 +63,12 @@ at::Tensor input_gradient(const at::Tensor& gradient, const at::Tensor& x, const
   const float scale = c.resample == Resample::up ? 4 : c.resample == Resample::down ? 0.25f : 1;
   const auto out = weight.size(0), in = weight.size(1);
   const kernels::Taps taps{weight.const_data_ptr<float>(), in, out, 9, in * 9, true, scale};
-  return run(gradient, false, form, taps, {nullptr, nullptr, false, c.relu ? data_of(x) : nullptr});
+  return run(gradient, false, form, c.border, taps, {nullptr, nullptr, false, c.relu ? data_of(x) : nullptr});
+}
+
+kernels::Taps taps_of(const at::Tensor& weight) {
+  const auto out = weight.size(0), in = weight.size(1);
+  return {weight.const_data_ptr<float>(), out, in, in * 9, 9, false, 1};
 }
 
 /// How a weight's gradient is cut. Few channels: into spans of tiles, whose number depends on the shapes alone, so that
@@ -74,7 +78,8 @@ std::vector<std::pair<int64_t, kernels::WeightPart>> parts_of(const kernels::Win
                                                               int64_t tiles, int64_t out, int64_t in) {
   constexpr int64_t most_spans = 16, most_sums = 262144;
   const auto rows = kernels::winograd_rows(form);
-  const auto spans = std::clamp<int64_t>(most_sums / (rows * rows * out * in), 1, std::min(most_spans, tiles));
+  auto spans = std::clamp<int64_t>(most_sums / (rows * rows * out * in), 1, std::min(most_spans, tiles));
+  if (spans > 1 && spans % 2) --spans;  // two threads have the same work
   std::vector<std::pair<int64_t, kernels::WeightPart>> parts;
   for (int64_t s = 0; spans > 1 && s < spans; ++s)
     parts.push_back({s, {tiles * s / spans, tiles * (s + 1) / spans, 0, rows, 0, out}});
@@ -91,7 +96,7 @@ std::tuple<at::Tensor, at::Tensor> weight_gradient(const at::Tensor& gradient, c
                                                    const Convolution& c) {
   const auto& kernel = *kernels_for(x.scalar_type());
   const auto form = c.resample;
-  const auto image = image_of(x, c.relu), out_image = image_of(gradient, false);
+  const auto image = image_of(x, c.relu, c.border), out_image = image_of(gradient, false, false);
   const auto out = c.weight.size(0), in = c.weight.size(1), products = kernels::winograd_products(form);
   const auto parts = parts_of(kernel, form, kernels::winograd_tiles(form, image), out, in);
   const auto spans = parts.back().first + 1;
@@ -130,21 +135,33 @@ int64_t workspace(const at::Tensor& x, const Convolution& c, bool for_weight_gra
   const auto& kernel = *kernels_for(x.scalar_type());
   const auto out = c.weight.size(0), in = c.weight.size(1), numbers = kernels::winograd_products(c.resample) * out * in;
   if (!for_weight_gradient) return numbers * kernel.element;
-  const auto tiles = kernels::winograd_tiles(c.resample, {nullptr, x.size(0), x.size(2), x.size(3), in, false});
+  const auto tiles =
+      kernels::winograd_tiles(c.resample, {nullptr, x.size(0), x.size(2), x.size(3), in, false, c.border});
   const auto spans = parts_of(kernel, c.resample, tiles, out, in).back().first + 1;
   return (spans + (spans > 1)) * numbers * static_cast<int64_t>(sizeof(float));
 }
 
 at::Tensor convolution(const at::Tensor& x, const Convolution& c) {
-  const auto out = c.weight.size(0), in = c.weight.size(1);
-  const kernels::Taps taps{c.weight.const_data_ptr<float>(), out, in, in * 9, 9, false, 1};
+  const auto taps = taps_of(c.weight);
   const auto bias = c.bias.value_or(at::Tensor()), residual = c.residual.value_or(at::Tensor());
-  const auto size = c.resample == Resample::up     ? 2 * x.size(2)
-                    : c.resample == Resample::down ? x.size(2) / 2
-                                                   : x.size(2);
-  return run(x, c.relu, c.resample, taps,
-             {bias.defined() ? bias.const_data_ptr<float>() : nullptr, data_of(residual),
-              residual.defined() && residual.size(2) != size, nullptr});
+  const bool half = residual.defined() && residual.size(2) != resampled(x.size(2), c.resample, c.border);
+  return run(x, c.relu, c.resample, c.border, taps,
+             {bias.defined() ? bias.const_data_ptr<float>() : nullptr, data_of(residual), half, nullptr});
+}
+
+at::Tensor styled_convolution(const at::Tensor& x, const at::Tensor& scale, const Convolution& c,
+                              const BiasActivation& end) {
+  const auto in_floats = [](const at::Tensor& t) { return t.defined() ? t.to(at::kFloat).contiguous() : t; };
+  const auto floats = [](const at::Tensor& t) { return t.defined() ? t.const_data_ptr<float>() : nullptr; };
+  const auto style = in_floats(scale), factors = in_floats(end.scale), noise = in_floats(end.noise);
+  const auto bias = in_floats(end.bias);
+  kernels::Epilogue epilogue{floats(bias), nullptr, false, nullptr, floats(factors), floats(noise)};
+  if (noise.defined() && noise.size(0) > 1) epilogue.noise_stride = noise.size(2) * noise.size(3);
+  epilogue.activated = end.slope != 1 || end.gain != 1 || end.clamp > 0;
+  epilogue.slope = static_cast<float>(end.slope);
+  epilogue.gain = static_cast<float>(end.gain);
+  epilogue.clamp = static_cast<float>(end.clamp);
+  return run(x, false, c.resample, c.border, taps_of(c.weight), epilogue, floats(style));
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> gradients(const at::Tensor& gradient, const at::Tensor& x,

@@ -4,6 +4,7 @@
 
 #include <tuple>
 
+#include "fqgan/ops/bias_activation.h"
 #include "fqgan/ops/convolution.h"
 
 namespace fqgan::ops::winograd {
@@ -12,6 +13,11 @@ namespace fqgan::ops::winograd {
 bool takes(const at::Tensor& x, const Convolution& c);
 
 at::Tensor convolution(const at::Tensor& x, const Convolution& c);
+
+/// The convolution of x * scale (N x Ci factors), and the end of a layer; bias, scale and noise of `end` may be
+/// undefined. Without ReLU, bias and residual in c; not where it averages, if there is an end.
+at::Tensor styled_convolution(const at::Tensor& x, const at::Tensor& scale, const Convolution& c,
+                              const BiasActivation& end);
 
 /// Bytes that `convolution`, or for the gradient of the weight `gradients`, holds beside its arguments and results.
 int64_t workspace(const at::Tensor& x, const Convolution& c, bool for_weight_gradient);

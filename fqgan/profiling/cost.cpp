@@ -62,28 +62,28 @@ AsProducts folded(const at::Tensor& x, const at::Tensor& weight, ops::Resample f
 }
 
 /// Ours, where our kernels run or would run; else its children are counted, which there are none of on `meta`.
-std::optional<AsProducts> our_convolution(const at::Tensor& x, const at::Tensor& weight, int64_t resample,
+std::optional<AsProducts> our_convolution(const at::Tensor& x, const at::Tensor& weight, int64_t resample, bool border,
                                           at::Device device) {
   const auto form = static_cast<ops::Resample>(resample);
-  const ops::Convolution c{weight, std::nullopt, std::nullopt, form, false};
+  const ops::Convolution c{.weight = weight, .resample = form, .border = border};
   const bool winograd = device.is_cpu() && ops::winograd::takes(x, c);
   if (!winograd && device.is_cpu() && ops::few::takes(x, c))
     return as_products(x, weight, false, x.size(0) * x.size(2) * x.size(3) / (form == ops::Resample::down ? 4 : 1));
   if (!winograd && x.is_meta()) return folded(x, weight, form);
   if (!winograd) return {};
-  const ops::kernels::Image image{nullptr, x.size(0), x.size(2), x.size(3), x.size(1), false};
+  const ops::kernels::Image image{nullptr, x.size(0), x.size(2), x.size(3), x.size(1), false, border};
   return AsProducts{ops::kernels::winograd_products(form), ops::kernels::winograd_tiles(form, image), weight.size(1),
                     weight.size(0), narrow(x)};
 }
 
 Products our_forward(Arguments a, at::Device device) {  // x, weight, bias, residual, resample, ...
-  const auto ours = our_convolution(a[0].toTensor(), a[1].toTensor(), a[4].toInt(), device);
+  const auto ours = our_convolution(a[0].toTensor(), a[1].toTensor(), a[4].toInt(), a[6].toBool(), device);
   return ours ? ours->forward() : Products{};
 }
 
 Products our_backward(Arguments a,
                       at::Device device) {  // gradient, x, weight, resample, relu, has bias, of x, of weight
-  const auto ours = our_convolution(a[1].toTensor(), a[2].toTensor(), a[3].toInt(), device);
+  const auto ours = our_convolution(a[1].toTensor(), a[2].toTensor(), a[3].toInt(), a[8].toBool(), device);
   return ours ? ours->backward(a[6].toBool(), a[7].toBool()) : Products{};
 }
 
@@ -128,7 +128,7 @@ int64_t workspace_of(const std::string& name, Arguments a, at::Device device) {
   if (name == "fqgan::convolution" || backward) {
     const auto &x = a[backward].toTensor(), &weight = a[backward + 1].toTensor();
     const auto form = static_cast<ops::Resample>(a[backward ? 3 : 4].toInt());
-    const ops::Convolution c{weight, std::nullopt, std::nullopt, form, false};
+    const ops::Convolution c{.weight = weight, .resample = form, .border = a[backward ? 8 : 6].toBool()};
     if (ops::winograd::takes(x, c)) return ops::winograd::workspace(x, c, backward && a[7].toBool());
     const bool folds = form != ops::Resample::none && weight.size(2) == 3 && !ops::few::takes(x, c);
     return !folds ? 0 : 16 * weight.size(0) * weight.size(1) * x.element_size();

@@ -50,8 +50,8 @@ TEST(ModulatedConvolution, EqualsItsDefinition) {
       if (up && kernel == 1) continue;
       const auto x = leaf({3, 4, 5, 6}).detach(), weight = leaf({7, 4, kernel, kernel}, 2).detach();
       const auto style = leaf({3, 4}, 3).detach();
-      const auto found =
-          modulated_convolution(x, weight, style, up, t.pass) * demodulation(weight, style).unsqueeze(2).unsqueeze(3);
+      const auto found = modulated_convolution(x, weight, style, up, {}, t.pass) *
+                         demodulation(weight, style).unsqueeze(2).unsqueeze(3);
       EXPECT_LT((found - modulated_by_definition(x, weight, style, up)).abs().max().item<double>(), 1e-12);
     }
 }
@@ -62,7 +62,7 @@ TEST(ModulatedConvolution, HasRightGradientsOfFirstAndSecondOrder) {
       TestPass t;
       t.pass.reference_operators = plain;
       const auto compute = [&](const auto& in) {
-        return modulated_convolution(in[0], in[1], in[2], up, t.pass) *
+        return modulated_convolution(in[0], in[1], in[2], up, {}, t.pass) *
                demodulation(in[1], in[2]).unsqueeze(2).unsqueeze(3);
       };
       const auto inputs = [] { return std::vector{leaf({2, 2, 2, 3}), leaf({2, 2, 3, 3}, 2), leaf({2, 2}, 3)}; };

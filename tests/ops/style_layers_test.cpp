@@ -1,54 +1,15 @@
 // The operators of StyleGAN2's layers, resampling and the end of a layer, against their reference implementations in
-// float64 on every path; their gradients of first and second order; and the second gradients of the plain convolution.
+// float64 on every path, and their gradients of first and second order.
 #include <torch/torch.h>
 
 #include "fqgan/core/error.h"
-#include "fqgan/core/streams.h"
 #include "fqgan/ops/bias_activation.h"
-#include "fqgan/ops/convolution.h"
 #include "fqgan/ops/upfirdn.h"
-#include "ops/kernel_sets.h"
+#include "ops/against_reference.h"
 #include "support/gradients.h"
 
 namespace fqgan::test {
 namespace {
-
-using Tensors = std::vector<at::Tensor>;
-using Compute = std::function<at::Tensor(const Tensors&)>;
-
-at::Tensor drawn(at::IntArrayRef shape, const char* name) { return Streams(4, {}).normal(shape, name); }
-
-/// The result, and the gradients of all leaves.
-Tensors results_of(const Compute& compute, const Tensors& given, bool wide) {
-  Tensors leaves;
-  for (const auto& x : given)
-    leaves.push_back(x.to(wide ? at::kDouble : x.scalar_type(), false, true).requires_grad_());
-  const auto y = compute(leaves);
-  y.backward(drawn(y.sizes(), "gradient").to(y.scalar_type()));
-  Tensors results{y.detach()};
-  for (const auto& leaf : leaves) results.push_back(leaf.grad());
-  return results;
-}
-
-/// `fast` in float32 and bfloat16 on every instruction set, and in float64, against `plain` in float64.
-void expect_as_reference(const Compute& fast, const Compute& plain, const Tensors& given, const std::string& name,
-                         double in_bfloat16 = 1e-2) {
-  for (const auto& [type, tolerance] : std::vector<std::pair<at::ScalarType, double>>{
-           {at::kFloat, 1e-6}, {at::kBFloat16, in_bfloat16}, {at::kDouble, 1e-14}}) {
-    auto inputs = given;
-    inputs[0] = inputs[0].to(type);
-    if (type == at::kDouble)
-      for (auto& x : inputs) x = x.to(type);
-    const auto expected = results_of(plain, inputs, true);
-    on_every_instruction_set([&] {
-      const auto found = results_of(fast, inputs, false);
-      for (size_t i = 0; i < found.size(); ++i) {
-        const auto apart = (found[i].to(at::kDouble) - expected[i]).norm() / (expected[i].norm() + 1e-30);
-        EXPECT_LT(apart.item<double>(), tolerance) << name << ", " << type << ", result " << i;
-      }
-    });
-  }
-}
 
 const std::vector<ops::Upfirdn> filters() {
   const std::vector<double> square{0.125, 0.375, 0.375, 0.125}, uneven{0.5, -0.25, 1, 0.125, 0.25};
@@ -175,33 +136,6 @@ TEST(BiasActivation, RefusesShapesThatDoNotFit) {
   expect_error<UserError>([&] { ops::bias_activation(x, {.bias = at::zeros({4})}); }, {"bias", "4"});
   expect_error<UserError>([&] { ops::bias_activation(x, {.scale = at::zeros({3, 3})}); }, {"scale"});
   expect_error<UserError>([&] { ops::bias_activation(x, {.noise = at::zeros({2, 1, 4, 5})}); }, {"noise"});
-}
-
-TEST(Convolution, ThePlainFormHasSecondGradients) {
-  for (const int64_t kernel : {1, 3}) {
-    const Compute compute = [&](const auto& x) { return ops::convolution(x[0], {x[1], x[2]}).pow(2); };
-    expect_second_gradients(compute, {leaf({2, 3, 4, 4}), leaf({2, 3, kernel, kernel}, 2), leaf({2}, 3)});
-  }
-}
-
-TEST(Convolution, SecondGradientsOfTheKernelsEqualThoseOfPlainOperators) {
-  const auto penalty = [](const Tensors& x, bool plain) {
-    const ops::Convolution c{x[1], x[2]};
-    const auto y = plain ? ops::reference::convolution(x[0], c) : ops::convolution(x[0], c);
-    const auto slope = torch::autograd::grad({y.pow(2).sum()}, {x[0]}, {}, true, true)[0];
-    return torch::autograd::grad({slope.pow(2).sum()}, x);
-  };
-  const auto leaves = [](at::ScalarType type) {
-    return Tensors{drawn({2, 32, 8, 8}, "x").to(type).requires_grad_(),
-                   (drawn({48, 32, 3, 3}, "weight") * 0.1).to(type).requires_grad_(),
-                   drawn({48}, "bias").to(type).requires_grad_()};
-  };
-  const auto expected = penalty(leaves(at::kDouble), true);
-  on_every_instruction_set([&] {
-    const auto found = penalty(leaves(at::kFloat), false);
-    for (size_t i = 0; i < found.size(); ++i)
-      EXPECT_LT(((found[i].to(at::kDouble) - expected[i]).norm() / expected[i].norm()).item<double>(), 5e-6) << i;
-  });
 }
 
 }  // namespace

@@ -100,6 +100,18 @@ def test_opcheck_of_convolution(dtype, resample):
     opcheck(OPS.convolution_backward.default, (torch.randn_like(y), x.detach(), weight.detach(), *flags))
 
 
+@pytest.mark.parametrize("resample", [1, 2])
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_opcheck_of_a_convolution_with_a_border(dtype, resample):
+    x = torch.randn(2, 16, 8, 6).to(dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
+    weight = torch.randn(32, 16, 3, 3, dtype=torch.float64 if dtype == torch.float64 else torch.float32)
+    weight = weight.requires_grad_()
+    y = OPS.convolution(x, weight, None, None, resample, False, True)
+    opcheck(OPS.convolution.default, (x, weight, None, None, resample, False, True))
+    flags = (resample, False, False, True, True, True)
+    opcheck(OPS.convolution_backward.default, (torch.randn_like(y), x.detach(), weight.detach(), *flags))
+
+
 @pytest.mark.parametrize("shape", [(16,), (2, 16)], ids=str)
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_opcheck_of_batch_norm(dtype, shape):

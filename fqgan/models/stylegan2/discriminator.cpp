@@ -22,12 +22,12 @@ DiscriminatorLayerImpl::DiscriminatorLayerImpl(const StyleGan2Convolution& s, St
 torch::Tensor DiscriminatorLayerImpl::forward(const torch::Tensor& x, Pass& pass, double gain) {
   const LayerScope scope(this);
   const auto own = effective_weight(pass);
-  const auto y = shape.down ? downsampling_convolution(x, own, pass) : modulated_convolution(x, own, {}, false, pass);
   ops::BiasActivation end;
   if (shape.active) end = ops::leaky_relu(gain, shape.clamp);
   if (!shape.active) end.gain = gain;
   end.bias = bias;
-  return activated(y, end, pass);
+  return shape.down ? activated(downsampling_convolution(x, own, pass), end, pass)
+                    : modulated_convolution(x, own, {}, false, end, pass);
 }
 
 StyleGan2DiscriminatorBlockImpl::StyleGan2DiscriminatorBlockImpl(const StyleGan2Options& options,

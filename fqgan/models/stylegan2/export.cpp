@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fqgan/core/error.h"
-#include "fqgan/nn/modulated_convolution.h"
+#include "fqgan/ops/filtered_convolution.h"
 
 namespace fqgan {
 namespace {
@@ -13,7 +13,7 @@ using Tensors = std::map<std::string, torch::Tensor>;
 
 /// Every convolution but torgb has a filter of its own, and so has every block with a conv1.
 Tensors with_filters(const Tensors& tensors) {
-  const auto taps = torch::tensor(style_gan_taps(), torch::kFloat);
+  const auto taps = torch::tensor(ops::style_gan_taps(), torch::kFloat);
   const auto filter = torch::outer(taps, taps);
   auto all = tensors;
   for (const auto& [name, tensor] : tensors) {

@@ -158,7 +158,7 @@ class StyleGan2 : public Family {
   void path_length_gradients(Step& step) {
     const auto& o = options_.generator.path_length;
     const auto batch = std::max<int64_t>(options_.batch / o.batch_fraction, ranks_in(step.ranks));
-    auto pass = step.penalty_pass({{Role::fake, step.rows(batch)}}, numerics.parameters());
+    auto pass = step.penalty_pass({{Role::fake, step.rows(batch)}}, numerics.compute);
     const auto made = make_images(step, batch, pass);
     const auto noise = placed(step.normal(batch, {plan_.channels, plan_.height, plan_.width}, "path length"));
     const auto lengths = path_lengths(made.images, made.ws, noise);
@@ -196,7 +196,7 @@ class StyleGan2 : public Family {
     const auto& o = options_.discriminator.r1;
     const auto batch = step.shared("train");
     const auto images = batch.images.detach().to(numerics.parameters()).requires_grad_(true);
-    auto pass = step.penalty_pass({{Role::real, images.size(0)}}, numerics.parameters());
+    auto pass = step.penalty_pass({{Role::real, images.size(0)}}, numerics.compute);
     const auto penalty = r1_penalty(critic_({images, batch.labels}, pass), images, plan_.gamma);
     step.backward(penalty * static_cast<double>(o.interval));
     step.report("loss/r1", penalty.detach());

@@ -50,7 +50,7 @@ torch::Tensor SynthesisLayerImpl::forward(const torch::Tensor& x, const torch::T
   end.scale = demodulation(own, style);
   if (noise.defined()) end.noise = noise * noise_strength;
   end.bias = bias;
-  return activated(modulated_convolution(x, own, style, up, pass), end, pass);
+  return modulated_convolution(x, own, style, up, end, pass);
 }
 
 ToRgbImpl::ToRgbImpl(const StyleGan2Plan& plan, int64_t in, double clamp, Streams& random)
@@ -65,7 +65,7 @@ torch::Tensor ToRgbImpl::forward(const torch::Tensor& x, const torch::Tensor& w,
   ops::BiasActivation end;
   end.bias = bias;
   end.clamp = clamp;
-  return activated(modulated_convolution(x, effective_weight(pass), style, false, pass), end, pass);
+  return modulated_convolution(x, effective_weight(pass), style, false, end, pass);
 }
 
 SynthesisBlockImpl::SynthesisBlockImpl(const StyleGan2Plan& plan, size_t level, double clamp, Streams& random)

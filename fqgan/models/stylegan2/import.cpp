@@ -6,7 +6,7 @@
 #include "fqgan/core/error.h"
 #include "fqgan/core/shape.h"
 #include "fqgan/core/text.h"
-#include "fqgan/nn/modulated_convolution.h"
+#include "fqgan/ops/filtered_convolution.h"
 
 namespace fqgan {
 namespace {
@@ -125,7 +125,7 @@ void fit_batch(StyleGan2Options& options) {
 }
 
 void check_filters(const ForeignWeights& weights) {
-  const auto taps = torch::tensor(style_gan_taps(), torch::kDouble);
+  const auto taps = torch::tensor(ops::style_gan_taps(), torch::kDouble);
   const auto expected = torch::outer(taps, taps);
   for (const auto& [name, tensor] : weights.tensors)
     if (name.ends_with("resample_filter") &&

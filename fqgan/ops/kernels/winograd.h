@@ -1,7 +1,8 @@
 // 3x3 convolutions by Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray 2016), in float32, or in bfloat16 with
 // float32 sums, with nearest upsampling before or 2x2 averaging behind folded in. A tile is a 2 x 2 block of the larger
 // map. Of the 16 products of a tile, the forms that resample need 9 (their other transforms are equal or cancel): 4
-// multiplications for each value of the larger map instead of 9, and 2.25 where resampled.
+// multiplications for each value of the larger map instead of 9, and 2.25 where resampled. With `border` the larger map
+// has one tile more on each side: the upsampling form computes it, the averaging form reads it; they are adjoint.
 // Maps are N x H x W x C; channels are multiples of 16; H and W of the larger map are even.
 #pragma once
 
@@ -11,11 +12,13 @@ namespace fqgan::ops::kernels {
 
 enum class Resample { none, up, down };
 
-/// A feature map that is read; relu: as max(x, 0).
+/// A feature map that is read; relu: as max(x, 0); border: only in the forms that resample; scale: factors of each
+/// image's channels, count x channels, or null (only to convolve).
 struct Image {
   const void* data;
   int64_t count, height, width, channels;
-  bool relu;
+  bool relu, border;
+  const float* scale = nullptr;
 };
 
 /// A 3x3 weight [out][in][3][3] as it is read: w[o * stride_out + i * stride_in + tap], taps in reverse when mirrored.
@@ -32,6 +35,12 @@ struct Epilogue {
   const void* residual;  // added: of the output's size, or of half its height and width (each value four times)
   bool residual_half;
   const void* mask;  // of the output's size: where it is not positive, zero is stored; or null
+  // The end of a StyleGAN2 layer (ops/bias_activation.h), null in the form that averages: N x out factors before all
+  // else, and one value for each pixel, `noise_stride` from image to image (0: the same for all).
+  const float *scale = nullptr, *noise = nullptr;
+  int64_t noise_stride = 0;
+  bool activated = false;  // leaky ReLU, gain and clamp (0: no limit)
+  float slope = 1, gain = 1, clamp = 0;
 };
 
 /// Ranges [first, last) of a weight's gradient: tiles, transformed rows, output channels (whole columns).
@@ -65,9 +74,13 @@ constexpr int64_t winograd_channels = 16;  // channels are multiples of it
 /// Transformed rows (and columns) of a tile, and its products: their square.
 static constexpr int64_t winograd_rows(Resample form) { return form == Resample::none ? 4 : 3; }
 static constexpr int64_t winograd_products(Resample form) { return winograd_rows(form) * winograd_rows(form); }
-/// Tiles of a map that is read.
+/// Tiles along a side of the map that is read, of `size` pixels, and all its tiles.
+static constexpr int64_t winograd_tiles_along(Resample form, int64_t size, bool border) {
+  const int64_t more = border ? 2 : 0;
+  return form == Resample::up ? size + more : form == Resample::down ? size / 2 - more : size / 2;
+}
 static constexpr int64_t winograd_tiles(Resample form, const Image& x) {
-  return form == Resample::up ? x.count * x.height * x.width : x.count * (x.height / 2) * (x.width / 2);
+  return x.count * winograd_tiles_along(form, x.height, x.border) * winograd_tiles_along(form, x.width, x.border);
 }
 
 /// Tiles that are convolved together: their transforms take about 400 kB, which a second cache holds.

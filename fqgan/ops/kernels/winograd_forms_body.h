@@ -65,17 +65,25 @@ struct Place {
   int64_t image, row, column;
 };
 template <class Form>
+int64_t tiles_across(const Image& x) {
+  return winograd_tiles_along(Form::form, x.width, x.border);
+}
+template <class Form>
+int64_t tiles_down(const Image& x) {
+  return winograd_tiles_along(Form::form, x.height, x.border);
+}
+template <class Form>
 Place place_of(const Image& x, int64_t tile) {
-  const int64_t across = x.width / Form::step, down = x.height / Form::step;
+  const int64_t across = tiles_across<Form>(x), down = tiles_down<Form>(x);
   return {tile / (across * down), tile / across % down, tile % across};
 }
 
 /// The place of the next tile.
 template <class Form>
 void advance(const Image& x, Place& place) {
-  if (++place.column < x.width / Form::step) return;
+  if (++place.column < tiles_across<Form>(x)) return;
   place.column = 0;
-  if (++place.row < x.height / Form::step) return;
+  if (++place.row < tiles_down<Form>(x)) return;
   place.row = 0;
   ++place.image;
 }
@@ -87,7 +95,8 @@ struct Patch {
 
   Patch() = default;
   Patch(const Image& x, const Place& place, const typename U::Element* zeros) {
-    const int64_t top = place.row * Form::step - 1, left = place.column * Form::step - 1;
+    const int64_t before = !x.border ? 1 : Form::form == Resample::up ? 2 : -1;  // pixels before a tile's first
+    const int64_t top = place.row * Form::step - before, left = place.column * Form::step - before;
     const auto* corner = static_cast<const typename U::Element*>(x.data) +
                          ((place.image * x.height + top) * x.width + left) * x.channels;
     for (int i = 0; i < Form::patch; ++i)

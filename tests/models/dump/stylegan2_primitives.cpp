@@ -6,6 +6,7 @@
 #include "fqgan/nn/layers.h"
 #include "fqgan/nn/minibatch_std.h"
 #include "fqgan/nn/modulated_convolution.h"
+#include "fqgan/ops/filtered_convolution.h"
 #include "fqgan/ops/upfirdn.h"
 
 namespace fqgan::test {
@@ -36,8 +37,8 @@ std::vector<double> taps_of(const torch::Tensor& filter) {
     const auto wide = filter.to(torch::kDouble).contiguous();
     return {wide.const_data_ptr<double>(), wide.const_data_ptr<double>() + wide.numel()};
   }
-  const auto own = torch::tensor(style_gan_taps(), torch::kDouble);
-  return filter.size(0) == 4 && at::allclose(filter.to(torch::kDouble), at::outer(own, own)) ? style_gan_taps()
+  const auto own = torch::tensor(ops::style_gan_taps(), torch::kDouble);
+  return filter.size(0) == 4 && at::allclose(filter.to(torch::kDouble), at::outer(own, own)) ? ops::style_gan_taps()
                                                                                              : std::vector<double>();
 }
 
@@ -58,12 +59,12 @@ torch::Tensor filtered(Entry& e) {
 torch::Tensor convolved(Entry& e) {
   if (contains(e.name, "1x1_up2")) return {};
   if (contains(e.name, "down2")) return downsampling_convolution(e("x"), e("weight"), e.pass);
-  return modulated_convolution(e("x"), e("weight"), {}, contains(e.name, "up2"), e.pass);
+  return modulated_convolution(e("x"), e("weight"), {}, contains(e.name, "up2"), {}, e.pass);
 }
 
 torch::Tensor modulated(Entry& e) {
   const auto weight = e("weight"), style = e("styles");
-  const auto y = modulated_convolution(e("x"), weight, style, contains(e.name, "up2"), e.pass);
+  const auto y = modulated_convolution(e("x"), weight, style, contains(e.name, "up2"), {}, e.pass);
   ops::BiasActivation end;
   if (!contains(e.name, "raw")) end.scale = demodulation(weight, style);
   if (contains(e.name, "noise")) {
