@@ -87,12 +87,10 @@ std::vector<int64_t> classes_of(const ModelFlags& flags, const DataInfo& data) {
 
 bool has_ending(const std::string& name, const std::string& ending) { return lower(name).ends_with(ending); }
 
-void check_images_target(const std::string& out, bool force, const std::vector<std::string>& reads) {
-  Target target{out, "", "--out", force, reads};
-  const auto endings = {".png", ".webp", ".zip", ".safetensors"};
-  if (std::none_of(endings.begin(), endings.end(), [&](const char* ending) { return has_ending(out, ending); }))
-    return check_target_folder(target);
-  target.ending = std::filesystem::path(out).extension();
+void check_images_target(const std::string& out, bool films, bool force, const std::vector<std::string>& reads) {
+  Target target{out, output_ending(out, films), "--out", force, reads};
+  if (target.ending.empty()) return check_target_folder(target);
+  target.ending = std::filesystem::path(out).extension();  // as it is written
   check_target(target);
 }
 

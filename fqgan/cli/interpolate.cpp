@@ -65,7 +65,7 @@ OutputOptions output_of(const InterpolateFlags& flags) {
 
 int interpolate(const InterpolateFlags& flags) {
   check_flags(flags);
-  check_images_target(flags.out, flags.force, {flags.model});
+  check_images_target(flags.out, true, flags.force, {flags.model});
   const auto [path, checkpoint, model] = open_drawn_model(flags);
   auto ends = drawing_options(flags, *model.family);
   ends.labels = classes_of(flags, model.data);

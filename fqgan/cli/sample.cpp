@@ -79,7 +79,7 @@ int64_t plan_output(const SampleFlags& flags, const DataInfo& data, SampleOption
 }
 
 int sample(const SampleFlags& flags) {
-  check_images_target(flags.out, flags.force, {flags.model, flags.latents, flags.source});
+  check_images_target(flags.out, false, flags.force, {flags.model, flags.latents, flags.source});
   if (flags.columns && !has_ending(flags.out, ".png"))
     fail("--columns", "expected it with --out X.png (a grid) only, got --out " + flags.out);
   const auto [path, checkpoint, model] = open_drawn_model(flags);

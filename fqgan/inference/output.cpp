@@ -65,22 +65,31 @@ class CheckedOutput : public ImageOutput {
   bool has_labels_ = false, finished_ = false;
 };
 
-}  // namespace
-
-std::unique_ptr<ImageOutput> open_output(const std::string& target, OutputOptions options) {
+/// The kind of output that the name stands for; null: a folder.
+const OutputKind* kind_of(const std::string& target, bool films) {
   if (target.empty()) fail("output", "expected a file or folder to write to, got an empty name");
   const std::string extension = lower(fs::path(target).extension().string());
-  for (const auto& kind : kinds) {
-    if (extension != kind.extension || (extension == ".webp" && !options.animation)) continue;
-    prepare_target(target);
-    return std::make_unique<CheckedOutput>(target, kind.open(target, std::move(options)));
-  }
-  if (std::find(std::begin(not_folders), std::end(not_folders), extension) != std::end(not_folders)) {
-    fail(target, std::string("expected ") + (options.animation ? "X.webp (a film), " : "") +
+  for (const auto& kind : kinds)
+    if (extension == kind.extension && (extension != ".webp" || films)) return &kind;
+  if (std::find(std::begin(not_folders), std::end(not_folders), extension) != std::end(not_folders))
+    fail(target, std::string("expected ") + (films ? "X.webp (a film), " : "") +
                      "X.png (a grid), X.zip, X.safetensors or a folder, got '" + extension +
-                     (options.animation ? "'" : "'. Hint: images are written as PNG"));
-  }
-  return std::make_unique<CheckedOutput>(target, open_folder_output(target, std::move(options)));
+                     (films ? "'" : "'. Hint: images are written as PNG"));
+  return nullptr;
+}
+
+}  // namespace
+
+std::string output_ending(const std::string& target, bool films) {
+  const auto* kind = kind_of(target, films);
+  return kind ? kind->extension : "";
+}
+
+std::unique_ptr<ImageOutput> open_output(const std::string& target, OutputOptions options) {
+  const auto* kind = kind_of(target, options.animation.has_value());
+  if (!kind) return std::make_unique<CheckedOutput>(target, open_folder_output(target, std::move(options)));
+  prepare_target(target);
+  return std::make_unique<CheckedOutput>(target, kind->open(target, std::move(options)));
 }
 
 }  // namespace fqgan

@@ -35,6 +35,10 @@ struct ImageOutput {
   virtual void finish() = 0;
 };
 
+/// ".png", ".webp" (if the caller offers films), ".zip" or ".safetensors"; "" for the name of a folder. Errors:
+/// UserError for an unknown format ("X.jpg").
+std::string output_ending(const std::string& target, bool films);
+
 /// Makes the parent folders of the target. Errors: UserError for a target that cannot be written, a folder that is not
 /// empty, an unknown format ("X.jpg").
 std::unique_ptr<ImageOutput> open_output(const std::string& target, OutputOptions options);

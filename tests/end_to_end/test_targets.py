@@ -291,3 +291,11 @@ def test_classify_and_import_follow_the_rule(place):
     arguments = ["import", "--from", "biggan-pytorch", "--recipe", place / "r.toml", "--generator", weights]
     one_line_error(run(*arguments, "--out", weights, "--force"), "--out", "input")
     assert out.read_text() == "precious"
+
+
+def test_formats_that_do_not_exist_are_refused_before_the_model_is_read(tmp_path):
+    """A film is not for sample."""
+    for command, out in (("sample", "x.webp"), ("sample", "x.jpg"), ("interpolate", "x.gif")):
+        words = ("--seeds", "1,2") if command == "interpolate" else ()
+        one_line_error(run(command, tmp_path / "missing.safetensors", *words, "--out", tmp_path / out), out, "folder")
+    assert not list(tmp_path.iterdir())
