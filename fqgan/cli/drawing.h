@@ -57,7 +57,7 @@ std::vector<int64_t> classes_of(const ModelFlags& flags, const DataInfo& data);
 
 bool has_ending(const std::string& name, const std::string& ending);
 
-/// Checks the file or folder of --out as check_target does, by the ending of its name. films: whether X.webp is offered.
+/// Checks the file or folder of --out as check_target does, by the ending of its name. films: X.webp is offered too.
 void check_images_target(const std::string& out, bool films, bool force, const std::vector<std::string>& reads);
 
 /// For a file that holds all images before it is written. Errors: UserError that starts with `flag` if they do not fit
