@@ -39,8 +39,7 @@ at::Tensor modulated_convolution(const at::Tensor& x, const at::Tensor& weight, 
     return activated(up ? resampled(scaled, weight, ops::Resample::up, pass) : convolved(scaled, weight, pass), end,
                      pass);
   }
-  if (!up) return ops::styled_convolution(x, style, weight, end);
-  return activated(ops::styled_upsampling(x, style, weight), end, pass);
+  return up ? ops::styled_upsampling(x, style, weight, end) : ops::styled_convolution(x, style, weight, end);
 }
 
 at::Tensor downsampling_convolution(const at::Tensor& x, const at::Tensor& weight, Pass& pass) {

@@ -38,12 +38,15 @@ struct Blocks {
   int64_t first(int64_t block) const { return block % per_image * block_positions; }
   int64_t row(int64_t block) const { return block / per_image * positions + first(block); }
   kernels::ActivationRows rows(int64_t block) const {
-    kernels::ActivationRows rows{std::min(block_positions, positions - first(block)), channels, bfloat16};
-    const auto image = block / per_image;
+    return part(block / per_image, first(block), std::min(block_positions, positions - first(block)));
+  }
+  /// Some positions of an image.
+  kernels::ActivationRows part(int64_t image, int64_t first, int64_t many) const {
+    kernels::ActivationRows rows{many, channels, bfloat16};
     rows.scale = scale.defined() ? scale.const_data_ptr<float>() + image * channels : nullptr;
     rows.bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
     if (noise.defined())
-      rows.noise = noise.const_data_ptr<float>() + (noise.size(0) == 1 ? 0 : image * positions) + first(block);
+      rows.noise = noise.const_data_ptr<float>() + (noise.size(0) == 1 ? 0 : image * positions) + first;
     return rows;
   }
   at::Tensor scale, noise, bias;
@@ -70,6 +73,17 @@ at::Tensor bias_activation(const at::Tensor& given, const MaybeTensor& scale, co
                                                  to + blocks.row(b) * row_size);
   });
   return y;
+}
+
+std::function<void(int64_t image, int64_t row, void* values)> activation_of_rows(const at::Tensor& x,
+                                                                                 const MaybeTensor& scale,
+                                                                                 const MaybeTensor& noise,
+                                                                                 const MaybeTensor& bias,
+                                                                                 const ActivationNumbers& numbers) {
+  return [blocks = Blocks(x, scale, noise, bias), leaky = leaky_of(numbers, x), width = x.size(3)](
+             int64_t image, int64_t row, void* values) {
+    kernels::active().loops.activation.forward(blocks.part(image, row * width, width), leaky, values, values);
+  };
 }
 
 ActivationGradients bias_activation_backward(const at::Tensor& gradient, const at::Tensor& given_y,

@@ -4,9 +4,10 @@
 #include <c10/core/GradMode.h>
 
 #include "fqgan/core/shape.h"
+#include "fqgan/ops/bias_activation_cpu.h"
 #include "fqgan/ops/convolution_winograd.h"
 #include "fqgan/ops/inputs.h"
-#include "fqgan/ops/upfirdn.h"
+#include "fqgan/ops/upfirdn_cpu.h"
 
 namespace fqgan::ops {
 namespace {
@@ -33,8 +34,17 @@ const std::vector<double>& rest_of_the_filter() {
   return taps;
 }
 
-at::Tensor filtered_up(const at::Tensor& large) {
-  return upfirdn(large, {.taps = rest_of_the_filter(), .padding = Padding::all(-1)});
+Upfirdn filter_behind() { return {.taps = rest_of_the_filter(), .padding = Padding::all(-1)}; }
+
+/// The filter behind the convolution that upsamples, and the end of the layer row by row. large: with its border.
+at::Tensor filtered_and_activated(const at::Tensor& large, const BiasActivation& end) {
+  const auto maybe = [](const at::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
+  auto y = at::empty({large.size(0), large.size(1), large.size(2) - 4, large.size(3) - 4}, large.options(),
+                     at::MemoryFormat::ChannelsLast);
+  upfirdn_cpu(large, filter_behind(), y,
+              cpu::activation_of_rows(y, maybe(end.scale), maybe(end.noise), maybe(end.bias),
+                                      {end.slope, end.gain, end.clamp}));
+  return y;
 }
 
 /// Whether one pass of our kernels computes it: they record no gradient.
@@ -50,12 +60,14 @@ void check_style(const at::Tensor& x, const at::Tensor& style, const at::Tensor&
   check_shape(style, {x.size(0), x.size(1)}, "convolution style");
 }
 
-void check_end(const at::Tensor& x, const at::Tensor& weight, const BiasActivation& end) {
+/// times: how often a side of x fits into the result's.
+void check_end(const at::Tensor& x, const at::Tensor& weight, int64_t times, const BiasActivation& end) {
   const auto out = weight.size(0);
   if (end.bias.defined()) check_shape(end.bias, {out}, "convolution bias");
   if (end.scale.defined()) check_shape(end.scale, {x.size(0), out}, "convolution scale");
   if (end.noise.defined())
-    check_shape(end.noise, {end.noise.size(0) == 1 ? 1 : x.size(0), 1, x.size(2), x.size(3)}, "convolution noise");
+    check_shape(end.noise, {end.noise.size(0) == 1 ? 1 : x.size(0), 1, times * x.size(2), times * x.size(3)},
+                "convolution noise");
 }
 
 }  // namespace
@@ -70,7 +82,7 @@ at::Tensor filtered_convolution(const at::Tensor& x, const at::Tensor& weight, R
   if (!winograd::takes(x, c)) return by_sequence(x, weight, form, upfirdn);
   if (form == Resample::up) {
     c.weight = weight.flip({2, 3});
-    return filtered_up(convolution(x, c));
+    return upfirdn(convolution(x, c), filter_behind());
   }
   return convolution(upfirdn(x, {.taps = rest_of_the_filter(), .padding = Padding::all(3)}), c);
 }
@@ -78,17 +90,19 @@ at::Tensor filtered_convolution(const at::Tensor& x, const at::Tensor& weight, R
 at::Tensor styled_convolution(const at::Tensor& x, const at::Tensor& style, const at::Tensor& weight,
                               const BiasActivation& end) {
   check_style(x, style, weight);
-  check_end(x, weight, end);
+  check_end(x, weight, 1, end);
   const Convolution c{weight.contiguous()};
   if (!in_one_pass(x, c)) return bias_activation(convolution(scaled(x, style), c), end);
   return winograd::styled_convolution(in_channels_last(x), style, c, end);
 }
 
-at::Tensor styled_upsampling(const at::Tensor& x, const at::Tensor& style, const at::Tensor& weight) {
+at::Tensor styled_upsampling(const at::Tensor& x, const at::Tensor& style, const at::Tensor& weight,
+                             const BiasActivation& end) {
   check_style(x, style, weight);
+  check_end(x, weight, 2, end);
   const Convolution c{.weight = weight.flip({2, 3}), .resample = Resample::up, .border = true};
-  if (!in_one_pass(x, c)) return filtered_convolution(scaled(x, style), weight, Resample::up);
-  return filtered_up(winograd::styled_convolution(in_channels_last(x), style, c, {}));
+  if (!in_one_pass(x, c)) return bias_activation(filtered_convolution(scaled(x, style), weight, Resample::up), end);
+  return filtered_and_activated(winograd::styled_convolution(in_channels_last(x), style, c, {}), end);
 }
 
 namespace reference {

@@ -24,12 +24,13 @@ const std::vector<double>& style_gan_taps();
 /// order. Where there are no kernels for x's type or channels, the sequence of the reference runs.
 at::Tensor filtered_convolution(const at::Tensor& x, const at::Tensor& weight, Resample form);
 
-/// Of x * style, N x Ci factors: the plain convolution with the end of a layer, bias_activation(convolution(x * style,
-/// weight), end), or filtered_convolution(x * style, weight, up). Fewer passes over the maps where no gradient is
+/// A layer of StyleGAN2's synthesis: bias_activation(convolution(x * style, weight), end), and with
+/// filtered_convolution(x * style, weight, up). style: N x Ci. Fewer passes over the maps where no gradient is
 /// recorded; otherwise that sequence.
 at::Tensor styled_convolution(const at::Tensor& x, const at::Tensor& style, const at::Tensor& weight,
                               const BiasActivation& end);
-at::Tensor styled_upsampling(const at::Tensor& x, const at::Tensor& style, const at::Tensor& weight);
+at::Tensor styled_upsampling(const at::Tensor& x, const at::Tensor& style, const at::Tensor& weight,
+                             const BiasActivation& end);
 
 namespace reference {
 /// NVIDIA's sequence: the convolution of stride 2 on a map that is one pixel larger, and the filter of four taps.

@@ -34,7 +34,7 @@ struct Contributions {
 
 }  // namespace
 
-void upfirdn_cpu(const at::Tensor& x, const Upfirdn& filter, const at::Tensor& y) {
+void upfirdn_cpu(const at::Tensor& x, const Upfirdn& filter, const at::Tensor& y, const RowEnd& end_of_row) {
   const auto channels = x.size(1), height = x.size(2), length = x.size(3) * channels;
   const auto rows = y.size(2), columns = y.size(3), size = x.element_size();
   const Contributions vertical(filter, height, rows, filter.padding.top);
@@ -48,8 +48,9 @@ void upfirdn_cpu(const at::Tensor& x, const Upfirdn& filter, const at::Tensor& y
     for (int64_t i = begin; i < end; ++i) {
       const auto* image = from + i / rows * height * length * size;
       kernel.rows(image, bfloat16, vertical.of(i % rows), vertical.count(i % rows), length, line.data());
-      kernel.columns(line.data(), horizontal.parts.data(), horizontal.starts.data(), columns, channels, bfloat16,
-                     to + i * columns * channels * size);
+      auto* row = to + i * columns * channels * size;
+      kernel.columns(line.data(), horizontal.parts.data(), horizontal.starts.data(), columns, channels, bfloat16, row);
+      if (end_of_row) end_of_row(i / rows, i % rows, row);
     }
   });
 }
