@@ -67,7 +67,6 @@ class CheckedOutput : public ImageOutput {
 
 /// The kind of output that the name stands for; null: a folder.
 const OutputKind* kind_of(const std::string& target, bool films) {
-  if (target.empty()) fail("output", "expected a file or folder to write to, got an empty name");
   const std::string extension = lower(fs::path(target).extension().string());
   for (const auto& kind : kinds)
     if (extension == kind.extension && (extension != ".webp" || films)) return &kind;
@@ -86,6 +85,7 @@ std::string output_ending(const std::string& target, bool films) {
 }
 
 std::unique_ptr<ImageOutput> open_output(const std::string& target, OutputOptions options) {
+  if (target.empty()) fail("output", "expected a file or folder to write to, got an empty name");
   const auto* kind = kind_of(target, options.animation.has_value());
   if (!kind) return std::make_unique<CheckedOutput>(target, open_folder_output(target, std::move(options)));
   prepare_target(target);

@@ -41,11 +41,11 @@ torch::Tensor Step::integers(int64_t below, int64_t rows, at::IntArrayRef row, c
   return part_of(random.integers(below, global_shape(rows, row), name), ranks);
 }
 
-Pass Step::penalty_pass(std::vector<Segment> segments, at::ScalarType parameters) {
+Pass Step::penalty_pass(std::vector<Segment> segments, at::ScalarType compute) {
   auto own = pass(std::move(segments));
   own.penalty = true;
   own.update_state = false;
-  own.compute = parameters;
+  own.compute = compute;
   return own;
 }
 

@@ -35,8 +35,8 @@ class Step {
   virtual Batch shared(const std::string& stream) = 0;
   /// A training pass over these segments of rows, with update_state on.
   virtual Pass pass(std::vector<Segment> segments) = 0;
-  /// A training pass whose gradient is differentiated itself, in the parameters' type; it changes no state.
-  Pass penalty_pass(std::vector<Segment> segments, at::ScalarType parameters);
+  /// A training pass whose gradient is differentiated itself, with activations in this type; it changes no state.
+  Pass penalty_pass(std::vector<Segment> segments, at::ScalarType compute);
   /// Adds the gradients of loss / accumulate; may be called repeatedly. Errors: NumericalError for a loss not finite.
   virtual void backward(const torch::Tensor& loss) = 0;
   /// A value for the log, averaged over the calls since the last report. The scalar is read when the report is due.

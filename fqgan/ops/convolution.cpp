@@ -1,5 +1,5 @@
 // Registration, Meta kernel and autograd of the convolution. As in quantize.cpp, the backward operator is closed to
-// autograd; the plain form, without ReLU, residual and resampling, has a gradient that is made of such operators.
+// autograd; the form without ReLU and residual has a gradient that is made of such operators.
 #include "fqgan/ops/convolution.h"
 
 #include <ATen/ATen.h>

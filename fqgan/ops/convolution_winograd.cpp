@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/record_function.h>
 
 #include <algorithm>
 #include <utility>
@@ -126,7 +127,7 @@ std::tuple<at::Tensor, at::Tensor> weight_gradient(const at::Tensor& gradient, c
 bool takes(const at::Tensor& x, const Convolution& c) {
   const auto fits = [](int64_t channels) { return channels > 0 && channels % kernels::winograd_channels == 0; };
   return (x.is_cpu() || x.is_meta()) && c.weight.scalar_type() == at::kFloat && c.weight.size(2) == 3 &&
-         fits(c.weight.size(0)) && fits(c.weight.size(1)) &&
+         c.weight.size(3) == 3 && fits(c.weight.size(0)) && fits(c.weight.size(1)) &&
          (c.resample == Resample::up || (x.size(2) % 2 == 0 && x.size(3) % 2 == 0)) && x.numel() > 0 &&
          kernels_for(x.scalar_type());
 }
@@ -161,7 +162,16 @@ at::Tensor styled_convolution(const at::Tensor& x, const at::Tensor& scale, cons
   epilogue.slope = static_cast<float>(end.slope);
   epilogue.gain = static_cast<float>(end.gain);
   epilogue.clamp = static_cast<float>(end.clamp);
-  return run(x, false, c.resample, c.border, taps_of(c.weight), epilogue, floats(style));
+  // No operator is called that a profiler would see (profiling/recorder.h).
+  at::RecordFunction record(at::RecordScope::FUNCTION);
+  if (record.isActive()) {
+    const auto form = static_cast<int64_t>(c.resample);
+    const std::vector<c10::IValue> given{x, c.weight, c10::IValue(), c10::IValue(), form, false, c.border};
+    record.before("fqgan::convolution", c10::ArrayRef<const c10::IValue>(given.data(), given.size()));
+  }
+  const auto y = run(x, false, c.resample, c.border, taps_of(c.weight), epilogue, floats(style));
+  if (record.needsOutputs()) record.setOutputs(std::vector<c10::IValue>{y});
+  return y;
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> gradients(const at::Tensor& gradient, const at::Tensor& x,

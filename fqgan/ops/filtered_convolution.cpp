@@ -47,16 +47,20 @@ at::Tensor filtered_and_activated(const at::Tensor& large, const BiasActivation&
   return y;
 }
 
-/// Whether one pass of our kernels computes it: they record no gradient.
-bool in_one_pass(const at::Tensor& x, const Convolution& c) {
-  return !c10::GradMode::is_enabled() && x.is_cpu() && winograd::takes(x, c);
+/// Whether one pass of our kernels computes it: they record no gradient, and know slopes up to 1.
+bool in_one_pass(const at::Tensor& x, const Convolution& c, const BiasActivation& end) {
+  return !c10::GradMode::is_enabled() && x.is_cpu() && end.slope <= 1 && winograd::takes(x, c);
 }
 
 at::Tensor scaled(const at::Tensor& x, const at::Tensor& style) { return bias_activation(x, {.scale = style}); }
 
-void check_style(const at::Tensor& x, const at::Tensor& style, const at::Tensor& weight) {
+void check_maps(const at::Tensor& x, const at::Tensor& weight) {
   check_shape(weight, {any, any, any, any}, "convolution weight");
   check_shape(x, {any, weight.size(1), any, any}, "convolution");
+}
+
+void check_style(const at::Tensor& x, const at::Tensor& style, const at::Tensor& weight) {
+  check_maps(x, weight);
   check_shape(style, {x.size(0), x.size(1)}, "convolution style");
 }
 
@@ -78,6 +82,7 @@ const std::vector<double>& style_gan_taps() {
 }
 
 at::Tensor filtered_convolution(const at::Tensor& x, const at::Tensor& weight, Resample form) {
+  check_maps(x, weight);
   Convolution c{.weight = weight, .resample = form, .border = true};
   if (!winograd::takes(x, c)) return by_sequence(x, weight, form, upfirdn);
   if (form == Resample::up) {
@@ -92,7 +97,7 @@ at::Tensor styled_convolution(const at::Tensor& x, const at::Tensor& style, cons
   check_style(x, style, weight);
   check_end(x, weight, 1, end);
   const Convolution c{weight.contiguous()};
-  if (!in_one_pass(x, c)) return bias_activation(convolution(scaled(x, style), c), end);
+  if (!in_one_pass(x, c, end)) return bias_activation(convolution(scaled(x, style), c), end);
   return winograd::styled_convolution(in_channels_last(x), style, c, end);
 }
 
@@ -100,8 +105,9 @@ at::Tensor styled_upsampling(const at::Tensor& x, const at::Tensor& style, const
                              const BiasActivation& end) {
   check_style(x, style, weight);
   check_end(x, weight, 2, end);
-  const Convolution c{.weight = weight.flip({2, 3}), .resample = Resample::up, .border = true};
-  if (!in_one_pass(x, c)) return bias_activation(filtered_convolution(scaled(x, style), weight, Resample::up), end);
+  const Convolution c{.weight = weight.flip({2, 3}).contiguous(), .resample = Resample::up, .border = true};
+  if (!in_one_pass(x, c, end))
+    return bias_activation(filtered_convolution(scaled(x, style), weight, Resample::up), end);
   return filtered_and_activated(winograd::styled_convolution(in_channels_last(x), style, c, {}), end);
 }
 

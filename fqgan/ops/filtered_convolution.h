@@ -25,8 +25,8 @@ const std::vector<double>& style_gan_taps();
 at::Tensor filtered_convolution(const at::Tensor& x, const at::Tensor& weight, Resample form);
 
 /// A layer of StyleGAN2's synthesis: bias_activation(convolution(x * style, weight), end), and with
-/// filtered_convolution(x * style, weight, up). style: N x Ci. Fewer passes over the maps where no gradient is
-/// recorded; otherwise that sequence.
+/// filtered_convolution(x * style, weight, up). style: N x Ci. Fewer passes over the maps inside of
+/// torch::NoGradGuard; otherwise that sequence.
 at::Tensor styled_convolution(const at::Tensor& x, const at::Tensor& style, const at::Tensor& weight,
                               const BiasActivation& end);
 at::Tensor styled_upsampling(const at::Tensor& x, const at::Tensor& style, const at::Tensor& weight,

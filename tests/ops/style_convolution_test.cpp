@@ -166,6 +166,22 @@ TEST(StyledConvolution, WithAndWithoutGradientsItEqualsPlainOperators) {
       }
 }
 
+TEST(StyledConvolution, TakesAWeightInAnyOrderAndAnySlope) {
+  const torch::NoGradGuard no_grad;
+  auto given = operands_of_layer({2, 16, 32, 4, 6}, 1, 1);
+  for (const bool up : {false, true}) {
+    if (up) given[4] = drawn({1, 1, 8, 12}, "noise");
+    const ops::BiasActivation steep{.slope = 2};
+    const auto expected = styled_by_plain_operators(up, steep)(given);
+    auto other = given;
+    other[1] = given[1].contiguous(at::MemoryFormat::ChannelsLast);
+    EXPECT_LT((styled(up, steep)(other) - expected).abs().max().item<double>(), 1e-4);
+    const ops::BiasActivation linear;
+    const auto of_linear = styled_by_plain_operators(up, linear)(given);
+    EXPECT_LT((styled(up, linear)(other) - of_linear).abs().max().item<double>(), 1e-4);
+  }
+}
+
 TEST(StyledConvolution, NaNPassesTheLimits) {
   on_every_instruction_set([] {
     const torch::NoGradGuard no_grad;
@@ -183,6 +199,8 @@ TEST(StyledConvolution, RefusesWhatDoesNotFit) {
     expect_error<UserError>([&] { ops::styled_convolution(x, factors, weight, end); }, {text});
   };
   refused(at::zeros({1, 16}), {}, "convolution style");
+  const torch::NoGradGuard no_grad;  // our kernels read 3 x 3 weights
+  expect_error<UserError>([&] { ops::styled_convolution(x, style, at::zeros({16, 16, 3, 1}), {}); }, {"3 x 3"});
   refused(style, {.bias = at::zeros({8})}, "convolution bias");
   refused(style, {.scale = at::zeros({2, 8})}, "convolution scale");
   refused(style, {.noise = at::zeros({2, 1, 4, 5})}, "convolution noise");

@@ -20,12 +20,18 @@ struct Case {
 };
 
 std::unique_ptr<FamilyOptions> options_of(const Case& c) {
-  const bool biggan = c.name != "dense";
-  auto options = family_options(biggan ? "biggan" : "improved");
-  const auto* networks = biggan ? "[generator]\nwidth = 16\nmultipliers = [2, 2, 1]\nlatent = 16\n[discriminator]\n"
-                                  "width = 16\nmultipliers = [1, 2]\ndownsample = [true, false]\n"
-                                : "[generator]\nhidden = [64]\n[discriminator]\nhidden = [128, 64]\n";
-  const auto text = RecipeText::from_string("batch = " + std::to_string(c.batch) + "\n" + networks + c.recipe, "test");
+  const std::string family = c.name == "dense" ? "improved" : c.name == "style" ? "stylegan2" : "biggan";
+  auto options = family_options(family);
+  const std::map<std::string, std::string> networks{
+      {"biggan",
+       "[generator]\nwidth = 16\nmultipliers = [2, 2, 1]\nlatent = 16\n[discriminator]\n"
+       "width = 16\nmultipliers = [1, 2]\ndownsample = [true, false]\n"},
+      {"improved", "[generator]\nhidden = [64]\n[discriminator]\nhidden = [128, 64]\n"},
+      {"stylegan2",
+       "channel_base = 512\nchannel_max = 32\n[generator]\nlatent = 32\nstyle = 32\n"
+       "path_length = { interval = 1 }\n[discriminator]\nr1 = { interval = 1 }\n"}};
+  const auto text =
+      RecipeText::from_string("batch = " + std::to_string(c.batch) + "\n" + networks.at(family) + c.recipe, "test");
   read_options(text, *options);
   return options;
 }
@@ -73,7 +79,7 @@ TEST_P(StepCounts, ProductsAndBytesAreThoseOfTheStep) {
 INSTANTIATE_TEST_SUITE_P(Networks, StepCounts,
                          ::testing::Values(Case{"plain", "", 8}, Case{"plain", "", 64},
                                            Case{"quantized", "[quantizer]\ntaps = [\"block1\"]\ncodes = 64\n", 32},
-                                           Case{"dense", "", 32}, Case{"one", "", 1}),
+                                           Case{"dense", "", 32}, Case{"style", "", 8}, Case{"one", "", 1}),
                          [](const auto& tested) { return tested.param.name + std::to_string(tested.param.batch); });
 
 TEST(FreeMemory, IsKnownForTheProcessor) {
